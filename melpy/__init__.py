@@ -1,0 +1,65 @@
+"""Melpy: deep learning on NumPy with nothing hidden.
+
+    import melpy
+    from melpy import layers
+
+    model = melpy.Sequential([melpy.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
+
+Rooms: `layers`, `losses`, `metrics`, `optimizers`, `callbacks`, `initializers`, `regularizers`,
+`activations`, `ops`, `datasets`, `preprocessing`, `utils`, `config`, `testing`.
+"""
+
+__version__ = "0.1.0"
+
+from melpy import (
+    activations,
+    callbacks,
+    config,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+)
+from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
+from melpy.models import Input, Sequential
+from melpy.tape import no_grad
+from melpy.tensor import Tensor, grad, value_and_grad
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "Tensor",
+    "activations",
+    "callbacks",
+    "col2im",
+    "config",
+    "get_indices",
+    "grad",
+    "im2col",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "no_grad",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "value_and_grad",
+]
+
+_LATER = ("datasets", "preprocessing", "testing", "utils")  # imported when first asked for
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        import importlib
+
+        return importlib.import_module(f"melpy.{name}")
+    raise AttributeError(f"module 'melpy' has no attribute {name!r}")

@@ -1,0 +1,136 @@
+"""The command line: melpy train, melpy predict, melpy datasets."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from melpy import __version__, config
+from melpy.errors import MelpyError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 2 after bad input, which is answered in one sentence."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except MelpyError as error:
+        print(f"melpy: {error}", file=sys.stderr)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"melpy: {error.strerror or error}{where}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nmelpy: stopped.", file=sys.stderr)
+        return 130
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="melpy", description="Deep learning on NumPy with nothing hidden."
+    )
+    parser.add_argument("--version", action="version", version=f"melpy {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    train = commands.add_parser(
+        "train",
+        help="train one of the paper's networks",
+        description="Train one of the paper's networks and leave weights, history and pictures in "
+        "a folder. With no arguments: LeNet-5 on the 8x8 digits that come with melpy.",
+    )
+    train.add_argument(
+        "dataset", nargs="?", default="digits", help="digits (default), mnist, fashion-mnist, cifar-10"
+    )
+    train.add_argument("--model", help="lenet5, mnist-1 to mnist-5, cifar-2 to cifar-8")
+    train.add_argument("--epochs", type=int, help="how often to go through the training data")
+    train.add_argument("--batch-size", type=int, help="images a step")
+    train.add_argument("--learning-rate", type=float, help="Adam's step size")
+    train.add_argument("--seed", type=int, default=0, help="of weights and batch order (0)")
+    train.add_argument("--kernels", help="compiled (default), numpy or loops")
+    train.add_argument("--threads", type=int, help="of the compiled kernels (every usable CPU)")
+    train.add_argument("--out", metavar="DIR", help="a new folder (runs/DATASET-MODEL)")
+    train.set_defaults(run=_train)
+
+    predict = commands.add_parser(
+        "predict", help="say what is on images", description="Say what a trained run sees on images."
+    )
+    predict.add_argument("folder", metavar="RUN", help="a folder that melpy train left")
+    predict.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
+    predict.add_argument("--resize", action="store_true", help="scale images of another size")
+    predict.add_argument(
+        "--invert", action="store_true", help="for dark ink on paper: MNIST's is light on dark"
+    )
+    predict.set_defaults(run=_predict)
+
+    datasets = commands.add_parser("datasets", help="list the data sets, or get one")
+    actions = datasets.add_subparsers(metavar="ACTION")
+    get = actions.add_parser("get", help="download a data set and check it")
+    get.add_argument("name", help="mnist, fashion-mnist, cifar-10 or cifar-100")
+    get.set_defaults(run=_get)
+    datasets.set_defaults(run=_datasets)
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from melpy.experiments import run
+
+    if arguments.kernels is not None:
+        config.set_kernels(arguments.kernels)
+    if arguments.threads is not None:
+        config.set_threads(arguments.threads)
+    names = ("dataset", "model", "epochs", "batch_size", "learning_rate", "seed", "out")
+    run.train(run.Settings(**{name: getattr(arguments, name) for name in names}), _say)
+    return 0
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from melpy.experiments import images, run
+
+    model, pixels, report = run.load(arguments.folder)
+    names: list[str] = report["class_names"]
+    width = max(len(path) for path in arguments.images)
+    failed = 0
+    for path in arguments.images:
+        try:
+            image = images.read_image(
+                path, tuple(report["input_shape"]), pixels.high, arguments.resize, arguments.invert
+            )
+        except (MelpyError, OSError) as error:  # the other images still get their answer
+            print(f"melpy: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        probabilities = model.predict(pixels.transform(image[None]))[0]
+        best = probabilities.argsort()[::-1][:3]
+        answer = "   ".join(f"{names[c]} {probabilities[c]:6.1%}" for c in best)
+        print(f"{path:<{width}}  {answer}")
+    return 2 if failed else 0
+
+
+def _datasets(arguments: argparse.Namespace) -> int:
+    from melpy import datasets
+
+    for name, module in datasets.DATASETS.items():
+        state = "here" if datasets.status(name).here else "not here"
+        print(f"{name:<14} {state:<9} {module.DESCRIPTION}")
+    print(f"\nFolder: {config.home() / 'datasets'}")
+    return 0
+
+
+def _get(arguments: argparse.Namespace) -> int:
+    from melpy import datasets
+
+    (x_train, _), (x_test, _) = datasets.load(arguments.name)
+    print(f"{arguments.name} is here: {len(x_train):,} training and {len(x_test):,} test images.")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""The settings of the whole library. Nothing else is global.
+
+Each setting has a reader and a ``set_`` twin, named as in ``keras.config`` where Keras has it.
+Environment variables give the starting values of three: ``MELPY_KERNELS``,
+``MELPY_NUM_THREADS`` and ``MELPY_HOME``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from melpy.errors import ArgumentError, DtypeError, lookup
+
+__all__ = [
+    "epsilon",
+    "floatx",
+    "home",
+    "image_data_format",
+    "kernels",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_kernels",
+    "set_threads",
+    "threads",
+]
+
+KERNELS = {name: name for name in ("loops", "numpy", "compiled")}
+FLOATS = {name: name for name in ("float32", "float64")}
+DATA_FORMATS = {name: name for name in ("channels_last", "channels_first")}
+
+_settings: dict[str, object] = {}  # what was set; a reader falls back on its default
+
+
+def floatx() -> str:
+    """Return the float type of new weights and of data that has none: float32 by default."""
+    return str(_settings.get("floatx", "float32"))
+
+
+def set_floatx(name: str) -> None:
+    """Set the default float type, ``"float32"`` or ``"float64"``."""
+    _settings["floatx"] = lookup("float type", name, FLOATS, "set_floatx")
+
+
+def epsilon() -> float:
+    """Return the small number that keeps divisions and logarithms finite: 1e-7 by default."""
+    return float(_settings.get("epsilon", 1e-7))  # type: ignore[arg-type]
+
+
+def set_epsilon(value: float) -> None:
+    """Set `epsilon`, a positive float."""
+    if not value > 0:
+        raise ArgumentError(
+            "set_epsilon",
+            "epsilon must be positive",
+            expected="a float > 0",
+            received={"value": value},
+        )
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format() -> str:
+    """Return the default place of the channels, ``"channels_last"`` unless it was set."""
+    return str(_settings.get("image_data_format", "channels_last"))
+
+
+def set_image_data_format(name: str) -> None:
+    """Set the default of the layers' ``data_format``."""
+    _settings["image_data_format"] = lookup(
+        "data format", name, DATA_FORMATS, "set_image_data_format"
+    )
+
+
+def kernels() -> str:
+    """Return the set of kernels in use: ``"compiled"`` unless it was set."""
+    if "kernels" not in _settings:
+        set_kernels(os.environ.get("MELPY_KERNELS", "compiled"))
+    return str(_settings["kernels"])
+
+
+def set_kernels(name: str) -> None:
+    """Choose the kernels: ``"loops"``, ``"numpy"`` or ``"compiled"``.
+
+    All three compute the same. ``"loops"`` and ``"numpy"`` are the specification, to be read;
+    ``"compiled"`` is its twin in Numba, and falls back on ``"numpy"``, with one warning, where
+    Numba cannot be imported.
+    """
+    _settings["kernels"] = lookup("set of kernels", name, KERNELS, "set_kernels")
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may run on (its affinity, not the machine's count)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Return how many threads the compiled kernels use: by default, every usable CPU."""
+    if "threads" not in _settings:
+        text = os.environ.get("MELPY_NUM_THREADS")
+        if text is None:
+            return usable_cpus()
+        set_threads(int(text) if text.isdecimal() else text)  # type: ignore[arg-type]
+    return int(_settings["threads"])  # type: ignore[call-overload]
+
+
+def set_threads(count: int) -> None:
+    """Set the number of threads of the compiled kernels, 1 to the number of usable CPUs."""
+    most = usable_cpus()
+    expected = f"a whole number from 1 to {most}, the CPUs that this process may use"
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise DtypeError(
+            "set_threads",
+            "the number of threads must be a whole number",
+            expected=expected,
+            received={"count": count},
+        )
+    if not 1 <= count <= most:
+        raise ArgumentError(
+            "set_threads",
+            "the number of threads is out of range",
+            expected=expected,
+            received={"count": count},
+        )
+    _settings["threads"] = count
+
+
+def home() -> Path:
+    """Return melpy's own folder, ``$MELPY_HOME`` or ``~/.cache/melpy``; data sets live there."""
+    return Path(os.environ.get("MELPY_HOME") or "~/.cache/melpy").expanduser()

@@ -1,0 +1,125 @@
+"""Objects that know the arguments they were made with, and names that stand for objects.
+
+``get_config`` of a layer, an initializer or an optimizer is what its constructor was called with;
+this is remembered here, once, when the object is made.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from melpy.errors import DtypeError, lookup
+
+__all__ = ["Configurable", "find", "snake_case"]
+
+T = TypeVar("T")
+
+
+class Configurable:
+    """An object whose ``get_config`` gives back its constructor's arguments."""
+
+    _arguments: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+        except TypeError:  # __init__ itself is about to refuse these, in Python's words
+            made._arguments = {}
+            return made
+        bound.apply_defaults()
+        arguments = dict(list(bound.arguments.items())[1:])  # without self
+        for name, parameter in inspect.signature(cls.__init__).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                arguments.update(arguments.pop(name, {}))
+            elif parameter.kind is parameter.VAR_POSITIONAL:
+                arguments.pop(name, None)
+        made._arguments = arguments
+        return made
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal object, as plain values."""
+        return {name: plain(value) for name, value in self._arguments.items()}
+
+    @classmethod
+    def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
+        """Make an object from `get_config`'s result."""
+        return cls(**config)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as numbers, strings, lists and dicts."""
+    if isinstance(value, Configurable):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, tuple | list):
+        return type(value)(plain(entry) for entry in value)
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return getattr(value, "__name__", value) if callable(value) else value
+
+
+def snake_case(name: str) -> str:
+    """Return a class's name as Keras writes it in strings.
+
+    Examples
+    --------
+    >>> snake_case("GlorotUniform"), snake_case("MaxPooling2D"), snake_case("L2")
+    ('glorot_uniform', 'max_pooling2d', 'l2')
+    """
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def find(
+    kind: str,
+    identifier: Any,
+    base: type[T],
+    namespace: Mapping[str, Any],
+    aliases: Mapping[str, str] | None = None,
+    spell: Callable[[str], str] = snake_case,
+) -> T:
+    """Return the object that an identifier stands for.
+
+    Parameters
+    ----------
+    kind : str, what is looked for, in messages
+    identifier : a class's name in any spelling ("GlorotUniform", "glorot_uniform"), a
+        ``{"class_name", "config"}`` dict, a class, or an object, which is returned as it is
+    base : the class that all of them have
+    namespace : where the classes are, a module's globals()
+    aliases : other names, such as "mse"
+    spell : how messages write a class's name
+    """
+    if isinstance(identifier, base):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, base):
+        return identifier()
+    classes = {
+        name: value
+        for name, value in namespace.items()
+        if isinstance(value, type)
+        and issubclass(value, base)
+        and value is not base
+        and name in namespace["__all__"]
+    }
+    config: Mapping[str, Any] = {}
+    if isinstance(identifier, Mapping):
+        config, identifier = identifier.get("config", {}), identifier.get("class_name")
+    if not isinstance(identifier, str):
+        raise DtypeError(
+            f"{kind}s.get",
+            f"this is no {kind}",
+            expected=f"a name, a config, or an object of class {base.__name__}",
+            received={"identifier": identifier},
+        )
+    same = {name.lower(): made for name, made in classes.items()}
+    same |= {alias: classes[name] for alias, name in (aliases or {}).items()}
+    made = same.get(identifier.lower().replace("_", ""))
+    if made is None:
+        made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, f"{kind}s.get")
+    return made(**config)

@@ -1,0 +1,134 @@
+"""Arrays on their way into a model: checked once, then cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
+from melpy.tape import Variable
+
+__all__ = ["Samples", "batches", "checked", "class_weights"]
+
+ROWS_AT_A_TIME = 4096  # how many rows are looked at for NaN at once, to keep memory flat
+
+
+def checked(values: Any, name: str, who: str) -> np.ndarray:
+    """Return ``values`` as an array of numbers, none of them NaN or infinite; or refuse them."""
+    array = values.value if isinstance(values, Variable) else np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(
+            who,
+            f"{name} is not an array of numbers",
+            expected="an array, or nested lists of equal lengths",
+            received={"type": type(values).__name__, "dtype": str(array.dtype)},
+        )
+    if array.ndim == 0 or len(array) == 0:
+        raise DataError(
+            who,
+            f"{name} is empty",
+            expected="at least one sample along the first axis",
+            received={f"{name}.shape": array.shape},
+        )
+    if array.dtype.kind == "f":
+        for start in range(0, len(array), ROWS_AT_A_TIME):
+            rows = array[start : start + ROWS_AT_A_TIME].reshape(
+                len(array[start : start + ROWS_AT_A_TIME]), -1
+            )
+            finite = np.isfinite(rows)
+            if not finite.all():
+                row, column = np.argwhere(~finite)[0]
+                raise DataError(
+                    who,
+                    f"row {start + row} of {name} holds {rows[row, column]}",
+                    expected="finite numbers",
+                    mend="Repair or drop such rows; np.isfinite finds them.",
+                )
+    return array
+
+
+class Samples:
+    """What ``fit`` and ``evaluate`` go through: x, y and one weight a sample, of equal lengths.
+
+    Parameters
+    ----------
+    x, y : array-likes whose first axis is the samples'
+    sample_weight : array-like (N,) or None
+    who : str, in messages
+    """
+
+    def __init__(self, x: Any, y: Any, sample_weight: Any = None, who: str = "fit") -> None:
+        self.x = checked(x, "x", who)
+        self.y = checked(y, "y", who)
+        self.weight = (
+            None if sample_weight is None else checked(sample_weight, "sample_weight", who)
+        )
+        for name, other in (("y", self.y), ("sample_weight", self.weight)):
+            if other is not None and len(other) != len(self.x):
+                raise ShapeError(
+                    who,
+                    f"x and {name} have different numbers of samples",
+                    expected=f"{len(self.x)} rows in {name}",
+                    received={"x.shape": self.x.shape, f"{name}.shape": other.shape},
+                )
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, index: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return the samples of one batch."""
+        return self.x[index], self.y[index], None if self.weight is None else self.weight[index]
+
+    def split(self, fraction: float) -> tuple[Samples, Samples]:
+        """Cut off the last ``fraction`` of the samples, before any shuffling, as Keras does."""
+        cut = int(len(self) * (1 - fraction))
+        if not 0 < fraction < 1 or not 0 < cut < len(self):
+            raise ArgumentError(
+                "fit",
+                "validation_split leaves no samples to train or to validate on",
+                expected="a float in (0, 1) that leaves at least one sample on each side",
+                received={"validation_split": fraction, "samples": len(self)},
+            )
+        first, last = slice(0, cut), slice(cut, None)
+        return Samples(*self.take(first)), Samples(*self.take(last))
+
+
+def batches(
+    count: int, batch_size: int, rng: np.random.Generator | None = None
+) -> Iterator[np.ndarray | slice]:
+    """Yield the rows of each batch, in order, or shuffled by ``rng``; the last may be smaller.
+
+    Examples
+    --------
+    >>> [batch.stop - batch.start for batch in batches(5, 2)]
+    [2, 2, 1]
+    """
+    order = None if rng is None else rng.permutation(count)
+    for start in range(0, count, batch_size):
+        rows = slice(start, min(start + batch_size, count))
+        yield rows if order is None else order[rows]
+
+
+def class_weights(y: np.ndarray, weights: Mapping[int, float], who: str) -> np.ndarray:
+    """Return each sample's weight, from its class's; classes not named weigh 1."""
+    classes = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
+    if classes.ndim != 1:
+        raise ShapeError(
+            who,
+            "class_weight needs one label a sample",
+            expected="y of shape (N,), (N, 1) or (N, C)",
+            received={"y.shape": y.shape},
+        )
+    weight = np.ones(len(y))
+    for label, value in weights.items():
+        if not value >= 0:
+            raise ArgumentError(
+                who,
+                f"the weight of class {label} is out of range",
+                expected="a float >= 0",
+                received={"class_weight": dict(weights)},
+            )
+        weight[classes == label] = value
+    return weight

@@ -1,0 +1,115 @@
+"""Named errors, and the one sentence form in which all of them speak.
+
+    {who}: {what}. Expected {expected}; received {name}={value}. {mend}
+
+``who`` is the function or the layer at fault. A layer's name is added once, where the layer is
+called (`melpy.layers.base.Layer.__call__`), so an op needs to know its own name only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+__all__ = [
+    "ArgumentError",
+    "DataError",
+    "DownloadError",
+    "DtypeError",
+    "GraphError",
+    "MelpyError",
+    "ShapeError",
+    "UnknownNameError",
+    "lookup",
+    "nearest",
+]
+
+T = TypeVar("T")
+
+
+class MelpyError(Exception):
+    """Any error that melpy raises on purpose; its text is built from its parts.
+
+    Parameters
+    ----------
+    who : str, the function, class or layer that refuses
+    what : str, what is wrong, one clause without a full stop
+    expected : str, what would have been right
+    received : mapping of name to value, what came instead
+    mend : str, one sentence that says what to do
+    """
+
+    def __init__(
+        self,
+        who: str,
+        what: str,
+        *,
+        expected: str = "",
+        received: Mapping[str, Any] | None = None,
+        mend: str = "",
+    ) -> None:
+        self.who, self.what, self.expected, self.mend = who, what, expected, mend
+        self.received = dict(received or {})
+        super().__init__(who, what)
+
+    def __str__(self) -> str:
+        clauses = [f"Expected {self.expected}"] if self.expected else []
+        if self.received:
+            values = ", ".join(f"{name}={value!r}" for name, value in self.received.items())
+            clauses.append(f"{'received' if clauses else 'Received'} {values}")
+        sentences = [f"{self.who}: {self.what}.", "; ".join(clauses) + "." if clauses else ""]
+        return " ".join(sentence for sentence in [*sentences, self.mend] if sentence)
+
+
+class ShapeError(MelpyError, ValueError):
+    """An array has the wrong rank or the wrong size."""
+
+
+class DtypeError(MelpyError, TypeError):
+    """An array or an argument has the wrong type."""
+
+
+class ArgumentError(MelpyError, ValueError):
+    """An argument's value is out of its range."""
+
+
+class UnknownNameError(ArgumentError):
+    """A name that stands for no known thing; the nearest right one is suggested."""
+
+
+class DataError(MelpyError, ValueError):
+    """The data's own values are wrong: NaN, a label out of range, a damaged file."""
+
+
+class DownloadError(MelpyError, OSError):
+    """A file could not be had from any of its hosts."""
+
+
+class GraphError(MelpyError, RuntimeError):
+    """Gradients were asked for where nothing was recorded."""
+
+
+def lookup(kind: str, name: object, table: Mapping[str, T], who: str) -> T:
+    """Return ``table[name]``, or refuse by name and suggest the nearest right one."""
+    if isinstance(name, str) and name in table:
+        return table[name]
+    raise UnknownNameError(
+        who,
+        f"unknown {kind} {name!r}",
+        expected=f"one of {', '.join(sorted(table))}",
+        mend=nearest(str(name), table),
+    )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``Did you mean 'relu'?`` for the known name nearest to ``name``, or nothing.
+
+    Examples
+    --------
+    >>> nearest("rleu", ["relu", "tanh"])
+    "Did you mean 'relu'?"
+    """
+    by_lower = {candidate.lower().replace("-", "_"): candidate for candidate in known}
+    found = difflib.get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.5)
+    return f"Did you mean {by_lower[found[0]]!r}?" if found else ""

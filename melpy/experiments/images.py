@@ -1,0 +1,110 @@
+"""Pixels to numbers, as the paper does: scaled to 0..1, then standardized, by the training data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melpy import config
+from melpy.errors import DataError, ShapeError
+from melpy.preprocessing import MinMaxScaler, StandardScaler
+
+__all__ = ["Pixels", "read_image", "write_image"]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """x = ((pixel - low) / (high - low) - mean) / std, with one mean and std a channel.
+
+    ``low`` and ``high`` are the range of the training pixels, ``mean`` and ``std`` the channels'
+    statistics after scaling. It is plain numbers, so that a run can keep it.
+    """
+
+    low: float
+    high: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, images: np.ndarray) -> Pixels:
+        """Learn from the training images, (N, H, W) or (N, H, W, C)."""
+        images = with_channels(images)
+        scaler = MinMaxScaler(per="all").fit(images)
+        standard = StandardScaler(per="channel").fit(scaler.transform(images))
+        return cls(
+            float(scaler.data_min_),
+            float(scaler.data_max_),
+            tuple(np.atleast_1d(standard.mean_).tolist()),
+            tuple(np.atleast_1d(standard.scale_).tolist()),
+        )
+
+    def transform(self, images: np.ndarray) -> np.ndarray:
+        """Return images (N, H, W, C) as the network takes them."""
+        span = (self.high - self.low) * np.asarray(self.std)
+        shift = self.low + (self.high - self.low) * np.asarray(self.mean)
+        dtype = config.floatx()
+        return (with_channels(images).astype(dtype) - shift.astype(dtype)) / span.astype(dtype)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the four as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Pixels:
+        """Make it again from `to_json`'s result."""
+        return cls(kept["low"], kept["high"], tuple(kept["mean"]), tuple(kept["std"]))
+
+
+def with_channels(images: np.ndarray) -> np.ndarray:
+    """Return (N, H, W) images as (N, H, W, 1)."""
+    return images[..., np.newaxis] if images.ndim == 3 else images
+
+
+def read_image(
+    path: str | Path, shape: tuple[int, ...], high: float, resize: bool, invert: bool
+) -> np.ndarray:
+    """Read an image file as pixels (H, W, C) in 0..high.
+
+    Parameters
+    ----------
+    path : an image file that Pillow reads
+    shape : (H, W, C), what the network takes; C is 1 or 3
+    high : float, the largest pixel value of the network's data set
+    resize : bool, scale an image of another size instead of refusing it
+    invert : bool, for dark ink on a light ground, where the data set has it the other way round
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    H, W, C = shape
+    try:
+        with Image.open(path) as file:
+            image = file.convert("L" if C == 1 else "RGB")
+    except (UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+        raise DataError(
+            "predict",
+            f"{path} is no image, or a damaged one ({error})",
+            expected="a PNG, JPEG or other file that Pillow reads",
+        ) from error
+    if image.size != (W, H):
+        if not resize:
+            raise ShapeError(
+                "predict",
+                f"{path} has another size than the network's images",
+                expected=f"{W}x{H} pixels",
+                received={"size": f"{image.width}x{image.height}"},
+                mend="Add --resize to scale it.",
+            )
+        image = image.resize((W, H), Image.Resampling.LANCZOS)
+    pixels = np.asarray(image, dtype=np.float64).reshape(shape)
+    return (255.0 - pixels if invert else pixels) * (high / 255.0)
+
+
+def write_image(path: str | Path, image: np.ndarray, high: float) -> None:
+    """Write pixels (H, W) or (H, W, C) in 0..high as a PNG file."""
+    from PIL import Image
+
+    pixels = np.rint(np.squeeze(image).astype(np.float64) * (255.0 / high)).astype(np.uint8)
+    Image.fromarray(pixels).save(path)

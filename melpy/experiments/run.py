@@ -1,0 +1,368 @@
+"""One training run from data to pictures, and the folder that it leaves."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import melpy
+from melpy import config, datasets, optimizers, random
+from melpy.callbacks import Callback, CSVLogger, TerminateOnNaN
+from melpy.errors import ArgumentError, DataError, lookup
+from melpy.experiments import images
+from melpy.experiments.architectures import ARCHITECTURES, build
+from melpy.models import Sequential
+from melpy.preprocessing import to_categorical
+from melpy.saving.npz_file import write_atomically
+
+__all__ = ["DEFAULT_MODELS", "Settings", "load", "machine", "train"]
+
+DEFAULT_MODELS = {
+    "digits": "lenet5",
+    "mnist": "mnist-3",
+    "fashion-mnist": "mnist-3",
+    "cifar-10": "cifar-7",
+}
+SHOWN = 6  # rows of feature_maps.png
+EVALUATION_BATCH = 256
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of a run; None stands for the architecture's own."""
+
+    dataset: str = "digits"
+    model: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    seed: int = 0
+    out: str | None = None
+
+    def complete(self) -> Settings:
+        """Return the settings with every None filled in, after a look at each."""
+        lookup("data set", self.dataset, DEFAULT_MODELS, "train")
+        model = self.model or DEFAULT_MODELS[self.dataset]
+        paper = lookup("model", model, ARCHITECTURES, "train")
+        chosen = Settings(
+            self.dataset,
+            model,
+            paper.epochs if self.epochs is None else self.epochs,
+            paper.batch_size if self.batch_size is None else self.batch_size,
+            paper.learning_rate if self.learning_rate is None else self.learning_rate,
+            self.seed,
+            self.out or _unused(Path("runs") / f"{self.dataset}-{model}"),
+        )
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            value = getattr(chosen, name)
+            if value < least:
+                raise ArgumentError(
+                    "train",
+                    f"{name} is out of range",
+                    expected=f"a whole number of at least {least}",
+                    received={name: value},
+                )
+        optimizers.Adam(chosen.learning_rate)  # refuses a rate that is out of range
+        return chosen
+
+
+def _unused(folder: Path) -> str:
+    """Return the folder's name, with a number where a run lies there already."""
+    candidate, number = folder, 1
+    while (candidate / "run.json").exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return str(candidate)
+
+
+def train(settings: Settings, say: Say = print) -> dict[str, Any]:
+    """Train a network of the paper on a data set, and leave the run in a folder.
+
+    Parameters
+    ----------
+    settings : Settings
+    say : function of one line of text
+
+    Returns
+    -------
+    dict, what run.json holds
+
+    Notes
+    -----
+    The folder then holds weights.npz, history.csv, run.json, curves.png, confusion.png,
+    samples.png, feature_maps.png and some test images. The first Ctrl-C ends training after the
+    batch at hand, and everything is written for what was trained; a second one ends at once.
+    """
+    settings = settings.complete()
+    folder = _open_folder(settings.out)  # type: ignore[arg-type]
+    module = datasets.DATASETS[settings.dataset]
+    if not datasets.status(settings.dataset).here:
+        say(f"Downloading {settings.dataset} ...")
+    (x_train, y_train), (x_test, y_test) = module.load_data()
+    labels = y_test.reshape(-1)
+    pixels = images.Pixels.fit(x_train)
+    train_x, test_x = pixels.transform(x_train), pixels.transform(x_test)
+    classes = len(module.CLASS_NAMES)
+    train_y, test_y = (to_categorical(y.reshape(-1), classes) for y in (y_train, y_test))
+
+    shape = train_x.shape[1:]
+    model = _compiled(settings, shape, classes)
+    say("")
+    model.summary(say)
+    say("")
+    _warm_up(settings, shape, classes, say)
+
+    say(
+        f"Training on {len(train_x):,} images of {settings.dataset}, testing on {len(test_x):,}: "
+        f"{settings.epochs} epochs, batches of {settings.batch_size}, "
+        f"Adam {settings.learning_rate:g}, seed {settings.seed}, "
+        f"{config.kernels()} kernels on {config.threads()} threads."
+    )
+    clock = _Clock()
+    random.set_seed(settings.seed + 1)  # the order of the batches, whatever the network drew
+    with _stop_at_ctrl_c(model, say) as interrupted:
+        model.fit(
+            train_x,
+            train_y,
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,  # type: ignore[arg-type]
+            validation_data=(test_x, test_y),
+            validation_batch_size=EVALUATION_BATCH,
+            callbacks=[CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock],
+        )
+    model.save_weights(folder / "weights.npz")
+    say("Measuring ...")
+    results = _measure(model, clock, (train_x, train_y), (test_x, test_y))
+    report = {
+        "arguments": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
+        "kernels": config.kernels(),
+        "threads": config.threads(),
+        "interrupted": bool(interrupted),
+        "results": results,
+        "parameters": model.count_params(),
+        "input_shape": list(shape),
+        "class_names": list(module.CLASS_NAMES),
+        "pixels": pixels.to_json(),
+        "machine": machine(),
+    }
+    write_atomically(folder / "run.json", json.dumps(report, indent=2).encode() + b"\n")
+    _draw(model, folder, settings, (x_test, test_x, labels), module.CLASS_NAMES, pixels.high, say)
+    say("")
+    say(_table(results))
+    say("")
+    say(f"The run lies in {folder}: {', '.join(sorted(p.name for p in folder.iterdir()))}")
+    return report
+
+
+def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]:
+    """Return a run's network with its weights, its pixel scaling, and its run.json."""
+    folder = Path(folder)
+    try:
+        report = json.loads((folder / "run.json").read_text())
+        name, shape = report["arguments"]["model"], tuple(report["input_shape"])
+        model = build(name, shape, len(report["class_names"]))
+        pixels = images.Pixels.from_json(report["pixels"])
+    except FileNotFoundError as error:
+        raise ArgumentError(
+            "predict",
+            f"{folder} holds no run",
+            expected="a folder that `melpy train` left, with run.json and weights.npz",
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            "predict", f"{folder / 'run.json'} is damaged ({type(error).__name__}: {error})"
+        ) from error
+    model.load_weights(folder / "weights.npz")
+    return model, pixels, report
+
+
+def _compiled(settings: Settings, shape: tuple[int, ...], classes: int) -> Sequential:
+    model = build(settings.model, shape, classes, settings.seed)  # type: ignore[arg-type]
+    model.compile(
+        optimizers.Adam(settings.learning_rate),  # type: ignore[arg-type]
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def _warm_up(settings: Settings, shape: tuple[int, ...], classes: int, say: Say) -> None:
+    """Run one step of a copy, so that compiling is seen, and timed, for itself."""
+    if config.kernels() != "compiled":
+        return
+    say("Compiling the kernels for this machine; later runs find them in Numba's cache ...")
+    started_s = time.perf_counter()
+    copy = _compiled(settings, shape, classes)
+    x, y = np.zeros((2, *shape), config.floatx()), np.eye(classes, dtype=config.floatx())[:2]
+    copy.train_on_batch(x, y)
+    copy.test_on_batch(x, y)
+    say(f"Ready after {time.perf_counter() - started_s:.1f} s.\n")
+
+
+def _open_folder(out: str) -> Path:
+    """Make the folder, and make sure before any work that it can be written and holds no run."""
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ArgumentError(
+            "train",
+            f"--out {out} cannot be written ({error.strerror})",
+            expected="a folder that can be made or written",
+        ) from error
+    if (folder / "run.json").exists():
+        raise ArgumentError(
+            "train",
+            f"--out {out} holds a run already, which would be lost",
+            expected="a new or empty folder",
+            mend="Choose another, or remove that one first.",
+        )
+    return folder
+
+
+class _Clock(Callback):
+    """Seconds of each epoch, without the measuring on test data that follows it."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.started_s = self.last_s = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.last_s = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seconds.append(self.last_s - self.started_s)
+
+
+@contextmanager
+def _stop_at_ctrl_c(model: Sequential, say: Say) -> Iterator[list[bool]]:
+    """Let the first Ctrl-C end training after the batch at hand, and the second one at once."""
+    interrupted: list[bool] = []
+    try:
+        before = signal.getsignal(signal.SIGINT)
+
+        def stop(number: int, frame: Any) -> None:
+            interrupted.append(True)
+            model.stop_training = True
+            signal.signal(signal.SIGINT, before)
+            say("\nStopping after this batch; weights and history are kept. Again to end at once.")
+
+        signal.signal(signal.SIGINT, stop)
+    except ValueError:  # not in the main thread: no signals to handle
+        yield interrupted
+        return
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _measure(model: Sequential, clock: _Clock, train: tuple, test: tuple) -> dict[str, Any]:
+    train_loss, train_accuracy = model.evaluate(*train, batch_size=EVALUATION_BATCH)
+    test_loss, test_accuracy = model.evaluate(*test, batch_size=EVALUATION_BATCH)
+    history = model.history.history  # type: ignore[union-attr]
+    accuracies = history["val_accuracy"]
+    return {
+        "epochs": len(clock.seconds),
+        "train_loss": train_loss,
+        "train_accuracy": train_accuracy,
+        "test_loss": test_loss,
+        "test_accuracy": test_accuracy,
+        "best_test_accuracy": max(accuracies),
+        "best_epoch": int(np.argmax(accuracies)) + 1,
+        "seconds_an_epoch": float(np.median(clock.seconds)),
+        "seconds_of_training": float(np.sum(clock.seconds)),
+    }
+
+
+def _table(results: dict[str, Any]) -> str:
+    best = f"best test accuracy {results['best_test_accuracy']:.2%} at epoch {results['best_epoch']}"
+    time_ = f"{results['seconds_an_epoch']:.2f} s an epoch (median), "
+    time_ += f"{results['seconds_of_training']:.1f} s for {results['epochs']} epochs"
+    return "\n".join(
+        [
+            "              loss   accuracy",
+            f"  training  {results['train_loss']:6.4f}   {results['train_accuracy']:8.2%}",
+            f"  test      {results['test_loss']:6.4f}   {results['test_accuracy']:8.2%}",
+            f"  {best}",
+            f"  {time_}",
+        ]
+    )
+
+
+def _draw(
+    model: Sequential,
+    folder: Path,
+    settings: Settings,
+    test: tuple[np.ndarray, np.ndarray, np.ndarray],
+    class_names: tuple[str, ...],
+    high: float,
+    say: Say,
+) -> None:
+    """Leave the pictures; a run without Matplotlib is whole but for them."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        say("No pictures: Matplotlib is not installed (it comes with melpy's extra [plots]).")
+        return
+    from melpy import viz
+
+    shown, x, labels = test
+    history = model.history
+    title = f"{settings.model} on {settings.dataset}"
+    viz.save(viz.curves(history.history, history.epoch, title), folder / "curves.png")  # type: ignore[union-attr]
+    probabilities = model.predict(x, batch_size=EVALUATION_BATCH)
+    predicted = probabilities.argmax(axis=1)
+    viz.save(viz.confusion(labels, predicted, class_names), folder / "confusion.png")
+    viz.save(viz.samples(shown, labels, probabilities, class_names), folder / "samples.png")
+    of_each = [int(np.flatnonzero(labels == c)[0]) for c in range(len(class_names))]
+    some = of_each[:SHOWN]
+    viz.save(viz.feature_maps(model, x[some], shown[some]), folder / "feature_maps.png")
+    (folder / "test-images").mkdir(exist_ok=True)
+    for n in of_each:
+        name = f"{class_names[labels[n]]}-{n}.png"
+        images.write_image(folder / "test-images" / name, shown[n], high)
+
+
+def machine() -> dict[str, Any]:
+    """Return what a number from this machine depends on: processor, versions, CPUs."""
+    versions = {"python": platform.python_version(), "melpy": melpy.__version__}
+    for package in ("numpy", "numba"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "usable_cpus": config.usable_cpus(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": versions,
+    }
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"

@@ -1,0 +1,276 @@
+"""How weights start. Each is named, and computes, as in Keras; its source is in its docstring."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from melpy import random
+from melpy.configurable import Configurable, find
+from melpy.errors import ArgumentError, ShapeError, lookup
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+]
+
+Shape = tuple[int, ...]
+
+
+class Initializer(Configurable):
+    """A function of a shape and a float type that returns a new array. Abstract."""
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        raise NotImplementedError
+
+
+class Random(Initializer):
+    """An initializer that draws: the same seed gives the same values at every call. Abstract."""
+
+    seed: int
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
+
+
+class Constant(Initializer):
+    """w = value."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        return np.full(shape, self.value, dtype)
+
+
+class Zeros(Constant):
+    """w = 0."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+
+class Ones(Constant):
+    """w = 1."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+
+class Identity(Initializer):
+    """w = gain I, for square or oblong matrices."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        if len(shape) != 2:
+            raise ShapeError(
+                "Identity", "only a matrix can be one", expected="2 axes", received={"shape": shape}
+            )
+        return self.gain * np.eye(*shape, dtype=dtype)
+
+
+class RandomNormal(Random):
+    """w ~ N(mean, stddev^2)."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean, self.stddev = mean, stddev
+        self.seed = random.next_seed() if seed is None else seed
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        return self._rng().normal(self.mean, self.stddev, shape).astype(dtype)
+
+
+class RandomUniform(Random):
+    """w ~ U(minval, maxval)."""
+
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
+        self.minval, self.maxval = minval, maxval
+        self.seed = random.next_seed() if seed is None else seed
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        return self._rng().uniform(self.minval, self.maxval, shape).astype(dtype)
+
+
+class TruncatedNormal(Random):
+    """w ~ N(mean, stddev^2), drawn again where it is farther than 2 stddev from the mean."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean, self.stddev = mean, stddev
+        self.seed = random.next_seed() if seed is None else seed
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        return (self.mean + self.stddev * _truncated(self._rng(), shape)).astype(dtype)
+
+
+class VarianceScaling(Random):
+    """w of variance scale / n, n = fan_in, fan_out or their mean.
+
+    Parameters
+    ----------
+    scale : float > 0
+    mode : "fan_in", "fan_out" or "fan_avg"
+    distribution : "truncated_normal", "untruncated_normal" or "uniform" (on +-sqrt(3 scale / n))
+    seed : int or None, for the next one of the process's stream
+
+    Source
+    ------
+    K. He et al. 2015, Delving deep into rectifiers, section 2.2, which it generalizes.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        if not scale > 0:
+            raise ArgumentError(
+                "VarianceScaling",
+                "scale must be positive",
+                expected="a float > 0",
+                received={"scale": scale},
+            )
+        lookup("mode", mode, _FANS, "VarianceScaling")
+        lookup("distribution", distribution, _DRAWS, "VarianceScaling")
+        self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.seed = random.next_seed() if seed is None else seed
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        variance = self.scale / max(1.0, _FANS[self.mode](*fans(shape)))
+        return _DRAWS[self.distribution](self._rng(), shape, math.sqrt(variance)).astype(dtype)
+
+
+class GlorotUniform(VarianceScaling):
+    """w ~ U(-l, l), l = sqrt(6 / (fan_in + fan_out)). X. Glorot, Y. Bengio 2010, eq. 16."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+class GlorotNormal(VarianceScaling):
+    """w of variance 2 / (fan_in + fan_out). X. Glorot, Y. Bengio 2010, eq. 12."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+class HeUniform(VarianceScaling):
+    """w ~ U(-l, l), l = sqrt(6 / fan_in). K. He et al. 2015, eq. 10."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+class HeNormal(VarianceScaling):
+    """w of variance 2 / fan_in. K. He et al. 2015, eq. 10."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+class LecunUniform(VarianceScaling):
+    """w ~ U(-l, l), l = sqrt(3 / fan_in). Y. LeCun et al. 1998, Efficient backprop, eq. 16."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+class LecunNormal(VarianceScaling):
+    """w of variance 1 / fan_in. Y. LeCun et al. 1998, Efficient backprop, eq. 16."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+
+
+class Orthogonal(Random):
+    """w with orthonormal rows or columns, times gain. A. Saxe et al. 2014, section 3."""
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain = gain
+        self.seed = random.next_seed() if seed is None else seed
+
+    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+        """Return the starting values."""
+        if len(shape) < 2:
+            raise ShapeError(
+                "Orthogonal",
+                "a vector cannot be orthogonal",
+                expected="at least 2 axes",
+                received={"shape": shape},
+            )
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        tall = self._rng().normal(size=(max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(tall)
+        q *= np.sign(np.diag(r))  # makes the distribution uniform over orthogonal matrices
+        return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Return (fan_in, fan_out): how many values a unit sums, and how many units a value feeds.
+
+    Examples
+    --------
+    >>> fans((3, 3, 16, 32))
+    (144, 288)
+    """
+    if len(shape) < 2:
+        size = math.prod(shape)
+        return size, size
+    field = math.prod(shape[:-2])
+    return field * shape[-2], field * shape[-1]
+
+
+def _truncated(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    z = rng.normal(size=shape)
+    while (far := np.abs(z) > 2).any():
+        z = np.where(far, rng.normal(size=shape), z)
+    return z
+
+
+# The standard deviation of a normal cut at +-2 is 0.8796...: dividing restores the variance.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+_FANS = {
+    "fan_in": lambda fan_in, fan_out: fan_in,
+    "fan_out": lambda fan_in, fan_out: fan_out,
+    "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
+}
+_DRAWS: dict[str, Any] = {
+    "truncated_normal": lambda rng, shape, std: _truncated(rng, shape) * std / _TRUNCATED_STDDEV,
+    "untruncated_normal": lambda rng, shape, std: rng.normal(0.0, std, shape),
+    "uniform": lambda rng, shape, std: rng.uniform(-1.0, 1.0, shape) * math.sqrt(3) * std,
+}
+
+
+def get(identifier: Any) -> Initializer:
+    """Return the initializer of a name ("glorot_uniform", "GlorotUniform"), a config or itself."""
+    return find("initializer", identifier, Initializer, globals())

@@ -1,0 +1,179 @@
+"""Convolution, compiled: direct, over padded NHWC images, with the register tile of `tile`.
+
+For one row of outputs and one row ky of the kernel, the inputs of pixel p are the kW*C numbers
+that start at p*stride*C of the image's row: contiguous, no im2col. So
+
+    y[row]   += X_ky W_ky        X_ky: (oW, kW*C), strided     W_ky: (kW*C, D)
+    d_w[ky]  += X_ky^T g[row]
+
+and d_x is a convolution again: g, with stride-1 zeros between its pixels, with the kernel
+rotated by half a turn. Dilation is zeros between the kernel's own taps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.kernels import threads
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.tile import multiply_add
+from melpy.kernels.spec import conv_windows as spec
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+
+
+def conv2d(
+    x: np.ndarray, w: np.ndarray, strides: Pair, pads: Pads, dilation: Pair, groups: int
+) -> np.ndarray:
+    """Convolve; see `melpy.kernels.spec.conv_windows.conv2d`."""
+    arrays = contiguous(x, w)
+    if arrays is None:
+        return spec.conv2d(x, w, strides, pads, dilation, groups)
+    x, w = arrays
+    x, w = _spread(x, pads, (1, 1)), _spread(w, None, dilation)
+    if groups == 1:
+        return _conv2d(x, w, strides)
+    return np.concatenate(
+        [_conv2d(*map(np.ascontiguousarray, part), strides) for part in _by_group(x, w, groups)],
+        axis=-1,
+    )
+
+
+def conv2d_d_x(
+    g: np.ndarray,
+    w: np.ndarray,
+    x_shape: tuple[int, ...],
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """Gradient of the input; see `melpy.kernels.spec.conv_windows.conv2d_d_x`."""
+    arrays = contiguous(g, w)
+    if arrays is None:
+        return spec.conv2d_d_x(g, w, x_shape, strides, pads, dilation, groups)
+    g, w = arrays
+    w = _spread(w, None, dilation)[::-1, ::-1]
+    around = []  # what completes g's rows and columns so that the output has x's size
+    for axis, (before, _) in enumerate(pads):
+        spread, taps = (g.shape[1 + axis] - 1) * strides[axis] + 1, w.shape[axis]
+        first = taps - 1 - before
+        around.append((first, x_shape[1 + axis] + taps - 1 - spread - first))
+    g = _spread(g, tuple(around), strides)  # type: ignore[arg-type]
+    if groups == 1:
+        return _conv2d(g, np.ascontiguousarray(w.swapaxes(2, 3)), (1, 1))
+    parts = zip(np.split(g, groups, axis=3), np.split(w, groups, axis=3), strict=True)
+    return np.concatenate(
+        [
+            _conv2d(np.ascontiguousarray(g_), np.ascontiguousarray(w_.swapaxes(2, 3)), (1, 1))
+            for g_, w_ in parts
+        ],
+        axis=-1,
+    )
+
+
+def conv2d_d_w(
+    g: np.ndarray,
+    x: np.ndarray,
+    w_shape: tuple[int, ...],
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    groups: int,
+) -> np.ndarray:
+    """Gradient of the kernel; see `melpy.kernels.spec.conv_windows.conv2d_d_w`."""
+    arrays = contiguous(g, x)
+    if arrays is None:
+        return spec.conv2d_d_w(g, x, w_shape, strides, pads, dilation, groups)
+    g, x = arrays
+    x = _spread(x, pads, (1, 1))
+    kernel = tuple((k - 1) * d + 1 for k, d in zip(w_shape[:2], dilation, strict=True))
+    if groups == 1:
+        d_w = _conv2d_d_w(g, x, kernel, strides)
+    else:
+        parts = zip(np.split(g, groups, axis=3), np.split(x, groups, axis=3), strict=True)
+        d_w = np.concatenate(
+            [
+                _conv2d_d_w(np.ascontiguousarray(g_), np.ascontiguousarray(x_), kernel, strides)
+                for g_, x_ in parts
+            ],
+            axis=-1,
+        )
+    return np.ascontiguousarray(d_w[:: dilation[0], :: dilation[1]])
+
+
+def _by_group(x: np.ndarray, w: np.ndarray, groups: int) -> zip:
+    return zip(np.split(x, groups, axis=3), np.split(w, groups, axis=3), strict=True)
+
+
+def _spread(x: np.ndarray, pads: Pads | None, steps: Pair) -> np.ndarray:
+    """Frame images with zeros, and put ``steps - 1`` zeros between their pixels.
+
+    Without ``pads`` the first two axes are spread (a kernel's), else the second and third (an
+    image's). A negative pad cuts away.
+    """
+    if pads is None:
+        if steps == (1, 1):
+            return x
+        return _spread(x[np.newaxis].reshape(1, *x.shape[:2], -1), ((0, 0), (0, 0)), steps).reshape(
+            *((k - 1) * s + 1 for k, s in zip(x.shape[:2], steps, strict=True)), *x.shape[2:]
+        )
+    if steps == (1, 1) and not any(map(any, pads)):
+        return x
+    inside, sizes = [], []
+    for axis, ((before, after), step) in enumerate(zip(pads, steps, strict=True)):
+        count = x.shape[1 + axis]
+        sizes.append(max(0, (count - 1) * step + 1 + before + after))
+        first = max(0, -(before // step)) if before < 0 else 0  # pixels that are cut away
+        last = max(first, min(count, (sizes[-1] - 1 - before) // step + 1))
+        start = before + first * step
+        inside.append((slice(first, last), slice(start, start + (last - first) * step, step)))
+    (rows, to_rows), (columns, to_columns) = inside
+    y = np.zeros((x.shape[0], *sizes, x.shape[3]), x.dtype)
+    y[:, to_rows, to_columns] = x[:, rows, columns]
+    return y
+
+
+def _conv2d(x: np.ndarray, w: np.ndarray, strides: Pair) -> np.ndarray:
+    """Convolve padded, contiguous images."""
+    (N, H, W, _), (kH, kW, _, D) = x.shape, w.shape
+    oH, oW = (H - kH) // strides[0] + 1, (W - kW) // strides[1] + 1
+    y = np.zeros((N, oH, oW, D), x.dtype)
+    blocks = threads.groups(N)
+    threads.run(lambda block: _images(x, w, y, *blocks[block], *strides), len(blocks))
+    return y
+
+
+def _conv2d_d_w(g: np.ndarray, x: np.ndarray, kernel: tuple[int, ...], strides: Pair) -> np.ndarray:
+    """Sum the kernel's gradient over fixed groups of images, then the groups in order."""
+    blocks = threads.groups(x.shape[0])
+    parts = np.zeros((max(1, len(blocks)), *kernel, x.shape[3], g.shape[3]), x.dtype)
+    threads.run(lambda b: _images_d_w(x, g, parts[b], *blocks[b], *strides), len(blocks))
+    return parts[0] if len(parts) == 1 else parts.sum(axis=0)
+
+
+@compiled
+def _images(x, w, y, first, last, stride_h, stride_w):  # type: ignore[no-untyped-def]
+    (_, H, W, C), (kH, kW, _, D), (_, oH, oW, _) = x.shape, w.shape, y.shape
+    for n in range(first, last):
+        for row in range(oH):
+            for ky in range(kH):
+                multiply_add(
+                    y, (n * oH + row) * oW * D, D, oW, D,
+                    x, (n * H + row * stride_h + ky) * W * C, stride_w * C, 1,
+                    w, ky * kW * C * D, D, kW * C,
+                )  # fmt: skip
+
+
+@compiled
+def _images_d_w(x, g, d_w, first, last, stride_h, stride_w):  # type: ignore[no-untyped-def]
+    (_, H, W, C), (kH, kW, _, D), (_, oH, oW, _) = x.shape, d_w.shape, g.shape
+    for n in range(first, last):
+        for row in range(oH):
+            for ky in range(kH):
+                multiply_add(
+                    d_w, ky * kW * C * D, D, kW * C, D,
+                    x, (n * H + row * stride_h + ky) * W * C, 1, stride_w * C,
+                    g, (n * oH + row) * oW * D, D, oW,
+                )  # fmt: skip

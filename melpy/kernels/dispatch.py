@@ -1,0 +1,91 @@
+"""Chooses the kernels: each name below runs the twin that `melpy.config.kernels` asks for.
+
+A set that lacks a kernel leaves it to "numpy", which has them all: "loops" only spells out
+convolution and pooling, "compiled" only what pays.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from melpy import config
+
+ROOMS = {
+    "loops": ("spec.conv_loops", "spec.pooling_loops"),
+    "numpy": (
+        "spec.conv_windows",
+        "spec.pooling",
+        "spec.bias_activation",
+        "spec.cross_entropy",
+        "spec.updates",
+    ),
+    "compiled": (
+        "compiled.conv",
+        "compiled.pooling",
+        "compiled.bias_activation",
+        "compiled.cross_entropy",
+        "compiled.updates",
+    ),
+}
+
+
+def find(name: str) -> Callable[..., Any]:
+    """Return the kernel ``name`` of the chosen set."""
+    return _find(config.kernels(), name)
+
+
+@functools.cache
+def _find(chosen: str, name: str) -> Callable[..., Any]:
+    if chosen == "compiled" and not _has_numba():
+        chosen = "numpy"
+    for room in ROOMS[chosen] + ROOMS["numpy"]:
+        module = importlib.import_module(f"melpy.kernels.{room}")
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise LookupError(f"no kernel is called {name!r}")
+
+
+@functools.cache
+def _has_numba() -> bool:
+    try:
+        importlib.import_module("numba")
+    except ImportError as error:
+        warnings.warn(
+            f"melpy runs its NumPy kernels, which are slower, because Numba cannot be imported "
+            f"({error}). Install Numba, or call melpy.config.set_kernels('numpy') to say that "
+            f"this is intended.",
+            RuntimeWarning,
+            stacklevel=5,
+        )
+        return False
+    return True
+
+
+def _kernel(name: str) -> Callable[..., Any]:
+    def kernel(*args: Any) -> Any:
+        return find(name)(*args)
+
+    kernel.__name__ = name
+    kernel.__doc__ = f"Run ``{name}`` of the chosen kernels; see its twin in `melpy.kernels.spec`."
+    return kernel
+
+
+conv2d = _kernel("conv2d")
+conv2d_d_x = _kernel("conv2d_d_x")
+conv2d_d_w = _kernel("conv2d_d_w")
+max_pool2d = _kernel("max_pool2d")
+max_pool2d_d_x = _kernel("max_pool2d_d_x")
+average_pool2d = _kernel("average_pool2d")
+average_pool2d_d_x = _kernel("average_pool2d_d_x")
+bias_activation = _kernel("bias_activation")
+bias_activation_d_x = _kernel("bias_activation_d_x")
+sum_rows = _kernel("sum_rows")
+softmax_cross_entropy = _kernel("softmax_cross_entropy")
+softmax_cross_entropy_d_logits = _kernel("softmax_cross_entropy_d_logits")
+sgd = _kernel("sgd")
+rmsprop = _kernel("rmsprop")
+adam = _kernel("adam")

@@ -1,0 +1,20 @@
+"""Differentiable operations, named as in keras.ops; each takes tensors or arrays.
+
+One function is one operation: its forward pass, its gradient, its samples and its page; see
+`melpy.ops.registry` for the contract, and `OPS` there for the list.
+"""
+
+# ruff: noqa: F403
+from melpy.ops.activations import *
+from melpy.ops.choice import *
+from melpy.ops.conv import *
+from melpy.ops.elementwise import *
+from melpy.ops.exponential import *
+from melpy.ops.gates import *
+from melpy.ops.indexing import *
+from melpy.ops.joining import *
+from melpy.ops.linalg import *
+from melpy.ops.nn import *
+from melpy.ops.reduction import *
+from melpy.ops.shaping import *
+from melpy.ops.trigonometry import *

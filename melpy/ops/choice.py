@@ -1,0 +1,336 @@
+"""Functions that choose or jump: extremes of two, limits, signs, roundings, indices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.ops.registry import op
+from melpy.ops.samples import away, distinct
+
+__all__ = [
+    "argmax", "argmin", "ceil", "clip", "floor", "maximum", "minimum", "round", "sign", "where",
+]  # fmt: skip
+
+
+@op(sample=distinct((2, 3), (2, 3)), like="torch.maximum", broadcasts=True)
+def maximum(x1, x2):
+    """Take the larger: y = max(x1, x2), entry by entry.
+
+    Parameters
+    ----------
+    x1, x2 : arrays or numbers, of shapes that broadcast
+
+    Returns
+    -------
+    array, the broadcast shape, the common type
+
+    Gradient
+    --------
+    g to the larger one; at a tie half to each, as in PyTorch
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.maximum([1.0, 5.0], 3.0)
+    array([3., 5.], dtype=float32)
+    """
+    return np.maximum(x1, x2), _to_winner(x1 > x2, x1 == x2)
+
+
+@op(sample=distinct((2, 3), (2, 3)), like="torch.minimum", broadcasts=True)
+def minimum(x1, x2):
+    """Take the smaller: y = min(x1, x2), entry by entry.
+
+    Parameters
+    ----------
+    x1, x2 : arrays or numbers, of shapes that broadcast
+
+    Returns
+    -------
+    array, the broadcast shape, the common type
+
+    Gradient
+    --------
+    g to the smaller one; at a tie half to each, as in PyTorch
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.minimum([1.0, 5.0], 3.0)
+    array([1., 3.], dtype=float32)
+    """
+    return np.minimum(x1, x2), _to_winner(x1 < x2, x1 == x2)
+
+
+def _to_winner(first, tie):
+    """Return the vjps of a choice between two arrays, given where the first one wins."""
+
+    def d_x1(g):
+        return np.where(tie, g / 2, g * first)
+
+    def d_x2(g):
+        return np.where(tie, g / 2, g * ~first)
+
+    return d_x1, d_x2
+
+
+@op(
+    sample=lambda rng: (rng.random((2, 3)) < 0.5, rng.normal(size=(2, 3)), rng.normal(size=(2, 3))),
+    like="torch.where",
+    broadcasts=True,
+)
+def where(condition, x1, x2):
+    """Choose: y = x1 where the condition holds, x2 elsewhere.
+
+    Parameters
+    ----------
+    condition : array of bools
+    x1, x2 : arrays or numbers; all three shapes broadcast
+
+    Returns
+    -------
+    array, the broadcast shape, the common type of x1 and x2
+
+    Gradient
+    --------
+    dL/dx1 = g where the condition holds, 0 elsewhere; dL/dx2 the reverse
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.where([True, False], [1.0, 2.0], 0.0)
+    array([1., 0.], dtype=float32)
+    """
+    chosen = condition.astype(bool)
+    return np.where(chosen, x1, x2), (None, lambda g: g * chosen, lambda g: g * ~chosen)
+
+
+@op(
+    sample=[
+        lambda rng: (rng.choice([-2.0, -0.3, 0.4, 3.0], (3, 4)), {"x_min": -1.0, "x_max": 1.0}),
+        away((2, 3), x_min=0.0, x_max=None),
+    ],
+    like=lambda torch, x, x_min, x_max: torch.clamp(x, x_min, x_max),
+)
+def clip(x, *, x_min, x_max):
+    """Limit: y = min(max(x, x_min), x_max).
+
+    Parameters
+    ----------
+    x : array, any shape
+    x_min, x_max : numbers or arrays, or None for no limit on that side
+
+    Returns
+    -------
+    array, the shape and type of x
+
+    Gradient
+    --------
+    g where x_min <= x <= x_max, 0 elsewhere; at a limit it is g, as in PyTorch
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.clip([-3.0, 0.5, 3.0], -1.0, 1.0)
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    y = np.clip(x, x_min, x_max)
+    return y, (lambda g: g * (x == y),)
+
+
+@op(sample=distinct((2, 3)), like="torch.sign")
+def sign(x):
+    """Take the sign: y = -1, 0 or 1.
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    0: y is constant between its jumps
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.sign([2.5, -1.5])
+    array([ 1., -1.], dtype=float32)
+    """
+    return np.sign(x), (np.zeros_like,)
+
+
+@op(sample=distinct((2, 3)), like="torch.floor")
+def floor(x):
+    """Round down: y = ⌊x⌋.
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    0: y is constant between its jumps
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.floor([2.5, -1.5])
+    array([ 2., -2.], dtype=float32)
+    """
+    return np.floor(x), (np.zeros_like,)
+
+
+@op(sample=distinct((2, 3)), like="torch.ceil")
+def ceil(x):
+    """Round up: y = ⌈x⌉.
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    0: y is constant between its jumps
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.ceil([2.5, -1.5])
+    array([ 3., -1.], dtype=float32)
+    """
+    return np.ceil(x), (np.zeros_like,)
+
+
+@op(
+    sample=distinct((2, 3)),
+    like=lambda torch, x, decimals=0: torch.round(x, decimals=decimals),
+)
+def round(x, *, decimals=0):
+    """Round to the nearest, y = x to so many decimals; halves go to the even neighbour.
+
+    Parameters
+    ----------
+    x : array, any shape
+    decimals : int, how many digits after the point to keep
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    0: y is constant between its jumps
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.round([2.5, -1.6])
+    array([ 2., -2.], dtype=float32)
+    """
+    return np.round(x, decimals), (np.zeros_like,)
+
+
+@op(sample=distinct((2, 3), axis=1), like=lambda torch, x, axis: torch.argmax(x, dim=axis))
+def argmax(x, *, axis=None, keepdims=False):
+    """Find the largest: y = the index of max x along one axis; the first where several tie.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axis
+    axis : int, or None for the index into the flattened array
+    keepdims : bool, whether the reduced axis stays, with size 1
+
+    Returns
+    -------
+    array of int64, the shape of x without the axis
+
+    Gradient
+    --------
+    none: an index is a whole number
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.argmax([[1.0, 2.0], [3.0, 0.0]], axis=1)
+    array([1, 0])
+    """
+    return np.argmax(x, axis=axis, keepdims=keepdims), (None,)
+
+
+@op(sample=distinct((2, 3), axis=1), like=lambda torch, x, axis: torch.argmin(x, dim=axis))
+def argmin(x, *, axis=None, keepdims=False):
+    """Find the smallest: y = the index of min x along one axis; the first where several tie.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axis
+    axis : int, or None for the index into the flattened array
+    keepdims : bool, whether the reduced axis stays, with size 1
+
+    Returns
+    -------
+    array of int64, the shape of x without the axis
+
+    Gradient
+    --------
+    none: an index is a whole number
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.argmin([[1.0, 2.0], [3.0, 0.0]], axis=1)
+    array([0, 1])
+    """
+    return np.argmin(x, axis=axis, keepdims=keepdims), (None,)

@@ -1,0 +1,276 @@
+"""Smooth activation functions, and those that look along an axis; the plain ones are next door."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from melpy.ops.activations import logistic
+from melpy.ops.registry import op
+from melpy.ops.samples import away, normal
+
+__all__ = [
+    "gelu", "log_softmax", "mish", "silu", "softmax", "softplus", "softsign", "swish",
+]  # fmt: skip
+
+ROOT_2_BY_PI = math.sqrt(2 / math.pi)
+
+
+@op(sample=normal((2, 3)), like="torch.nn.functional.silu")
+def silu(x):
+    """Gate x by its sigmoid: y = x / (1 + e^-x). Also called ``swish``.
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    g s (1 + x (1 - s)), s = sigmoid(x)
+
+    Source
+    ------
+    Hendrycks and Gimpel (2016), Gaussian error linear units; Ramachandran, Zoph and Le (2017),
+    Searching for activation functions, section 4.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.silu([1.0, -1000.0])
+    array([ 0.7310586, -0.       ], dtype=float32)
+    """
+    s = logistic(x)
+    return x * s, (lambda g: g * s * (1 + x * (1 - s)),)
+
+
+@op(sample=normal((2, 3)), like="torch.nn.functional.softplus")
+def softplus(x):
+    """Smooth the relu: y = log(1 + e^x).
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    g (1 - e^-y), which is g sigmoid(x)
+
+    Source
+    ------
+    Dugas et al. (2001), Incorporating second-order functional knowledge for better option
+    pricing, equation 3.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.softplus([0.0, 1000.0])
+    array([6.931472e-01, 1.000000e+03], dtype=float32)
+    """
+    y = np.logaddexp(x.dtype.type(0), x)
+    return y, (lambda g: g * -np.expm1(-y),)
+
+
+@op(sample=away((2, 3)), like="torch.nn.functional.softsign")
+def softsign(x):
+    """Squash into (-1, 1) slowly: y = x / (1 + |x|).
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    g / (1 + |x|)^2, which is g (1 - |y|)^2
+
+    Source
+    ------
+    Bergstra et al. (2009), Quadratic polynomials learn better image features.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.softsign([1.0, -3.0])
+    array([ 0.5 , -0.75], dtype=float32)
+    """
+    y = x / (1 + np.abs(x))
+    return y, (lambda g: g * np.square(1 - np.abs(y)),)
+
+
+@op(sample=normal((2, 3)), like="torch.nn.functional.mish")
+def mish(x):
+    """Gate x by the tanh of its softplus: y = x tanh(log(1 + e^x)).
+
+    Parameters
+    ----------
+    x : array, any shape
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    g (t + x sigmoid(x) (1 - t^2)), t = tanh(softplus(x))
+
+    Source
+    ------
+    Misra (2020), Mish: a self regularized non-monotonic activation function, equation 1.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.mish([1.0, -1000.0])
+    array([ 0.8650984, -0.       ], dtype=float32)
+    """
+    t = np.tanh(np.logaddexp(x.dtype.type(0), x))
+    return x * t, (lambda g: g * (t + x * logistic(x) * (1 - t * t)),)
+
+
+def _torch_gelu(torch, x, approximate=True):
+    return torch.nn.functional.gelu(x, approximate="tanh" if approximate else "none")
+
+
+@op(sample=[normal((2, 3)), normal((2, 3), approximate=False)], like=_torch_gelu)
+def gelu(x, *, approximate=True):
+    """Gate x by the normal distribution: y = x Φ(x), Φ(x) = (1 + erf(x / √2)) / 2.
+
+    Parameters
+    ----------
+    x : array, any shape
+    approximate : bool, whether Φ(x) is (1 + tanh(√(2/π) (x + 0.044715 x^3))) / 2
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    g (Φ(x) + x Φ'(x))
+
+    Source
+    ------
+    Hendrycks and Gimpel (2016), Gaussian error linear units, section 2.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.gelu([1.0, -1000.0], approximate=False)
+    array([ 0.8413448, -0.       ], dtype=float32)
+    """
+    if approximate:
+        z = np.clip(x, -20, 20)  # beyond, tanh is 1 to the last bit; x^3 could overflow
+        t = np.tanh(ROOT_2_BY_PI * (z + 0.044715 * z * z * z))
+
+        def d_x(g):
+            slope = 0.5 * (1 - t * t) * ROOT_2_BY_PI * (1 + 0.134145 * z * z)
+            return g * (0.5 * (1 + t) + z * slope)
+
+        return 0.5 * x * (1 + t), (d_x,)
+
+    phi = 0.5 * (1 + _erf(x / math.sqrt(2.0)))
+
+    def d_x_exact(g):
+        z = np.clip(x, -40, 40)  # beyond, the density is 0 to the last bit
+        return g * (phi + z * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
+
+    return x * phi, (d_x_exact,)
+
+
+def _erf(x):
+    """Return the error function of every entry; NumPy has none."""
+    values = map(math.erf, x.ravel().tolist())
+    return np.fromiter(values, x.dtype, x.size).reshape(x.shape)
+
+
+@op(
+    sample=[normal((2, 3)), normal((2, 3, 2), axis=1)],
+    like=lambda torch, x, axis=-1: torch.softmax(x, axis),
+)
+def softmax(x, *, axis=-1):
+    """Turn scores into probabilities: y_i = e^x_i / Σ_j e^x_j along an axis.
+
+    Parameters
+    ----------
+    x : array, at least one axis
+    axis : int or tuple of ints, along which y adds up to 1
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    y (g - Σ g y)
+
+    Raises
+    ------
+    OutOfRangeError, where there is no such axis
+
+    Source
+    ------
+    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.softmax([0.0, 0.0, -1000.0])
+    array([0.5, 0.5, 0. ], dtype=float32)
+    """
+    y = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+    y /= np.sum(y, axis=axis, keepdims=True)
+    return y, (lambda g: y * (g - np.sum(g * y, axis=axis, keepdims=True)),)
+
+
+@op(
+    sample=[normal((2, 3)), normal((2, 3, 2), axis=1)],
+    like=lambda torch, x, axis=-1: torch.log_softmax(x, axis),
+)
+def log_softmax(x, *, axis=-1):
+    """Take the logarithm of the softmax: y_i = x_i - log Σ_j e^x_j along an axis.
+
+    Parameters
+    ----------
+    x : array, at least one axis
+    axis : int or tuple of ints, along which e^y adds up to 1
+
+    Returns
+    -------
+    array, the shape of x, its float type
+
+    Gradient
+    --------
+    g - e^y Σ g
+
+    Raises
+    ------
+    OutOfRangeError, where there is no such axis
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.log_softmax([0.0, 0.0, -1000.0])
+    array([-6.931472e-01, -6.931472e-01, -1.000693e+03], dtype=float32)
+    """
+    y = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    y -= np.log(np.sum(np.exp(y), axis=axis, keepdims=True))
+    return y, (lambda g: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),)
+
+
+swish = silu

@@ -1,0 +1,212 @@
+"""Join arrays, cut them and surround them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from melpy.errors import ArgumentError
+from melpy.ops.indexing import get_item
+from melpy.ops.registry import op
+from melpy.ops.samples import normal
+
+__all__ = ["concatenate", "pad", "split", "stack"]
+
+
+@op(
+    sample=[
+        normal((2, 3), (1, 3), axis=0),
+        normal((2, 3), (2, 1), (2, 0), axis=-1),
+    ],
+    like=lambda torch, *xs, axis=0: torch.cat(xs, axis),
+)
+def concatenate(*xs, axis=0):
+    """Join along an axis: y = [x_0, x_1, ...].
+
+    Parameters
+    ----------
+    xs : list or tuple of arrays, equal in every size but that of the axis
+    axis : int
+
+    Returns
+    -------
+    array, the sizes along the axis added up, the common type
+
+    Gradient
+    --------
+    for each array its own piece of g
+
+    Raises
+    ------
+    ShapeError, where another size differs
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.concatenate([[1.0, 2.0], [3.0]])
+    array([1., 2., 3.], dtype=float32)
+    """
+    y = np.concatenate(xs, axis)
+    ends = np.cumsum([x.shape[axis] for x in xs])
+    before = (slice(None),) * (axis % y.ndim)
+
+    def piece(end, size):
+        return lambda g: g[(*before, slice(end - size, end))]
+
+    return y, tuple(piece(end, x.shape[axis]) for end, x in zip(ends.tolist(), xs, strict=True))
+
+
+@op(
+    sample=[normal((2, 3), (2, 3)), normal((2, 3), (2, 3), (2, 3), axis=-1)],
+    like=lambda torch, *x, axis=0: torch.stack(x, axis),
+)
+def stack(*x, axis=0):
+    """Join along a new axis: y[n] = x_n.
+
+    Parameters
+    ----------
+    x : list or tuple of arrays of one shape
+    axis : int, where the new axis shall be in y
+
+    Returns
+    -------
+    array, one axis more, the common type
+
+    Gradient
+    --------
+    for each array its own piece of g
+
+    Raises
+    ------
+    ShapeError, where the shapes differ
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.stack([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    array([[1., 3.],
+           [2., 4.]], dtype=float32)
+    """
+    y = np.stack(x, axis)
+    before = (slice(None),) * (axis % y.ndim)
+
+    def piece(n):
+        return lambda g: g[(*before, n)]
+
+    return y, tuple(piece(n) for n in range(len(x)))
+
+
+def _torch_pad(torch, x, pad_width, constant_values=0.0):
+    pairs = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
+    flat = [size for pair in reversed(pairs) for size in pair]
+    return torch.nn.functional.pad(x, flat, value=constant_values)
+
+
+@op(
+    sample=[
+        normal((2, 3), pad_width=((1, 0), (2, 1))),
+        normal((2, 3), pad_width=1, constant_values=4.0),
+    ],
+    like=_torch_pad,
+)
+def pad(x, *, pad_width, mode="constant", constant_values=None):
+    """Surround x with a constant, y = x in the middle.
+
+    Parameters
+    ----------
+    x : array, any shape
+    pad_width : ((before, after), ...) for each axis, or one pair or one int for all
+    mode : "constant"
+    constant_values : number, None for 0
+
+    Returns
+    -------
+    array, each axis longer by before + after, the type of x
+
+    Gradient
+    --------
+    g without its margins
+
+    Raises
+    ------
+    ArgumentError, for another mode; ShapeError, for widths that do not fit
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.pad([1.0, 2.0], (1, 2))
+    array([0., 1., 2., 0., 0.], dtype=float32)
+    """
+    if mode != "constant":
+        raise ArgumentError(
+            "pad", "unknown mode", expected='mode="constant"', received={"mode": mode}
+        )
+    widths = np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2)).tolist()
+    inside = tuple(
+        slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True)
+    )
+    fill = 0 if constant_values is None else constant_values
+    return np.pad(x, widths, constant_values=fill), (lambda g: g[inside],)
+
+
+def split(x, indices_or_sections, axis=0):
+    """Cut along an axis into a list of pieces, the reverse of `concatenate`; each is a `get_item`.
+
+    Parameters
+    ----------
+    x : array or tensor, at least one axis
+    indices_or_sections : int, the number of equal pieces; or the positions of the cuts
+    axis : int
+
+    Returns
+    -------
+    list of arrays or tensors
+
+    Gradient
+    --------
+    g of each piece, in its place
+
+    Raises
+    ------
+    ArgumentError, where the axis has no such number of equal pieces
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> ops.split(np.arange(6.0), [2, 3])
+    [array([0., 1.]), array([2.]), array([3., 4., 5.])]
+    """
+    shape = np.shape(x)
+    axis = normalize_axis_index(axis, len(shape))
+    if isinstance(indices_or_sections, int):
+        size, rest = divmod(shape[axis], indices_or_sections)
+        if rest:
+            raise ArgumentError(
+                "split",
+                f"axis {axis} of size {shape[axis]} has no {indices_or_sections} equal pieces",
+                expected="a number that divides the size, or the positions of the cuts",
+                received={"indices_or_sections": indices_or_sections},
+            )
+        cuts = [size * n for n in range(1, indices_or_sections)]
+    else:
+        cuts = list(indices_or_sections)
+    before = (slice(None),) * axis
+    bounds = zip([0, *cuts], [*cuts, shape[axis]], strict=True)
+    return [get_item(x, index=(*before, slice(start, end))) for start, end in bounds]

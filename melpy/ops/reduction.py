@@ -1,0 +1,355 @@
+"""Sums, means, extremes and their kin: many entries become one, along some axes or all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.ops.registry import op
+from melpy.ops.samples import away, distinct, normal
+
+__all__ = [
+    "amax", "amin", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var",
+]  # fmt: skip
+
+
+def _kept(y, ndim, axis, keepdims):
+    """Give ``y`` back the reduced axes, with size 1."""
+    if keepdims:
+        return y
+    return np.expand_dims(y, tuple(range(ndim)) if axis is None else axis)
+
+
+def _spread(g, shape, axis, keepdims):
+    """Repeat ``g`` along the reduced axes: the adjoint of a sum."""
+    return np.broadcast_to(_kept(g, len(shape), axis, keepdims), shape)
+
+
+def _like(name, **fixed):
+    """Return PyTorch's reduction, which takes ``dim`` and wants all axes spelled out."""
+
+    def twin(torch, x, axis=None, keepdims=False):
+        dim = tuple(range(x.ndim)) if axis is None else axis
+        return getattr(torch, name)(x, dim=dim, keepdim=keepdims, **fixed)
+
+    return twin
+
+
+def _samples(make):
+    return [
+        make((2, 3)),
+        make((2, 3, 2), axis=1),
+        make((2, 3, 2), axis=(0, -1), keepdims=True),
+        make(()),
+    ]
+
+
+@op(sample=_samples(normal), like=_like("sum"))
+def sum(x, *, axis=None, keepdims=False):
+    """Add up: y = Σ x over the axes.
+
+    Parameters
+    ----------
+    x : array, any shape
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its type
+
+    Gradient
+    --------
+    g to every entry
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([4., 6.], dtype=float32)
+    """
+    shape = x.shape
+    return np.sum(x, axis=axis, keepdims=keepdims), (lambda g: _spread(g, shape, axis, keepdims),)
+
+
+@op(sample=_samples(normal), like=_like("mean"))
+def mean(x, *, axis=None, keepdims=False):
+    """Average: y = Σ x / n over the axes, n entries each.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axes
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its float type
+
+    Gradient
+    --------
+    g / n to every entry
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.mean([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([2., 3.], dtype=float32)
+    """
+    y = np.mean(x, axis=axis, keepdims=keepdims)
+    shape, share = x.shape, y.size / x.size if x.size else 0.0
+    return y, (lambda g: _spread(g * share, shape, axis, keepdims),)
+
+
+def _to_extremes(x, y, axis, keepdims):
+    """Return the vjp of an extreme: g, split evenly among the entries that tie for it."""
+    hits = x == _kept(y, x.ndim, axis, keepdims)
+
+    def d_x(g):
+        ties = np.maximum(np.sum(hits, axis=axis, keepdims=True), 1).astype(g.dtype)
+        return hits * (_kept(g, hits.ndim, axis, keepdims) / ties)
+
+    return d_x
+
+
+@op(sample=_samples(distinct), like=_like("amax"))
+def max(x, *, axis=None, keepdims=False):
+    """Take the largest: y = max x over the axes. Also called ``amax``.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axes
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its type
+
+    Gradient
+    --------
+    g to the largest entry; split evenly where several tie, as in JAX and torch.amax
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.max([[1.0, 2.0], [3.0, 0.0]], axis=0)
+    array([3., 2.], dtype=float32)
+    """
+    y = np.max(x, axis=axis, keepdims=keepdims)
+    return y, (_to_extremes(x, y, axis, keepdims),)
+
+
+@op(sample=_samples(distinct), like=_like("amin"))
+def min(x, *, axis=None, keepdims=False):
+    """Take the smallest: y = min x over the axes. Also called ``amin``.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axes
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its type
+
+    Gradient
+    --------
+    g to the smallest entry; split evenly where several tie, as in JAX and torch.amin
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.min([[1.0, 2.0], [3.0, 0.0]], axis=0)
+    array([1., 0.], dtype=float32)
+    """
+    y = np.min(x, axis=axis, keepdims=keepdims)
+    return y, (_to_extremes(x, y, axis, keepdims),)
+
+
+def _prod_like(torch, x, axis=None, keepdims=False):
+    dims = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for dim in dims:
+        x = torch.prod(x, dim=dim, keepdim=True)
+    return x if keepdims else x.squeeze(tuple(dims))
+
+
+@op(sample=_samples(away), like=_prod_like)
+def prod(x, *, axis=None, keepdims=False):
+    """Multiply up: y = Π x over the axes.
+
+    Parameters
+    ----------
+    x : array, any shape
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its type
+
+    Gradient
+    --------
+    g times the product of all other entries; nothing is divided, so zeros are exact
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.prod([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([3., 8.], dtype=float32)
+    """
+
+    def d_x(g):
+        g = _kept(g, x.ndim, axis, keepdims)
+        away = [n for n in range(x.ndim) if g.shape[n] != x.shape[n]]
+        stay = [n for n in range(x.ndim) if n not in away]
+        moved = x.transpose(*stay, *away)
+        rows = moved.reshape(*moved.shape[: len(stay)], int(np.prod(moved.shape[len(stay) :])))
+        before, after = np.ones_like(rows), np.ones_like(rows)
+        np.cumprod(rows[..., :-1], axis=-1, out=before[..., 1:])
+        np.cumprod(rows[..., :0:-1], axis=-1, out=after[..., -2::-1])
+        others = (before * after).reshape(moved.shape)
+        return g * others.transpose(np.argsort([*stay, *away]).astype(int))
+
+    return np.prod(x, axis=axis, keepdims=keepdims), (d_x,)
+
+
+@op(sample=_samples(normal)[:3], like=_like("var", correction=0))
+def var(x, *, axis=None, keepdims=False):
+    """Compute the variance: y = Σ (x - mean)^2 / n over the axes, n entries each.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axes
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its float type
+
+    Gradient
+    --------
+    2 g (x - mean) / n
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.var([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([1., 1.], dtype=float32)
+    """
+    y, centred, share = _variance(x, axis, keepdims)
+    ndim = x.ndim
+    return y, (lambda g: _kept(2 * share * g, ndim, axis, keepdims) * centred,)
+
+
+@op(sample=_samples(normal)[:3], like=_like("std", correction=0))
+def std(x, *, axis=None, keepdims=False):
+    """Compute the standard deviation: y = √(Σ (x - mean)^2 / n) over the axes.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axes
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its float type
+
+    Gradient
+    --------
+    g (x - mean) / (n y), and 0 where y = 0, as in PyTorch
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.std([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([1., 1.], dtype=float32)
+    """
+    variance, centred, share = _variance(x, axis, keepdims)
+    y, ndim = np.sqrt(variance), x.ndim
+
+    def d_x(g):
+        return _kept(share * g / np.where(y == 0, 1, y), ndim, axis, keepdims) * centred
+
+    return y, (d_x,)
+
+
+def _variance(x, axis, keepdims):
+    """Return the variance, x - mean, and 1 / n."""
+    centred = x - np.mean(x, axis=axis, keepdims=True)
+    y = np.mean(centred * centred, axis=axis, keepdims=keepdims)
+    return y, centred, y.size / x.size if x.size else 0.0
+
+
+@op(sample=_samples(normal), like=_like("logsumexp"))
+def logsumexp(x, *, axis=None, keepdims=False):
+    """Add up in the logarithm: y = log Σ e^x over the axes, without overflow.
+
+    Parameters
+    ----------
+    x : array, any shape, not empty along the axes; -inf entries count as nothing
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its float type
+
+    Gradient
+    --------
+    g e^(x - y), the softmax of x
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.logsumexp([1000.0, 1000.0])
+    np.float32(1000.6931)
+    """
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
+    with np.errstate(divide="ignore", over="ignore"):  # log 0 = -inf is right where all are -inf
+        y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+
+    def d_x(g):
+        finite = np.where(np.isfinite(y), y, 0)
+        with np.errstate(over="ignore"):
+            return _kept(g, x.ndim, axis, keepdims) * np.exp(x - finite)
+
+    return y if keepdims else y.squeeze(tuple(range(x.ndim)) if axis is None else axis), (d_x,)
+
+
+amax, amin = max, min

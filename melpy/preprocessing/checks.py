@@ -1,0 +1,70 @@
+"""What every scaler and encoder asks of its data, and of itself, before it works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from melpy.errors import DataError, DtypeError, MelpyError, ShapeError
+
+__all__ = ["NotFittedError", "blocks", "numbers", "refuse_not_finite", "require_fit"]
+
+BLOCK_VALUES = 1 << 20  # a float64 copy is made of so many values at a time: 8 MB
+
+
+class NotFittedError(MelpyError, ValueError, AttributeError):
+    """Something was asked of a scaler or an encoder that has not seen its training data."""
+
+
+def require_fit(learner: object, attribute: str, who: str) -> None:
+    if not hasattr(learner, attribute):
+        raise NotFittedError(
+            who,
+            "it has not seen any training data yet",
+            mend="Call fit with the training data first.",
+        )
+
+
+def blocks(x: np.ndarray) -> Iterator[slice]:
+    """Yield slices of rows that together are all of ``x``, each small enough to copy."""
+    rows = max(1, BLOCK_VALUES * len(x) // max(x.size, 1))
+    for start in range(0, len(x), rows):
+        yield slice(start, start + rows)
+
+
+def numbers(x: ArrayLike, who: str) -> np.ndarray:
+    """Return ``x`` as an array of finite numbers with at least one axis."""
+    data = np.asarray(x)
+    if data.dtype.kind not in "buif":
+        raise DtypeError(
+            who,
+            "the data must be real numbers",
+            expected="a numeric dtype",
+            received={"dtype": str(data.dtype)},
+        )
+    if data.ndim == 0:
+        raise ShapeError(
+            who,
+            "a single number is no data",
+            expected="shape (N, ...)",
+            received={"shape": data.shape},
+        )
+    if data.dtype.kind == "f":
+        refuse_not_finite(data, who)
+    return data
+
+
+def refuse_not_finite(data: np.ndarray, who: str) -> None:
+    for rows in blocks(data):
+        finite = np.isfinite(data[rows])
+        if not finite.all():
+            first = np.argwhere(~finite)[0]
+            raise DataError(
+                who,
+                f"row {rows.start + int(first[0])} has a value that is not a finite number",
+                expected="finite numbers",
+                received={"value": data[rows][tuple(first)].item()},
+                mend="Drop the row or fill the value in.",
+            )

@@ -1,0 +1,1 @@
+"""Files of models. Reading one never runs code."""

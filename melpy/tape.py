@@ -1,0 +1,234 @@
+"""The tape: records what was computed, replays it backwards, un-broadcasts. It knows no op.
+
+A `Variable` is an array that remembers the `Node` that made it. A node holds its inputs and one
+vector-Jacobian product (vjp) per input: a function from g = dL/dy to dL/dx. Nodes are numbered
+as they are made, so walking them from the highest number down visits every node after all of its
+users; no recursion, hence no limit on depth. First order only: gradients are plain arrays.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from melpy.errors import GraphError, ShapeError
+
+__all__ = ["Node", "Variable", "backward", "gradients", "is_recording", "joint", "no_grad"]
+
+Vjp = Callable[[np.ndarray], np.ndarray]
+
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+_serial = itertools.count()
+
+
+class Node:
+    """One recorded operation: its name, its options, its inputs that want a gradient, its vjps."""
+
+    __slots__ = ("inputs", "op", "options", "serial", "vjps")
+
+    def __init__(
+        self,
+        op: str,
+        inputs: Sequence[Variable | None],
+        vjps: Sequence[Vjp | None],
+        options: Mapping[str, object],
+    ) -> None:
+        self.op, self.inputs, self.vjps, self.options = op, inputs, vjps, options
+        self.serial = next(_serial)
+
+
+class Variable:
+    """An array, whether it wants a gradient, and the node that made it (None for a leaf)."""
+
+    __slots__ = ("__weakref__", "grad", "name", "node", "requires_grad", "value")
+
+    def __init__(
+        self,
+        value: np.ndarray,
+        requires_grad: bool = False,
+        node: Node | None = None,
+        name: str = "",
+    ) -> None:
+        self.value = value
+        self.requires_grad = requires_grad
+        self.node = node
+        self.name = name
+        self.grad: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, value: np.ndarray, node: Node | None) -> Variable:
+        """Wrap an op's output; a subclass whose ``__init__`` differs overrides this."""
+        return cls(value, node is not None, node)
+
+
+def is_recording() -> bool:
+    """Return whether operations on variables are being recorded."""
+    return _recording.get()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing inside the ``with`` block; for inference, and for updating weights.
+
+    Examples
+    --------
+    >>> import melpy
+    >>> w = melpy.Tensor([2.0], requires_grad=True)
+    >>> with melpy.no_grad():
+    ...     (w * 3.0).requires_grad
+    False
+    """
+    token = _recording.set(False)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def record(
+    op: str,
+    value: np.ndarray,
+    inputs: Sequence[object],
+    vjps: Sequence[Vjp | None],
+    options: Mapping[str, object],
+) -> np.ndarray | Variable:
+    """Return ``value`` as what its inputs are: an array, or a variable that remembers them.
+
+    The output has the class of the first variable among the inputs, so the tape needs to know
+    no subclass. Nothing is recorded where no input wants a gradient.
+    """
+    kind = next((type(x) for x in inputs if isinstance(x, Variable)), None)
+    if kind is None:
+        return value
+    wanted = [
+        x if isinstance(x, Variable) and x.requires_grad and vjp is not None else None
+        for x, vjp in zip(inputs, vjps, strict=True)
+    ]
+    if not _recording.get() or all(x is None for x in wanted):
+        return kind.of(value, None)
+    return kind.of(value, Node(op, wanted, vjps, options))
+
+
+def joint(back: Callable[[np.ndarray], Sequence[np.ndarray]], count: int) -> tuple[Vjp, ...]:
+    """Return ``count`` vjps that share one sweep: ``back(g)`` gives all gradients at once."""
+    latest: list[object] = [None, ()]  # the g that was swept last, and its gradients
+
+    def one(index: int) -> Vjp:
+        def vjp(g: np.ndarray) -> np.ndarray:
+            if latest[0] is not g:
+                latest[:] = [g, back(g)]
+            return latest[1][index]  # type: ignore[index]
+
+        return vjp
+
+    return tuple(one(index) for index in range(count))
+
+
+def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum ``g`` over the axes along which an input of ``shape`` was broadcast.
+
+    The adjoint of repeating a value is adding up the gradients of its copies.
+
+    Examples
+    --------
+    >>> unbroadcast(np.ones((4, 3)), (1, 3))
+    array([[4., 4., 4.]])
+    """
+    if g.shape == shape:
+        return g
+    extra = g.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        axis + extra for axis, size in enumerate(shape) if size == 1 and g.shape[axis + extra] != 1
+    )
+    return g.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+def _replay(y: Variable, g: np.ndarray) -> Iterator[tuple[Variable, np.ndarray]]:
+    """Walk backwards from ``y`` and yield each leaf that wants a gradient, with its gradient."""
+    sums = {id(y): g}
+    waiting = [(-_serial_of(y), id(y), y)]
+    while waiting:
+        _, key, variable = heapq.heappop(waiting)
+        g = sums.pop(key)
+        node = variable.node
+        if node is None:
+            yield variable, g
+            continue
+        for x, vjp in zip(node.inputs, node.vjps, strict=True):
+            if x is None or vjp is None:
+                continue
+            d_x = np.asarray(unbroadcast(vjp(g), x.value.shape), dtype=x.value.dtype)
+            if id(x) in sums:
+                sums[id(x)] = sums[id(x)] + d_x  # a new array: d_x may be g itself
+            else:
+                sums[id(x)] = d_x
+                heapq.heappush(waiting, (-_serial_of(x), id(x), x))
+
+
+def _serial_of(variable: Variable) -> int:
+    return -1 if variable.node is None else variable.node.serial
+
+
+def _seed(y: Variable, g: np.ndarray | None) -> np.ndarray:
+    """Check the starting gradient, 1 for a scalar."""
+    if not y.requires_grad:
+        raise GraphError(
+            "backward",
+            "nothing was recorded for this tensor",
+            expected="a tensor computed from one with requires_grad=True, outside no_grad()",
+            received={"requires_grad": False},
+        )
+    if g is None:
+        if y.value.size != 1:
+            raise ShapeError(
+                "backward",
+                "only a scalar has a gradient of its own",
+                expected="a tensor of size 1, or an explicit g = dL/dy of the tensor's shape",
+                received={"shape": y.value.shape},
+                mend="Reduce it first, for example with .sum() or .mean().",
+            )
+        return np.ones_like(y.value)
+    g = np.asarray(g, dtype=y.value.dtype)
+    if g.shape != y.value.shape:
+        raise ShapeError(
+            "backward",
+            "g has another shape than the tensor",
+            expected=f"shape {y.value.shape}",
+            received={"g.shape": g.shape},
+        )
+    return g
+
+
+def backward(y: Variable, g: np.ndarray | None = None) -> None:
+    """Add dL/dx to ``x.grad`` of every leaf x behind ``y`` that wants a gradient."""
+    for leaf, d_x in _replay(y, _seed(y, g)):
+        leaf.grad = d_x.copy() if leaf.grad is None else leaf.grad + d_x
+
+
+def gradients(
+    y: Variable, sources: Sequence[Variable], g: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return dL/dx for each leaf x of ``sources``, zeros where ``y`` does not depend on it.
+
+    Each is an array of the caller's own: an op may hand the same g to both of its inputs, or a
+    view that cannot be written to, and those are copied.
+    """
+    seed = _seed(y, g)
+    found = {id(leaf): d_x for leaf, d_x in _replay(y, seed)}
+    given = {id(seed)}
+
+    def own(x: Variable) -> np.ndarray:
+        d_x = found.get(id(x))
+        if d_x is None:
+            return np.zeros_like(x.value)
+        if d_x.base is not None or id(d_x) in given:
+            return d_x.copy()
+        given.add(id(d_x))
+        return d_x
+
+    return [own(x) for x in sources]

@@ -1,0 +1,272 @@
+"""Tensor: an array that records what is done to it. Each operator is one line that calls an op."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from melpy import config, ops, tape
+from melpy.errors import DtypeError, GraphError, ShapeError
+from melpy.ops.registry import OPS
+
+__all__ = ["Tensor", "grad", "value_and_grad"]
+
+
+def _plain(x: Any) -> Any:
+    return x.value if isinstance(x, tape.Variable) else x
+
+
+def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: function(other, self)
+
+
+def _compared(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: function(self.value, _plain(other))
+
+
+class Tensor(tape.Variable):
+    """An n-dimensional array with a gradient.
+
+    Parameters
+    ----------
+    value : array-like, any shape; Python floats become `config.floatx`, arrays keep their type
+    requires_grad : bool, whether ``backward`` shall leave dL/dx in ``.grad``
+    dtype : float or integer type, or None to keep the value's own
+    name : str, shown in messages
+
+    Notes
+    -----
+    NumPy's functions work on tensors and are recorded: ``np.exp(t)`` is ``ops.exp(t)``.
+    ``np.asarray(t)`` gives the plain array. Tensors compare by value, elementwise.
+
+    Examples
+    --------
+    >>> import melpy
+    >>> x = melpy.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4., 6.], dtype=float32)
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, value: Any, requires_grad: bool = False, dtype: Any = None, name: str = ""
+    ) -> None:
+        if isinstance(value, tape.Variable):
+            value = value.value
+        array = np.asarray(value, dtype=dtype)
+        if array.dtype.kind not in "fiub":
+            raise DtypeError(
+                "Tensor",
+                "the value is not made of numbers",
+                expected="an array, a number or nested lists of numbers of equal lengths",
+                received={"type": type(value).__name__},
+            )
+        if (
+            dtype is None
+            and array.dtype == np.float64
+            and not isinstance(value, np.ndarray | np.generic)
+        ):
+            array = array.astype(config.floatx())
+        if requires_grad and array.dtype.kind != "f":
+            raise DtypeError(
+                "Tensor",
+                "only a float tensor can have a gradient",
+                expected="dtype float32 or float64",
+                received={"dtype": str(array.dtype)},
+                mend='Pass dtype="float32".',
+            )
+        super().__init__(array, requires_grad, name=name)
+
+    @classmethod
+    def of(cls, value: np.ndarray, node: tape.Node | None) -> Tensor:
+        """Wrap an op's output without the checks that only a user's value needs."""
+        tensor = cls.__new__(cls)
+        tape.Variable.__init__(tensor, np.asarray(value), node is not None, node)
+        return tensor
+
+    # What an array is.
+    shape = property(lambda self: self.value.shape)
+    dtype = property(lambda self: self.value.dtype)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    T = property(lambda self: ops.transpose(self))
+
+    def numpy(self) -> np.ndarray:
+        """Return the plain array, not a copy."""
+        return self.value
+
+    def item(self) -> float:
+        """Return the only value of a tensor of size 1 as a Python number."""
+        return self.value.item()
+
+    def detach(self) -> Tensor:
+        """Return the same values, without their history."""
+        return type(self).of(self.value, None)
+
+    def assign(self, value: Any) -> Tensor:
+        """Overwrite the values in place; shape and type stay."""
+        array = np.asarray(value.value if isinstance(value, tape.Variable) else value)
+        if array.shape != self.shape:
+            raise ShapeError(
+                f"Tensor.assign {self.name!r}" if self.name else "Tensor.assign",
+                "the new value has another shape",
+                expected=f"shape {self.shape}",
+                received={"value.shape": array.shape},
+            )
+        self.value[...] = array
+        return self
+
+    def backward(self, g: Any = None) -> None:
+        """Add dL/dx to ``.grad`` of every leaf behind this tensor; g = dL/dself, 1 for a scalar."""
+        tape.backward(self, g)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.value, prefix="Tensor(", separator=", ")
+        grad = ", requires_grad=True" if self.requires_grad else ""
+        return f"Tensor({text}, dtype={self.dtype}{grad})"
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return (self[index] for index in range(len(self.value)))
+
+    __hash__ = object.__hash__
+
+    # Arithmetic, reductions and shapes: each is its op, and is recorded by it.
+    __add__, __radd__ = ops.add, _swapped(ops.add)
+    __sub__, __rsub__ = ops.subtract, _swapped(ops.subtract)
+    __mul__, __rmul__ = ops.multiply, _swapped(ops.multiply)
+    __truediv__, __rtruediv__ = ops.divide, _swapped(ops.divide)
+    __pow__, __rpow__ = ops.power, _swapped(ops.power)
+    __matmul__, __rmatmul__ = ops.matmul, _swapped(ops.matmul)
+    __neg__, __abs__, __getitem__ = ops.negative, ops.absolute, ops.get_item
+    sum, mean, max, min, var, std = ops.sum, ops.mean, ops.max, ops.min, ops.var, ops.std
+    squeeze, swapaxes, astype = ops.squeeze, ops.swapaxes, ops.cast
+
+    def reshape(self, *newshape: Any) -> Tensor:
+        """Return the same values in another shape; one size may be -1."""
+        return ops.reshape(self, newshape[0] if len(newshape) == 1 else newshape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Return the axes reordered; reversed where none are given."""
+        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    # Comparisons have no gradient: they give plain boolean arrays.
+    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)  # type: ignore[assignment]
+    __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
+    __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
+
+    # NumPy's protocols: np.exp(t) and np.sum(t) are recorded, np.asarray(t) is not.
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and ufunc.__name__ in OPS and not kwargs:
+            return OPS[ufunc.__name__].call(*inputs)
+        if method == "__call__" and ufunc.types and ufunc.types[0].endswith("?"):
+            return ufunc(*map(_plain, inputs), **kwargs)  # a comparison has no gradient to lose
+        raise self._unrecorded(
+            f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
+        )
+
+    def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
+        if function.__name__ in OPS:
+            return OPS[function.__name__].call(*args, **kwargs)
+        if function.__name__ in _WITHOUT_GRADIENT:
+            return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+        raise self._unrecorded(f"np.{function.__name__}")
+
+    def _unrecorded(self, name: str) -> GraphError:
+        return GraphError(
+            name,
+            "this function cannot be recorded on a Tensor",
+            expected="an op of melpy.ops, called without out= or where=",
+            mend="Use np.asarray(tensor) where no gradient is wanted.",
+        )
+
+
+_WITHOUT_GRADIENT = {
+    "shape", "ndim", "size", "argmax", "argmin", "argsort", "array_equal", "allclose", "isclose",
+    "zeros_like", "ones_like", "empty_like", "full_like", "round", "any", "all", "count_nonzero",
+}  # fmt: skip
+
+
+def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable:
+    """Return a function that gives ``(L, dL/darg)`` for L = function(*args), a scalar.
+
+    Parameters
+    ----------
+    function : callable that takes arrays, or nested lists, tuples and dicts of arrays, and
+        returns a scalar tensor
+    argnums : int or tuple of ints, which arguments to differentiate; the rest are constants
+
+    Returns
+    -------
+    callable; its gradients have the structure, the shapes and the types of the arguments
+
+    Examples
+    --------
+    >>> import melpy, numpy as np
+    >>> melpy.value_and_grad(lambda w: (w**2).sum())(np.array([1.0, 3.0]))
+    (10.0, array([2., 6.]))
+    """
+    wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def with_gradient(*args: Any, **kwargs: Any) -> tuple[float, Any]:
+        leaves: list[Tensor] = []
+
+        def leaf(x: Any) -> Tensor:
+            leaves.append(Tensor(x, requires_grad=True))
+            return leaves[-1]
+
+        traced = {n: _map(leaf, args[n]) for n in wanted}
+        y = function(*[traced.get(n, arg) for n, arg in enumerate(args)], **kwargs)
+        if not isinstance(y, Tensor):
+            raise GraphError(
+                "value_and_grad",
+                "the function did not return a tensor",
+                expected="a scalar melpy.Tensor that depends on the arguments",
+                received={"type": type(y).__name__},
+            )
+        found = iter(tape.gradients(y, leaves))
+        gradients = tuple(_map(lambda _: next(found), args[n]) for n in wanted)
+        return y.item(), gradients[0] if isinstance(argnums, int) else gradients
+
+    return with_gradient
+
+
+def grad(function: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable:
+    """Return a function that gives dL/darg for L = function(*args); see `value_and_grad`.
+
+    Examples
+    --------
+    >>> import melpy, numpy as np
+    >>> melpy.grad(lambda x: np.sin(x).sum())(np.array([0.0]))
+    array([1.])
+    """
+    with_gradient = value_and_grad(function, argnums)
+    return lambda *args, **kwargs: with_gradient(*args, **kwargs)[1]
+
+
+def _map(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Apply a function to every array of nested lists, tuples and dicts."""
+    if isinstance(tree, dict):
+        return {key: _map(function, value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple) and not all(isinstance(x, int | float) for x in tree):
+        return type(tree)(_map(function, value) for value in tree)
+    return function(tree)

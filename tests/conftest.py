@@ -1,0 +1,28 @@
+"""Every test leaves the library as it found it."""
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from melpy import config, tape
+
+settings.register_profile("melpy", deadline=None, print_blob=True, derandomize=True)
+settings.load_profile("melpy")
+
+# One test may change these on purpose; the fixture puts them back, and names a leak otherwise.
+MAY_CHANGE = {"kernels", "threads"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks():
+    """Fail a test that leaves settings changed, recording switched off, or NumPy's state moved."""
+    before = dict(config._settings)
+    errors = np.geterr()
+    yield
+    after = dict(config._settings)
+    config._settings.clear()
+    config._settings.update(before)
+    changed = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
+    assert changed <= MAY_CHANGE, f"the test left these settings changed: {changed - MAY_CHANGE}"
+    assert tape.is_recording(), "the test left recording switched off"
+    assert np.geterr() == errors, "the test left NumPy's error settings changed"
