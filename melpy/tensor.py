@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,7 @@ class Tensor(tape.Variable):
     def __int__(self) -> int:
         return int(self.value)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[index] for index in range(len(self.value)))
 
     __hash__ = object.__hash__
@@ -167,7 +167,7 @@ class Tensor(tape.Variable):
         return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     # Comparisons have no gradient: they give plain boolean arrays.
-    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)  # type: ignore[assignment]
+    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)
     __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
     __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
 

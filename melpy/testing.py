@@ -158,8 +158,8 @@ def check_op(name: str, *, seed: int = 0, rtol: float = 1e-7) -> None:
         try:
             _check_case(name, arrays, options, seed, rtol)
         except AssertionError as error:
-            shapes = [getattr(x, "shape", x) for x in arrays]
-            raise AssertionError(f"{name}{shapes} with {options}: {error}") from error
+            received = [getattr(x, "shape", x) for x in arrays]
+            raise AssertionError(f"{name}{received} with {options}: {error}") from error
     if OPS[name].broadcasts:
         arrays, options = next(cases(name, seed))
         for shapes in _broadcast_shapes(len(arrays)):
@@ -182,11 +182,11 @@ def _check_case(name: str, arrays: tuple, options: dict[str, Any], seed: int, rt
         y = call(*xs, **options)
         return y[0] if isinstance(y, tuple) else y
 
-    y = function(*arrays)
+    y: Any = function(*arrays)
     assert isinstance(y, np.ndarray | np.generic), "arrays in must give arrays out"  # noqa: S101
     strided = [_strided(x) if isinstance(x, np.ndarray) else x for x in arrays]
     np.testing.assert_allclose(  # not the same bits: NumPy adds up in the order of the memory
-        function(*strided), y, rtol=1e-13, atol=1e-13, err_msg="non-contiguous input differs"
+        function(*strided), np.asarray(y), rtol=1e-13, atol=1e-13, err_msg="non-contiguous input differs"
     )
     differentiable = [x for x in arrays if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
     if not differentiable or y.dtype.kind != "f":  # an index or a whole number has no gradient

@@ -287,8 +287,8 @@ def einsum(*operands, subscripts):
     --------
     >>> import numpy as np
     >>> from melpy import ops
-    >>> ops.einsum("i,i->", np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-    np.float64(11.0)
+    >>> ops.einsum("ij,j->i", np.array([[1.0, 2.0]]), np.array([3.0, 4.0]))
+    array([11.])
     """
     terms, output = _spelled_out(subscripts, [x.ndim for x in operands])
     y = np.einsum(f"{','.join(terms)}->{output}", *operands, optimize=True)

@@ -336,8 +336,8 @@ def logsumexp(x, *, axis=None, keepdims=False):
     Examples
     --------
     >>> from melpy import ops
-    >>> ops.logsumexp([1000.0, 1000.0])
-    np.float32(1000.6931)
+    >>> ops.logsumexp([[0.0, 0.0], [2.0, 3.0]], axis=1).round(3)
+    array([0.693, 3.313], dtype=float32)
     """
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)

@@ -156,21 +156,29 @@ def _values(name: str, args: Sequence[Any]) -> list[Any]:
     values = [x.value if isinstance(x, tape.Variable) else x for x in args]
     if all(isinstance(x, np.ndarray) for x in values):
         return values
-    types = [x.dtype for x in values if isinstance(x, np.ndarray | np.generic)]
-    floats = [t for t in types if t.kind == "f"]
-    weak_float = np.result_type(*floats) if floats else np.dtype(config.floatx())
-    whole = [t for t in types if t.kind in "iu"]
-    weak_int = weak_float if floats else np.result_type(*whole) if whole else np.dtype(np.int64)
-    return [
-        x if isinstance(x, np.ndarray) else _array(name, x, weak_float, weak_int) for x in values
+    floats = [x.dtype for x in values if isinstance(x, np.ndarray | np.generic) and _is_float(x)]
+    weak = np.result_type(*floats) if floats else np.dtype(config.floatx())
+    values = [
+        x if isinstance(x, np.ndarray) or _is_int(x) else _array(name, x, weak) for x in values
     ]
+    arrays = [x for x in values if isinstance(x, np.ndarray)]
+    if not any(map(_is_float, arrays)):
+        whole = [x.dtype for x in arrays if x.dtype.kind in "iu"]
+        weak = np.result_type(*whole) if whole else np.dtype(np.int64)
+    return [np.asarray(x, weak) if _is_int(x) else x for x in values]
 
 
-def _array(name: str, x: Any, weak_float: np.dtype, weak_int: np.dtype) -> np.ndarray | None:
+def _is_int(x: Any) -> bool:
+    return isinstance(x, int) and not isinstance(x, bool)
+
+
+def _is_float(x: Any) -> bool:
+    return x.dtype.kind == "f"
+
+
+def _array(name: str, x: Any, weak: np.dtype) -> np.ndarray | None:
     if x is None:  # an optional array, such as a bias
         return None
-    if isinstance(x, int) and not isinstance(x, bool):
-        return np.asarray(x, weak_int)
     if isinstance(x, list | tuple) and any(isinstance(v, tape.Variable) for v in x):
         raise GraphError(
             name,
@@ -187,4 +195,4 @@ def _array(name: str, x: Any, weak_float: np.dtype, weak_int: np.dtype) -> np.nd
             received={"type": type(x).__name__, "dtype": str(y.dtype)},
         )
     is_python_float = y.dtype == np.float64 and not isinstance(x, np.generic)
-    return y.astype(weak_float) if is_python_float else y
+    return y.astype(weak) if is_python_float else y

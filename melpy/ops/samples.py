@@ -18,7 +18,10 @@ Draw = Callable[[np.random.Generator, tuple[int, ...], int], np.ndarray]
 
 
 def _maker(draw: Draw, shapes: tuple, options: dict[str, Any]) -> Callable:
-    return lambda rng: (*(draw(rng, shape, n) for n, shape in enumerate(shapes)), options)
+    return lambda rng: (
+        *(np.asarray(draw(rng, shape, n)) for n, shape in enumerate(shapes)),
+        options,
+    )
 
 
 def normal(*shapes: tuple[int, ...], **options: Any) -> Callable:

@@ -39,7 +39,7 @@ def load_weights(path: str | Path, weights: Sequence[Weight]) -> None:
     """Read weights back; number, order and shapes must be those of the model."""
     who = "load_weights"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = [file[key] for key in sorted(file.files)]
     except (zipfile.BadZipFile, ValueError, EOFError, KeyError, OSError) as error:
         if isinstance(error, FileNotFoundError):
