@@ -195,6 +195,12 @@ def _erf(x):
     return np.fromiter(values, x.dtype, x.size).reshape(x.shape)
 
 
+def _below_zero(x, axis):
+    """Return x - max x along an axis, which the softmax does not see: then e^x cannot overflow."""
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    return x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+
+
 @op(
     sample=[normal((2, 3)), normal((2, 3, 2), axis=1)],
     like=lambda torch, x, axis=-1: torch.softmax(x, axis),
@@ -229,7 +235,7 @@ def softmax(x, *, axis=-1):
     >>> ops.softmax([0.0, 0.0, -1000.0])
     array([0.5, 0.5, 0. ], dtype=float32)
     """
-    y = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+    y = np.exp(_below_zero(x, axis))
     y /= np.sum(y, axis=axis, keepdims=True)
     return y, (lambda g: y * (g - np.sum(g * y, axis=axis, keepdims=True)),)
 
@@ -268,8 +274,9 @@ def log_softmax(x, *, axis=-1):
     >>> ops.log_softmax([0.0, 0.0, -2.0]).round(3)
     array([-0.759, -0.759, -2.759], dtype=float32)
     """
-    y = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-    y -= np.log(np.sum(np.exp(y), axis=axis, keepdims=True))
+    y = _below_zero(x, axis)
+    with np.errstate(divide="ignore"):  # only an empty axis adds up to 0
+        y -= np.log(np.sum(np.exp(y), axis=axis, keepdims=True))
     return y, (lambda g: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),)
 
 

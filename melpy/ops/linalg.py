@@ -304,11 +304,13 @@ def einsum(*operands, subscripts):
             d = np.einsum(
                 f"{','.join(sources)}->{known}", g, *(operands[m] for m in others), optimize=True
             )
-            # letters that only this operand has were summed: their gradient is repeated
+            # what only this operand has was summed, what the others have with size 1 was stretched:
+            # the gradient of both is repeated; where the operand itself has size 1, the tape sums
             d = d[tuple(slice(None) if c in known else np.newaxis for c in letters)]
+            own = [shapes[n][terms[n].index(c)] for c in letters]
+            d = np.broadcast_to(d, [b if a == 1 else a for a, b in zip(d.shape, own, strict=True)])
             if len(letters) == len(terms[n]):
-                sizes = zip(letters, d.shape, shapes[n], strict=True)
-                return np.broadcast_to(d, [a if c in known else b for c, a, b in sizes])
+                return d
             whole = np.zeros(shapes[n], g.dtype)
             np.einsum(f"{terms[n]}->{letters}", whole)[...] = d
             return whole

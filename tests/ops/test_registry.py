@@ -49,13 +49,12 @@ def test_python_numbers_take_the_type_of_the_array(dtype, number):
     assert ops.multiply(number, x).dtype == dtype
 
 
-def test_python_numbers_alone_take_the_default_type():
+def test_python_numbers_alone_take_the_default_type(monkeypatch):
     assert ops.add(1.0, 2.0).dtype == "float32"
     assert ops.add([1.0], 2).dtype == "float32"
     assert ops.add(1, 2).dtype == "int64"
-    config.set_floatx("float64")
+    monkeypatch.setitem(config._settings, "floatx", "float64")
     assert ops.add(1.0, 2.0).dtype == "float64"
-    config.set_floatx("float32")
 
 
 def test_whole_numbers_keep_their_type():
