@@ -10,13 +10,19 @@ from melpy.errors import DtypeError, lookup
 
 __all__ = ["ACTIVATIONS", "add_bias", "get"]
 
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """Return x Phi(x); exact by default, where `ops.gelu` is not: Keras's two differ so."""
+    return ops.gelu(x, approximate=approximate)
+
+
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     name: getattr(ops, name)
     for name in (
         "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "sigmoid",
         "hard_sigmoid", "tanh", "softmax", "log_softmax", "exponential", "linear", "mish", "relu6",
     )
-}  # fmt: skip
+} | {"gelu": gelu}  # fmt: skip
 
 # Those that the kernel `bias_activation` knows, with their slope.
 _FUSED = {

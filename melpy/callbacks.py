@@ -6,13 +6,14 @@ import csv
 import math
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from melpy.errors import ArgumentError, lookup
+from melpy.errors import ArgumentError, lookup, nearest
 
 __all__ = [
     "CSVLogger",
@@ -111,6 +112,7 @@ class ProgbarLogger(Callback):
         """Start the clock."""
         self.out = self.stream or sys.stdout
         self.live = self.out.isatty() and self.params["verbose"] != 2
+        self.marks = "━╺" if _can_write(self.out, "━╺") else "=>"
         self.started_s = self.shown_s = time.perf_counter()
         self.label = f"Epoch {epoch + 1:>{len(str(self.params['epochs']))}}/{self.params['epochs']}"
 
@@ -122,7 +124,8 @@ class ProgbarLogger(Callback):
         self.shown_s = now
         done, steps = batch + 1, self.params["steps"]
         filled = self.WIDTH * done // steps
-        bar = "━" * filled + "╺" * (filled < self.WIDTH) + " " * (self.WIDTH - filled - 1)
+        line, tip = self.marks
+        bar = line * filled + tip * (filled < self.WIDTH) + " " * (self.WIDTH - filled - 1)
         left_s = (now - self.started_s) / done * (steps - done)
         self._write(f"\r{self.label} {bar} {done}/{steps}  {left_s:.0f} s left{_numbers(logs)}", "")
 
@@ -135,6 +138,14 @@ class ProgbarLogger(Callback):
         erase = "\033[K" if self.live else ""  # what is left of a longer line
         self.out.write(text + erase + end)
         self.out.flush()
+
+
+def _can_write(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _numbers(logs: Logs | None) -> str:
@@ -163,10 +174,10 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.filename, self.separator, self.append = Path(filename), separator, append
-        self.names: list[str] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Open the file."""
+        self.names: list[str] = []
         if self.append and self.filename.exists():
             with open(self.filename, newline="") as file:
                 self.names = next(csv.reader(file, delimiter=self.separator), [])
@@ -188,10 +199,34 @@ class CSVLogger(Callback):
 
 
 _MODES = {"auto": None, "min": np.less, "max": np.greater}
+_UP = ("acc", "auc", "precision", "recall", "f1", "r2", "iou", "cosine_similarity")
+_DOWN = (
+    *("loss", "error", "mse", "mae", "mape", "msle", "crossentropy", "hinge", "poisson"),
+    *("divergence", "logcosh", "log_cosh"),
+)
+
+
+def _better(monitor: str, mode: str, who: str) -> np.ufunc:
+    """Return np.less or np.greater: which of two values of ``monitor`` is the better one."""
+    chosen = lookup("mode", mode, _MODES, who)
+    if chosen is not None:
+        return chosen
+    if any(word in monitor for word in _UP):
+        return np.greater
+    if any(word in monitor for word in _DOWN):
+        return np.less
+    raise ArgumentError(
+        who,
+        "the name does not tell whether more is better or less",
+        expected='mode="min" or mode="max"',
+        received={"monitor": monitor, "mode": mode},
+    )
 
 
 class EarlyStopping(Callback):
     """Stops when a number has not become better for some epochs.
+
+    An epoch without that number passes with a warning.
 
     Parameters
     ----------
@@ -199,7 +234,7 @@ class EarlyStopping(Callback):
     min_delta : float >= 0, the least that counts as better
     patience : int >= 0, epochs to wait
     verbose : int, 1 to say so
-    mode : "min", "max", or "auto": "max" for accuracies
+    mode : "min", "max", or "auto": by the name, "max" for accuracies, "min" for losses
     baseline : float or None, a value to beat
     restore_best_weights : bool, go back to the best epoch's weights at the end
     start_from_epoch : int >= 0, epochs to let pass first
@@ -216,10 +251,8 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        lookup("mode", mode, _MODES, "EarlyStopping")
-        upward = mode == "max" or (mode == "auto" and ("acc" in monitor or monitor.endswith("auc")))
-        self.better = np.greater if upward else np.less
-        self.min_delta = abs(min_delta) if upward else -abs(min_delta)
+        self.better = _better(monitor, mode, "EarlyStopping")
+        self.min_delta = abs(min_delta) if self.better is np.greater else -abs(min_delta)
         self.monitor, self.patience, self.verbose = monitor, patience, verbose
         self.baseline, self.restore_best_weights = baseline, restore_best_weights
         self.start_from_epoch = start_from_epoch
@@ -234,15 +267,18 @@ class EarlyStopping(Callback):
         """Compare, and stop after ``patience`` epochs without a better value."""
         logs = logs or {}
         if self.monitor not in logs:
-            raise ArgumentError(
+            validation = self.monitor.startswith("val_") and self.monitor[4:] in logs
+            problem = ArgumentError(
                 "EarlyStopping",
                 f"there is no {self.monitor!r} to watch",
                 expected=f"one of {', '.join(logs)}",
                 received={"monitor": self.monitor},
                 mend="Give fit() validation_data for a val_ number."
-                if self.monitor.startswith("val_")
-                else "",
+                if validation
+                else nearest(self.monitor, logs),
             )
+            warnings.warn(str(problem), stacklevel=2)
+            return
         if epoch < self.start_from_epoch:
             return
         value = logs[self.monitor]
@@ -263,4 +299,6 @@ class EarlyStopping(Callback):
         if self.stopped_epoch and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                print(f"Weights are those of the best epoch, {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)

@@ -14,19 +14,25 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 2 after bad input, which is answered in one sentence."""
+    for stream in (sys.stdout, sys.stderr):  # an encoding without our lines must not end a run
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)
-    except MelpyError as error:
-        print(f"melpy: {error}", file=sys.stderr)
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"melpy: {error.strerror or error}{where}", file=sys.stderr)
+    except (MelpyError, OSError) as error:
+        print(f"melpy: {_sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nmelpy: stopped.", file=sys.stderr)
         return 130
     return 2
+
+
+def _sentence(error: MelpyError | OSError) -> str:
+    if isinstance(error, MelpyError):
+        return str(error)
+    return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,7 +49,10 @@ def _parser() -> argparse.ArgumentParser:
         "a folder. With no arguments: LeNet-5 on the 8x8 digits that come with melpy.",
     )
     train.add_argument(
-        "dataset", nargs="?", default="digits", help="digits (default), mnist, fashion-mnist, cifar-10"
+        "dataset",
+        nargs="?",
+        default="digits",
+        help="digits (default), mnist, fashion-mnist, cifar-10",
     )
     train.add_argument("--model", help="lenet5, mnist-1 to mnist-5, cifar-2 to cifar-8")
     train.add_argument("--epochs", type=int, help="how often to go through the training data")
@@ -56,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     predict = commands.add_parser(
-        "predict", help="say what is on images", description="Say what a trained run sees on images."
+        "predict",
+        help="say what is on images",
+        description="Say what a trained run sees on images.",
     )
     predict.add_argument("folder", metavar="RUN", help="a folder that melpy train left")
     predict.add_argument("images", metavar="IMAGE", nargs="+", help="image files")
@@ -100,7 +111,7 @@ def _predict(arguments: argparse.Namespace) -> int:
                 path, tuple(report["input_shape"]), pixels.high, arguments.resize, arguments.invert
             )
         except (MelpyError, OSError) as error:  # the other images still get their answer
-            print(f"melpy: {error}", file=sys.stderr)
+            print(f"melpy: {_sentence(error)}", file=sys.stderr)
             failed += 1
             continue
         probabilities = model.predict(pixels.transform(image[None]))[0]

@@ -7,6 +7,8 @@ Environment variables give the starting values of three: ``MELPY_KERNELS``,
 
 from __future__ import annotations
 
+import math
+import numbers
 import os
 from pathlib import Path
 
@@ -50,10 +52,10 @@ def epsilon() -> float:
 
 def set_epsilon(value: float) -> None:
     """Set `epsilon`, a positive float."""
-    if not value > 0:
+    if not isinstance(value, numbers.Real) or not 0 < value < math.inf:
         raise ArgumentError(
             "set_epsilon",
-            "epsilon must be positive",
+            "epsilon must be positive and finite",
             expected="a float > 0",
             received={"value": value},
         )
@@ -110,7 +112,7 @@ def set_threads(count: int) -> None:
     """Set the number of threads of the compiled kernels, 1 to the number of usable CPUs."""
     most = usable_cpus()
     expected = f"a whole number from 1 to {most}, the CPUs that this process may use"
-    if not isinstance(count, int) or isinstance(count, bool):
+    if not isinstance(count, numbers.Integral) or isinstance(count, bool):
         raise DtypeError(
             "set_threads",
             "the number of threads must be a whole number",
@@ -124,7 +126,7 @@ def set_threads(count: int) -> None:
             expected=expected,
             received={"count": count},
         )
-    _settings["threads"] = count
+    _settings["threads"] = int(count)
 
 
 def home() -> Path:

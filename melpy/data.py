@@ -17,7 +17,15 @@ ROWS_AT_A_TIME = 4096  # how many rows are looked at for NaN at once, to keep me
 
 def checked(values: Any, name: str, who: str) -> np.ndarray:
     """Return ``values`` as an array of numbers, none of them NaN or infinite; or refuse them."""
-    array = values.value if isinstance(values, Variable) else np.asarray(values)
+    try:
+        array = values.value if isinstance(values, Variable) else np.asarray(values)
+    except ValueError as error:  # lists of unequal lengths
+        raise ShapeError(
+            who,
+            f"{name} is not an array of numbers ({error})",
+            expected="an array, or nested lists of equal lengths",
+            received={"type": type(values).__name__},
+        ) from error
     if array.dtype.kind not in "fiub":
         raise DtypeError(
             who,
@@ -34,9 +42,8 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
         )
     if array.dtype.kind == "f":
         for start in range(0, len(array), ROWS_AT_A_TIME):
-            rows = array[start : start + ROWS_AT_A_TIME].reshape(
-                len(array[start : start + ROWS_AT_A_TIME]), -1
-            )
+            rows = array[start : start + ROWS_AT_A_TIME]
+            rows = rows.reshape(len(rows), rows[0].size)
             finite = np.isfinite(rows)
             if not finite.all():
                 row, column = np.argwhere(~finite)[0]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 __all__ = [
     "ArgumentError",
     "DataError",
+    "DependencyError",
     "DownloadError",
     "DtypeError",
     "GraphError",
@@ -84,6 +85,10 @@ class DataError(MelpyError, ValueError):
 
 class DownloadError(MelpyError, OSError):
     """A file could not be had from any of its hosts."""
+
+
+class DependencyError(MelpyError, ImportError):
+    """A package that only this needs is not installed."""
 
 
 class GraphError(MelpyError, RuntimeError):

@@ -271,6 +271,17 @@ _DRAWS: dict[str, Any] = {
 }
 
 
+# Keras's other names.
+_ALIASES = {
+    "normal": "RandomNormal",
+    "uniform": "RandomUniform",
+    "zero": "Zeros",
+    "one": "Ones",
+    "identityinitializer": "Identity",
+    "orthogonalinitializer": "Orthogonal",
+}
+
+
 def get(identifier: Any) -> Initializer:
     """Return the initializer of a name ("glorot_uniform", "GlorotUniform"), a config or itself."""
-    return find("initializer", identifier, Initializer, globals())
+    return find("initializer", identifier, Initializer, globals(), _ALIASES)

@@ -277,7 +277,9 @@ class SparseCategoricalCrossentropy(Classification):
         """Refuse labels that are not class numbers in range."""
         C = output_shape[-1] or 0
         shape = y_true.shape[:-1] if y_true.ndim == len(output_shape) else y_true.shape
-        if shape[1:] != tuple(output_shape[1:-1]) or (shape != y_true.shape and y_true.shape[-1] != 1):
+        if shape[1:] != tuple(output_shape[1:-1]) or (
+            shape != y_true.shape and y_true.shape[-1] != 1
+        ):
             one_hot = y_true.ndim == len(output_shape) and y_true.shape[-1] == C
             raise ShapeError(
                 "SparseCategoricalCrossentropy",

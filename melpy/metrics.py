@@ -200,4 +200,6 @@ def resolve(identifier: Any, loss: Loss) -> Metric:
         return SparseCategoricalAccuracy(identifier)
     if isinstance(loss, Classification):
         return CategoricalAccuracy(identifier)
-    return BinaryAccuracy(identifier) if isinstance(loss, BinaryCrossentropy) else Accuracy(identifier)
+    return (
+        BinaryAccuracy(identifier) if isinstance(loss, BinaryCrossentropy) else Accuracy(identifier)
+    )

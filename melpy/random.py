@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.errors import DtypeError
+from melpy.errors import ArgumentError, DtypeError
 
 __all__ = ["generator", "next_seed", "set_seed"]
 
@@ -31,10 +31,17 @@ def set_seed(seed: int) -> None:
     True
     """
     global _stream
-    if not isinstance(seed, int | np.integer) or seed < 0:
+    if not isinstance(seed, int | np.integer):
         raise DtypeError(
             "set_seed",
             "a seed is a whole number",
+            expected="an int >= 0",
+            received={"seed": seed},
+        )
+    if seed < 0:
+        raise ArgumentError(
+            "set_seed",
+            "a seed is not negative",
             expected="an int >= 0",
             received={"seed": seed},
         )

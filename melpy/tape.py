@@ -154,7 +154,7 @@ def _replay(y: Variable, g: np.ndarray) -> Iterator[tuple[Variable, np.ndarray]]
     waiting = [(-_serial_of(y), id(y), y)]
     while waiting:
         _, key, variable = heapq.heappop(waiting)
-        g = sums.pop(key)
+        g = np.asarray(sums.pop(key))  # NumPy's sum of two 0-d arrays is no array
         node = variable.node
         if node is None:
             yield variable, g
@@ -207,7 +207,7 @@ def _seed(y: Variable, g: np.ndarray | None) -> np.ndarray:
 def backward(y: Variable, g: np.ndarray | None = None) -> None:
     """Add dL/dx to ``x.grad`` of every leaf x behind ``y`` that wants a gradient."""
     for leaf, d_x in _replay(y, _seed(y, g)):
-        leaf.grad = d_x.copy() if leaf.grad is None else leaf.grad + d_x
+        leaf.grad = d_x.copy() if leaf.grad is None else np.asarray(leaf.grad + d_x)
 
 
 def gradients(

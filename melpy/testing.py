@@ -186,7 +186,11 @@ def _check_case(name: str, arrays: tuple, options: dict[str, Any], seed: int, rt
     assert isinstance(y, np.ndarray | np.generic), "arrays in must give arrays out"  # noqa: S101
     strided = [_strided(x) if isinstance(x, np.ndarray) else x for x in arrays]
     np.testing.assert_allclose(  # not the same bits: NumPy adds up in the order of the memory
-        function(*strided), np.asarray(y), rtol=1e-13, atol=1e-13, err_msg="non-contiguous input differs"
+        function(*strided),
+        np.asarray(y),
+        rtol=1e-13,
+        atol=1e-13,
+        err_msg="non-contiguous input differs",
     )
     differentiable = [x for x in arrays if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
     if not differentiable or y.dtype.kind != "f":  # an index or a whole number has no gradient

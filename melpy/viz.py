@@ -47,7 +47,9 @@ def curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int], title:
     figure.suptitle(title)
     x = np.asarray(epochs) + 1
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
-        axes.plot(x, history[name], color=TRAIN, label="training", marker="." if len(x) < 30 else "")
+        axes.plot(
+            x, history[name], color=TRAIN, label="training", marker="." if len(x) < 30 else ""
+        )
         if f"val_{name}" in history:
             values = np.asarray(history[f"val_{name}"])
             axes.plot(x, values, color=TEST, label="test", marker="." if len(x) < 30 else "")
@@ -97,7 +99,9 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[s
             shade = "white" if shares[t, p] > 0.5 else "#1b2a38"
             axes.text(p, t, f"{counts[t, p]:,}", ha="center", va="center", color=shade, fontsize=8)
     long = max(map(len, class_names)) > 2
-    axes.set_xticks(range(C), class_names, rotation=45 if long else 0, ha="right" if long else "center")
+    axes.set_xticks(
+        range(C), class_names, rotation=45 if long else 0, ha="right" if long else "center"
+    )
     axes.set_yticks(range(C), class_names)
     right = int(np.trace(counts))
     axes.set(

@@ -252,7 +252,7 @@ class TestPlantedFaults:
         def widens(x):
             return x * np.float64(2.0), (lambda g: g * 2.0,)
 
-        with pytest.raises(AssertionError, match="float32.* in gave float64 out"):
+        with pytest.raises(AssertionError, match=r"float32.* in gave float64 out"):
             testing.check_op(plant(widens))
 
     def test_writing_into_the_cotangent(self):

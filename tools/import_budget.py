@@ -24,7 +24,9 @@ def main() -> int:
     """Measure, print one line, and return 1 when a bound is broken."""
     times = []
     for _ in range(RUNS):
-        run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", CODE], capture_output=True, text=True, check=True
+        )
         if run.stderr or run.stdout.count("\n") != 1:
             print(f"import melpy printed something:\n{run.stdout}{run.stderr}")
             return 1
@@ -34,7 +36,9 @@ def main() -> int:
             return 1
         times.append(float(took))
     times.sort()
-    print(f"import melpy: {times[0]:.3f} s at best, {times[RUNS // 2]:.3f} s in the middle of {RUNS}")
+    print(
+        f"import melpy: {times[0]:.3f} s at best, {times[RUNS // 2]:.3f} s in the middle of {RUNS}"
+    )
     return int(times[0] >= BUDGET_S)
 
 

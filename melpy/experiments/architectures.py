@@ -55,11 +55,11 @@ def _plain(filters: int, kernel_size: int = 2) -> Conv:
     return Conv(filters, kernel_size, use_bias=False)
 
 
-def _mnist(parameters: int, epochs: int, *parts: Conv | str | int, derived: bool = True):  # type: ignore[no-untyped-def]
+def _mnist(parameters: int, epochs: int, *parts: Conv | str | int, derived: bool = True):
     return Architecture(parts, parameters, epochs, 256, 1e-4, "mnist", derived)
 
 
-def _cifar(parameters: int, epochs: int, batch: int, rate: float, *parts, derived=True):  # type: ignore[no-untyped-def]
+def _cifar(parameters: int, epochs: int, batch: int, rate: float, *parts, derived=True):
     return Architecture(parts, parameters, epochs, batch, rate, "cifar-10", derived)
 
 
@@ -83,7 +83,7 @@ def _lenet5(input_shape: tuple[int, ...], classes: int) -> list[Layer]:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "lenet5": Architecture((), 61_706, 20, 32, 1e-3, "digits", False, _lenet5),
+    "lenet5": Architecture((), 61_706, 40, 32, 1e-3, "digits", False, _lenet5),
     # Table 2: MNIST, 28x28x1, batches of 256, Adam 1e-4.
     "mnist-1": _mnist(15_840, 15, Conv(8), "pool"),
     "mnist-2": _mnist(201_226, 15, Conv(32), "pool", 32),

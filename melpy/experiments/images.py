@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import DataError, ShapeError
+from melpy.errors import DataError, DependencyError, ShapeError
 from melpy.preprocessing import MinMaxScaler, StandardScaler
 
 __all__ = ["Pixels", "read_image", "write_image"]
@@ -76,13 +76,23 @@ def read_image(
     resize : bool, scale an image of another size instead of refusing it
     invert : bool, for dark ink on a light ground, where the data set has it the other way round
     """
-    from PIL import Image, UnidentifiedImageError
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        raise DependencyError(
+            "predict",
+            "Pillow, which reads image files, is not installed",
+            mend="It comes with melpy's extra [images].",
+        ) from error
 
     H, W, C = shape
+    damaged = (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
     try:
         with Image.open(path) as file:
             image = file.convert("L" if C == 1 else "RGB")
-    except (UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+    except (*damaged, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the file, not what it holds
+            raise
         raise DataError(
             "predict",
             f"{path} is no image, or a damaged one ({error})",

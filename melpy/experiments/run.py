@@ -39,6 +39,7 @@ SHOWN = 6  # rows of feature_maps.png
 EVALUATION_BATCH = 256
 
 Say = Callable[[str], None]
+Data = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Settings:
                     expected=f"a whole number of at least {least}",
                     received={name: value},
                 )
-        optimizers.Adam(chosen.learning_rate)  # refuses a rate that is out of range
+        optimizers.Adam(chosen.learning_rate or 0.0)  # refuses a rate that is out of range
         return chosen
 
 
@@ -276,9 +277,9 @@ def _stop_at_ctrl_c(model: Sequential, say: Say) -> Iterator[list[bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _measure(model: Sequential, clock: _Clock, train: tuple, test: tuple) -> dict[str, Any]:
-    train_loss, train_accuracy = model.evaluate(*train, batch_size=EVALUATION_BATCH)
-    test_loss, test_accuracy = model.evaluate(*test, batch_size=EVALUATION_BATCH)
+def _measure(model: Sequential, clock: _Clock, train: Data, test: Data) -> dict[str, Any]:
+    train_loss, train_accuracy = model.evaluate(*train, EVALUATION_BATCH)
+    test_loss, test_accuracy = model.evaluate(*test, EVALUATION_BATCH)
     history = model.history.history  # type: ignore[union-attr]
     accuracies = history["val_accuracy"]
     return {
@@ -295,7 +296,9 @@ def _measure(model: Sequential, clock: _Clock, train: tuple, test: tuple) -> dic
 
 
 def _table(results: dict[str, Any]) -> str:
-    best = f"best test accuracy {results['best_test_accuracy']:.2%} at epoch {results['best_epoch']}"
+    best = (
+        f"best test accuracy {results['best_test_accuracy']:.2%} at epoch {results['best_epoch']}"
+    )
     time_ = f"{results['seconds_an_epoch']:.2f} s an epoch (median), "
     time_ += f"{results['seconds_of_training']:.1f} s for {results['epochs']} epochs"
     return "\n".join(

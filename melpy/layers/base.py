@@ -125,9 +125,7 @@ class Layer(Configurable):
     ) -> Weight:
         """Make a weight of this layer and keep it."""
         start = initializers.get(initializer)(tuple(shape), self.dtype)
-        weight = Weight(
-            start, trainable, f"{self.name}/{name}", regularizers.get(regularizer)
-        )
+        weight = Weight(start, trainable, f"{self.name}/{name}", regularizers.get(regularizer))
         weight.requires_grad = trainable and self.trainable
         self.weights.append(weight)
         return weight

@@ -6,7 +6,7 @@ from typing import Any
 
 from melpy import activations, config, ops
 from melpy.errors import ArgumentError, lookup
-from melpy.layers.base import Layer, Shape, require_rank
+from melpy.layers.base import Layer, Shape, Weight, require_rank
 from melpy.layers.core import positive
 from melpy.ops.conv import PADDINGS, pair
 
@@ -136,7 +136,7 @@ class Conv2D(ImageLayer):
         self.use_bias = use_bias
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
-        self.bias = None
+        self.bias: Weight | None = None
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel (kH, kW, C / groups, D) and bias (D,)."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy import activations, ops, random
-from melpy.errors import ArgumentError, ShapeError
-from melpy.layers.base import Layer, Shape
+from melpy import activations, config, ops, random
+from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.layers.base import Layer, Shape, Weight
 
 __all__ = [
     "ELU",
@@ -116,7 +116,7 @@ class Dense(Layer):
         self.use_bias = use_bias
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
-        self.bias = None
+        self.bias: Weight | None = None
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel (C, D) and bias (D,)."""
@@ -263,10 +263,26 @@ class Softmax(Layer):
 
 
 class Flatten(Layer):
-    """Lay each sample's values end to end: (N, ...) -> (N, D). It has no arguments."""
+    """Lay each sample's values end to end: (N, ...) -> (N, D), the channels running fastest.
+
+    Parameters
+    ----------
+    data_format : "channels_last", "channels_first", or None for the setting
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = lookup(
+            "data format",
+            data_format or config.image_data_format(),
+            config.DATA_FORMATS,
+            type(self).__name__,
+        )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the rows."""
+        if self.data_format == "channels_first" and inputs.ndim > 2:
+            inputs = ops.moveaxis(inputs, 1, -1)  # (N,C,...) -> (N,...,C): rows as channels_last
         return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -296,7 +312,11 @@ class Reshape(Layer):
         size = math.prod(input_shape[1:])  # type: ignore[arg-type]
         known = math.prod(s for s in self.target_shape if s != -1)
         unknown = self.target_shape.count(-1)
-        if unknown > 1 or (unknown and (not known or size % known)) or (not unknown and size != known):
+        if (
+            unknown > 1
+            or (unknown and (not known or size % known))
+            or (not unknown and size != known)
+        ):
             raise ShapeError(
                 "call",
                 f"{size} values a sample do not fill the new shape",

@@ -87,21 +87,21 @@ class BatchNormalization(Layer):
                 received={"shape": tuple(input_shape)},
             )
         C = input_shape[self.axis]
-        one_each = (C,)
+        one_each = (C or 0,)
         if self.scale:
             self.gamma = self.add_weight(
                 one_each, self.gamma_initializer, name="gamma", regularizer=self.gamma_regularizer
-            )  # type: ignore[arg-type]
+            )
         if self.center:
             self.beta = self.add_weight(
                 one_each, self.beta_initializer, name="beta", regularizer=self.beta_regularizer
-            )  # type: ignore[arg-type]
+            )
         self.moving_mean = self.add_weight(
             one_each, self.moving_mean_initializer, name="moving_mean", trainable=False
-        )  # type: ignore[arg-type]
+        )
         self.moving_variance = self.add_weight(
             one_each, self.moving_variance_initializer, name="moving_variance", trainable=False
-        )  # type: ignore[arg-type]
+        )
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the normalized input."""

@@ -118,7 +118,7 @@ class Sequential(Trainer, Layer):
 
     # The weights are the layers'; ``Layer`` sets the attributes before there are any.
     @property
-    def weights(self) -> list[Weight]:  # type: ignore[override]
+    def weights(self) -> list[Weight]:
         """All weights, layer by layer."""
         return [weight for layer in self._layers for weight in layer.weights]
 
@@ -172,7 +172,9 @@ class Sequential(Trainer, Layer):
 
         classes = {name: getattr(known, name) for name in known.__all__} | {"Sequential": cls}
         made = [
-            lookup("layer", entry["class_name"], classes, "from_config").from_config(entry["config"])
+            lookup("layer", entry["class_name"], classes, "from_config").from_config(
+                entry["config"]
+            )
             for entry in config["layers"]
         ]
         return cls(made, name=config.get("name"))
@@ -185,4 +187,3 @@ def _unique(name: str, taken: set[str]) -> str:
         number += 1
         candidate = f"{name}_{number}"
     return candidate
-

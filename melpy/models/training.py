@@ -22,6 +22,7 @@ class Trainer(Layer):
     """What a model can do beside being called. Abstract: mixed into the models."""
 
     compiled = False
+    loss: Any = None
     stop_training = False
     history: History | None = None
 
@@ -157,7 +158,7 @@ class Trainer(Layer):
         train = Samples(x, y, sample_weight)
         valid: Samples | None = None
         if validation_data is not None:
-            valid = Samples(*validation_data, who="fit, validation_data")
+            valid = Samples(*_three(validation_data), "fit, validation_data")
         elif validation_split:
             train, valid = train.split(validation_split)
         if class_weight is not None:
@@ -321,6 +322,18 @@ class Trainer(Layer):
                 mend="Begin it with an Input, or call it once.",
             )
         npz_file.load_weights(_npz(filepath), self.weights)
+
+
+def _three(data: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Return (x, y) or (x, y, sample_weight) as three."""
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise ArgumentError(
+            "fit",
+            "validation_data has another form",
+            expected="(x, y) or (x, y, sample_weight)",
+            received={"type": type(data).__name__},
+        )
+    return data[0], data[1], data[2] if len(data) == 3 else None
 
 
 def _npz(filepath: Any) -> str:

@@ -43,9 +43,7 @@ PADDINGS = {"valid": _valid, "same": _same}
 def pads(padding: str, x_shape: tuple[int, ...], window: Pair, strides: Pair, who: str) -> tuple:
     """Return ((top, bottom), (left, right)) for "valid" (none) or "same" (ceil(size / stride))."""
     rule = lookup("padding", padding, PADDINGS, who)
-    return tuple(
-        rule(x_shape[1 + axis], window[axis], strides[axis]) for axis in range(2)
-    )
+    return tuple(rule(x_shape[1 + axis], window[axis], strides[axis]) for axis in range(2))
 
 
 def _check_images(x: np.ndarray, who: str) -> None:
@@ -75,18 +73,18 @@ def _check_window(x: np.ndarray, window: Pair, around: tuple, who: str) -> None:
         )
 
 
-def _as_torch(padding, window, x, torch, fill=0.0):  # type: ignore[no-untyped-def]
+def _as_torch(padding, window, strides, x, torch, fill=0.0):
     """Return NHWC images as padded NCHW for PyTorch, whose "same" knows no strides."""
-    (top, bottom), (left, right) = pads(padding, tuple(x.shape), *window, "like")
+    (top, bottom), (left, right) = pads(padding, tuple(x.shape), window, strides, "like")
     x = x.permute(0, 3, 1, 2)
     return torch.nn.functional.pad(x, (left, right, top, bottom), value=fill)
 
 
-def _conv_like(torch, x, kernel, *, strides=1, padding="valid", dilation_rate=1):  # type: ignore[no-untyped-def]
+def _conv_like(torch, x, kernel, *, strides=1, padding="valid", dilation_rate=1):
     strides, dilation = pair(strides, "", ""), pair(dilation_rate, "", "")
     span = tuple((k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True))
     y = torch.nn.functional.conv2d(
-        _as_torch(padding, (span, strides), x, torch),
+        _as_torch(padding, span, strides, x, torch),
         kernel.permute(3, 2, 0, 1),
         stride=strides,
         dilation=dilation,
@@ -95,21 +93,21 @@ def _conv_like(torch, x, kernel, *, strides=1, padding="valid", dilation_rate=1)
     return y.permute(0, 2, 3, 1)
 
 
-def _max_pool_like(torch, x, *, pool_size, strides=None, padding="valid"):  # type: ignore[no-untyped-def]
+def _max_pool_like(torch, x, *, pool_size, strides=None, padding="valid"):
     window, strides = pair(pool_size, "", ""), pair(strides or pool_size, "", "")
-    x = _as_torch(padding, (window, strides), x, torch, fill=-np.inf)
+    x = _as_torch(padding, window, strides, x, torch, fill=-np.inf)
     return torch.nn.functional.max_pool2d(x, window, strides).permute(0, 2, 3, 1)
 
 
-def _average_pool_like(torch, x, *, pool_size, strides=None, padding="valid"):  # type: ignore[no-untyped-def]
+def _average_pool_like(torch, x, *, pool_size, strides=None, padding="valid"):
     window, strides = pair(pool_size, "", ""), pair(strides or pool_size, "", "")
-    padded = _as_torch(padding, (window, strides), x, torch)
-    real = _as_torch(padding, (window, strides), torch.ones_like(x), torch)
+    padded = _as_torch(padding, window, strides, x, torch)
+    real = _as_torch(padding, window, strides, torch.ones_like(x), torch)
     pool = torch.nn.functional.avg_pool2d
     return (pool(padded, window, strides) / pool(real, window, strides)).permute(0, 2, 3, 1)
 
 
-def _conv_sample(kernel_shape, x_shape, **options):  # type: ignore[no-untyped-def]
+def _conv_sample(kernel_shape, x_shape, **options):
     return lambda rng: (rng.normal(size=x_shape), rng.normal(size=kernel_shape), options)
 
 
@@ -125,7 +123,7 @@ def _conv_sample(kernel_shape, x_shape, **options):  # type: ignore[no-untyped-d
     ],
     like=_conv_like,
 )
-def conv(x, kernel, *, strides=1, padding="valid", dilation_rate=1):  # type: ignore[no-untyped-def]
+def conv(x, kernel, *, strides=1, padding="valid", dilation_rate=1):
     """Cross-correlate images: y[n,p,q,d] = sum_ijc x[n, p*s+i, q*s+j, c] kernel[i,j,c,d].
 
     Parameters
@@ -179,24 +177,27 @@ def conv(x, kernel, *, strides=1, padding="valid", dilation_rate=1):  # type: ig
             received={"shape": x.shape},
             mend="Build a new layer for this input, or bring its channels to the last axis.",
         )
-    strides, dilation = pair(strides, "strides", "conv"), pair(dilation_rate, "dilation_rate", "conv")
+    strides, dilation = (
+        pair(strides, "strides", "conv"),
+        pair(dilation_rate, "dilation_rate", "conv"),
+    )
     span = tuple((k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True))
-    around = pads(padding, x.shape, span, strides, "conv")  # type: ignore[arg-type]
-    _check_window(x, span, around, "conv")  # type: ignore[arg-type]
+    around = pads(padding, x.shape, span, strides, "conv")
+    _check_window(x, span, around, "conv")
     geometry = strides, around, dilation, x.shape[3] // C
 
     y = kernels.conv2d(x, kernel, *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
 
-    def d_x(g):  # type: ignore[no-untyped-def]
+    def d_x(g):
         return kernels.conv2d_d_x(g, kernel, x.shape, *geometry)
 
-    def d_kernel(g):  # type: ignore[no-untyped-def]
+    def d_kernel(g):
         return kernels.conv2d_d_w(g, x, kernel.shape, *geometry)
 
     return y, (d_x, d_kernel)
 
 
-def _distinct(shape, **options):  # type: ignore[no-untyped-def]
+def _distinct(shape, **options):
     """Images whose values all differ by far more than a numerical derivative's step."""
     return lambda rng: (
         rng.permutation(int(np.prod(shape))).reshape(shape) / 7.0 - 3.0,
@@ -212,7 +213,7 @@ POOL_SAMPLES = [
 ]
 
 
-def _pool_geometry(x, pool_size, strides, padding, who):  # type: ignore[no-untyped-def]
+def _pool_geometry(x, pool_size, strides, padding, who):
     _check_images(x, who)
     window = pair(pool_size, "pool_size", who)
     strides = window if strides is None else pair(strides, "strides", who)
@@ -222,7 +223,7 @@ def _pool_geometry(x, pool_size, strides, padding, who):  # type: ignore[no-unty
 
 
 @op(sample=POOL_SAMPLES, like=_max_pool_like)
-def max_pool(x, *, pool_size, strides=None, padding="valid"):  # type: ignore[no-untyped-def]
+def max_pool(x, *, pool_size, strides=None, padding="valid"):
     """Keep each window's largest value: y[n,p,q,c] = max_ij x[n, p*s+i, q*s+j, c].
 
     Parameters
@@ -259,14 +260,14 @@ def max_pool(x, *, pool_size, strides=None, padding="valid"):  # type: ignore[no
     geometry = _pool_geometry(x, pool_size, strides, padding, "max_pool")
     y = kernels.max_pool2d(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
 
-    def d_x(g):  # type: ignore[no-untyped-def]
+    def d_x(g):
         return kernels.max_pool2d_d_x(g, x, y, *geometry)
 
     return y, (d_x,)
 
 
 @op(sample=POOL_SAMPLES, like=_average_pool_like)
-def average_pool(x, *, pool_size, strides=None, padding="valid"):  # type: ignore[no-untyped-def]
+def average_pool(x, *, pool_size, strides=None, padding="valid"):
     """Average each window: y[n,p,q,c] = mean_ij x[n, p*s+i, q*s+j, c].
 
     Parameters
@@ -303,7 +304,7 @@ def average_pool(x, *, pool_size, strides=None, padding="valid"):  # type: ignor
     geometry = _pool_geometry(x, pool_size, strides, padding, "average_pool")
     y = kernels.average_pool2d(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
 
-    def d_x(g):  # type: ignore[no-untyped-def]
+    def d_x(g):
         return kernels.average_pool2d_d_x(g, x.shape, *geometry)
 
     return y, (d_x,)

@@ -25,30 +25,30 @@ def _is_basic(index):
 
 @op(
     sample=[
-        normal((3, 4), index=1),
-        normal((3, 4), index=(slice(None, None, 2), None, -1)),
-        normal((3, 4), index=(Ellipsis, slice(1, 3))),
-        normal((3, 4), index=[0, 2, 0]),
-        normal((3, 4), index=(np.array([0, 2, 0]), np.array([1, 1, 1]))),
-        normal((2, 2), index=np.array([[True, False], [True, True]])),
+        normal((3, 4), key=1),
+        normal((3, 4), key=(slice(None, None, 2), None, -1)),
+        normal((3, 4), key=(Ellipsis, slice(1, 3))),
+        normal((3, 4), key=[0, 2, 0]),
+        normal((3, 4), key=(np.array([0, 2, 0]), np.array([1, 1, 1]))),
+        normal((2, 2), key=np.array([[True, False], [True, True]])),
     ],
-    like=lambda torch, x, index: x[index],
+    like=lambda torch, x, key: x[key],
 )
-def get_item(x, *, index):
-    """Index as NumPy does: y = x[index].
+def get_item(x, *, key):
+    """Index as NumPy does: y = x[key].
 
     Parameters
     ----------
     x : array, any shape
-    index : ints, slices, None, Ellipsis, arrays of ints or bools, or a tuple of these
+    key : ints, slices, None, Ellipsis, arrays of ints or bools, or a tuple of these
 
     Returns
     -------
-    array, a view of x where the index holds only ints and slices
+    array, a view of x where the key holds only ints and slices
 
     Gradient
     --------
-    0 everywhere, plus g at the index, added up where an entry was picked several times
+    0 everywhere, plus g at the key, added up where an entry was picked several times
 
     Raises
     ------
@@ -64,20 +64,23 @@ def get_item(x, *, index):
     >>> ops.get_item([1.0, 2.0, 3.0], slice(1, None))
     array([2., 3.], dtype=float32)
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(np.asarray(p) if hasattr(p, "__array__") else p for p in parts)
-    index = parts if isinstance(index, tuple) else parts[0]
+    parts = key if isinstance(key, tuple) else (key,)
+    parts = tuple(  # a tensor becomes its array; a NumPy number stays a basic index
+        np.asarray(p) if hasattr(p, "__array__") and not isinstance(p, np.generic) else p
+        for p in parts
+    )
+    key = parts if isinstance(key, tuple) else parts[0]
     shape = x.shape
 
     def d_x(g):
         d = np.zeros(shape, g.dtype)
-        if _is_basic(index):
-            d[index] = g
+        if _is_basic(key):
+            d[key] = g
         else:
-            np.add.at(d, index, g)
+            np.add.at(d, key, g)
         return d
 
-    return x[index], (d_x,)
+    return x[key], (d_x,)
 
 
 def _add_rows(rows, positions, count):

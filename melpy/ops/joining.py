@@ -209,4 +209,4 @@ def split(x, indices_or_sections, axis=0):
         cuts = list(indices_or_sections)
     before = (slice(None),) * axis
     bounds = zip([0, *cuts], [*cuts, shape[axis]], strict=True)
-    return [get_item(x, index=(*before, slice(start, end))) for start, end in bounds]
+    return [get_item(x, key=(*before, slice(start, end))) for start, end in bounds]

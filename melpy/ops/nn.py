@@ -12,7 +12,7 @@ from melpy.tape import joint
 __all__ = ["batch_norm", "bias_activation", "softmax_cross_entropy"]
 
 
-def _bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):  # type: ignore[no-untyped-def]
+def _bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
     functional = torch.nn.functional
     return {
         "linear": lambda z: z,
@@ -29,7 +29,7 @@ def _off_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.4, 2.0, size=shape)
 
 
-def _biased(activation: str, slope: float = 0.0):  # type: ignore[no-untyped-def]
+def _biased(activation: str, slope: float = 0.0):
     return lambda rng: (
         _off_zero(rng, (2, 3, 5)),
         rng.uniform(-0.1, 0.1, size=5),
@@ -48,7 +48,7 @@ def _biased(activation: str, slope: float = 0.0):  # type: ignore[no-untyped-def
     ],
     like=_bias_activation_like,
 )
-def bias_activation(x, b, *, activation="linear", slope=0.0):  # type: ignore[no-untyped-def]
+def bias_activation(x, b, *, activation="linear", slope=0.0):
     """Add a bias and activate in one sweep: y = act(x + b).
 
     Parameters
@@ -92,18 +92,18 @@ def bias_activation(x, b, *, activation="linear", slope=0.0):  # type: ignore[no
     y = kernels.bias_activation(x, b, activation, slope)
     latest: list = [None, None]  # both gradients need d_x, and ask for it with the same g
 
-    def d_x(g):  # type: ignore[no-untyped-def]
+    def d_x(g):
         if latest[0] is not g:
             latest[:] = [g, kernels.bias_activation_d_x(g, y, activation, slope)]
         return latest[1]
 
-    def d_b(g):  # type: ignore[no-untyped-def]
+    def d_b(g):
         return kernels.sum_rows(d_x(g))
 
     return y, (d_x, d_b)
 
 
-def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3):  # type: ignore[no-untyped-def]
+def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3):
     axes = tuple(range(x.ndim - 1))
     mean, variance = x.mean(axes), x.var(axes, unbiased=False)
     return (x - mean) / torch.sqrt(variance + epsilon) * gamma + beta
@@ -121,7 +121,7 @@ def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3):  # type: ignore[no
     ],
     like=_batch_norm_like,
 )
-def batch_norm(x, gamma, beta, *, epsilon=1e-3):  # type: ignore[no-untyped-def]
+def batch_norm(x, gamma, beta, *, epsilon=1e-3):
     """Normalize each channel over the batch: y = gamma (x - mean) / sqrt(variance + eps) + beta.
 
     Parameters
@@ -172,7 +172,7 @@ def batch_norm(x, gamma, beta, *, epsilon=1e-3):  # type: ignore[no-untyped-def]
     z = centered * scale
     y = (z * gamma + beta).reshape(x.shape)
 
-    def back(g):  # type: ignore[no-untyped-def]
+    def back(g):
         g = g.reshape(rows.shape)
         d_beta, d_gamma = g.sum(axis=0), np.einsum("mc,mc->c", g, z)
         d_x = (gamma * scale) * (g - d_beta / count - z * (d_gamma / count))
@@ -194,7 +194,7 @@ def _targets(rng: np.random.Generator, count: int, classes: int) -> np.ndarray:
         logits, target.double(), reduction="none"
     ),
 )
-def softmax_cross_entropy(logits, target, *, epsilon=1e-7):  # type: ignore[no-untyped-def]
+def softmax_cross_entropy(logits, target, *, epsilon=1e-7):
     """Cross-entropy of softmax(logits): loss_n = -sum_c target_nc log(clip(p_nc, eps, 1 - eps)).
 
     Parameters
@@ -245,7 +245,7 @@ def softmax_cross_entropy(logits, target, *, epsilon=1e-7):  # type: ignore[no-u
     target = target.astype(logits.dtype, copy=False)
     loss, p = kernels.softmax_cross_entropy(logits, target, epsilon)
 
-    def d_logits(g):  # type: ignore[no-untyped-def]
+    def d_logits(g):
         return kernels.softmax_cross_entropy_d_logits(g, p, target, epsilon)
 
     return (loss, p), (d_logits, None)

@@ -119,8 +119,13 @@ def run(layer, x, training, bound):
     for weight in layer.weights:
         if weight.name in bound and id(weight) in names:
             originals[names[id(weight)]] = weight
-            setattr(layer, names[id(weight)], melpy.Tensor.of(np.asarray(bound[weight.name]), None)
-                    if not isinstance(bound[weight.name], tape.Variable) else bound[weight.name])
+            setattr(
+                layer,
+                names[id(weight)],
+                melpy.Tensor.of(np.asarray(bound[weight.name]), None)
+                if not isinstance(bound[weight.name], tape.Variable)
+                else bound[weight.name],
+            )
     try:
         return layer(x if isinstance(x, tape.Variable) else melpy.Tensor(x), training=training)
     finally:
@@ -157,9 +162,7 @@ class TestByHand:
             np.asarray(layers.AveragePooling2D()(x))[0, :, :, 0], [[2.5, 4.5], [10.5, 12.5]]
         )
         average = layers.Pooling2D(2, mode="average")
-        np.testing.assert_allclose(
-            np.asarray(average(x)), np.asarray(layers.AveragePooling2D()(x))
-        )
+        np.testing.assert_allclose(np.asarray(average(x)), np.asarray(layers.AveragePooling2D()(x)))
         assert np.asarray(layers.GlobalMaxPooling2D()(x)).tolist() == [[15.0]]
         assert np.asarray(layers.GlobalAveragePooling2D()(x)).tolist() == [[7.5]]
 
@@ -332,7 +335,9 @@ class TestSequential:
         with pytest.raises(errors.ShapeError, match="Conv2D 'conv2d': input has 2 axes"):
             melpy.Sequential([melpy.Input((784,)), layers.Conv2D(8, 3)])
         model = melpy.Sequential([melpy.Input((28, 28, 1)), layers.Flatten()])
-        with pytest.raises(errors.ShapeError, match=r"Add the channel axis: x\[\.\.\., np\.newaxis\]"):
+        with pytest.raises(
+            errors.ShapeError, match=r"Add the channel axis: x\[\.\.\., np\.newaxis\]"
+        ):
             model(np.zeros((5, 28, 28)))
         with pytest.raises(errors.ShapeError, match="Add the batch axis"):
             model(np.zeros((28, 28, 1)))

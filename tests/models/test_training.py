@@ -90,7 +90,9 @@ class TestFit:
     def test_weighted_metrics(self, blobs):
         model = classifier(weighted_metrics=[melpy.metrics.SparseCategoricalAccuracy("weighted")])
         logs = model.test_on_batch(*blobs, sample_weight=(blobs[1] == 0) * 1.0, return_dict=True)
-        only = model.test_on_batch(blobs[0][blobs[1] == 0], blobs[1][blobs[1] == 0], return_dict=True)
+        only = model.test_on_batch(
+            blobs[0][blobs[1] == 0], blobs[1][blobs[1] == 0], return_dict=True
+        )
         assert logs["weighted"] == pytest.approx(only["accuracy"])
 
     def test_initial_epoch_and_no_epochs(self, blobs):

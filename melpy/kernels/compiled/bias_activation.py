@@ -61,7 +61,7 @@ def _rows(x: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _forward(x, b, y, first, last, code, slope):  # type: ignore[no-untyped-def]
+def _forward(x, b, y, first, last, code, slope):
     C, zero, one = x.shape[1], x.dtype.type(0), x.dtype.type(1)
     s = x.dtype.type(slope)
     for row in range(first, last):
@@ -92,7 +92,7 @@ def _forward(x, b, y, first, last, code, slope):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _backward(g, y, d_x, first, last, code, slope):  # type: ignore[no-untyped-def]
+def _backward(g, y, d_x, first, last, code, slope):
     zero, one = g.dtype.type(0), g.dtype.type(1)
     s = g.dtype.type(slope)
     g, y, d_x = g[first:last], y[first:last], d_x[first:last]  # loops from 0 vectorize
@@ -117,7 +117,7 @@ def _backward(g, y, d_x, first, last, code, slope):  # type: ignore[no-untyped-d
 
 
 @compiled
-def _sum(x, total, first, last):  # type: ignore[no-untyped-def]
+def _sum(x, total, first, last):
     for row in range(first, last):
         z = x[row]
         for c in range(z.size):

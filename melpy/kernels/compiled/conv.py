@@ -12,6 +12,9 @@ rotated by half a turn. Dilation is zeros between the kernel's own taps.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from melpy.kernels import threads
@@ -32,12 +35,7 @@ def conv2d(
         return spec.conv2d(x, w, strides, pads, dilation, groups)
     x, w = arrays
     x, w = _spread(x, pads, (1, 1)), _spread(w, None, dilation)
-    if groups == 1:
-        return _conv2d(x, w, strides)
-    return np.concatenate(
-        [_conv2d(*map(np.ascontiguousarray, part), strides) for part in _by_group(x, w, groups)],
-        axis=-1,
-    )
+    return _by_group(_conv2d, groups, x, w, strides)
 
 
 def conv2d_d_x(
@@ -61,16 +59,7 @@ def conv2d_d_x(
         first = taps - 1 - before
         around.append((first, x_shape[1 + axis] + taps - 1 - spread - first))
     g = _spread(g, tuple(around), strides)  # type: ignore[arg-type]
-    if groups == 1:
-        return _conv2d(g, np.ascontiguousarray(w.swapaxes(2, 3)), (1, 1))
-    parts = zip(np.split(g, groups, axis=3), np.split(w, groups, axis=3), strict=True)
-    return np.concatenate(
-        [
-            _conv2d(np.ascontiguousarray(g_), np.ascontiguousarray(w_.swapaxes(2, 3)), (1, 1))
-            for g_, w_ in parts
-        ],
-        axis=-1,
-    )
+    return _by_group(_conv2d_swapped, groups, g, w)
 
 
 def conv2d_d_w(
@@ -89,22 +78,19 @@ def conv2d_d_w(
     g, x = arrays
     x = _spread(x, pads, (1, 1))
     kernel = tuple((k - 1) * d + 1 for k, d in zip(w_shape[:2], dilation, strict=True))
-    if groups == 1:
-        d_w = _conv2d_d_w(g, x, kernel, strides)
-    else:
-        parts = zip(np.split(g, groups, axis=3), np.split(x, groups, axis=3), strict=True)
-        d_w = np.concatenate(
-            [
-                _conv2d_d_w(np.ascontiguousarray(g_), np.ascontiguousarray(x_), kernel, strides)
-                for g_, x_ in parts
-            ],
-            axis=-1,
-        )
+    d_w = _by_group(_conv2d_d_w, groups, g, x, kernel, strides)
     return np.ascontiguousarray(d_w[:: dilation[0], :: dilation[1]])
 
 
-def _by_group(x: np.ndarray, w: np.ndarray, groups: int) -> zip:
-    return zip(np.split(x, groups, axis=3), np.split(w, groups, axis=3), strict=True)
+def _by_group(
+    function: Callable[..., np.ndarray], groups: int, a: np.ndarray, b: np.ndarray, *rest: Any
+) -> np.ndarray:
+    """Call ``function`` with each group of last-axis channels, and join what it returns."""
+    parts = [
+        function(np.ascontiguousarray(p), np.ascontiguousarray(q), *rest)
+        for p, q in zip(np.split(a, groups, axis=3), np.split(b, groups, axis=3), strict=True)
+    ]
+    return parts[0] if groups == 1 else np.concatenate(parts, axis=-1)
 
 
 def _spread(x: np.ndarray, pads: Pads | None, steps: Pair) -> np.ndarray:
@@ -145,6 +131,11 @@ def _conv2d(x: np.ndarray, w: np.ndarray, strides: Pair) -> np.ndarray:
     return y
 
 
+def _conv2d_swapped(g: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Convolve with the kernel's input and output channels swapped: back from D to C."""
+    return _conv2d(g, np.ascontiguousarray(w.swapaxes(2, 3)), (1, 1))
+
+
 def _conv2d_d_w(g: np.ndarray, x: np.ndarray, kernel: tuple[int, ...], strides: Pair) -> np.ndarray:
     """Sum the kernel's gradient over fixed groups of images, then the groups in order."""
     blocks = threads.groups(x.shape[0])
@@ -154,7 +145,7 @@ def _conv2d_d_w(g: np.ndarray, x: np.ndarray, kernel: tuple[int, ...], strides: 
 
 
 @compiled
-def _images(x, w, y, first, last, stride_h, stride_w):  # type: ignore[no-untyped-def]
+def _images(x, w, y, first, last, stride_h, stride_w):
     (_, H, W, C), (kH, kW, _, D), (_, oH, oW, _) = x.shape, w.shape, y.shape
     for n in range(first, last):
         for row in range(oH):
@@ -167,7 +158,7 @@ def _images(x, w, y, first, last, stride_h, stride_w):  # type: ignore[no-untype
 
 
 @compiled
-def _images_d_w(x, g, d_w, first, last, stride_h, stride_w):  # type: ignore[no-untyped-def]
+def _images_d_w(x, g, d_w, first, last, stride_h, stride_w):
     (_, H, W, C), (kH, kW, _, D), (_, oH, oW, _) = x.shape, d_w.shape, g.shape
     for n in range(first, last):
         for row in range(oH):

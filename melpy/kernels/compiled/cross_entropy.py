@@ -40,7 +40,7 @@ def softmax_cross_entropy_d_logits(
 
 
 @compiled
-def _forward(logits, target, loss, p, first, last, epsilon):  # type: ignore[no-untyped-def]
+def _forward(logits, target, loss, p, first, last, epsilon):
     C, one = logits.shape[1], logits.dtype.type(1)
     for n in range(first, last):
         z, t, q = logits[n], target[n], p[n]
@@ -64,7 +64,7 @@ def _forward(logits, target, loss, p, first, last, epsilon):  # type: ignore[no-
 
 
 @compiled
-def _backward(g, p, target, d_logits, first, last, epsilon):  # type: ignore[no-untyped-def]
+def _backward(g, p, target, d_logits, first, last, epsilon):
     C, one = p.shape[1], p.dtype.type(1)
     for n in range(first, last):
         q, t, d = p[n], target[n], d_logits[n]

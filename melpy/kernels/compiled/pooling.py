@@ -84,7 +84,7 @@ def _output_shape(
 
 
 @compiled
-def _max(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):  # type: ignore[no-untyped-def]
+def _max(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -102,7 +102,7 @@ def _max(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):  # t
 
 
 @compiled
-def _max_d_x(g, x, y, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left):  # type: ignore[no-untyped-def]
+def _max_d_x(g, x, y, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     rest = np.empty(C, g.dtype)  # what of g has not found its maximum yet
     for n in range(first, last):
@@ -123,7 +123,7 @@ def _max_d_x(g, x, y, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top,
 
 
 @compiled
-def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):  # type: ignore[no-untyped-def]
+def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -142,7 +142,7 @@ def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):  # 
 
 
 @compiled
-def _mean_d_x(g, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left):  # type: ignore[no-untyped-def]
+def _mean_d_x(g, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
     (_, H, W, C), (_, oH, oW, _) = d_x.shape, g.shape
     for n in range(first, last):
         for p in range(oH):

@@ -44,11 +44,11 @@ def _tile(rows: int, vectors: int) -> Callable[..., Any]:
     """Make the tile of ``rows`` rows by ``vectors`` vectors; 0 vectors is one scalar column."""
 
     @intrinsic
-    def tile(typingctx, c, c0, c_row, a, a0, a_row, a_k, b, b0, b_row, count):  # type: ignore[no-untyped-def]
+    def tile(typingctx, c, c0, c_row, a, a0, a_row, a_k, b, b0, b_row, count):
         size = types.intp
         signature = types.void(c, size, size, a, size, size, size, b, size, size, size)
 
-        def emit(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        def emit(context, builder, signature, args):
             c, c0, c_row, a, a0, a_row, a_k, b, b0, b_row, count = args
             number = context.get_data_type(signature.args[0].dtype)
             bytes_ = 4 if isinstance(number, ir.FloatType) else 8
@@ -93,7 +93,7 @@ def _tile(rows: int, vectors: int) -> Callable[..., Any]:
                 builder.load(at(b, builder.add(b_start, index(v * lanes))), align=bytes_)
                 for v in range(max(1, vectors))
             ]
-            after = []
+            after: list[ir.Value] = []
             for r in range(rows):
                 element = builder.load(builder.gep(a, [plus(a_start, a_row, index(r))]))
                 lane0 = builder.insert_element(undefined, element, zero)
@@ -110,7 +110,7 @@ def _tile(rows: int, vectors: int) -> Callable[..., Any]:
 
             builder.position_at_end(end)
             results = [builder.phi(vector) for _ in cells]
-            for result, cell, first, later in zip(results, cells, before, after, strict=True):
+            for result, first, later in zip(results, before, after, strict=True):
                 result.add_incoming(first, entry)
                 result.add_incoming(later, loop)
             for result, cell in zip(results, cells, strict=True):
@@ -128,7 +128,7 @@ _rows_by_scalar, _row_by_scalar = _tile(ROWS, 0), _tile(1, 0)
 
 
 @compiled
-def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, count):  # type: ignore[no-untyped-def]
+def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, count):
     """C += A B for any number of rows and columns, cut into the largest tiles that fit."""
     lanes = VECTOR_BYTES // c.itemsize
     v = 0

@@ -82,7 +82,7 @@ def _cut(block: tuple[int, int], *arrays: np.ndarray) -> list[np.ndarray]:
 
 
 @compiled
-def _momentum(p, g, u, learning_rate, momentum, nesterov):  # type: ignore[no-untyped-def]
+def _momentum(p, g, u, learning_rate, momentum, nesterov):
     for n in range(p.size):
         step = learning_rate * g[n]
         u[n] = momentum * u[n] - step
@@ -90,14 +90,14 @@ def _momentum(p, g, u, learning_rate, momentum, nesterov):  # type: ignore[no-un
 
 
 @compiled
-def _rmsprop(p, g, v, learning_rate, rho, rest, epsilon):  # type: ignore[no-untyped-def]
+def _rmsprop(p, g, v, learning_rate, rho, rest, epsilon):
     for n in range(p.size):
         v[n] = rho * v[n] + rest * (g[n] * g[n])
         p[n] -= learning_rate * g[n] / np.sqrt(v[n] + epsilon)
 
 
 @compiled
-def _adam(p, g, m, v, step_size, rest_1, rest_2, epsilon):  # type: ignore[no-untyped-def]
+def _adam(p, g, m, v, step_size, rest_1, rest_2, epsilon):
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
         v[n] += (g[n] * g[n] - v[n]) * rest_2

@@ -30,7 +30,7 @@ from melpy.kernels.spec.windows import Pads, Pair, crop, output_size, pad
 __all__ = ["col2im", "conv2d", "conv2d_d_w", "conv2d_d_x", "get_indices", "im2col"]
 
 NO_PADS = ((0, 0), (0, 0))
-Shape = tuple[int, int, int, int]
+Shape = tuple[int, ...]
 
 
 def get_indices(

@@ -21,7 +21,7 @@ from melpy.kernels.spec.windows import Pads, Pair, output_size
 
 __all__ = ["conv2d", "conv2d_d_w", "conv2d_d_x"]
 
-Index = tuple[int, int, int, int]
+Index = tuple[int, ...]
 
 
 def conv2d(

@@ -42,7 +42,7 @@ def conv2d(
 def conv2d_d_x(
     g: np.ndarray,
     w: np.ndarray,
-    x_shape: tuple[int, int, int, int],
+    x_shape: tuple[int, ...],
     strides: Pair,
     pads: Pads,
     dilation: Pair,
@@ -70,7 +70,7 @@ def conv2d_d_x(
 def conv2d_d_w(
     g: np.ndarray,
     x: np.ndarray,
-    w_shape: tuple[int, int, int, int],
+    w_shape: tuple[int, ...],
     strides: Pair,
     pads: Pads,
     dilation: Pair,

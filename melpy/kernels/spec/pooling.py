@@ -95,7 +95,7 @@ def average_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.n
 
 
 def average_pool2d_d_x(
-    g: np.ndarray, x_shape: tuple[int, int, int, int], pool: Pair, strides: Pair, pads: Pads
+    g: np.ndarray, x_shape: tuple[int, ...], pool: Pair, strides: Pair, pads: Pads
 ) -> np.ndarray:
     """d_x = sum over the windows that hold the cell of g / (the window's number of cells).
 

@@ -1,0 +1,88 @@
+"""Activations and initializers are Keras's, by name, argument and number."""
+
+import numpy as np
+import pytest
+
+import melpy
+from melpy import activations, initializers
+from melpy.configurable import snake_case
+
+pytestmark = pytest.mark.parity
+
+NAMES = sorted(activations.ACTIVATIONS)
+FAMILIES = sorted(set(initializers.__all__) - {"get", "Initializer"})
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
+@pytest.mark.parametrize("name", NAMES)
+def test_activation(keras, precision, name, dtype, tolerance):
+    x = np.linspace(-9, 9, 60).reshape(4, 15).astype(dtype)
+    with precision(dtype):
+        expected = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(x)))
+    y = np.asarray(activations.get(name)(x))
+    assert y.dtype == expected.dtype == np.dtype(dtype)
+    np.testing.assert_allclose(y, expected, rtol=10 * tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_activation_arguments(keras, same_signature, name):
+    lacking = {"relu": {"negative_slope", "max_value", "threshold"}}  # the ReLU layer has them
+    same_signature(
+        activations.get(name), getattr(keras.activations, name), lacking.get(name, set())
+    )
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_initializer_arguments(keras, same_signature, name):
+    ours, theirs = getattr(initializers, name), getattr(keras.initializers, name)
+    same_signature(ours.__init__, theirs.__init__, {"input_axes", "output_axes"})
+
+
+@pytest.mark.parametrize("shape", [(200, 300), (3, 3, 40, 80)])
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"Identity"}))
+def test_distribution(keras, name, shape):
+    ours = getattr(initializers, name)()(shape).astype(np.float64)
+    theirs = np.asarray(getattr(keras.initializers, name)()(shape), np.float64)
+    if name in ("Constant", "Zeros", "Ones"):
+        np.testing.assert_array_equal(ours, theirs)
+        return
+    scale, count = theirs.std(), theirs.size
+    assert abs(ours.mean() - theirs.mean()) < 6 * scale / np.sqrt(count)
+    assert ours.std() == pytest.approx(scale, rel=6 / np.sqrt(count))
+    # Limits: both stop at the same value, which many draws come close to; normal draws have none.
+    if name not in ("RandomNormal", "Orthogonal"):
+        assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=5e-3)
+    quantiles = np.linspace(0.05, 0.95, 7)
+    np.testing.assert_allclose(
+        np.quantile(ours, quantiles), np.quantile(theirs, quantiles), atol=0.03 * scale
+    )
+
+
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
+@pytest.mark.parametrize("distribution", ["uniform", "truncated_normal", "untruncated_normal"])
+def test_variance_scaling(keras, mode, distribution):
+    shape = (3, 3, 40, 80)
+    made = [
+        np.asarray(library.initializers.VarianceScaling(1.7, mode, distribution, seed=1)(shape))
+        for library in (keras, melpy)
+    ]
+    assert made[1].std() == pytest.approx(made[0].std(), rel=6 / np.sqrt(made[0].size))
+    if distribution != "untruncated_normal":
+        assert np.abs(made[1]).max() == pytest.approx(np.abs(made[0]).max(), rel=2e-3)
+
+
+def test_identity_and_orthogonal(keras):
+    ours = initializers.Identity(2.0)((3, 5))
+    np.testing.assert_array_equal(ours, np.asarray(keras.initializers.Identity(2.0)((3, 5))))
+    for shape in ((6, 4), (2, 2, 3, 20)):
+        for library in (initializers, keras.initializers):
+            w = np.asarray(library.Orthogonal(gain=3.0, seed=1)(shape)).reshape(-1, shape[-1])
+            small = w if w.shape[0] <= w.shape[1] else w.T
+            np.testing.assert_allclose(small @ small.T, 9 * np.eye(len(small)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_names(keras, name):
+    for spelled in (name, snake_case(name)):
+        assert type(keras.initializers.get(spelled)) is getattr(keras.initializers, name)
+        assert type(initializers.get(spelled)) is getattr(initializers, name)

@@ -1,0 +1,192 @@
+"""Every layer computes Keras's numbers from the same weights, and has Keras's arguments."""
+
+import numpy as np
+import pytest
+
+from melpy import layers, tape
+from melpy.tensor import Tensor
+
+pytestmark = pytest.mark.parity
+
+IMAGES, FIRST, ROWS = (3, 7, 6, 4), (3, 4, 7, 6), (5, 7)
+
+# One row a configuration: name, arguments, an input's shape.
+CASES = [
+    ("Dense", {"units": 4}, ROWS),
+    ("Dense", {"units": 4, "activation": "softmax", "use_bias": False}, (2, 3, 7)),
+    ("Dense", {"units": 3, "activation": "gelu"}, ROWS),
+    ("Dense", {"units": 3, "activation": "leaky_relu"}, (2, 3, 2, 7)),
+    ("Conv2D", {"filters": 5, "kernel_size": 3}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": (2, 3), "padding": "same",
+                "activation": "leaky_relu"}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": (3, 2), "strides": 2, "padding": "same"}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": 2, "strides": (2, 3), "activation": "tanh"}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": 2, "strides": 3, "padding": "same"}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": 3, "dilation_rate": 2, "padding": "same"}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": 2, "dilation_rate": (3, 2)}, IMAGES),
+    ("Conv2D", {"filters": 6, "kernel_size": 3, "groups": 2}, IMAGES),
+    ("Conv2D", {"filters": 4, "kernel_size": 2, "groups": 4, "padding": "same", "strides": 2,
+                "activation": "elu"}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": 1, "use_bias": False}, IMAGES),
+    ("Conv2D", {"filters": 5, "kernel_size": 2, "data_format": "channels_first"}, FIRST),
+    ("Convolution2D", {"filters": 2, "kernel_size": 2}, IMAGES),
+    ("MaxPooling2D", {}, IMAGES),
+    ("MaxPooling2D", {"pool_size": (3, 2), "strides": 2, "padding": "same"}, IMAGES),
+    ("MaxPooling2D", {"pool_size": 2, "strides": 3, "padding": "same"}, IMAGES),
+    ("MaxPooling2D", {"pool_size": 3, "strides": (1, 2)}, IMAGES),
+    ("MaxPooling2D", {"data_format": "channels_first"}, FIRST),
+    ("AveragePooling2D", {"pool_size": 2}, IMAGES),
+    ("AveragePooling2D", {"pool_size": (2, 3), "padding": "same"}, IMAGES),
+    ("AveragePooling2D", {"pool_size": 3, "strides": 1, "padding": "same",
+                          "data_format": "channels_first"}, FIRST),
+    ("AveragePooling2D", {"pool_size": 2, "strides": 3}, IMAGES),
+    ("GlobalAveragePooling2D", {}, IMAGES),
+    ("GlobalAveragePooling2D", {"keepdims": True}, IMAGES),
+    ("GlobalAveragePooling2D", {"keepdims": True, "data_format": "channels_first"}, FIRST),
+    ("GlobalMaxPooling2D", {}, IMAGES),
+    ("GlobalMaxPooling2D", {"keepdims": True}, IMAGES),
+    ("GlobalMaxPooling2D", {"data_format": "channels_first"}, FIRST),
+    ("Flatten", {}, IMAGES),
+    ("Flatten", {}, (5,)),
+    ("Flatten", {"data_format": "channels_first"}, FIRST),
+    ("Reshape", {"target_shape": (3, -1)}, (2, 4, 6)),
+    ("Reshape", {"target_shape": (24,)}, (2, 4, 6)),
+    ("Dropout", {"rate": 0.4}, ROWS),
+    ("Activation", {"activation": "gelu"}, ROWS),
+    ("Activation", {"activation": "softplus"}, ROWS),
+    ("ReLU", {}, ROWS),
+    ("ReLU", {"negative_slope": 0.1}, ROWS),
+    ("ReLU", {"max_value": 1.0, "threshold": 0.3, "negative_slope": 0.2}, ROWS),
+    ("LeakyReLU", {}, ROWS),
+    ("LeakyReLU", {"negative_slope": 0.05}, ROWS),
+    ("ELU", {}, ROWS),
+    ("ELU", {"alpha": 0.5}, ROWS),
+    ("Softmax", {}, IMAGES),
+    ("Softmax", {"axis": 1}, IMAGES),
+    ("BatchNormalization", {}, IMAGES),
+    ("BatchNormalization", {"axis": 1, "scale": False}, IMAGES),
+    ("BatchNormalization", {"axis": 2, "momentum": 0.7}, IMAGES),
+    ("BatchNormalization", {"center": False, "epsilon": 0.1}, ROWS),
+    ("BatchNormalization", {"momentum": 0.5}, ROWS),
+    ("ZeroPadding2D", {}, IMAGES),
+    ("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, IMAGES),
+    ("ZeroPadding2D", {"padding": (0, 2), "data_format": "channels_first"}, FIRST),
+    ("Rescaling", {"scale": 0.5, "offset": 0.25}, IMAGES),
+    ("Rescaling", {"scale": [0.5, 1.0, 2.0, 3.0], "offset": [1.0, 2.0, 3.0, 4.0]}, IMAGES),
+]  # fmt: skip
+IDS = [f"{name}-{number}" for number, (name, _, _) in enumerate(CASES)]
+every_case = pytest.mark.parametrize(("name", "arguments", "shape"), CASES, ids=IDS)
+
+# dtype, tolerance of outputs, tolerance of gradients.
+PRECISIONS = [("float32", 1e-5, 1e-4), ("float64", 1e-9, 1e-8)]
+both_precisions = pytest.mark.parametrize(("dtype", "of_values", "of_gradients"), PRECISIONS)
+
+LACKING = {
+    "activity_regularizer", "kernel_constraint", "bias_constraint", "beta_constraint",
+    "gamma_constraint", "renorm", "renorm_clipping", "renorm_momentum", "synchronized",
+    "lora_rank", "lora_alpha", "quantization_config", "autocast",
+    "name",  # in Keras's pooling; ours is behind **kwargs
+}  # fmt: skip
+APART = {"AveragePooling2D": {"pool_size"}}  # ours has MaxPooling2D's default, Keras's has none
+
+
+def twins(keras, name, arguments, shape, dtype):
+    """Return our layer and Keras's, with the same weights, none of them at its start."""
+    ours = getattr(layers, name)(**arguments, dtype=dtype)
+    theirs = getattr(keras.layers, name)(**arguments, dtype=dtype)
+    ours.ensure_built((None, *shape[1:]))
+    theirs.build((None, *shape[1:]))
+    shapes = [w.shape for w in ours.get_weights()]
+    assert shapes == [w.shape for w in theirs.get_weights()]
+    rng = np.random.default_rng(1)
+    weights = [rng.uniform(0.2, 1.2, size=shape).astype(dtype) for shape in shapes]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    return ours, theirs
+
+
+def sample(shape, dtype):
+    """Return distinct values, none near a kink at 0, 0.3 or 1."""
+    rng = np.random.default_rng(0)
+    size = int(np.prod(shape))
+    values = (rng.permutation(size).reshape(shape) - size / 2 + 0.137) * (3.0 / size)
+    return values.astype(dtype)
+
+
+def test_every_layer_has_a_case():
+    apart = {"Layer", "InputLayer", "Pooling2D"}  # Pooling2D is the paper's, not Keras's
+    assert set(layers.__all__) - apart == {name for name, _, _ in CASES}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@both_precisions
+@every_case
+def test_outputs_and_gradients(
+    keras, precision, agree, name, arguments, shape, dtype, of_values, of_gradients, training
+):
+    if name == "Dropout" and training:
+        pytest.skip("each library draws its own mask; see test_dropout")
+    with precision(dtype):
+        import jax
+
+        ours, theirs = twins(keras, name, arguments, shape, dtype)
+        x = sample(shape, dtype)
+        frozen = [v.value for v in theirs.non_trainable_variables]
+
+        def forward(trainable, x):
+            return theirs.stateless_call(trainable, frozen, x, training=training)
+
+        trainable = [v.value for v in theirs.trainable_variables]
+        expected, back, after = jax.vjp(forward, trainable, x, has_aux=True)
+        g = np.random.default_rng(2).normal(size=expected.shape).astype(dtype)
+        d_weights, d_x = back(g)
+
+        tensor = Tensor(x, requires_grad=True)
+        y = ours(tensor, training=training)
+        assert y.dtype == np.asarray(expected).dtype == np.dtype(dtype)
+        agree(y, expected, of_values, "the output")
+        assert [w.shape for w in ours.trainable_weights] == [w.shape for w in d_weights]
+        gradients = tape.gradients(y, [tensor, *ours.trainable_weights], g)
+        for mine, keras_own in zip(gradients, [d_x, *d_weights], strict=True):
+            agree(mine, keras_own, of_gradients, "a gradient")
+        after = [np.asarray(v) for v in after][: len(ours.non_trainable_weights)]
+        for mine, keras_own in zip(ours.non_trainable_weights, after, strict=True):
+            agree(mine, keras_own, of_values, "a moving average")
+
+
+@every_case
+def test_shapes(keras, name, arguments, shape):
+    ours = getattr(layers, name)(**arguments)
+    theirs = getattr(keras.layers, name)(**arguments)
+    for batch in (None, shape[0]):
+        expected = theirs.compute_output_shape((batch, *shape[1:]))
+        assert ours.compute_output_shape((batch, *shape[1:])) == tuple(expected)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in CASES}))
+def test_arguments(keras, same_signature, name):
+    ours, theirs = getattr(layers, name), getattr(keras.layers, name)
+    same_signature(ours.__init__, theirs.__init__, LACKING, APART.get(name, set()))
+
+
+def test_a_frozen_batch_normalization_uses_its_averages(keras, agree):
+    ours, theirs = twins(keras, "BatchNormalization", {}, ROWS, "float32")
+    before = ours.get_weights()
+    ours.trainable = theirs.trainable = False
+    x = sample(ROWS, "float32")
+    agree(ours(x, training=True), theirs(x, training=True), 1e-5)
+    for kept, mine, keras_own in zip(before, ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, kept)
+        np.testing.assert_array_equal(keras_own, kept)
+
+
+@pytest.mark.parametrize("noise_shape", [None, (200, 1)])
+def test_dropout(keras, noise_shape):
+    x = np.ones((200, 300), np.float32)
+    for library in (layers, keras.layers):
+        y = np.asarray(library.Dropout(0.4, noise_shape, seed=1)(x, training=True))
+        np.testing.assert_allclose(np.unique(y), [0, 1 / 0.6], rtol=1e-6)
+        count = y.size if noise_shape is None else 200
+        assert abs((y == 0).mean() - 0.4) < 4 * np.sqrt(0.4 * 0.6 / count)
+        if noise_shape:
+            assert (y == y[:, :1]).all()

@@ -1,0 +1,79 @@
+"""The paper's two drawn networks train as in Keras: same weights, same batches, same losses."""
+
+import numpy as np
+import pytest
+
+import melpy
+from melpy import datasets
+from melpy.experiments import architectures, images
+
+pytestmark = pytest.mark.parity
+
+STEPS = 10
+NETWORKS = [("mnist-3", "mnist", (28, 28, 1)), ("cifar-7", "cifar-10", (32, 32, 3))]
+
+
+def batches(dataset, shape, batch_size):
+    """Return the first batches of the data set, standardized; noise where it is not at home."""
+    count = STEPS * batch_size
+    if datasets.status(dataset).here:
+        (x, y), _ = datasets.load(dataset)
+        x, source = images.Pixels.fit(x).transform(x[:count]), "real images"
+        y = y[:count].reshape(-1)
+    else:
+        rng = np.random.default_rng(0)
+        x, source = rng.normal(size=(count, *shape)).astype("float32"), "noise"
+        y = rng.integers(0, 10, count)
+    y = melpy.utils.to_categorical(y, 10)
+    return x.reshape(STEPS, batch_size, *shape), y.reshape(STEPS, batch_size, 10), source
+
+
+def build_in_keras(keras, monkeypatch, name, shape):
+    """Run melpy's own building code with Keras's layers in the place of melpy's."""
+    with monkeypatch.context() as patch:
+        patch.setattr(architectures, "layers", keras.layers)
+        patch.setattr(architectures, "Input", keras.Input)
+        patch.setattr(architectures, "Sequential", keras.Sequential)
+        made = architectures.build(name, shape, 10)
+    assert isinstance(made, keras.Sequential)
+    return made
+
+
+@pytest.mark.parametrize(("name", "dataset", "shape"), NETWORKS)
+def test_ten_steps(keras, monkeypatch, agree, capsys, name, dataset, shape):
+    ours = architectures.build(name, shape, 10, seed=0)
+    theirs = build_in_keras(keras, monkeypatch, name, shape)
+    assert ours.count_params() == theirs.count_params()
+    start = ours.get_weights()
+    assert [w.shape for w in start] == [w.shape for w in theirs.get_weights()]
+    theirs.set_weights(start)
+
+    paper = architectures.ARCHITECTURES[name]
+    loss = "categorical_crossentropy"
+    ours.compile(melpy.optimizers.Adam(paper.learning_rate), loss=loss)
+    theirs.compile(keras.optimizers.Adam(paper.learning_rate), loss=loss)
+
+    x, y, source = batches(dataset, shape, paper.batch_size)
+    differences = []
+    for step in range(STEPS):
+        # Keras reports the mean over all batches since the last reset; and what it reports is
+        # held against the loss of its own predictions before the step.
+        before = float(np.mean(keras.losses.categorical_crossentropy(y[step], theirs(x[step]))))
+        theirs.reset_metrics()
+        their_loss = float(theirs.train_on_batch(x[step], y[step]))
+        assert their_loss == pytest.approx(before, rel=1e-5)
+        our_loss = float(ours.train_on_batch(x[step], y[step]))
+        differences.append(abs(our_loss - their_loss) / their_loss)
+    with capsys.disabled():
+        print(f" {name} on {source}: losses differ by at most {max(differences):.1e} ", end="")
+    assert max(differences) <= 1e-4
+
+    for before, mine, keras_own in zip(start, ours.weights, theirs.get_weights(), strict=True):
+        mine = np.asarray(mine)
+        assert not np.array_equal(mine, before), "the weight was not trained"
+        agree(mine, keras_own, 1e-3, "a weight")
+        # A step of Adam is about the rate, whatever the gradient: its sign alone can flip where
+        # a gradient is rounding noise. Most entries must agree far more closely than one step.
+        apart = np.abs(mine - keras_own)
+        assert np.quantile(apart, 0.99) <= 0.01 * paper.learning_rate
+        assert apart.max() <= 2 * STEPS * paper.learning_rate
