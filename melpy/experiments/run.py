@@ -23,6 +23,7 @@ from melpy.callbacks import Callback, CSVLogger, TerminateOnNaN
 from melpy.errors import ArgumentError, DataError, lookup
 from melpy.experiments import images
 from melpy.experiments.architectures import ARCHITECTURES, build
+from melpy.kernels import dispatch
 from melpy.models import Sequential
 from melpy.preprocessing import to_categorical
 from melpy.saving.npz_file import write_atomically
@@ -109,6 +110,7 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
     batch at hand, and everything is written for what was trained; a second one ends at once.
     """
     settings = settings.complete()
+    kernels, threads = _kernels(), config.threads()  # refused before a folder is made
     folder = _open_folder(settings.out)  # type: ignore[arg-type]
     module = datasets.DATASETS[settings.dataset]
     if not datasets.status(settings.dataset).here:
@@ -131,11 +133,12 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
         f"Training on {len(train_x):,} images of {settings.dataset}, testing on {len(test_x):,}: "
         f"{settings.epochs} epochs, batches of {settings.batch_size}, "
         f"Adam {settings.learning_rate:g}, seed {settings.seed}, "
-        f"{config.kernels()} kernels on {config.threads()} threads."
+        f"{kernels} kernels on {threads} threads."
     )
-    clock = _Clock()
+    interrupted: list[bool] = []
+    clock = _Clock(interrupted)
     random.set_seed(settings.seed + 1)  # the order of the batches, whatever the network drew
-    with _stop_at_ctrl_c(model, say) as interrupted:
+    with _stop_at_ctrl_c(interrupted, say):
         model.fit(
             train_x,
             train_y,
@@ -150,8 +153,8 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
     results = _measure(model, clock, (train_x, train_y), (test_x, test_y))
     report = {
         "arguments": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
-        "kernels": config.kernels(),
-        "threads": config.threads(),
+        "kernels": kernels,
+        "threads": threads,
         "interrupted": bool(interrupted),
         "results": results,
         "parameters": model.count_params(),
@@ -201,9 +204,16 @@ def _compiled(settings: Settings, shape: tuple[int, ...], classes: int) -> Seque
     return model
 
 
+def _kernels() -> str:
+    """Return the set of kernels that runs, which without Numba is not the one asked for."""
+    if config.kernels() == "compiled" and ".compiled." not in dispatch.find("conv2d").__module__:
+        return "numpy"
+    return config.kernels()
+
+
 def _warm_up(settings: Settings, shape: tuple[int, ...], classes: int, say: Say) -> None:
     """Run one step of a copy, so that compiling is seen, and timed, for itself."""
-    if config.kernels() != "compiled":
+    if _kernels() != "compiled":
         return
     say("Compiling the kernels for this machine; later runs find them in Numba's cache ...")
     started_s = time.perf_counter()
@@ -239,40 +249,48 @@ def _open_folder(out: str) -> Path:
 
 
 class _Clock(Callback):
-    """Seconds of each epoch, without the measuring on test data that follows it."""
+    """Seconds of each epoch, without the measuring on test data that follows it.
 
-    def __init__(self) -> None:
+    It also stops training after a batch, or an epoch, once ``interrupted`` is no longer empty.
+    """
+
+    def __init__(self, interrupted: list[bool]) -> None:
         self.seconds: list[float] = []
+        self.interrupted = interrupted
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.started_s = self.last_s = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.last_s = time.perf_counter()
+        self._look()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.seconds.append(self.last_s - self.started_s)
+        self._look()
+
+    def _look(self) -> None:
+        if self.interrupted:
+            self.model.stop_training = True
 
 
 @contextmanager
-def _stop_at_ctrl_c(model: Sequential, say: Say) -> Iterator[list[bool]]:
+def _stop_at_ctrl_c(interrupted: list[bool], say: Say) -> Iterator[None]:
     """Let the first Ctrl-C end training after the batch at hand, and the second one at once."""
-    interrupted: list[bool] = []
     try:
         before = signal.getsignal(signal.SIGINT)
 
         def stop(number: int, frame: Any) -> None:
             interrupted.append(True)
-            model.stop_training = True
             signal.signal(signal.SIGINT, before)
             say("\nStopping after this batch; weights and history are kept. Again to end at once.")
 
         signal.signal(signal.SIGINT, stop)
     except ValueError:  # not in the main thread: no signals to handle
-        yield interrupted
+        yield
         return
     try:
-        yield interrupted
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 
