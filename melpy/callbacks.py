@@ -124,7 +124,7 @@ class ProgbarLogger(Callback):
         self.shown_s = now
         done, steps = batch + 1, self.params["steps"]
         filled = self.WIDTH * done // steps
-        line, tip = self.marks
+        line, tip = self.marks[0], self.marks[1]
         bar = line * filled + tip * (filled < self.WIDTH) + " " * (self.WIDTH - filled - 1)
         left_s = (now - self.started_s) / done * (steps - done)
         self._write(f"\r{self.label} {bar} {done}/{steps}  {left_s:.0f} s left{_numbers(logs)}", "")

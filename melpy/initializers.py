@@ -88,7 +88,7 @@ class Identity(Initializer):
             raise ShapeError(
                 "Identity", "only a matrix can be one", expected="2 axes", received={"shape": shape}
             )
-        return self.gain * np.eye(*shape, dtype=dtype)
+        return (self.gain * np.eye(*shape)).astype(dtype)
 
 
 class RandomNormal(Random):
@@ -126,7 +126,7 @@ class TruncatedNormal(Random):
 
     def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
         """Return the starting values."""
-        return (self.mean + self.stddev * _truncated(self._rng(), shape)).astype(dtype)
+        return np.asarray(self.mean + self.stddev * _truncated(self._rng(), shape), dtype)
 
 
 class VarianceScaling(Random):
@@ -166,7 +166,7 @@ class VarianceScaling(Random):
     def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
         """Return the starting values."""
         variance = self.scale / max(1.0, _FANS[self.mode](*fans(shape)))
-        return _DRAWS[self.distribution](self._rng(), shape, math.sqrt(variance)).astype(dtype)
+        return np.asarray(_DRAWS[self.distribution](self._rng(), shape, math.sqrt(variance)), dtype)
 
 
 class GlorotUniform(VarianceScaling):

@@ -85,7 +85,7 @@ def _lenet5(input_shape: tuple[int, ...], classes: int) -> list[Layer]:
 ARCHITECTURES: dict[str, Architecture] = {
     "lenet5": Architecture((), 61_706, 40, 32, 1e-3, "digits", False, _lenet5),
     # Table 2: MNIST, 28x28x1, batches of 256, Adam 1e-4.
-    "mnist-1": _mnist(15_840, 15, Conv(8), "pool"),
+    "mnist-1": _mnist(15_840, 15, Conv(8), "pool", 10),
     "mnist-2": _mnist(201_226, 15, Conv(32), "pool", 32),
     "mnist-3": _mnist(806_394, 15, Conv(16), "pool", Conv(32), 128, derived=False),
     "mnist-4": _mnist(1_624_842, 10, Conv(32), "pool", Conv(64), 128, 64, 32),

@@ -41,14 +41,24 @@ def same_draws():
 
 @contextmanager
 def _precision(dtype):
-    """Let JAX compute in float64 where ``dtype`` is that."""
+    """Let Keras on JAX compute in float64 where ``dtype`` is that: alone, it falls to float32."""
     import jax
+    import keras
+    from keras.src.backend.common import dtypes
 
-    jax.config.update("jax_enable_x64", dtype == "float64")
+    if dtype == "float32":
+        yield
+        return
+    fallen = dtypes.BIT64_TO_BIT32_DTYPE["float64"]
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx("float64")
     try:
         yield
     finally:
+        keras.config.set_floatx("float32")
         jax.config.update("jax_enable_x64", False)
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = fallen
 
 
 @pytest.fixture

@@ -38,9 +38,10 @@ def test_initializer_arguments(keras, same_signature, name):
     same_signature(ours.__init__, theirs.__init__, {"input_axes", "output_axes"})
 
 
-@pytest.mark.parametrize("shape", [(200, 300), (3, 3, 40, 80)])
+@pytest.mark.parametrize("shape", [(300, 500), (3, 3, 100, 150)])
 @pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"Identity"}))
 def test_distribution(keras, name, shape):
+    keras.utils.set_random_seed(0)
     ours = getattr(initializers, name)()(shape).astype(np.float64)
     theirs = np.asarray(getattr(keras.initializers, name)()(shape), np.float64)
     if name in ("Constant", "Zeros", "Ones"):
@@ -52,7 +53,7 @@ def test_distribution(keras, name, shape):
     # Limits: both stop at the same value, which many draws come close to; normal draws have none.
     if name not in ("RandomNormal", "Orthogonal"):
         assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=5e-3)
-    quantiles = np.linspace(0.05, 0.95, 7)
+    quantiles = np.linspace(0.05, 0.95, 7)  # each is known to about 0.005 of the deviation
     np.testing.assert_allclose(
         np.quantile(ours, quantiles), np.quantile(theirs, quantiles), atol=0.03 * scale
     )
@@ -81,7 +82,8 @@ def test_identity_and_orthogonal(keras):
             np.testing.assert_allclose(small @ small.T, 9 * np.eye(len(small)), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+# By its name alone Keras cannot make a Constant: the value is missing.
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"Constant"}))
 def test_names(keras, name):
     for spelled in (name, snake_case(name)):
         assert type(keras.initializers.get(spelled)) is getattr(keras.initializers, name)

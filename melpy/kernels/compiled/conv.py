@@ -34,7 +34,7 @@ def conv2d(
     if arrays is None:
         return spec.conv2d(x, w, strides, pads, dilation, groups)
     x, w = arrays
-    x, w = _spread(x, pads, (1, 1)), _spread(w, None, dilation)
+    x, w = _spread(x, pads, (1, 1)), _dilate(w, dilation)
     return _by_group(_conv2d, groups, x, w, strides)
 
 
@@ -52,7 +52,7 @@ def conv2d_d_x(
     if arrays is None:
         return spec.conv2d_d_x(g, w, x_shape, strides, pads, dilation, groups)
     g, w = arrays
-    w = _spread(w, None, dilation)[::-1, ::-1]
+    w = _dilate(w, dilation)[::-1, ::-1]
     around = []  # what completes g's rows and columns so that the output has x's size
     for axis, (before, _) in enumerate(pads):
         spread, taps = (g.shape[1 + axis] - 1) * strides[axis] + 1, w.shape[axis]
@@ -93,39 +93,35 @@ def _by_group(
     return parts[0] if groups == 1 else np.concatenate(parts, axis=-1)
 
 
-def _spread(x: np.ndarray, pads: Pads | None, steps: Pair) -> np.ndarray:
+def _spread(x: np.ndarray, pads: Pads, steps: Pair) -> np.ndarray:
     """Frame images with zeros, and put ``steps - 1`` zeros between their pixels.
 
-    Without ``pads`` the first two axes are spread (a kernel's), else the second and third (an
-    image's). A negative pad cuts away.
+    A negative pad cuts pixels away.
     """
-    if pads is None:
-        if steps == (1, 1):
-            return x
-        return _spread(x[np.newaxis].reshape(1, *x.shape[:2], -1), ((0, 0), (0, 0)), steps).reshape(
-            *((k - 1) * s + 1 for k, s in zip(x.shape[:2], steps, strict=True)), *x.shape[2:]
-        )
     if steps == (1, 1) and not any(map(any, pads)):
         return x
-    inside, sizes = [], []
-    for axis, ((before, after), step) in enumerate(zip(pads, steps, strict=True)):
-        count = x.shape[1 + axis]
-        sizes.append(max(0, (count - 1) * step + 1 + before + after))
-        first = max(0, -(before // step)) if before < 0 else 0  # pixels that are cut away
-        last = max(first, min(count, (sizes[-1] - 1 - before) // step + 1))
-        start = before + first * step
-        inside.append((slice(first, last), slice(start, start + (last - first) * step, step)))
-    (rows, to_rows), (columns, to_columns) = inside
-    y = np.zeros((x.shape[0], *sizes, x.shape[3]), x.dtype)
-    y[:, to_rows, to_columns] = x[:, rows, columns]
+    N, *sizes, C = x.shape
+    sizes = [
+        max(0, (size - 1) * step + 1 + sum(pad))
+        for size, step, pad in zip(sizes, steps, pads, strict=True)
+    ]
+    y = np.empty((N, *sizes, C), x.dtype)
+    blocks = threads.groups(N)
+    threads.run(lambda b: _place(x, y, *blocks[b], pads[0][0], pads[1][0], *steps), len(blocks))
     return y
+
+
+def _dilate(w: np.ndarray, steps: Pair) -> np.ndarray:
+    """Put ``steps - 1`` zeros between a kernel's taps: (kH,kW,C,D) seen as one image."""
+    image = _spread(w.reshape(1, *w.shape[:2], -1), ((0, 0), (0, 0)), steps)
+    return image.reshape(*image.shape[1:3], *w.shape[2:])
 
 
 def _conv2d(x: np.ndarray, w: np.ndarray, strides: Pair) -> np.ndarray:
     """Convolve padded, contiguous images."""
     (N, H, W, _), (kH, kW, _, D) = x.shape, w.shape
     oH, oW = (H - kH) // strides[0] + 1, (W - kW) // strides[1] + 1
-    y = np.zeros((N, oH, oW, D), x.dtype)
+    y = np.empty((N, oH, oW, D), x.dtype)
     blocks = threads.groups(N)
     threads.run(lambda block: _images(x, w, y, *blocks[block], *strides), len(blocks))
     return y
@@ -149,6 +145,7 @@ def _images(x, w, y, first, last, stride_h, stride_w):
     (_, H, W, C), (kH, kW, _, D), (_, oH, oW, _) = x.shape, w.shape, y.shape
     for n in range(first, last):
         for row in range(oH):
+            y[n, row] = 0
             for ky in range(kH):
                 multiply_add(
                     y, (n * oH + row) * oW * D, D, oW, D,
@@ -168,3 +165,24 @@ def _images_d_w(x, g, d_w, first, last, stride_h, stride_w):
                     x, (n * H + row * stride_h + ky) * W * C, 1, stride_w * C,
                     g, (n * oH + row) * oW * D, D, oW,
                 )  # fmt: skip
+
+
+@compiled
+def _place(x, y, first, last, top, left, step_h, step_w):
+    (_, H, W, C), (_, rows, columns, _) = x.shape, y.shape
+    start = max(0, -left)  # the first and last pixel of a row that are not cut away, at step 1
+    stop = min(W, columns - left)
+    for n in range(first, last):
+        y[n] = 0
+        for i in range(H):
+            row = i * step_h + top
+            if row < 0 or row >= rows:
+                continue
+            if step_w == 1:
+                y[n, row, start + left : stop + left] = x[n, i, start:stop]
+            else:
+                for j in range(W):
+                    column = j * step_w + left
+                    if 0 <= column < columns:
+                        for c in range(C):
+                            y[n, row, column, c] = x[n, i, j, c]

@@ -32,7 +32,7 @@ def max_pool2d_d_x(
     if arrays is None:
         return spec.max_pool2d_d_x(g, x, y, pool, strides, pads)
     g, x, y = arrays
-    d_x = np.zeros_like(x)
+    d_x = np.empty_like(x)
     blocks = threads.groups(len(x))
     threads.run(
         lambda b: _max_d_x(g, x, y, d_x, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks)
@@ -46,7 +46,7 @@ def average_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.n
     if arrays is None:
         return spec.average_pool2d(x, pool, strides, pads)
     (x,) = arrays
-    y = np.zeros(_output_shape(x.shape, pool, strides, pads), x.dtype)
+    y = np.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
     blocks = threads.groups(len(x))
     threads.run(lambda b: _mean(x, y, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks))
     return y
@@ -60,7 +60,7 @@ def average_pool2d_d_x(
     if arrays is None:
         return spec.average_pool2d_d_x(g, x_shape, pool, strides, pads)
     (g,) = arrays
-    d_x = np.zeros(x_shape, g.dtype)
+    d_x = np.empty(x_shape, g.dtype)
     blocks = threads.groups(len(g))
     threads.run(
         lambda b: _mean_d_x(g, d_x, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks)
@@ -106,6 +106,7 @@ def _max_d_x(g, x, y, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top,
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     rest = np.empty(C, g.dtype)  # what of g has not found its maximum yet
     for n in range(first, last):
+        d_x[n] = 0
         for p in range(oH):
             for q in range(oW):
                 best = y[n, p, q]
@@ -131,6 +132,7 @@ def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
             for q in range(oW):
                 j0, j1 = max(0, q * stride_w - left), min(W, q * stride_w - left + pool_w)
                 total = y[n, p, q]
+                total[:] = 0
                 for i in range(i0, i1):
                     for j in range(j0, j1):
                         cell = x[n, i, j]
@@ -145,6 +147,7 @@ def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
 def _mean_d_x(g, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
     (_, H, W, C), (_, oH, oW, _) = d_x.shape, g.shape
     for n in range(first, last):
+        d_x[n] = 0
         for p in range(oH):
             i0, i1 = max(0, p * stride_h - top), min(H, p * stride_h - top + pool_h)
             for q in range(oW):

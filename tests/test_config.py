@@ -1,0 +1,141 @@
+"""Settings: their defaults, what they refuse, what the environment says."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import melpy
+from melpy import config, layers
+from melpy.errors import ArgumentError, DtypeError, UnknownNameError
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Settings of a process in which nothing was set."""
+    monkeypatch.setattr(config, "_settings", {})
+    for name in ("MELPY_KERNELS", "MELPY_NUM_THREADS", "MELPY_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_defaults(fresh):
+    assert config.floatx() == "float32"
+    assert config.epsilon() == 1e-7
+    assert config.image_data_format() == "channels_last"
+    assert config.kernels() == "compiled"
+    assert config.threads() == config.usable_cpus() >= 1
+    assert config.home() == Path("~/.cache/melpy").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("floatx", "float64"),
+        ("epsilon", 1e-3),
+        ("image_data_format", "channels_first"),
+        ("kernels", "numpy"),
+        ("kernels", "loops"),
+        ("threads", 1),
+    ],
+)
+def test_set_and_read(fresh, name, value):
+    getattr(config, f"set_{name}")(value)
+    assert getattr(config, name)() == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "words"),
+    [
+        ("floatx", "float46", UnknownNameError, "Did you mean 'float64'?"),
+        ("floatx", np.float32, UnknownNameError, "one of float32, float64"),
+        ("image_data_format", "channel_last", UnknownNameError, "Did you mean 'channels_last'?"),
+        ("kernels", "numba", UnknownNameError, "one of compiled, loops, numpy"),
+        ("epsilon", 0, ArgumentError, "value=0"),
+        ("epsilon", -1e-7, ArgumentError, "float > 0"),
+        ("epsilon", float("nan"), ArgumentError, "value=nan"),
+        ("epsilon", float("inf"), ArgumentError, "finite"),
+        ("epsilon", "small", ArgumentError, "value='small'"),
+        ("threads", 0, ArgumentError, "from 1 to"),
+        ("threads", 10_000, ArgumentError, "count=10000"),
+        ("threads", 1.0, DtypeError, "whole number"),
+        ("threads", True, DtypeError, "count=True"),
+        ("threads", "2", DtypeError, "count='2'"),
+    ],
+)
+def test_what_is_refused_changes_nothing(fresh, name, value, error, words):
+    before = getattr(config, name)()
+    with pytest.raises(error) as refused:
+        getattr(config, f"set_{name}")(value)
+    assert words in str(refused.value)
+    assert str(refused.value).startswith(f"set_{name}: ")
+    assert getattr(config, name)() == before
+
+
+def test_threads_may_be_numpys_integers(fresh):
+    config.set_threads(np.int64(1))
+    assert config.threads() == 1
+    assert type(config.threads()) is int
+
+
+def test_environment(fresh, tmp_path):
+    fresh.setenv("MELPY_KERNELS", "loops")
+    fresh.setenv("MELPY_NUM_THREADS", "1")
+    fresh.setenv("MELPY_HOME", str(tmp_path))
+    assert (config.kernels(), config.threads(), config.home()) == ("loops", 1, tmp_path)
+    config.set_kernels("numpy")  # what is set stands above the environment
+    assert config.kernels() == "numpy"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "", "1.5", "99999"])
+def test_threads_of_the_environment_are_checked(fresh, text):
+    fresh.setenv("MELPY_NUM_THREADS", text)
+    with pytest.raises((ArgumentError, DtypeError), match="from 1 to"):
+        config.threads()
+
+
+def test_kernels_of_the_environment_are_checked(fresh):
+    fresh.setenv("MELPY_KERNELS", "nunpy")
+    with pytest.raises(UnknownNameError, match="Did you mean 'numpy'"):
+        config.kernels()
+
+
+def test_home_expands_the_tilde(fresh):
+    fresh.setenv("MELPY_HOME", "~/elsewhere")
+    assert config.home() == Path.home() / "elsewhere"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity is Linux's")
+def test_usable_cpus_are_those_of_the_process():
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
+        "from melpy import config; print(config.usable_cpus(), config.threads())"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "MELPY_NUM_THREADS"}
+    environment["PYTHONPATH"] = str(Path(melpy.__file__).parents[1])
+    made = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert made.stdout == "1 1\n", made.stderr
+
+
+def test_floatx_is_the_type_of_new_weights(fresh):
+    config.set_floatx("float64")
+    layer = layers.Dense(2)
+    assert np.asarray(layer(np.ones((1, 3)))).dtype == np.float64
+    assert layer.get_weights()[0].dtype == np.float64
+    config.set_floatx("float32")
+    assert np.asarray(layers.Dense(2)(np.ones((1, 3)))).dtype == np.float32
+
+
+@pytest.mark.parametrize("kernels", ["loops", "numpy", "compiled"])
+def test_each_set_of_kernels_computes_the_same(fresh, kernels):
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 2)).astype("float32")
+    layer = layers.Conv2D(3, 2)
+    config.set_kernels("numpy")
+    wanted = np.asarray(layer(x))
+    config.set_kernels(kernels)
+    np.testing.assert_allclose(np.asarray(layer(x)), wanted, atol=1e-5)
