@@ -90,8 +90,8 @@ class Samples:
 
     def split(self, fraction: float) -> tuple[Samples, Samples]:
         """Cut off the last ``fraction`` of the samples, before any shuffling, as Keras does."""
-        cut = int(len(self) * (1 - fraction))
-        if not 0 < fraction < 1 or not 0 < cut < len(self):
+        cut = int(len(self) * (1 - fraction)) if 0 < fraction < 1 else 0
+        if not 0 < cut < len(self):
             raise ArgumentError(
                 "fit",
                 "validation_split leaves no samples to train or to validate on",
@@ -130,11 +130,11 @@ def class_weights(y: np.ndarray, weights: Mapping[int, float], who: str) -> np.n
         )
     weight = np.ones(len(y))
     for label, value in weights.items():
-        if not value >= 0:
+        if not 0 <= value < np.inf:
             raise ArgumentError(
                 who,
                 f"the weight of class {label} is out of range",
-                expected="a float >= 0",
+                expected="a finite float >= 0",
                 received={"class_weight": dict(weights)},
             )
         weight[classes == label] = value

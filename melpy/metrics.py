@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from melpy.configurable import Configurable, find
-from melpy.losses import BinaryCrossentropy, Classification, Loss, SparseCategoricalCrossentropy
 
 __all__ = [
     "Accuracy",
@@ -165,6 +164,19 @@ class MeanAbsoluteError(Metric):
         return np.abs(y_pred - _shaped(y_true, y_pred)).mean(axis=-1)
 
 
+class _FittingAccuracy(Metric):
+    """The accuracy that the shapes of labels and predictions ask for, whatever the loss."""
+
+    def values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+        """Return one number a sample."""
+        metric: Metric = CategoricalAccuracy()
+        if y_pred.shape[-1] == 1:
+            metric = BinaryAccuracy()
+        elif y_true.ndim < y_pred.ndim or y_true.shape[-1] == 1:
+            metric = SparseCategoricalAccuracy()
+        return metric.values(y_true, y_pred)
+
+
 class _FunctionMetric(Metric):
     """A user's function of (y_true, y_pred), averaged."""
 
@@ -192,14 +204,6 @@ def get(identifier: Any) -> Metric:
     return metric
 
 
-def resolve(identifier: Any, loss: Loss) -> Metric:
-    """Return a metric; "accuracy" is the one that fits the loss, under the name it was given."""
-    if identifier not in ("accuracy", "acc"):
-        return get(identifier)
-    if isinstance(loss, SparseCategoricalCrossentropy):
-        return SparseCategoricalAccuracy(identifier)
-    if isinstance(loss, Classification):
-        return CategoricalAccuracy(identifier)
-    return (
-        BinaryAccuracy(identifier) if isinstance(loss, BinaryCrossentropy) else Accuracy(identifier)
-    )
+def resolve(identifier: Any) -> Metric:
+    """Return a metric; "accuracy" is the one that fits the labels, under the name it was given."""
+    return _FittingAccuracy(identifier) if identifier in ("accuracy", "acc") else get(identifier)

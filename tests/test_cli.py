@@ -357,9 +357,7 @@ class TestOtherCommands:
 
     def test_get_digits(self, capsys):
         assert main(["datasets", "get", "digits"]) == 0
-        assert capsys.readouterr().out == (
-            "digits is here: 1,438 training and 359 test images.\n"
-        )
+        assert capsys.readouterr().out == ("digits is here: 1,438 training and 359 test images.\n")
 
     def test_version(self):
         made = command("--version", cwd=ROOT)

@@ -17,6 +17,7 @@ from melpy import config
 ROOMS = {
     "loops": ("spec.conv_loops", "spec.pooling_loops"),
     "numpy": (
+        "spec.matmul",
         "spec.conv_windows",
         "spec.pooling",
         "spec.bias_activation",
@@ -24,6 +25,7 @@ ROOMS = {
         "spec.updates",
     ),
     "compiled": (
+        "compiled.matmul",
         "compiled.conv",
         "compiled.pooling",
         "compiled.bias_activation",
@@ -74,6 +76,7 @@ def _kernel(name: str) -> Callable[..., Any]:
     return kernel
 
 
+matmul = _kernel("matmul")
 conv2d = _kernel("conv2d")
 conv2d_d_x = _kernel("conv2d_d_x")
 conv2d_d_w = _kernel("conv2d_d_w")

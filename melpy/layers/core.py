@@ -33,6 +33,7 @@ class InputLayer(Layer):
     Parameters
     ----------
     shape : tuple of ints, one sample's shape, without the batch axis
+    batch_size : int or None, shown as the batch axis
 
     Examples
     --------

@@ -40,7 +40,8 @@ class Trainer(Layer):
         ----------
         optimizer : name or optimizer
         loss : name, loss, or function of (y_true, y_pred)
-        metrics : names, metrics or functions, unweighted; "accuracy" is the one that fits the loss
+        metrics : names, metrics or functions, unweighted; "accuracy" is the one that fits the
+            shapes of labels and predictions
         weighted_metrics : the same, weighted by the samples' weights
         ignored : run_eagerly, jit_compile, steps_per_execution, auto_scale_loss: accepted for
             scripts written for Keras; here they change nothing
@@ -52,8 +53,8 @@ class Trainer(Layer):
             raise ArgumentError("compile", f"unknown argument {sorted(unknown)[0]!r}")
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        self._metrics = [_resolve(m, self.loss) for m in metrics or []]
-        self._weighted_metrics = [_resolve(m, self.loss) for m in weighted_metrics or []]
+        self._metrics = [_resolve(m) for m in metrics or []]
+        self._weighted_metrics = [_resolve(m) for m in weighted_metrics or []]
         self._mean_loss = _mean("loss")
         self.compiled = True
 
@@ -350,8 +351,8 @@ def _mean(name: str) -> metrics.Mean:
     return metrics.Mean(name)
 
 
-def _resolve(metric: Any, loss: Any) -> metrics.Metric:
-    return metrics.resolve(metric, loss)
+def _resolve(metric: Any) -> metrics.Metric:
+    return metrics.resolve(metric)
 
 
 def _whole(value: Any, name: str, least: int) -> int:

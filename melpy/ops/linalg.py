@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy.errors import ArgumentError, ShapeError
+from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 
@@ -60,10 +61,10 @@ def matmul(x1, x2):
     >>> ops.matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
     array([[11.]])
     """
-    flat = x1.ndim > 2 and x2.ndim == 2  # one large product instead of many small ones
-    if flat:
+    flat = x1.ndim > 1 and x2.ndim == 2  # one large product instead of many small ones
+    if flat and x1.shape[-1] == x2.shape[0]:
         # (..., N, K) -> (P, K)
-        y = (_rows(x1) @ x2).reshape(*x1.shape[:-1], x2.shape[1])
+        y = kernels.matmul(_rows(x1), x2).reshape(*x1.shape[:-1], x2.shape[1])
     else:
         y = x1 @ x2
 
@@ -73,14 +74,14 @@ def matmul(x1, x2):
 
     def d_x1(g):
         if flat:
-            return (_rows(g) @ x2.T).reshape(x1.shape)
+            return kernels.matmul(_rows(g), x2.T).reshape(x1.shape)
         b = x2[:, np.newaxis] if x2.ndim == 1 else x2
         d = as_matrices(g) @ b.swapaxes(-1, -2)
         return d[..., 0, :] if x1.ndim == 1 else d
 
     def d_x2(g):
         if flat:
-            return _rows(x1).T @ _rows(g)
+            return kernels.matmul(_rows(x1).T, _rows(g))
         a = x1[np.newaxis, :] if x1.ndim == 1 else x1
         d = a.swapaxes(-1, -2) @ as_matrices(g)
         return d[..., 0] if x2.ndim == 1 else d

@@ -57,6 +57,7 @@ def numbers(x: ArrayLike, who: str) -> np.ndarray:
 
 
 def refuse_not_finite(data: np.ndarray, who: str) -> None:
+    """Refuse data with a NaN or an infinity, by the number of its row."""
     for rows in blocks(data):
         finite = np.isfinite(data[rows])
         if not finite.all():

@@ -12,6 +12,7 @@ from melpy.kernels import threads
 from melpy.kernels.compiled import bias_activation as fast_activation
 from melpy.kernels.compiled import conv as fast_conv
 from melpy.kernels.compiled import cross_entropy as fast_entropy
+from melpy.kernels.compiled import matmul as fast_matmul
 from melpy.kernels.compiled import pooling as fast_pooling
 from melpy.kernels.compiled import updates as fast_updates
 from melpy.kernels.spec import bias_activation, conv_windows, cross_entropy, pooling, updates
@@ -230,3 +231,21 @@ class TestTeam:
 
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(total, range(40))) == [120.0 * n for n in range(40)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 90), st.integers(0, 600), st.integers(0, 90)),
+    turned=st.tuples(st.booleans(), st.booleans()),
+)
+def test_matmul(dtype, shape, turned):
+    rng = np.random.default_rng(0)
+    P, K, Q = shape
+    a, b = rng.normal(size=(P, K)).astype(dtype), rng.normal(size=(K, Q)).astype(dtype)
+    a = np.asfortranarray(a) if turned[0] else a
+    b = np.asfortranarray(b) if turned[1] else b
+    expected = (a.astype("float64") @ b.astype("float64")).astype(dtype)
+    close(fast_matmul.matmul(a, b), expected, dtype)
+    a.flags.writeable = b.flags.writeable = False
+    close(fast_matmul.matmul(a[::2], b[:, ::2]), expected[::2, ::2], dtype)

@@ -10,7 +10,6 @@ import pytest
 
 from melpy import random
 
-
 # Keras's variables have not learnt NumPy 2's `copy` yet.
 THEIRS = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 
@@ -67,7 +66,7 @@ def precision():
 
 
 def _largest_difference(ours, theirs):
-    """Return max |ours - theirs| over max |theirs|: relative to the array, not to a value near 0."""
+    """Return max |ours - theirs| over max |theirs|: relative to the array, not to its zeros."""
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     assert ours.shape == theirs.shape
     if not ours.size:

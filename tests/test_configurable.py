@@ -1,0 +1,129 @@
+"""Objects remember what they were made with, and names find their classes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from melpy.configurable import Configurable, find, snake_case
+from melpy.errors import DtypeError, UnknownNameError
+
+__all__ = ["GradientRuler", "Ruler", "Shape2D"]
+
+
+class Ruler(Configurable):
+    def __init__(self, length=30, *, unit="cm", marks=None, **more):
+        self.length, self.unit, self.marks, self.more = length, unit, marks, more
+
+
+class GradientRuler(Ruler):
+    def __init__(self, slope, inner=None):
+        super().__init__(length=99)
+        self.slope, self.inner = slope, inner
+
+
+class Shape2D(Ruler):
+    def __init__(self):
+        super().__init__(length=5)
+
+
+class Hidden(Ruler):
+    """Not in __all__."""
+
+
+def get(identifier):
+    return find("ruler", identifier, Ruler, globals(), {"gr2": "Shape2D"})
+
+
+class TestConfig:
+    def test_defaults_are_in_it(self):
+        assert Ruler().get_config() == {"length": 30, "unit": "cm", "marks": None}
+
+    def test_positional_and_keyword_arguments_are_the_same(self):
+        assert Ruler(4, unit="m").get_config() == Ruler(length=4, unit="m").get_config()
+
+    def test_further_keywords_lie_flat(self):
+        assert Ruler(name="r").get_config()["name"] == "r"
+
+    def test_it_is_the_outer_constructors(self):
+        assert GradientRuler(2).get_config() == {"slope": 2, "inner": None}
+        assert Shape2D().get_config() == {}
+
+    def test_what_happens_to_the_object_later_does_not_change_it(self):
+        ruler = Ruler(4)
+        ruler.length = 5
+        assert ruler.get_config()["length"] == 4
+
+    def test_values_are_plain(self):
+        ruler = GradientRuler(
+            np.float32(0.5), inner=Ruler(np.int64(4), marks=(np.arange(2), [Shape2D(), np.tanh]))
+        )
+        config = ruler.get_config()
+        assert config["slope"] == 0.5
+        assert type(config["slope"]) is float
+        assert config["inner"]["class_name"] == "Ruler"
+        assert config["inner"]["config"]["marks"] == (
+            [0, 1],
+            [{"class_name": "Shape2D", "config": {}}, "tanh"],
+        )
+        json.dumps(config)
+
+    def test_round_trip(self):
+        made = Ruler(7, unit="in", marks=[1, 2], name="r")
+        again = Ruler.from_config(made.get_config())
+        assert vars(again) == vars(made)
+        assert GradientRuler.from_config(GradientRuler(3).get_config()).slope == 3
+
+    def test_wrong_arguments_are_refused_in_pythons_words(self):
+        with pytest.raises(TypeError, match=r"__init__\(\) missing 1 required .*'slope'"):
+            GradientRuler()
+        with pytest.raises(TypeError, match="unexpected keyword argument 'color'"):
+            GradientRuler(1, color="red")
+
+
+class TestFind:
+    @pytest.mark.parametrize(
+        "name", ["GradientRuler", "gradient_ruler", "gradientruler", "GRADIENT_RULER"]
+    )
+    def test_a_name_in_any_spelling(self, name):
+        made = get({"class_name": name, "config": {"slope": 3}})
+        assert type(made) is GradientRuler
+        assert made.slope == 3
+
+    @pytest.mark.parametrize("identifier", ["Shape2D", "shape2d", "shape_2d", "gr2", Shape2D])
+    def test_a_class_or_an_alias(self, identifier):
+        assert type(get(identifier)) is Shape2D
+
+    def test_an_object_is_returned_as_it_is(self):
+        ruler = Ruler()
+        assert get(ruler) is ruler
+
+    @pytest.mark.parametrize("name", ["Ruler", "hidden", "Configurable", "json", ""])
+    def test_what_is_not_offered_is_not_found(self, name):
+        with pytest.raises(UnknownNameError, match="one of gradient_ruler, shape2d"):
+            get(name)
+
+    def test_the_nearest_is_suggested(self):
+        with pytest.raises(UnknownNameError, match="unknown ruler .*Did you mean 'gradient_ruler'"):
+            get("gradient_rulr")
+
+    @pytest.mark.parametrize("thing", [None, 3, int, ["Shape2D"], {"config": {}}])
+    def test_what_is_no_identifier(self, thing):
+        with pytest.raises(DtypeError, match="this is no ruler"):
+            get(thing)
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [
+        ("Dense", "dense"),
+        ("GlorotUniform", "glorot_uniform"),
+        ("MaxPooling2D", "max_pooling2d"),
+        ("Conv2DTranspose", "conv2d_transpose"),
+        ("L2", "l2"),
+        ("ReLU", "re_lu"),
+        ("LSTM", "lstm"),
+    ],
+)
+def test_snake_case(name, snake):
+    assert snake_case(name) == snake

@@ -1,0 +1,70 @@
+"""What the documentation says is run: every docstring's example, and the README's code."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import melpy
+from melpy import layers
+
+ROOT = Path(melpy.__file__).parents[1]
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(melpy.__path__, "melpy.")
+    if not module.name.startswith("melpy.kernels.compiled")  # needs Numba, and has no examples
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_run(name):
+    module = importlib.import_module(name)
+    failures, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert failures == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_public_name_has_a_docstring(name):
+    module = importlib.import_module(name)
+    assert module.__doc__, f"{name} does not say what it is"
+    for public in getattr(module, "__all__", ()):
+        value = getattr(module, public)
+        if inspect.isfunction(value) or inspect.isclass(value):
+            assert value.__doc__, f"{name}.{public}"
+
+
+@pytest.mark.parametrize("name", layers.__all__)
+def test_layers_document_their_arguments(name):
+    layer = getattr(layers, name)
+    if not inspect.isclass(layer):
+        return
+    text, inherited = inspect.getdoc(layer) or "", {"kwargs", "self"}
+    for argument in set(inspect.signature(layer.__init__).parameters) - inherited:
+        assert re.search(rf"\b{argument}\b", text), f"{name} does not document {argument}"
+
+
+def python_blocks(path):
+    return re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+@pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="not a checkout")
+def test_the_readmes_code_runs(capsys):
+    blocks = python_blocks(ROOT / "README.md")
+    assert len(blocks) >= 2
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    assert "val_accuracy" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="not a checkout")
+def test_what_the_readme_names_exists():
+    text = (ROOT / "README.md").read_text()
+    for path in re.findall(r"`((?:melpy|docs|tools)/[\w/.]+)`", text):
+        assert (ROOT / path).exists(), f"README.md names {path}"
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
+        assert (ROOT / path).exists(), f"README.md shows {path}"
+    assert "pip install melpy" not in text, "that name on the index is the original library"
