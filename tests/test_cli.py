@@ -268,7 +268,7 @@ class TestPredict:
             labels, shares = answer[::2], [float(a.rstrip("%")) for a in answer[1::2]]
             assert len(set(labels)) == 3
             assert shares == sorted(shares, reverse=True)
-            assert 0 <= shares[-1]
+            assert shares[-1] >= 0
             assert sum(shares) <= 100.2
             right += labels[0] == path.name[0]
         assert right >= 8

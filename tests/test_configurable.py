@@ -104,7 +104,9 @@ class TestFind:
             get(name)
 
     def test_the_nearest_is_suggested(self):
-        with pytest.raises(UnknownNameError, match="unknown ruler .*Did you mean 'gradient_ruler'"):
+        with pytest.raises(
+            UnknownNameError, match=r"unknown ruler .*Did you mean 'gradient_ruler'"
+        ):
             get("gradient_rulr")
 
     @pytest.mark.parametrize("thing", [None, 3, int, ["Shape2D"], {"config": {}}])

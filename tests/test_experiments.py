@@ -189,5 +189,5 @@ class TestImageFiles:
         whole = path.read_bytes()
         for size in range(0, len(whole) - 16, 7):  # without its last 16 bytes it is still whole
             path.write_bytes(whole[:size])
-            with pytest.raises(DataError, match="image.png is no image, or a damaged one"):
+            with pytest.raises(DataError, match=r"image\.png is no image, or a damaged one"):
                 read_image(path, (8, 8, 1), 255.0, resize=False, invert=False)

@@ -16,6 +16,7 @@ from melpy import config
 
 __all__ = ["GROUPS", "groups", "run"]
 
+WORTH_SHARING = 1 << 16  # waking a sleeping worker costs what reading this many numbers does
 GROUPS = 8  # blocks of a batch: enough to share among cores, few enough to add up in order
 
 
@@ -81,7 +82,7 @@ _teams: dict[int, _Team] = {}  # by size: a team that is not asked for any more 
 _starting = threading.Lock()
 
 
-def run(task: Callable[[int], None], count: int) -> None:
+def run(task: Callable[[int], None], count: int, work: int = WORTH_SHARING) -> None:
     """Call ``task(block)`` for every block of ``range(count)``, on `config.threads` threads.
 
     Blocks run in any order and at the same time, so they must write to different places. A
@@ -91,8 +92,10 @@ def run(task: Callable[[int], None], count: int) -> None:
     ----------
     task : function of a block's number; compiled, so that it releases the GIL
     count : int >= 0, number of blocks
+    work : int, roughly how many numbers are read or vectors multiplied in all; small work stays
+        with the caller
     """
-    threads = min(config.threads(), count)
+    threads = min(config.threads(), count) if work >= WORTH_SHARING else 1
     team = _team_of(config.threads()) if threads > 1 else None
     if team is None or not team.lock.acquire(blocking=False):
         for block in range(count):

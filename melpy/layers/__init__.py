@@ -11,11 +11,10 @@ from melpy.layers.core import (
     InputLayer,
     LeakyReLU,
     ReLU,
-    Rescaling,
     Reshape,
     Softmax,
 )
-from melpy.layers.norm import BatchNormalization
+from melpy.layers.norm import BatchNormalization, Rescaling
 from melpy.layers.pooling import (
     AveragePooling2D,
     GlobalAveragePooling2D,

@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import config, initializers, regularizers
 from melpy.configurable import Configurable, snake_case
-from melpy.errors import DtypeError, MelpyError, ShapeError
+from melpy.errors import DtypeError, MelpyError, ShapeError, lookup
 from melpy.tape import Variable
 from melpy.tensor import Tensor
 
@@ -201,3 +201,9 @@ def require_rank(input_shape: Shape, rank: int, layout: str, mend: str = "") -> 
             received={"shape": tuple(input_shape)},
             mend=mend,
         )
+
+
+def known_format(data_format: str | None, who: str) -> str:
+    """Return where the channels are, by default the setting, or refuse an unknown place."""
+    place = data_format or config.image_data_format()
+    return lookup("data format", place, config.DATA_FORMATS, who)

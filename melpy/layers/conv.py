@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from melpy import activations, config, ops
+from melpy import activations, ops
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.base import Layer, Shape, Weight, require_rank
 from melpy.layers.core import positive
@@ -18,12 +18,7 @@ class ImageLayer(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_format = lookup(
-            "data format",
-            data_format or config.image_data_format(),
-            config.DATA_FORMATS,
-            type(self).__name__,
-        )
+        self.data_format = known_format(data_format, type(self).__name__)
 
     @property
     def channels_first(self) -> bool:

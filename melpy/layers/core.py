@@ -1,4 +1,4 @@
-"""Dense, activations, shapes, dropout, scaling: the layers that are no convolution."""
+"""Dense, activations, shapes, dropout: the layers that are no convolution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ __all__ = [
     "InputLayer",
     "LeakyReLU",
     "ReLU",
-    "Rescaling",
     "Reshape",
     "Softmax",
 ]
@@ -273,12 +272,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.data_format = lookup(
-            "data format",
-            data_format or config.image_data_format(),
-            config.DATA_FORMATS,
-            type(self).__name__,
-        )
+        self.data_format = known_format(data_format, type(self).__name__)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the rows."""
@@ -371,25 +365,6 @@ class Dropout(Layer):
             shape = tuple(s or size for s, size in zip(self.noise_shape, shape, strict=True))
         kept = self.generator.random(shape, dtype=np.float32) >= self.rate
         return ops.multiply(inputs, kept.astype(inputs.dtype) / (1 - self.rate))
-
-
-class Rescaling(Layer):
-    """y = scale x + offset.
-
-    Parameters
-    ----------
-    scale : float, or one a channel
-    offset : float, or one a channel
-    """
-
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale = np.asarray(scale, self.dtype)
-        self.offset = np.asarray(offset, self.dtype)
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the scaled input."""
-        return ops.add(ops.multiply(inputs, self.scale), self.offset)
 
 
 def positive(value: Any, name: str, who: str) -> int:

@@ -1,4 +1,4 @@
-"""Normalization."""
+"""Normalization and scaling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from melpy import ops
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.base import Layer, Shape
 
-__all__ = ["BatchNormalization"]
+__all__ = ["BatchNormalization", "Rescaling"]
 
 
 class BatchNormalization(Layer):
@@ -118,3 +118,22 @@ class BatchNormalization(Layer):
             scale = gamma / np.sqrt(self.moving_variance.value + x.dtype.type(self.epsilon))
             y = x * scale + (beta - self.moving_mean.value * scale)
         return y if last else ops.swapaxes(y, self.axis, -1)
+
+
+class Rescaling(Layer):
+    """y = scale x + offset.
+
+    Parameters
+    ----------
+    scale : float, or one a channel
+    offset : float, or one a channel
+    """
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = np.asarray(scale, self.dtype)
+        self.offset = np.asarray(offset, self.dtype)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the scaled input."""
+        return ops.add(ops.multiply(inputs, self.scale), self.offset)

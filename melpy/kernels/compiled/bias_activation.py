@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.errors import lookup
-from melpy.kernels import threads
+from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.spec import bias_activation as spec
 
@@ -23,10 +23,10 @@ def bias_activation(x: np.ndarray, b: np.ndarray, name: str, slope: float) -> np
     if arrays is None:
         return spec.bias_activation(x, b, name, slope)
     x, b = arrays
-    y = np.empty_like(x)
+    y = memory.empty(x.shape, x.dtype)
     rows, out = _rows(x), _rows(y)
     blocks = threads.groups(len(rows))
-    threads.run(lambda n: _forward(rows, b, out, *blocks[n], code, slope), len(blocks))
+    threads.run(lambda n: _forward(rows, b, out, *blocks[n], code, slope), len(blocks), x.size)
     return y
 
 
@@ -37,10 +37,12 @@ def bias_activation_d_x(g: np.ndarray, y: np.ndarray, name: str, slope: float) -
     if arrays is None:
         return spec.bias_activation_d_x(g, y, name, slope)
     g, y = arrays
-    d_x = np.empty_like(g)
+    d_x = memory.empty(g.shape, g.dtype)
     flat_g, flat_y, out = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
     blocks = threads.groups(g.size)
-    threads.run(lambda n: _backward(flat_g, flat_y, out, *blocks[n], code, slope), len(blocks))
+    threads.run(
+        lambda n: _backward(flat_g, flat_y, out, *blocks[n], code, slope), len(blocks), g.size
+    )
     return d_x
 
 
@@ -52,7 +54,7 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
     rows = _rows(arrays[0])
     blocks = threads.groups(len(rows))
     parts = np.zeros((len(blocks), x.shape[-1]), x.dtype)
-    threads.run(lambda n: _sum(rows, parts[n], *blocks[n]), len(blocks))
+    threads.run(lambda n: _sum(rows, parts[n], *blocks[n]), len(blocks), x.size)
     return parts.sum(axis=0)
 
 

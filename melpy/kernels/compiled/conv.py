@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.kernels import threads
+from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.tile import multiply_add
 from melpy.kernels.spec import conv_windows as spec
@@ -105,9 +105,11 @@ def _spread(x: np.ndarray, pads: Pads, steps: Pair) -> np.ndarray:
         max(0, (size - 1) * step + 1 + sum(pad))
         for size, step, pad in zip(sizes, steps, pads, strict=True)
     ]
-    y = np.empty((N, *sizes, C), x.dtype)
+    y = memory.empty((N, *sizes, C), x.dtype)
     blocks = threads.groups(N)
-    threads.run(lambda b: _place(x, y, *blocks[b], pads[0][0], pads[1][0], *steps), len(blocks))
+    threads.run(
+        lambda b: _place(x, y, *blocks[b], pads[0][0], pads[1][0], *steps), len(blocks), y.size
+    )
     return y
 
 
@@ -121,9 +123,10 @@ def _conv2d(x: np.ndarray, w: np.ndarray, strides: Pair) -> np.ndarray:
     """Convolve padded, contiguous images."""
     (N, H, W, _), (kH, kW, _, D) = x.shape, w.shape
     oH, oW = (H - kH) // strides[0] + 1, (W - kW) // strides[1] + 1
-    y = np.empty((N, oH, oW, D), x.dtype)
+    y = memory.empty((N, oH, oW, D), x.dtype)
+    work = y.size * w[..., 0].size // 16
     blocks = threads.groups(N)
-    threads.run(lambda block: _images(x, w, y, *blocks[block], *strides), len(blocks))
+    threads.run(lambda block: _images(x, w, y, *blocks[block], *strides), len(blocks), work)
     return y
 
 
@@ -136,7 +139,8 @@ def _conv2d_d_w(g: np.ndarray, x: np.ndarray, kernel: tuple[int, ...], strides: 
     """Sum the kernel's gradient over fixed groups of images, then the groups in order."""
     blocks = threads.groups(x.shape[0])
     parts = np.zeros((max(1, len(blocks)), *kernel, x.shape[3], g.shape[3]), x.dtype)
-    threads.run(lambda b: _images_d_w(x, g, parts[b], *blocks[b], *strides), len(blocks))
+    work = g.size * parts[0, ..., 0].size // 16
+    threads.run(lambda b: _images_d_w(x, g, parts[b], *blocks[b], *strides), len(blocks), work)
     return parts[0] if len(parts) == 1 else parts.sum(axis=0)
 
 

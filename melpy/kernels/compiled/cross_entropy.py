@@ -20,7 +20,7 @@ def softmax_cross_entropy(
     loss, p = np.empty(len(z), z.dtype), np.empty_like(z)
     limit = z.dtype.type(epsilon)
     blocks = threads.groups(len(z))
-    threads.run(lambda n: _forward(z, t, loss, p, *blocks[n], limit), len(blocks))
+    threads.run(lambda n: _forward(z, t, loss, p, *blocks[n], limit), len(blocks), 16 * z.size)
     return loss, p
 
 
@@ -35,7 +35,7 @@ def softmax_cross_entropy_d_logits(
     d_logits = np.empty_like(p)
     limit = p.dtype.type(epsilon)
     blocks = threads.groups(len(p))
-    threads.run(lambda n: _backward(g, p, target, d_logits, *blocks[n], limit), len(blocks))
+    threads.run(lambda n: _backward(g, p, target, d_logits, *blocks[n], limit), len(blocks), p.size)
     return d_logits
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.kernels import threads
+from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import FLOATS, compiled
 from melpy.kernels.compiled.tile import multiply_add
 from melpy.kernels.spec import matmul as spec
@@ -28,11 +28,13 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         laid, row, step = a.T, 1, P
     else:
         laid, row, step = np.ascontiguousarray(a), K, 1
-    y = np.empty((P, Q), a.dtype)
+    y = memory.empty((P, Q), a.dtype)
     laid, b = _writeable(laid), _writeable(b)
     units = threads.groups(-(-P // 8))  # whole tiles of eight rows
     threads.run(
-        lambda n: _rows(laid, row, step, b, y, units[n][0] * 8, min(P, units[n][1] * 8)), len(units)
+        lambda n: _rows(laid, row, step, b, y, units[n][0] * 8, min(P, units[n][1] * 8)),
+        len(units),
+        P * K * Q // 16,
     )
     return y
 
@@ -44,10 +46,12 @@ def _writeable(x: np.ndarray) -> np.ndarray:
 def _transposed(x: np.ndarray) -> np.ndarray:
     """Return x^T, contiguous."""
     x = _writeable(x)
-    y = np.empty(x.shape[::-1], x.dtype)
+    y = memory.empty(x.shape[::-1], x.dtype)
     units = threads.groups(-(-x.shape[1] // 16))
     threads.run(
-        lambda n: _transpose(x, y, units[n][0] * 16, min(len(y), units[n][1] * 16)), len(units)
+        lambda n: _transpose(x, y, units[n][0] * 16, min(len(y), units[n][1] * 16)),
+        len(units),
+        x.size,
     )
     return y
 

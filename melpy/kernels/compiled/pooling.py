@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.kernels import threads
+from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.spec import pooling as spec
 
@@ -18,9 +18,11 @@ def max_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.ndarr
     if arrays is None:
         return spec.max_pool2d(x, pool, strides, pads)
     (x,) = arrays
-    y = np.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
+    y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
     blocks = threads.groups(len(x))
-    threads.run(lambda b: _max(x, y, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks))
+    threads.run(
+        lambda b: _max(x, y, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks), x.size
+    )
     return y
 
 
@@ -32,10 +34,12 @@ def max_pool2d_d_x(
     if arrays is None:
         return spec.max_pool2d_d_x(g, x, y, pool, strides, pads)
     g, x, y = arrays
-    d_x = np.empty_like(x)
+    d_x = memory.empty(x.shape, x.dtype)
     blocks = threads.groups(len(x))
     threads.run(
-        lambda b: _max_d_x(g, x, y, d_x, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks)
+        lambda b: _max_d_x(g, x, y, d_x, *blocks[b], *pool, *strides, *_starts(pads)),
+        len(blocks),
+        d_x.size,
     )
     return d_x
 
@@ -46,9 +50,11 @@ def average_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.n
     if arrays is None:
         return spec.average_pool2d(x, pool, strides, pads)
     (x,) = arrays
-    y = np.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
+    y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
     blocks = threads.groups(len(x))
-    threads.run(lambda b: _mean(x, y, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks))
+    threads.run(
+        lambda b: _mean(x, y, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks), x.size
+    )
     return y
 
 
@@ -60,10 +66,12 @@ def average_pool2d_d_x(
     if arrays is None:
         return spec.average_pool2d_d_x(g, x_shape, pool, strides, pads)
     (g,) = arrays
-    d_x = np.empty(x_shape, g.dtype)
+    d_x = memory.empty(x_shape, g.dtype)
     blocks = threads.groups(len(g))
     threads.run(
-        lambda b: _mean_d_x(g, d_x, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks)
+        lambda b: _mean_d_x(g, d_x, *blocks[b], *pool, *strides, *_starts(pads)),
+        len(blocks),
+        d_x.size,
     )
     return d_x
 

@@ -23,7 +23,9 @@ def sgd(
     numbers = _in(p, learning_rate, momentum)
     blocks = threads.groups(p.size)
     threads.run(
-        lambda n: _momentum(*_cut(blocks[n], p, g, velocity), *numbers, nesterov), len(blocks)
+        lambda n: _momentum(*_cut(blocks[n], p, g, velocity), *numbers, nesterov),
+        len(blocks),
+        p.size,
     )
 
 
@@ -43,7 +45,7 @@ def rmsprop(
         return spec.rmsprop(p, g, v, buffer, mean_g, learning_rate, rho, momentum, epsilon)
     numbers = _in(p, learning_rate, rho, 1.0 - rho, epsilon)
     blocks = threads.groups(p.size)
-    threads.run(lambda n: _rmsprop(*_cut(blocks[n], p, g, v), *numbers), len(blocks))
+    threads.run(lambda n: _rmsprop(*_cut(blocks[n], p, g, v), *numbers), len(blocks), p.size)
 
 
 def adam(
@@ -61,7 +63,7 @@ def adam(
         return spec.adam(p, g, m, v, step_size, beta_1, beta_2, epsilon)
     numbers = _in(p, step_size, 1.0 - beta_1, 1.0 - beta_2, epsilon)
     blocks = threads.groups(p.size)
-    threads.run(lambda n: _adam(*_cut(blocks[n], p, g, m, v), *numbers), len(blocks))
+    threads.run(lambda n: _adam(*_cut(blocks[n], p, g, m, v), *numbers), len(blocks), p.size)
 
 
 def _fits(*arrays: np.ndarray) -> bool:

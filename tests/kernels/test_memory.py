@@ -1,0 +1,59 @@
+"""Used memory is handed out again, and never while somebody holds it."""
+
+import numpy as np
+
+from melpy.kernels import memory
+
+F4 = np.dtype(np.float32)
+SHAPE = (513, 257)  # large enough, and no other test's size
+
+
+def owner(x):
+    while x.base is not None:
+        x = x.base
+    return x.ctypes.data
+
+
+def test_memory_is_used_again_once_it_is_free():
+    first = memory.empty(SHAPE, F4)
+    address = owner(first)
+    del first
+    assert owner(memory.empty(SHAPE, F4)) == address
+
+
+def test_memory_that_is_held_is_not_handed_out():
+    held = [memory.empty(SHAPE, F4) for _ in range(20)]
+    for n, x in enumerate(held):
+        x[:] = n
+    assert [x[0, 0] for x in held] == list(range(20))
+    assert len({owner(x) for x in held}) == 20
+
+
+def test_a_view_of_a_view_holds_the_memory():
+    row = memory.empty(SHAPE, F4)[5].reshape(1, -1)[:, ::2]
+    row[:] = 7
+    memory.empty(SHAPE, F4)[:] = 0
+    assert (row == 7).all()
+
+
+def test_another_type_and_shape_of_the_same_size():
+    x = memory.empty((512, 256), np.dtype(np.float64))
+    address = owner(x)
+    del x
+    y = memory.empty((512, 512), F4)
+    assert owner(y) == address
+    assert y.flags.c_contiguous
+    assert y.flags.writeable
+
+
+def test_few_free_buffers_are_kept():
+    held = [memory.empty(SHAPE, F4) for _ in range(40)]
+    del held
+    memory.empty(SHAPE, F4)
+    assert len(memory._buffers[SHAPE[0] * SHAPE[1] * 4]) <= memory.MOST_FREE
+    memory.forget()
+    assert not memory._buffers
+
+
+def test_small_arrays_are_numpys_own():
+    assert memory.empty((3,), F4).base is None
