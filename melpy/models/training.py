@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from melpy import losses, metrics, optimizers, random, tape
+from melpy import losses, optimizers, random, tape
 from melpy.callbacks import Callback, CallbackList, History, ProgbarLogger
 from melpy.data import Samples, batches, checked, class_weights
 from melpy.errors import ArgumentError, GraphError, ShapeError
 from melpy.layers.base import Layer
+from melpy.metrics import Mean, resolve
 from melpy.saving import npz_file
 
 __all__ = ["Trainer"]
@@ -53,9 +54,9 @@ class Trainer(Layer):
             raise ArgumentError("compile", f"unknown argument {sorted(unknown)[0]!r}")
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        self._metrics = [_resolve(m) for m in metrics or []]
-        self._weighted_metrics = [_resolve(m) for m in weighted_metrics or []]
-        self._mean_loss = _mean("loss")
+        self._metrics = [resolve(m) for m in metrics or []]
+        self._weighted_metrics = [resolve(m) for m in weighted_metrics or []]
+        self._mean_loss = Mean("loss")
         self.compiled = True
 
     # One step.
@@ -153,7 +154,7 @@ class Trainer(Layer):
         An interruption leaves the weights of the last whole batch, and ``model.history``.
         """
         self._require_compiled("fit")
-        batch_size = _whole(32 if batch_size is None else batch_size, "batch_size", 1)
+        batch_size = _whole(32 if batch_size is None else batch_size, "batch_size", 1, "predict")
         _whole(epochs, "epochs", 0)
         _whole(initial_epoch, "initial_epoch", 0)
         train = Samples(x, y, sample_weight)
@@ -225,7 +226,9 @@ class Trainer(Layer):
         samples = Samples(x, y, sample_weight, who="evaluate")
         self._check_labels(samples)
         started_s = time.perf_counter()
-        logs = self._measure(samples, _whole(batch_size or 32, "batch_size", 1))
+        logs = self._measure(
+            samples, _whole(32 if batch_size is None else batch_size, "batch_size", 1, "evaluate")
+        )
         if verbose not in (0, "auto"):
             numbers = "".join(f"  {name} {value:.4f}" for name, value in logs.items())
             print(f"{len(samples)} samples  {time.perf_counter() - started_s:.1f} s{numbers}")
@@ -250,7 +253,7 @@ class Trainer(Layer):
         verbose : accepted for Keras's sake
         """
         x = checked(x, "x", "predict")
-        size = _whole(32 if batch_size is None else batch_size, "batch_size", 1)
+        size = _whole(32 if batch_size is None else batch_size, "batch_size", 1, "predict")
         return np.concatenate([self.predict_on_batch(x[rows]) for rows in batches(len(x), size)])
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
@@ -347,18 +350,10 @@ def _npz(filepath: Any) -> str:
     return text
 
 
-def _mean(name: str) -> metrics.Mean:
-    return metrics.Mean(name)
-
-
-def _resolve(metric: Any) -> metrics.Metric:
-    return metrics.resolve(metric)
-
-
-def _whole(value: Any, name: str, least: int) -> int:
+def _whole(value: Any, name: str, least: int, who: str = "fit") -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise ArgumentError(
-            "fit",
+            who,
             f"{name} is out of range",
             expected=f"a whole number of at least {least}",
             received={name: value},
