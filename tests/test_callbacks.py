@@ -122,7 +122,7 @@ class TestEarlyStopping:
         assert made == (4 if upward else 2)
 
     def test_auto_does_not_guess(self):
-        with pytest.raises(ArgumentError, match="'colour'.*mode='auto'"):
+        with pytest.raises(ArgumentError, match=r"'colour'.*mode='auto'"):
             EarlyStopping("colour")
         assert play(EarlyStopping("colour", mode="max"), [1, 2, 1])[0] == 3
         with pytest.raises(UnknownNameError, match="Did you mean 'max'"):

@@ -23,7 +23,7 @@ _lock = threading.Lock()
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array whose values are not set, as np.empty does, in used memory where there is any.
+    """Return an array whose values are not set, as np.empty does, in used memory if there is any.
 
     Parameters
     ----------
@@ -54,7 +54,8 @@ def forget() -> None:
 def _unused() -> int:
     """Return what getrefcount says of an array that only a list holds; it varies with Python."""
     kept = [np.empty(1)]
-    return [sys.getrefcount(kept[n]) for n in range(1)][0]
+    counts = [sys.getrefcount(kept[n]) for n in range(len(kept))]  # as `empty` asks
+    return counts[0]
 
 
 _UNUSED = _unused()

@@ -6,7 +6,7 @@ from typing import Any
 
 from melpy import activations, ops
 from melpy.errors import ArgumentError, lookup
-from melpy.layers.base import Layer, Shape, Weight, require_rank
+from melpy.layers.base import Layer, Shape, Weight, known_format, require_rank
 from melpy.layers.core import positive
 from melpy.ops.conv import PADDINGS, pair
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy import activations, config, ops, random
-from melpy.errors import ArgumentError, ShapeError, lookup
-from melpy.layers.base import Layer, Shape, Weight
+from melpy import activations, ops, random
+from melpy.errors import ArgumentError, ShapeError
+from melpy.layers.base import Layer, Shape, Weight, known_format
 
 __all__ = [
     "ELU",

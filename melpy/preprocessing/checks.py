@@ -19,6 +19,7 @@ class NotFittedError(MelpyError, ValueError, AttributeError):
 
 
 def require_fit(learner: object, attribute: str, who: str) -> None:
+    """Refuse to work before ``fit`` has set an attribute."""
     if not hasattr(learner, attribute):
         raise NotFittedError(
             who,
