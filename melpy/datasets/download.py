@@ -11,7 +11,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from melpy.datasets.files import sha256_of
+from melpy.datasets.sums import sha256_of
 
 __all__ = ["download"]
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from melpy import config
+from melpy.datasets.sums import sha256_of
 from melpy.errors import DataError, DownloadError
 
-__all__ = ["TABLE", "Archive", "Content", "fetch", "folder", "missing", "read", "sha256_of"]
+__all__ = ["TABLE", "Archive", "Content", "fetch", "folder", "missing", "read"]
 
 
 @dataclass(frozen=True)
@@ -275,9 +276,3 @@ def _damaged(archive: Archive, path: Path, expected: str, received: dict[str, ob
         received=received,
         mend="Delete it and load the data set again, which downloads it.",
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 sum of a file as it lies there, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

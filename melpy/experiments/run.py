@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import platform
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,18 +13,19 @@ from typing import Any
 
 import numpy as np
 
-import melpy
 from melpy import config, datasets, optimizers, random
 from melpy.callbacks import Callback, CSVLogger, TerminateOnNaN
 from melpy.errors import ArgumentError, DataError, lookup
 from melpy.experiments import images
 from melpy.experiments.architectures import ARCHITECTURES, build
+from melpy.experiments.machine import machine
+from melpy.experiments.pictures import Shown, draw
 from melpy.kernels import dispatch
 from melpy.models import Sequential
 from melpy.preprocessing import to_categorical
 from melpy.saving.npz_file import write_atomically
 
-__all__ = ["DEFAULT_MODELS", "Settings", "load", "machine", "train"]
+__all__ = ["DEFAULT_MODELS", "Settings", "load", "train"]
 
 DEFAULT_MODELS = {
     "digits": "lenet5",
@@ -36,7 +33,6 @@ DEFAULT_MODELS = {
     "fashion-mnist": "mnist-3",
     "cifar-10": "cifar-7",
 }
-SHOWN = 6  # rows of feature_maps.png
 EVALUATION_BATCH = 256
 
 Say = Callable[[str], None]
@@ -164,7 +160,10 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
         "machine": machine(),
     }
     write_atomically(folder / "run.json", json.dumps(report, indent=2).encode() + b"\n")
-    _draw(model, folder, settings, (x_test, test_x, labels), module.CLASS_NAMES, pixels.high, say)
+    title = f"{settings.model} on {settings.dataset}"
+    shown = Shown(x_test, test_x, labels, module.CLASS_NAMES, pixels.high)
+    if not draw(model, shown, folder, title):
+        say("No pictures: Matplotlib is not installed (it comes with melpy's extra [plots]).")
     say("")
     say(_table(results))
     say("")
@@ -328,62 +327,3 @@ def _table(results: dict[str, Any]) -> str:
             f"  {time_}",
         ]
     )
-
-
-def _draw(
-    model: Sequential,
-    folder: Path,
-    settings: Settings,
-    test: tuple[np.ndarray, np.ndarray, np.ndarray],
-    class_names: tuple[str, ...],
-    high: float,
-    say: Say,
-) -> None:
-    """Leave the pictures; a run without Matplotlib is whole but for them."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        say("No pictures: Matplotlib is not installed (it comes with melpy's extra [plots]).")
-        return
-    from melpy import viz
-
-    shown, x, labels = test
-    history = model.history
-    title = f"{settings.model} on {settings.dataset}"
-    viz.save(viz.curves(history.history, history.epoch, title), folder / "curves.png")  # type: ignore[union-attr]
-    probabilities = model.predict(x, batch_size=EVALUATION_BATCH)
-    predicted = probabilities.argmax(axis=1)
-    viz.save(viz.confusion(labels, predicted, class_names), folder / "confusion.png")
-    viz.save(viz.samples(shown, labels, probabilities, class_names), folder / "samples.png")
-    of_each = [int(np.flatnonzero(labels == c)[0]) for c in range(len(class_names))]
-    some = of_each[:SHOWN]
-    viz.save(viz.feature_maps(model, x[some], shown[some]), folder / "feature_maps.png")
-    (folder / "test-images").mkdir(exist_ok=True)
-    for n in of_each:
-        name = f"{class_names[labels[n]]}-{n}.png"
-        images.write_image(folder / "test-images" / name, shown[n], high)
-
-
-def machine() -> dict[str, Any]:
-    """Return what a number from this machine depends on: processor, versions, CPUs."""
-    versions = {"python": platform.python_version(), "melpy": melpy.__version__}
-    for package in ("numpy", "numba"):
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return {
-        "processor": _processor(),
-        "cpus": os.cpu_count(),
-        "usable_cpus": config.usable_cpus(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": versions,
-    }
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
