@@ -68,12 +68,26 @@ def test_ten_steps(keras, monkeypatch, agree, capsys, name, dataset, shape):
         print(f" {name} on {source}: losses differ by at most {max(differences):.1e} ", end="")
     assert max(differences) <= 1e-4
 
-    for before, mine, keras_own in zip(start, ours.weights, theirs.get_weights(), strict=True):
-        mine = np.asarray(mine)
+    # A step of Adam is about the rate, whatever the gradient: where a gradient is rounding noise,
+    # its sign alone can flip. So ours are held to our own in float64, entry by entry, and Keras's,
+    # whose float32 strays farther from those, to ours but for the tenth that strays most.
+    monkeypatch.setitem(melpy.config._settings, "floatx", "float64")
+    exact = ten_steps(name, shape, start, x, y, paper.learning_rate)
+    for before, mine, truth, keras_own in zip(
+        start, ours.get_weights(), exact, theirs.get_weights(), strict=True
+    ):
         assert not np.array_equal(mine, before), "the weight was not trained"
-        agree(mine, keras_own, 1e-3, "a weight")
-        # A step of Adam is about the rate, whatever the gradient: its sign alone can flip where
-        # a gradient is rounding noise. Most entries must agree far more closely than one step.
+        agree(mine, truth, 1e-5, "a weight and itself in float64")
         apart = np.abs(mine - keras_own)
-        assert np.quantile(apart, 0.99) <= 0.01 * paper.learning_rate
-        assert apart.max() <= 2 * STEPS * paper.learning_rate
+        assert np.quantile(apart, 0.9) <= 0.01 * paper.learning_rate
+        assert apart.max() <= paper.learning_rate
+
+
+def ten_steps(name, shape, start, x, y, learning_rate):
+    """Return the weights after the same ten steps in the float type that is set."""
+    model = architectures.build(name, shape, 10)
+    model.set_weights(start)
+    model.compile(melpy.optimizers.Adam(learning_rate), loss="categorical_crossentropy")
+    for step in range(STEPS):
+        model.train_on_batch(x[step], y[step])
+    return model.get_weights()
