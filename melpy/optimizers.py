@@ -89,9 +89,13 @@ class Optimizer(Configurable):
         for weight in weights:
             part = slice(start, start + weight.value.size)
             self._parts.append(part)
-            self.parameters[part] = weight.value.reshape(-1)
-            weight.value = self.parameters[part].reshape(weight.value.shape)
+            self._lay(weight, part)
             start = part.stop
+
+    def _lay(self, weight: Variable, part: slice) -> None:
+        """Copy a weight's values into its part of ``parameters``, and let it live there."""
+        self.parameters[part] = weight.value.reshape(-1)
+        weight.value = self.parameters[part].reshape(weight.value.shape)
 
     def apply(
         self, gradients: Sequence[np.ndarray], weights: Sequence[Variable] | None = None
@@ -136,6 +140,9 @@ class Optimizer(Configurable):
                 received={"weights": len(weights)},
                 mend="After freezing or adding layers, call compile() again with a new optimizer.",
             )
+        for weight, part in zip(self.weights, self._parts, strict=True):
+            if weight.value.base is not self.parameters:  # another optimizer took it over
+                self._lay(weight, part)
 
     def _clip(self) -> None:
         g = self.gradient

@@ -8,6 +8,7 @@ count tells, since every view of an array keeps its owner alive.
 from __future__ import annotations
 
 import math
+import os
 import sys
 import threading
 
@@ -16,9 +17,9 @@ import numpy as np
 __all__ = ["empty", "forget"]
 
 LEAST_BYTES = 1 << 18  # smaller arrays come from malloc's own free lists
-MOST_FREE = 8  # free buffers kept of one size
+MOST_FREE_BYTES = 1 << 28  # free buffers kept in all, those used last first
 
-_buffers: dict[int, list[np.ndarray]] = {}
+_buffers: dict[int, list[np.ndarray]] = {}  # by size in bytes; the sizes used last stand last
 _lock = threading.Lock()
 
 
@@ -34,15 +35,34 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if size_bytes < LEAST_BYTES:
         return np.empty(shape, dtype)
     with _lock:
-        kept = _buffers.setdefault(size_bytes, [])
-        free = [n for n in range(len(kept)) if sys.getrefcount(kept[n]) == _UNUSED]
+        kept = _buffers.pop(size_bytes, [])
+        _buffers[size_bytes] = kept
+        free = _free(kept)
         if not free:
             free = [len(kept)]
             kept.append(np.empty(size_bytes, np.uint8))
         view = kept[free[0]].view(dtype).reshape(shape)
-        for n in reversed(free[MOST_FREE:]):
-            del kept[n]
+        if len(free) == 1:  # a new buffer, or the last free one: the time to look at the others
+            _trim()
         return view
+
+
+def _free(kept: list[np.ndarray]) -> list[int]:
+    """Return which buffers of a list nobody else refers to."""
+    return [n for n in range(len(kept)) if sys.getrefcount(kept[n]) == _UNUSED]
+
+
+def _trim() -> None:
+    """Let go of free buffers beyond the limit, of the sizes that were used longest ago."""
+    free_bytes = 0
+    for size_bytes in reversed(list(_buffers)):
+        kept = _buffers[size_bytes]
+        for n in reversed(_free(kept)):
+            free_bytes += size_bytes
+            if free_bytes > MOST_FREE_BYTES:
+                del kept[n]
+        if not kept:
+            del _buffers[size_bytes]
 
 
 def forget() -> None:
@@ -51,11 +71,21 @@ def forget() -> None:
         _buffers.clear()
 
 
-def _unused() -> int:
+def _references_of_a_free_one() -> int:
     """Return what getrefcount says of an array that only a list holds; it varies with Python."""
     kept = [np.empty(1)]
-    counts = [sys.getrefcount(kept[n]) for n in range(len(kept))]  # as `empty` asks
+    counts = [sys.getrefcount(kept[n]) for n in range(len(kept))]  # as `_free` asks
     return counts[0]
 
 
-_UNUSED = _unused()
+_UNUSED = _references_of_a_free_one()
+
+
+def _after_fork() -> None:
+    """Start with a lock that no thread of the parent holds."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

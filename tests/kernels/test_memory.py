@@ -46,11 +46,13 @@ def test_another_type_and_shape_of_the_same_size():
     assert y.flags.writeable
 
 
-def test_few_free_buffers_are_kept():
-    held = [memory.empty(SHAPE, F4) for _ in range(40)]
-    del held
-    memory.empty(SHAPE, F4)
-    assert len(memory._buffers[SHAPE[0] * SHAPE[1] * 4]) <= memory.MOST_FREE
+def test_free_memory_is_bounded():
+    memory.forget()
+    for n in range(200):  # as many sizes, as from batches of any size
+        memory.empty((1 << 20, 1 + n % 100), np.dtype(np.uint8))
+    assert sum(size * len(kept) for size, kept in memory._buffers.items()) <= (
+        memory.MOST_FREE_BYTES + (100 << 20)
+    )
     memory.forget()
     assert not memory._buffers
 

@@ -287,6 +287,33 @@ class TestBadInput:
         np.testing.assert_array_equal(frozen[0], model.layers[0].get_weights()[0])
 
 
+def test_two_models_may_share_layers(blobs):
+    """Each optimizer keeps the weights in its own array: one must not leave the other behind."""
+    shared = layers.Dense(8, "relu")
+    models = [
+        melpy.Sequential([melpy.Input((4,)), shared, layers.Dense(3, "softmax")]) for _ in range(2)
+    ]
+    for model in models:
+        model.compile("adam", loss="sparse_categorical_crossentropy")
+    for model in models * 2:
+        before = shared.get_weights()[0], model.layers[1].get_weights()[0]
+        model.train_on_batch(*blobs)
+        assert not np.array_equal(shared.get_weights()[0], before[0])
+        assert not np.array_equal(model.layers[1].get_weights()[0], before[1])
+
+
+def test_models_in_models(blobs):
+    inner = melpy.Sequential([layers.Dense(8, "relu"), layers.Dropout(0.1)], name="inner")
+    model = melpy.Sequential([melpy.Input((4,)), inner, layers.Dense(3, "softmax")])
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+    before = inner.get_weights()[0]
+    model.fit(*blobs, verbose=0)
+    assert not np.array_equal(inner.get_weights()[0], before)
+    twin = melpy.Sequential.from_config(model.get_config())
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(twin.predict(blobs[0]), model.predict(blobs[0]))
+
+
 def test_fused_and_plain_cross_entropy_are_the_same_numbers():
     """A softmax that was just recorded is taken back to its logits; the values must not change."""
     rng = np.random.default_rng(0)
