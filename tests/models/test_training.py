@@ -302,6 +302,31 @@ def test_two_models_may_share_layers(blobs):
         assert not np.array_equal(model.layers[1].get_weights()[0], before[1])
 
 
+def test_any_number_of_threads_trains_to_the_same_bits():
+    melpy.config.set_kernels("compiled")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(96, 14, 14, 3)).astype("float32"), rng.integers(0, 5, size=96)
+    runs = set()
+    for count in range(1, melpy.config.usable_cpus() + 1):
+        melpy.config.set_threads(count)
+        utils.set_random_seed(0)
+        model = melpy.Sequential(
+            [
+                melpy.Input((14, 14, 3)),
+                layers.Conv2D(24, 3, padding="same", activation="leaky_relu"),
+                layers.BatchNormalization(),
+                layers.MaxPooling2D(),
+                layers.Flatten(),
+                layers.Dense(64, activation="tanh"),
+                layers.Dense(5, activation="softmax"),
+            ]
+        )
+        model.compile("adam", loss="sparse_categorical_crossentropy")
+        model.fit(x, y, epochs=2, batch_size=40, verbose=0)
+        runs.add(b"".join(w.tobytes() for w in model.get_weights()))
+    assert len(runs) == 1
+
+
 def test_models_in_models(blobs):
     inner = melpy.Sequential([layers.Dense(8, "relu"), layers.Dropout(0.1)], name="inner")
     model = melpy.Sequential([melpy.Input((4,)), inner, layers.Dense(3, "softmax")])
