@@ -54,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         default="digits",
         help="digits (default), mnist, fashion-mnist, cifar-10",
     )
-    train.add_argument("--model", help="lenet5, mnist-1 to mnist-5, cifar-2 to cifar-8")
+    train.add_argument(
+        "--model",
+        help="lenet5 (for digits), mnist-1 to mnist-5 (mnist-3), cifar-2 to cifar-8 (cifar-7)",
+    )
     train.add_argument("--epochs", type=int, help="how often to go through the training data")
     train.add_argument("--batch-size", type=int, help="images a step")
     train.add_argument("--learning-rate", type=float, help="Adam's step size")

@@ -75,6 +75,10 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def _getter(kind: str) -> str:
+    return "losses.get" if kind == "loss" else f"{kind}s.get"
+
+
 def find(
     kind: str,
     identifier: Any,
@@ -112,7 +116,7 @@ def find(
         config, identifier = identifier.get("config", {}), identifier.get("class_name")
     if not isinstance(identifier, str):
         raise DtypeError(
-            f"{kind}s.get",
+            _getter(kind),
             f"this is no {kind}",
             expected=f"a name, a config, or an object of class {base.__name__}",
             received={"identifier": identifier},
@@ -121,5 +125,5 @@ def find(
     same |= {alias: classes[name] for alias, name in (aliases or {}).items()}
     made = same.get(identifier.lower().replace("_", ""))
     if made is None:
-        made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, f"{kind}s.get")
+        made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, _getter(kind))
     return made(**config)

@@ -55,7 +55,7 @@ class Loss(Configurable):
 
     def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Refuse labels that cannot be meant for predictions of this shape; (N, ...)."""
-        if y_true.shape[1:] != tuple(output_shape[1:]) and y_true.shape != output_shape[:1]:
+        if y_true.shape[1:] != tuple(output_shape[1:]):
             raise ShapeError(
                 type(self).__name__,
                 "labels and predictions have different shapes",
@@ -65,12 +65,26 @@ class Loss(Configurable):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y_true = np.asarray(y_true)
+        if not isinstance(y_pred, Variable | np.ndarray):
+            y_pred = np.asarray(y_pred, config.floatx())
         losses = self.call(y_true, y_pred)
         if sample_weight is not None:
-            weight = np.asarray(sample_weight, dtype=losses.dtype)
-            extra = losses.ndim - weight.ndim
-            losses = ops.multiply(losses, weight.reshape(weight.shape + (1,) * extra))
+            losses = ops.multiply(losses, self._weights(sample_weight, losses))
         return REDUCTIONS[self.reduction](losses)
+
+    def _weights(self, sample_weight: Any, losses: Any) -> np.ndarray:
+        """Return weights that broadcast along the samples; (N, 1) serves as (N,)."""
+        weight = np.asarray(sample_weight, dtype=losses.dtype)
+        if weight.ndim == losses.ndim + 1 and weight.shape[-1] == 1:
+            weight = weight[..., 0]
+        if weight.shape != losses.shape[: weight.ndim]:
+            raise ShapeError(
+                type(self).__name__,
+                "the sample weights do not fit the samples",
+                expected=f"shape {losses.shape}, or its first axes",
+                received={"sample_weight.shape": weight.shape},
+            )
+        return weight.reshape(weight.shape + (1,) * (losses.ndim - weight.ndim))
 
 
 class Regression(Loss):
@@ -270,8 +284,10 @@ class SparseCategoricalCrossentropy(Classification):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample."""
         self.check(y_true, y_pred.shape)
-        classes = y_true.reshape(y_pred.shape[:-1]).astype(np.intp)
-        return self.cross_entropy(np.eye(y_pred.shape[-1], dtype=y_pred.dtype)[classes], y_pred)
+        classes = y_true.reshape(*y_pred.shape[:-1], 1).astype(np.intp)
+        target = np.zeros(y_pred.shape, y_pred.dtype)
+        np.put_along_axis(target, classes, 1, axis=-1)
+        return self.cross_entropy(target, y_pred)
 
     def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Refuse labels that are not class numbers in range."""

@@ -199,11 +199,15 @@ def get(identifier: Any) -> Metric:
     if callable(identifier) and not isinstance(identifier, type):
         return _FunctionMetric(identifier)
     metric = find("metric", identifier, Metric, globals(), aliases)
-    if identifier in aliases:
+    if isinstance(identifier, str) and identifier in aliases:
         metric.name = identifier
     return metric
 
 
 def resolve(identifier: Any) -> Metric:
     """Return a metric; "accuracy" is the one that fits the labels, under the name it was given."""
-    return _FittingAccuracy(identifier) if identifier in ("accuracy", "acc") else get(identifier)
+    return (
+        _FittingAccuracy(identifier)
+        if isinstance(identifier, str) and identifier in ("accuracy", "acc")
+        else get(identifier)
+    )

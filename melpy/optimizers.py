@@ -48,7 +48,10 @@ class Optimizer(Configurable):
     ) -> None:
         who = type(self).__name__
         if not callable(learning_rate):
-            _require(learning_rate > 0, "learning_rate", learning_rate, "a float > 0", who)
+            fits = (
+                isinstance(learning_rate, int | float | np.number) and 0 < learning_rate < math.inf
+            )
+            _require(fits, "learning_rate", learning_rate, "a finite float > 0", who)
         for key, value in (
             ("clipnorm", clipnorm),
             ("clipvalue", clipvalue),

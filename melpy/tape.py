@@ -193,7 +193,8 @@ def _seed(y: Variable, g: np.ndarray | None) -> np.ndarray:
                 mend="Reduce it first, for example with .sum() or .mean().",
             )
         return np.ones_like(y.value)
-    g = np.asarray(g, dtype=y.value.dtype)
+    g = np.array(g, dtype=y.value.dtype)  # a copy: vjps may remember which g they saw,
+    g.flags.writeable = False  # and none may write into it
     if g.shape != y.value.shape:
         raise ShapeError(
             "backward",

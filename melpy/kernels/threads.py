@@ -11,6 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 
 from melpy import config
 
@@ -34,26 +35,19 @@ def groups(count: int, most: int = GROUPS) -> list[tuple[int, int]]:
     return [(count * n // most, count * (n + 1) // most) for n in range(most)]
 
 
-class _Team:
-    """Workers that wait for a task, share its blocks with the caller, and wait again."""
+class _Job:
+    """One region of work; what an interrupted caller leaves behind dies with it."""
 
-    def __init__(self, workers: int) -> None:
-        self.lock = threading.Lock()
-        self.wake = [threading.Semaphore(0) for _ in range(workers)]
-        self.done = threading.Semaphore(0)
-        self.task: Callable[[int], None] = lambda block: None
-        self.blocks: deque[int] = deque()
+    def __init__(self, task: Callable[[int], None], count: int, workers: int) -> None:
+        self.task = task
+        self.blocks = deque(range(count))
         self.errors: list[BaseException] = []
-        for wake in self.wake:
-            threading.Thread(target=self._work, args=(wake,), name="melpy", daemon=True).start()
+        self.left = workers
+        self.lock = threading.Lock()
+        self.over = threading.Event()
 
-    def _work(self, wake: threading.Semaphore) -> None:
-        while True:
-            wake.acquire()
-            self._drain()
-            self.done.release()
-
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Do blocks until there are none; after an error, no more are begun."""
         try:
             while True:
                 try:
@@ -65,17 +59,48 @@ class _Team:
             self.blocks.clear()
             self.errors.append(error)
 
+    def leave(self) -> None:
+        """Say that one worker is done."""
+        with self.lock:
+            self.left -= 1
+            if self.left == 0:
+                self.over.set()
+
+    def wait(self) -> None:
+        """Wait for all workers, through interruptions: they write to the caller's arrays."""
+        while not self.over.is_set():
+            try:
+                self.over.wait()
+            except KeyboardInterrupt as error:
+                self.blocks.clear()
+                self.errors.append(error)
+
+
+class _Team:
+    """Workers that wait for a job, share its blocks with the caller, and wait again."""
+
+    def __init__(self, workers: int) -> None:
+        self.lock = threading.Lock()
+        self.inboxes: list[SimpleQueue[_Job]] = [SimpleQueue() for _ in range(workers)]
+        for inbox in self.inboxes:
+            threading.Thread(target=self._work, args=(inbox,), name="melpy", daemon=True).start()
+
+    @staticmethod
+    def _work(inbox: SimpleQueue[_Job]) -> None:
+        while True:
+            job = inbox.get()
+            job.drain()
+            job.leave()
+            del job  # keeps no array alive until the next one
+
     def run(self, task: Callable[[int], None], count: int) -> None:
-        self.task, self.errors = task, []
-        self.blocks.extend(range(count))
-        for wake in self.wake:
-            wake.release()
-        self._drain()
-        for _ in self.wake:
-            self.done.acquire()
-        self.task = lambda block: None  # keeps no array alive until the next task
-        if self.errors:
-            raise self.errors[0]
+        job = _Job(task, count, len(self.inboxes))
+        for inbox in self.inboxes:
+            inbox.put(job)
+        job.drain()
+        job.wait()
+        if job.errors:
+            raise job.errors[0]
 
 
 _teams: dict[int, _Team] = {}  # by size: a team that is not asked for any more just sleeps

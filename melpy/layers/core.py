@@ -54,15 +54,20 @@ class InputLayer(Layer):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the input, after a look at its shape."""
-        if tuple(inputs.shape[1:]) != self.shape:
+        self.compute_output_shape(inputs.shape)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape, if it is the model's."""
+        if tuple(input_shape[1:]) != self.shape:
             raise ShapeError(
                 "call",
                 "the input is not what the model was made for",
                 expected=f"shape {('N', *self.shape)}".replace("'", ""),
-                received={"shape": tuple(inputs.shape)},
-                mend=_missing_axis(tuple(inputs.shape), self.shape),
+                received={"shape": tuple(input_shape)},
+                mend=_missing_axis(tuple(input_shape), self.shape),  # type: ignore[arg-type]
             )
-        return inputs
+        return input_shape
 
 
 def _missing_axis(received: tuple[int, ...], wanted: tuple[int, ...]) -> str:

@@ -82,11 +82,20 @@ class Sequential(Trainer, Layer):
                 else "",
             )
         layer.name = _unique(layer.name, {other.name for other in self._layers})
+        if not self._trainable:
+            layer.trainable = False
         self._layers.append(layer)
         first = self._layers[0]
-        if isinstance(first, InputLayer):
-            self.built = False
-            self.ensure_built(first.batch_shape)
+        shape = first.batch_shape if isinstance(first, InputLayer) else self.input_shape
+        if shape is None:
+            return
+        self.built = False
+        try:
+            self.ensure_built(shape)
+        except Exception:  # the model stays as it was
+            self._layers.pop()
+            self.built = bool(self._layers)
+            raise
 
     def pop(self) -> Layer:
         """Take the last layer away and return it."""
@@ -159,6 +168,7 @@ class Sequential(Trainer, Layer):
         """Return the layers and their arguments as plain values."""
         return {
             "name": self.name,
+            "trainable": self.trainable,
             "layers": [
                 {"class_name": type(layer).__name__, "config": layer.get_config()}
                 for layer in self._layers
@@ -177,7 +187,9 @@ class Sequential(Trainer, Layer):
             )
             for entry in config["layers"]
         ]
-        return cls(made, name=config.get("name"))
+        model = cls(made, name=config.get("name"))
+        model._trainable = config.get("trainable", True)  # the layers have their own
+        return model
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,8 @@ class Trainer(Layer):
             raise ArgumentError("compile", f"unknown argument {sorted(unknown)[0]!r}")
         self.optimizer = optimizers.get(optimizer)
         self.loss = None if loss is None else losses.get(loss)
-        self._metrics = [resolve(m) for m in metrics or []]
-        self._weighted_metrics = [resolve(m) for m in weighted_metrics or []]
+        self._metrics = [resolve(m) for m in _listed(metrics)]
+        self._weighted_metrics = [resolve(m) for m in _listed(weighted_metrics)]
         self._mean_loss = Mean("loss")
         self.compiled = True
 
@@ -151,10 +152,13 @@ class Trainer(Layer):
 
         Notes
         -----
-        An interruption leaves the weights of the last whole batch, and ``model.history``.
+        An interruption leaves the weights as they are then, and ``model.history``. Set
+        ``stop_training`` for an end after a whole batch.
         """
         self._require_compiled("fit")
-        batch_size = _whole(32 if batch_size is None else batch_size, "batch_size", 1, "predict")
+        batch_size = _whole(32 if batch_size is None else batch_size, "batch_size", 1)
+        if validation_batch_size is not None:
+            _whole(validation_batch_size, "validation_batch_size", 1)
         _whole(epochs, "epochs", 0)
         _whole(initial_epoch, "initial_epoch", 0)
         train = Samples(x, y, sample_weight)
@@ -174,7 +178,7 @@ class Trainer(Layer):
         bar = [] if verbose == 0 else [ProgbarLogger()]
         steps = -(-len(train) // batch_size)
         watching = CallbackList(
-            [*bar, *(callbacks or []), self.history],
+            [*bar, *_listed(callbacks), self.history],
             self,
             epochs=epochs,
             steps=steps,
@@ -315,7 +319,15 @@ class Trainer(Layer):
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights into an .npz file, whole or not at all."""
-        npz_file.save_weights(_npz(filepath), self.weights)
+        path = _npz(filepath, "save_weights")
+        if not overwrite and Path(path).exists():
+            raise ArgumentError(
+                "save_weights",
+                "the file exists already",
+                received={"filepath": path},
+                mend="Pass overwrite=True, or another name.",
+            )
+        npz_file.save_weights(path, self.weights)
 
     def load_weights(self, filepath: Any) -> None:
         """Read the weights from an .npz file that `save_weights` wrote for the same layers."""
@@ -325,7 +337,7 @@ class Trainer(Layer):
                 "the model has no weights yet",
                 mend="Begin it with an Input, or call it once.",
             )
-        npz_file.load_weights(_npz(filepath), self.weights)
+        npz_file.load_weights(_npz(filepath, "load_weights"), self.weights)
 
 
 def _three(data: Sequence[Any]) -> tuple[Any, Any, Any]:
@@ -340,11 +352,18 @@ def _three(data: Sequence[Any]) -> tuple[Any, Any, Any]:
     return data[0], data[1], data[2] if len(data) == 3 else None
 
 
-def _npz(filepath: Any) -> str:
+def _listed(values: Any) -> list[Any]:
+    """Return several, one, or none (None) as a list."""
+    if values is None:
+        return []
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def _npz(filepath: Any, who: str) -> str:
     text = str(filepath)
     if not text.endswith(".npz"):
         raise ArgumentError(
-            "save_weights", "unknown kind of file", expected="a name that ends in .npz",
+            who, "unknown kind of file", expected="a name that ends in .npz",
             received={"filepath": text},
         )  # fmt: skip
     return text

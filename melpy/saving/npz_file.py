@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,13 +36,30 @@ def save_weights(path: str | Path, weights: Sequence[Weight]) -> None:
         part.unlink(missing_ok=True)
 
 
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, ValueError, TypeError, EOFError, KeyError, OSError,
+    NotImplementedError, RuntimeError, AttributeError,
+)  # fmt: skip
+
+
+def _place(key: str) -> int:
+    """Return the number that a key begins with: its weight's place in the model."""
+    return int(key.split()[0])
+
+
+def _numbers(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise ValueError(f"an array of type {array.dtype} holds other things than finite numbers")
+    return array
+
+
 def load_weights(path: str | Path, weights: Sequence[Weight]) -> None:
     """Read weights back; number, order and shapes must be those of the model."""
     who = "load_weights"
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = [file[key] for key in sorted(file.files)]
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, OSError) as error:
+            arrays = [_numbers(file[key]) for key in sorted(file.files, key=_place)]
+    except _DAMAGE as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise DataError(

@@ -216,6 +216,27 @@ class TestTeam:
             threads.run(task, 8)
         threads.run(lambda block: None, 8)
 
+    def test_an_interruption_leaves_nothing_behind(self):
+        import _thread
+
+        seen = []
+
+        def run_often(task):  # the interruption may arrive a little later
+            for _ in range(1000):
+                threads.run(task, 8)
+
+        def task(block):
+            if block == 2:
+                _thread.interrupt_main()
+            seen.append(block)
+
+        for _ in range(20):
+            with pytest.raises(KeyboardInterrupt):
+                run_often(task)
+            seen.clear()
+            threads.run(lambda block: seen.append(block), 8)
+            assert sorted(seen) == list(range(8))
+
     def test_a_task_may_run_tasks(self):
         done = []
         threads.run(lambda block: threads.run(lambda inner: done.append(inner), 4), 4)

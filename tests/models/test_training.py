@@ -365,3 +365,87 @@ def test_every_loss_accepts_what_every_reduction_gives():
         assert each.shape == (3,)
         expected = {"sum_over_batch_size": each.mean(), "sum": each.sum(), None: each}[reduction]
         np.testing.assert_allclose(value, expected)
+
+
+class TestMended:
+    """Each of these went wrong once."""
+
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    Y = np.eye(3)[np.arange(30) % 3]
+
+    def model(self, loss="mse"):
+        model = melpy.Sequential([melpy.Input((4,)), layers.Dense(3)])
+        model.compile("sgd", loss=loss)
+        return model
+
+    def test_weights_in_a_column_are_weights_of_samples(self):
+        model, weight = self.model(), np.arange(30.0)
+        flat = model.test_on_batch(self.X, self.Y, weight)
+        assert model.test_on_batch(self.X, self.Y, weight[:, None]) == flat
+        with pytest.raises(errors.ShapeError, match="sample weights do not fit"):
+            model.test_on_batch(self.X, self.Y, np.ones((30, 2)))
+
+    def test_one_label_a_sample_is_no_label_of_three_outputs(self):
+        with pytest.raises(errors.ShapeError, match=r"labels of shape \(N, 3\)"):
+            self.model().train_on_batch(self.X[:3], np.arange(3.0))
+
+    def test_frozen_from_the_start(self):
+        model = melpy.Sequential([melpy.Input((4,)), layers.Dense(3)], trainable=False)
+        assert model.trainable_weights == []
+        assert melpy.Sequential.from_config(model.get_config()).trainable_weights == []
+
+    def test_a_layer_that_does_not_fit_is_not_kept(self):
+        model = melpy.Sequential([melpy.Input((4, 4, 1))])
+        with pytest.raises(errors.MelpyError, match="window"):
+            model.add(layers.Conv2D(2, 9))
+        model.add(layers.Flatten())
+        assert model(np.zeros((1, 4, 4, 1))).shape == (1, 16)
+
+    def test_a_layer_added_after_the_first_call_is_built(self):
+        model = melpy.Sequential([layers.Dense(3)])
+        model(self.X)
+        model.add(layers.Dense(2))
+        assert [w.shape for w in model.weights] == [(4, 3), (3,), (3, 2), (2,)]
+
+    def test_validation_is_checked_before_training(self):
+        model = self.model()
+        before = model.get_weights()[0]
+        for wrong in (
+            {"validation_batch_size": -5},
+            {"validation_data": (self.X[:, :2], self.Y)},
+        ):
+            with pytest.raises(errors.MelpyError):
+                model.fit(
+                    self.X, self.Y, verbose=0, **({"validation_data": (self.X, self.Y)} | wrong)
+                )
+        np.testing.assert_array_equal(before, model.get_weights()[0])
+
+    def test_weights_in_files_keep_their_order_and_each_other(self, tmp_path):
+        many = melpy.Sequential([melpy.Input((1,)), *(layers.Dense(1) for _ in range(510))])
+        many.set_weights([np.full(w.shape, n) for n, w in enumerate(many.weights)])
+        path = tmp_path / "w.npz"
+        many.save_weights(path)
+        start = many.get_weights()
+        many.set_weights([0 * w for w in start])
+        many.load_weights(path)
+        for a, b in zip(start, many.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        with pytest.raises(errors.ArgumentError, match="exists already"):
+            self.model().save_weights(path, overwrite=False)
+        np.savez(path, **{"000 w": np.array(["a"])})
+        with pytest.raises(errors.DataError, match="damaged"):
+            many.load_weights(path)
+
+    def test_a_changed_cotangent_is_seen(self):
+        x = melpy.Tensor(np.ones((2, 3)), requires_grad=True)
+        y, g = melpy.ops.bias_activation(x, np.zeros(3)), np.ones((2, 3))
+        y.backward(g)
+        g[:], x.grad = 5, None
+        y.backward(g)
+        assert (x.grad == 5).all()
+
+    def test_one_metric_or_callback_needs_no_list(self):
+        model = self.model()
+        model.compile("sgd", loss="mse", metrics="mae")
+        history = model.fit(self.X, self.Y, verbose=0, callbacks=melpy.callbacks.TerminateOnNaN())
+        assert "mae" in history.history

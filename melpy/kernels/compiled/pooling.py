@@ -146,7 +146,7 @@ def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
                         cell = x[n, i, j]
                         for c in range(C):
                             total[c] += cell[c]
-                count = (i1 - i0) * (j1 - j0)
+                count = max(1, max(0, i1 - i0) * max(0, j1 - j0))
                 for c in range(C):
                     total[c] /= count
 
@@ -160,7 +160,7 @@ def _mean_d_x(g, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left
             i0, i1 = max(0, p * stride_h - top), min(H, p * stride_h - top + pool_h)
             for q in range(oW):
                 j0, j1 = max(0, q * stride_w - left), min(W, q * stride_w - left + pool_w)
-                count, share = (i1 - i0) * (j1 - j0), g[n, p, q]
+                count, share = max(1, max(0, i1 - i0) * max(0, j1 - j0)), g[n, p, q]
                 for i in range(i0, i1):
                     for j in range(j0, j1):
                         cell = d_x[n, i, j]
