@@ -77,7 +77,8 @@ class Loss(Configurable):
         weight = np.asarray(sample_weight, dtype=losses.dtype)
         if weight.ndim == losses.ndim + 1 and weight.shape[-1] == 1:
             weight = weight[..., 0]
-        if weight.shape != losses.shape[: weight.ndim]:
+        sizes = zip(weight.shape, losses.shape, strict=False)
+        if weight.ndim > losses.ndim or any(size not in (1, whole) for size, whole in sizes):
             raise ShapeError(
                 type(self).__name__,
                 "the sample weights do not fit the samples",
