@@ -29,9 +29,9 @@ def contiguous(*arrays: np.ndarray) -> list[np.ndarray] | None:
     """
     if any(x.dtype not in FLOATS or x.dtype != arrays[0].dtype for x in arrays):
         return None
-    return [_writeable(np.ascontiguousarray(x)) for x in arrays]
+    return [writeable(np.ascontiguousarray(x)) for x in arrays]
 
 
-def _writeable(x: np.ndarray) -> np.ndarray:
+def writeable(x: np.ndarray) -> np.ndarray:
     """Copy a read-only array: Numba would compile every kernel once more for its type."""
     return x if x.flags.writeable else x.copy()

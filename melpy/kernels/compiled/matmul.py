@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import FLOATS, compiled
+from melpy.kernels.compiled.jit import FLOATS, compiled, writeable
 from melpy.kernels.compiled.tile import multiply_add
 from melpy.kernels.spec import matmul as spec
 
@@ -29,7 +29,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     else:
         laid, row, step = np.ascontiguousarray(a), K, 1
     y = memory.empty((P, Q), a.dtype)
-    laid, b = _writeable(laid), _writeable(b)
+    laid, b = writeable(laid), writeable(b)
     units = threads.groups(-(-P // 8))  # whole tiles of eight rows
     threads.run(
         lambda n: _rows(laid, row, step, b, y, units[n][0] * 8, min(P, units[n][1] * 8)),
@@ -39,13 +39,9 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return y
 
 
-def _writeable(x: np.ndarray) -> np.ndarray:
-    return x if x.flags.writeable else x.copy()
-
-
 def _transposed(x: np.ndarray) -> np.ndarray:
     """Return x^T, contiguous."""
-    x = _writeable(x)
+    x = writeable(x)
     y = memory.empty(x.shape[::-1], x.dtype)
     units = threads.groups(-(-x.shape[1] // 16))
     threads.run(
