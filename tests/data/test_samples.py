@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melpy import Tensor
-from melpy.data import ROWS_AT_A_TIME, Samples, batches, checked, class_weights
+from melpy.data.samples import ROWS_AT_A_TIME, Samples, batches, checked, class_weights
 from melpy.errors import ArgumentError, DataError, DtypeError, MelpyError, ShapeError
 
 
