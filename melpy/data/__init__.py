@@ -1,5 +1,7 @@
 """Arrays on their way into a model: checked once, cut into batches, prepared ahead of time."""
 
+from melpy.data.loader import Loader
+from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import Samples, batches, checked, class_weights
 
-__all__ = ["Samples", "batches", "checked", "class_weights"]
+__all__ = ["Loader", "PyDataset", "Samples", "batches", "checked", "class_weights"]

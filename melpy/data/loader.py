@@ -1,0 +1,233 @@
+"""Loader: batches made ready in threads ahead of the training that takes them."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy import random
+from melpy.data.py_dataset import PyDataset
+from melpy.errors import ArgumentError, ShapeError
+from melpy.tape import Variable, no_grad
+
+__all__ = ["Loader"]
+
+Augment = Callable[[Any, np.random.Generator], Any]
+
+
+class Loader:
+    """One epoch's batches at each ``iter``: x, (x, y) or (x, y, sample_weight), made ahead.
+
+    Parameters
+    ----------
+    x : array (N, ...), a memory map, a dict, list or tuple of such, anything with ``len`` that
+        takes an array of row numbers, or a `PyDataset`, which comes in its own batches
+    y : the same, N targets, or None
+    sample_weight : array (N,) or None
+    batch_size : int > 0, or None for single samples without a batch axis
+    shuffle : bool, whether each epoch has an order of its own
+    seed : int or None, for the next one of the process's stream
+    augment : function of (x, rng) that returns a batch's new x, or None. It runs in the workers'
+        threads, so all its randomness must come from ``rng``
+    prefetch : int >= 0, batches that are made ready ahead, at least one a worker; 0 makes each
+        when it is asked for
+    workers : int > 0, threads that make them
+    drop_last : bool, whether a last, smaller batch is left out
+
+    Attributes
+    ----------
+    epoch : int, the number of the next epoch; set it to go on where an earlier run stopped
+
+    Notes
+    -----
+    The order follows from the seed and the epoch, and each batch's ``rng`` from these and the
+    batch's number: the batches are the same for any number of workers. What goes wrong in a
+    worker is raised where the batch is taken; the threads end with the iteration, also where it
+    is left early.
+
+    Raises
+    ------
+    ShapeError : x, y and sample_weight differ in length
+    ArgumentError : a size is out of range; y or sample_weight beside a `PyDataset`
+
+    Examples
+    --------
+    >>> loader = Loader(np.arange(5), batch_size=2, shuffle=False, augment=lambda x, rng: 10 * x)
+    >>> [batch.tolist() for batch in loader]
+    [[0, 10], [20, 30], [40]]
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        batch_size: int | None = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        augment: Augment | None = None,
+        prefetch: int = 2,
+        workers: int = 1,
+        drop_last: bool = False,
+    ) -> None:
+        for name, value, least in (
+            ("batch_size", 1 if batch_size is None else batch_size, 1),
+            ("workers", workers, 1),
+            ("prefetch", prefetch, 0),
+        ):
+            if not isinstance(value, int | np.integer) or value < least:
+                raise ArgumentError(
+                    "Loader",
+                    f"{name} is out of range",
+                    expected=f"an int >= {least}",
+                    received={name: value},
+                )
+        parts = [part for part in (x, y, sample_weight) if part is not None]
+        if isinstance(x, PyDataset) and len(parts) > 1:
+            raise ArgumentError(
+                "Loader",
+                "a PyDataset gives its own targets and weights",
+                expected="y=None and sample_weight=None",
+                mend="Return (x, y, sample_weight) from its __getitem__.",
+            )
+        if y is None and sample_weight is not None:
+            raise ArgumentError("Loader", "sample_weight has no y to weigh", expected="y")
+        self._dataset = x if isinstance(x, PyDataset) else None
+        self._parts = () if self._dataset else tuple(_each(part, _array) for part in parts)
+        self._samples = 0 if self._dataset else _length(self._parts)
+        self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
+        self.seed = random.next_seed() if seed is None else seed
+        self.augment, self.prefetch, self.workers = augment, prefetch, workers
+        self.epoch = 0
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches in an epoch; None where a `PyDataset` has no end."""
+        if self._dataset:
+            return self._dataset.num_batches
+        size = self.batch_size or 1
+        return self._samples // size if self.drop_last else -(-self._samples // size)
+
+    def __len__(self) -> int:
+        count = self.num_batches
+        if count is None:
+            raise TypeError("this dataset has no end, and so no length")
+        return count
+
+    def __iter__(self) -> Iterator[Any]:
+        """Begin the next epoch."""
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        return self._run(epoch)
+
+    def _run(self, epoch: int) -> Iterator[Any]:
+        if self._dataset:
+            self._dataset.on_epoch_begin()
+        tasks = enumerate(self._order(epoch))
+        if self.prefetch:
+            yield from self._ahead(epoch, tasks)
+        else:
+            yield from (self._make(epoch, *task) for task in tasks)
+        if self._dataset:
+            self._dataset.on_epoch_end()
+
+    def _ahead(self, epoch: int, tasks: Iterator[tuple[int, Any]]) -> Iterator[Any]:
+        """Yield the batches in order, with up to ``prefetch`` more of them under way."""
+        from concurrent.futures import ThreadPoolExecutor  # not at import: most never need it
+
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="melpy-loader")
+        try:
+            waiting = deque(
+                pool.submit(self._make, epoch, *task)
+                for task in itertools.islice(tasks, max(self.prefetch, self.workers))
+            )
+            while waiting:
+                batch = waiting.popleft().result()
+                for task in itertools.islice(tasks, 1):
+                    waiting.append(pool.submit(self._make, epoch, *task))
+                yield batch
+        finally:  # also when the iteration is left: no thread outlives it
+            pool.shutdown(cancel_futures=True)
+
+    def _order(self, epoch: int) -> Iterator[Any]:
+        """Yield what `_make` needs of each batch: its rows, or its number in the dataset."""
+        rng = self._rng(epoch, 0)
+        if self._dataset:
+            count = self._dataset.num_batches
+            if count is None:
+                yield from itertools.count()
+            else:
+                yield from (rng.permutation(count) if self.shuffle else np.arange(count)).tolist()
+            return
+        order = rng.permutation(self._samples) if self.shuffle else None
+        for number in range(len(self)):
+            if self.batch_size is None:
+                yield number if order is None else order[number]
+            else:
+                start = number * self.batch_size
+                rows = slice(start, min(start + self.batch_size, self._samples))
+                yield rows if order is None else order[rows]
+
+    def _make(self, epoch: int, number: int, rows: Any) -> Any:
+        batch = self._dataset[rows] if self._dataset else _batch(self._parts, rows)
+        if self.augment is None:
+            return batch
+        with no_grad():  # a layer may do the augmenting, and nothing is to be learned from it
+            if not isinstance(batch, tuple):
+                return _each(self.augment(batch, self._rng(epoch, 1 + number)), _array)
+            x = self.augment(batch[0], self._rng(epoch, 1 + number))
+        return _each(x, _array), *batch[1:]
+
+    def _rng(self, epoch: int, number: int) -> np.random.Generator:
+        key = np.random.SeedSequence(self.seed, spawn_key=(epoch, number))
+        return np.random.default_rng(key)
+
+
+def _each(values: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply a function to every array of a dict, list or tuple of arrays, or to the one array."""
+    if isinstance(values, Mapping):
+        return {name: _each(value, function) for name, value in values.items()}
+    if isinstance(values, tuple | list) and any(_is_array(value) for value in values):
+        return type(values)(_each(value, function) for value in values)
+    return function(values)
+
+
+def _is_array(values: Any) -> bool:
+    return isinstance(values, np.ndarray | Variable)
+
+
+def _array(values: Any) -> Any:
+    """Return numbers, lists, tables and tensors as an array; any other source as it is."""
+    if isinstance(values, Variable):
+        return values.value
+    table = hasattr(values, "iloc")  # of pandas: its [] takes columns, not rows
+    source = hasattr(values, "__getitem__") and not isinstance(values, list | tuple) and not table
+    return values if source else np.asarray(values)
+
+
+def _batch(parts: tuple[Any, ...], rows: Any) -> Any:
+    taken = tuple(_each(part, lambda array: _take(array, rows)) for part in parts)
+    return taken if len(taken) > 1 else taken[0]
+
+
+def _take(array: Any, rows: Any) -> Any:
+    # A view of a memory map would be read by the training, not by the worker.
+    return np.array(array[rows]) if isinstance(array, np.memmap) else array[rows]
+
+
+def _length(parts: tuple[Any, ...]) -> int:
+    """Return the number of samples, the same in every array, or refuse."""
+    lengths: list[int] = []
+    for part in parts:
+        _each(part, lambda a: lengths.append(0 if getattr(a, "shape", None) == () else len(a)))
+    if len(set(lengths)) > 1 or not lengths[0]:
+        raise ShapeError(
+            "Loader",
+            "x, y and sample_weight have different numbers of samples, or none",
+            expected="the same number of rows, at least 1, in every array",
+            received={"rows": lengths},
+        )
+    return lengths[0]
