@@ -11,10 +11,12 @@ from melpy.ops.conv import *
 from melpy.ops.elementwise import *
 from melpy.ops.exponential import *
 from melpy.ops.gates import *
+from melpy.ops.image import *
 from melpy.ops.indexing import *
 from melpy.ops.joining import *
 from melpy.ops.linalg import *
 from melpy.ops.nn import *
+from melpy.ops.recurrent import *
 from melpy.ops.reduction import *
 from melpy.ops.shaping import *
 from melpy.ops.trigonometry import *
