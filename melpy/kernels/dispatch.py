@@ -22,6 +22,7 @@ ROOMS = {
         "spec.pooling",
         "spec.bias_activation",
         "spec.cross_entropy",
+        "spec.recurrent",
         "spec.updates",
     ),
     "compiled": (
@@ -89,6 +90,12 @@ bias_activation_d_x = _kernel("bias_activation_d_x")
 sum_rows = _kernel("sum_rows")
 softmax_cross_entropy = _kernel("softmax_cross_entropy")
 softmax_cross_entropy_d_logits = _kernel("softmax_cross_entropy_d_logits")
+lstm = _kernel("lstm")
+lstm_d_x = _kernel("lstm_d_x")
+gru = _kernel("gru")
+gru_d_x = _kernel("gru_d_x")
+simple_rnn = _kernel("simple_rnn")
+simple_rnn_d_x = _kernel("simple_rnn_d_x")
 sgd = _kernel("sgd")
 rmsprop = _kernel("rmsprop")
 adam = _kernel("adam")
