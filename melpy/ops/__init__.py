@@ -12,6 +12,7 @@ from melpy.ops.elementwise import *
 from melpy.ops.exponential import *
 from melpy.ops.gates import *
 from melpy.ops.image import *
+from melpy.ops.image_transform import *
 from melpy.ops.indexing import *
 from melpy.ops.joining import *
 from melpy.ops.linalg import *
