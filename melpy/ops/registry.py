@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,7 @@ def op(
     sample: Sample | Sequence[Sample],
     like: Callable[..., Any] | str | None = None,
     broadcasts: bool = False,
+    indices: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a public operation of a function that returns its output and its vjps.
 
@@ -66,6 +67,7 @@ def op(
     like : the same function in PyTorch, for the parity test: a dotted name, or a function of
         torch and the same arguments; None where PyTorch has none.
     broadcasts : whether the arrays are broadcast against each other; then tests draw such shapes.
+    indices : names of arrays that stay whole numbers beside floats; all others become floats.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,6 +76,7 @@ def op(
         options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         name = forward.__name__
+        kept = {n for n, p in enumerate(arrays) if p.name in indices}
 
         @functools.wraps(forward)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -84,9 +87,11 @@ def op(
                 args += _by_keyword(arrays[len(args) :], kwargs)
             if rest:
                 _by_position(name, options, rest, kwargs)
-            values = _values(name, args)
+            values = _values(name, args, kept)
             try:
                 y, vjps = forward(*values, **kwargs)
+                if _is_fraction_of_whole_numbers(y, values, kwargs):
+                    y, vjps = forward(*_as_floats(values, kept, "iub"), **kwargs)
             except MelpyError:
                 raise
             except (ValueError, IndexError) as error:
@@ -151,21 +156,56 @@ def _refusal(
     return kind(name, what, received=received)
 
 
-def _values(name: str, args: Sequence[Any]) -> list[Any]:
-    """Return the arguments as arrays; a Python number takes the type of the arrays around it."""
+def _values(name: str, args: Sequence[Any], indices: Container[int] = ()) -> list[Any]:
+    """Return the arguments as arrays of types that go together, as in Keras.
+
+    A Python number takes the type of the arrays around it; whole numbers beside floats become
+    floats of their type, where NumPy would widen float32 to float64.
+    """
     values = [x.value if isinstance(x, tape.Variable) else x for x in args]
-    if all(isinstance(x, np.ndarray) for x in values):
-        return values
+    if not all(isinstance(x, np.ndarray) for x in values):
+        values = _arrays(name, values, indices)
+    kinds = {x.dtype.kind for x in values if x is not None}
+    return _as_floats(values, indices, "iu") if "f" in kinds and kinds & {"i", "u"} else values
+
+
+def _arrays(name: str, values: list[Any], indices: Container[int]) -> list[Any]:
+    """Return what is no array yet as one."""
     floats = [x.dtype for x in values if isinstance(x, np.ndarray | np.generic) and _is_float(x)]
     weak = np.result_type(*floats) if floats else np.dtype(config.floatx())
     values = [
         x if isinstance(x, np.ndarray) or _is_int(x) else _array(name, x, weak) for x in values
     ]
     arrays = [x for x in values if isinstance(x, np.ndarray)]
+    whole = [x.dtype for x in arrays if x.dtype.kind in "iu"]
+    integer = np.result_type(*whole) if whole else np.dtype(np.int64)
     if not any(map(_is_float, arrays)):
-        whole = [x.dtype for x in arrays if x.dtype.kind in "iu"]
-        weak = np.result_type(*whole) if whole else np.dtype(np.int64)
-    return [np.asarray(x, weak) if _is_int(x) else x for x in values]
+        weak = integer
+    return [
+        np.asarray(x, integer if n in indices else weak) if _is_int(x) else x
+        for n, x in enumerate(values)
+    ]
+
+
+def _as_floats(values: Sequence[Any], indices: Container[int], kinds: str) -> list[Any]:
+    """Return the arrays of some kinds in the type of the floats beside them, or in `floatx`."""
+    floats = [x.dtype for x in values if x is not None and _is_float(x)]
+    kind = np.result_type(*floats) if floats else np.dtype(config.floatx())
+    return [
+        x.astype(kind) if x is not None and x.dtype.kind in kinds and n not in indices else x
+        for n, x in enumerate(values)
+    ]
+
+
+def _is_fraction_of_whole_numbers(y: Any, values: Sequence[Any], options: dict[str, Any]) -> bool:
+    """Return whether NumPy chose the float type itself, such as float16 for the root of a uint8."""
+    dtype = (y[0] if isinstance(y, tuple) else y).dtype
+    return (
+        dtype.kind == "f"
+        and "dtype" not in options
+        and dtype != config.floatx()
+        and not any(x is not None and _is_float(x) for x in values)
+    )
 
 
 def _is_int(x: Any) -> bool:

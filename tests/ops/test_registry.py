@@ -115,3 +115,24 @@ def test_broadcasting_of_any_two_shapes(shapes):
     copies = [y.size // x.size if x.size else 0 for x in (x1, x2)]
     np.testing.assert_array_equal(a.grad, np.full(x1.shape, 2.0 * copies[0]))
     np.testing.assert_array_equal(b.grad, np.full(x2.shape, 2.0 * copies[1]))
+
+
+@pytest.mark.parametrize("floats", ["float32", "float64"])
+@pytest.mark.parametrize("whole", ["int32", "int64", "uint8"])
+def test_whole_numbers_beside_floats_take_their_type(floats, whole):
+    x, n = X.astype(floats), X.astype(whole)
+    for y in (ops.add(x, n), ops.multiply(n, x), ops.matmul(x, n.T), ops.concatenate([x, n])):
+        assert y.dtype == floats
+    assert (Tensor(x) + n).dtype == floats
+    assert ops.where(X > 2, n, x).dtype == floats
+
+
+@pytest.mark.parametrize("whole", ["int32", "uint8", "bool"])
+def test_fractions_of_whole_numbers_are_of_the_default_type(whole, monkeypatch):
+    n = X.astype(whole)
+    for y in (ops.mean(n), ops.exp(n), ops.divide(n, np.ones_like(n))):
+        assert y.dtype == "float32"  # NumPy's would be float16 or float64
+    assert ops.cast(n, "float64").dtype == "float64"
+    np.testing.assert_array_equal(ops.exp(n), np.exp(n.astype("float32")))
+    monkeypatch.setitem(config._settings, "floatx", "float64")
+    assert ops.mean(n).dtype == "float64"
