@@ -19,6 +19,7 @@ ROOMS = {
     "numpy": (
         "spec.matmul",
         "spec.conv_windows",
+        "spec.depthwise",
         "spec.pooling",
         "spec.bias_activation",
         "spec.cross_entropy",
@@ -28,6 +29,7 @@ ROOMS = {
     "compiled": (
         "compiled.matmul",
         "compiled.conv",
+        "compiled.depthwise",
         "compiled.pooling",
         "compiled.bias_activation",
         "compiled.cross_entropy",
@@ -81,6 +83,9 @@ matmul = _kernel("matmul")
 conv2d = _kernel("conv2d")
 conv2d_d_x = _kernel("conv2d_d_x")
 conv2d_d_w = _kernel("conv2d_d_w")
+depthwise_conv2d = _kernel("depthwise_conv2d")
+depthwise_conv2d_d_x = _kernel("depthwise_conv2d_d_x")
+depthwise_conv2d_d_w = _kernel("depthwise_conv2d_d_w")
 max_pool2d = _kernel("max_pool2d")
 max_pool2d_d_x = _kernel("max_pool2d_d_x")
 average_pool2d = _kernel("average_pool2d")

@@ -6,6 +6,7 @@ Read it in this order:
     windows           where windows lie; a view of all of them at once
     conv_im2col       convolution the paper's way: images to columns, one matrix product
     conv_windows      convolution over the view of windows: what the "numpy" kernels run
+    depthwise         convolution of every channel by itself
     pooling_loops     pooling as nested loops, then
     pooling           pooling over the view of windows
     bias_activation   y = act(x + b), and its gradient from y alone

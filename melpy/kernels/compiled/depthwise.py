@@ -1,0 +1,148 @@
+"""Depthwise convolution, compiled: windows outside, channels inside, one vector at each tap.
+
+With M kernels a channel, every channel is repeated M times first: then channel d of the input,
+of the kernels and of the output are one line, and the inner loop knows no M.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.kernels import memory, threads
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.spec import depthwise as spec
+from melpy.kernels.spec.windows import Pads, Pair, output_size
+
+
+def depthwise_conv2d(
+    x: np.ndarray, w: np.ndarray, strides: Pair, pads: Pads, dilation: Pair
+) -> np.ndarray:
+    """Convolve each channel; see `melpy.kernels.spec.depthwise.depthwise_conv2d`."""
+    arrays = contiguous(_repeat(x, w.shape[3]), w)
+    if arrays is None:
+        return spec.depthwise_conv2d(x, w, strides, pads, dilation)
+    x, w = arrays[0], _rows(arrays[1])
+    out = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
+    y = memory.empty((x.shape[0], *out, w.shape[2]), x.dtype)
+    blocks, geometry = threads.groups(len(x)), _geometry(strides, pads, dilation)
+    threads.run(lambda b: _forward(x, w, y, *blocks[b], *geometry), len(blocks), _work(y, w))
+    return y
+
+
+def depthwise_conv2d_d_x(
+    g: np.ndarray,
+    w: np.ndarray,
+    x_shape: tuple[int, ...],
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+) -> np.ndarray:
+    """Gradient of the input; see `melpy.kernels.spec.depthwise.depthwise_conv2d_d_x`."""
+    arrays = contiguous(g, w)
+    if arrays is None:
+        return spec.depthwise_conv2d_d_x(g, w, x_shape, strides, pads, dilation)
+    C, M = w.shape[2:]
+    g, w = arrays[0], _rows(arrays[1])
+    d_x = memory.empty((*x_shape[:3], C * M), g.dtype)
+    blocks, geometry = threads.groups(len(g)), _geometry(strides, pads, dilation)
+    threads.run(lambda b: _d_x(g, w, d_x, *blocks[b], *geometry), len(blocks), _work(g, w))
+    return d_x if M == 1 else d_x.reshape(*x_shape, M).sum(axis=-1)
+
+
+def depthwise_conv2d_d_w(
+    g: np.ndarray,
+    x: np.ndarray,
+    w_shape: tuple[int, ...],
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+) -> np.ndarray:
+    """Gradient of the kernels; see `melpy.kernels.spec.depthwise.depthwise_conv2d_d_w`."""
+    arrays = contiguous(g, _repeat(x, w_shape[3]))
+    if arrays is None:
+        return spec.depthwise_conv2d_d_w(g, x, w_shape, strides, pads, dilation)
+    g, x = arrays
+    blocks, geometry = threads.groups(len(g)), _geometry(strides, pads, dilation)
+    parts = np.zeros((max(1, len(blocks)), *w_shape[:2], g.shape[3]), g.dtype)
+    work = _work(g, parts[0])
+    threads.run(lambda b: _d_w(g, x, parts[b], *blocks[b], *geometry), len(blocks), work)
+    return parts.sum(axis=0).reshape(w_shape)  # the groups in order, whoever made them
+
+
+def _repeat(x: np.ndarray, M: int) -> np.ndarray:
+    return x if M == 1 else np.repeat(x, M, axis=3)  # (N,H,W,C) -> (N,H,W,C*M)
+
+
+def _rows(w: np.ndarray) -> np.ndarray:
+    return w.reshape(*w.shape[:2], w.shape[2] * w.shape[3])  # (kH,kW,C,M) -> (kH,kW,C*M)
+
+
+def _geometry(strides: Pair, pads: Pads, dilation: Pair) -> tuple[int, ...]:
+    return *strides, pads[0][0], pads[1][0], *dilation
+
+
+def _work(y: np.ndarray, w: np.ndarray) -> int:
+    """Return how many vectors are multiplied, roughly."""
+    return y.size * w.shape[0] * w.shape[1] // 16
+
+
+@compiled
+def _forward(x, w, y, first, last, stride_h, stride_w, top, left, step_h, step_w):
+    (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, w.shape, y.shape
+    for n in range(first, last):
+        for p in range(oH):
+            for q in range(oW):
+                total = y[n, p, q]
+                total[:] = 0
+                for i in range(kH):
+                    row = p * stride_h - top + i * step_h
+                    if row < 0 or row >= H:
+                        continue
+                    for j in range(kW):
+                        column = q * stride_w - left + j * step_w
+                        if column < 0 or column >= W:
+                            continue
+                        cell, tap = x[n, row, column], w[i, j]
+                        for c in range(C):
+                            total[c] += cell[c] * tap[c]
+
+
+@compiled
+def _d_x(g, w, d_x, first, last, stride_h, stride_w, top, left, step_h, step_w):
+    (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = d_x.shape, w.shape, g.shape
+    for n in range(first, last):
+        d_x[n] = 0
+        for p in range(oH):
+            for q in range(oW):
+                share = g[n, p, q]
+                for i in range(kH):
+                    row = p * stride_h - top + i * step_h
+                    if row < 0 or row >= H:
+                        continue
+                    for j in range(kW):
+                        column = q * stride_w - left + j * step_w
+                        if column < 0 or column >= W:
+                            continue
+                        cell, tap = d_x[n, row, column], w[i, j]
+                        for c in range(C):
+                            cell[c] += share[c] * tap[c]
+
+
+@compiled
+def _d_w(g, x, d_w, first, last, stride_h, stride_w, top, left, step_h, step_w):
+    (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, d_w.shape, g.shape
+    for n in range(first, last):
+        for p in range(oH):
+            for q in range(oW):
+                share = g[n, p, q]
+                for i in range(kH):
+                    row = p * stride_h - top + i * step_h
+                    if row < 0 or row >= H:
+                        continue
+                    for j in range(kW):
+                        column = q * stride_w - left + j * step_w
+                        if column < 0 or column >= W:
+                            continue
+                        cell, tap = x[n, row, column], d_w[i, j]
+                        for c in range(C):
+                            tap[c] += share[c] * cell[c]
