@@ -8,7 +8,7 @@ from melpy import activations, ops
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.base import Layer, Shape, Weight, known_format, require_rank
 from melpy.layers.core import positive
-from melpy.ops.conv import PADDINGS, pair
+from melpy.ops.spatial import PADDINGS, whole
 
 __all__ = ["Conv2D", "Convolution2D", "ZeroPadding2D"]
 
@@ -115,9 +115,9 @@ class Conv2D(ImageLayer):
         super().__init__(data_format, **kwargs)
         self.filters = positive(filters, "filters", "Conv2D")
         self.groups = positive(groups, "groups", "Conv2D")
-        self.kernel_size = pair(kernel_size, "kernel_size", "Conv2D")
-        self.strides = pair(strides, "strides", "Conv2D")
-        self.dilation_rate = pair(dilation_rate, "dilation_rate", "Conv2D")
+        self.kernel_size = whole(kernel_size, 2, "kernel_size", "Conv2D")
+        self.strides = whole(strides, 2, "strides", "Conv2D")
+        self.dilation_rate = whole(dilation_rate, 2, "dilation_rate", "Conv2D")
         lookup("padding", padding, PADDINGS, "Conv2D")
         if self.filters % self.groups:
             raise ArgumentError(

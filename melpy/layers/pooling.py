@@ -8,7 +8,7 @@ from melpy import ops
 from melpy.errors import lookup
 from melpy.layers.base import Shape
 from melpy.layers.conv import ImageLayer, output_size, refuse_empty
-from melpy.ops.conv import PADDINGS, pair
+from melpy.ops.spatial import PADDINGS, whole
 
 __all__ = [
     "AveragePooling2D",
@@ -34,8 +34,8 @@ class WindowPooling(ImageLayer):
     ) -> None:
         super().__init__(data_format, **kwargs)
         who = type(self).__name__
-        self.pool_size = pair(pool_size, "pool_size", who)
-        self.strides = self.pool_size if strides is None else pair(strides, "strides", who)
+        self.pool_size = whole(pool_size, 2, "pool_size", who)
+        self.strides = self.pool_size if strides is None else whole(strides, 2, "strides", who)
         lookup("padding", padding, PADDINGS, who)
         self.padding = padding
 

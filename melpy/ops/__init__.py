@@ -7,7 +7,10 @@ One function is one operation: its forward pass, its gradient, its samples and i
 # ruff: noqa: F403
 from melpy.ops.activations import *
 from melpy.ops.choice import *
+from melpy.ops.comparison import *
 from melpy.ops.conv import *
+from melpy.ops.creation import *
+from melpy.ops.depthwise import *
 from melpy.ops.elementwise import *
 from melpy.ops.exponential import *
 from melpy.ops.gates import *
@@ -17,6 +20,7 @@ from melpy.ops.indexing import *
 from melpy.ops.joining import *
 from melpy.ops.linalg import *
 from melpy.ops.nn import *
+from melpy.ops.pooling import *
 from melpy.ops.recurrent import *
 from melpy.ops.reduction import *
 from melpy.ops.shaping import *

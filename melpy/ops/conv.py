@@ -1,151 +1,108 @@
-"""Convolution and pooling of images in NHWC, with any kernels that `melpy.config` asks for."""
+"""Convolution of images and sequences, and its transpose; any kernels that `melpy.config` asks for.
+
+A sequence is an image of height 1. The transpose of a convolution is its own input gradient, so
+three kernels serve both: forward, gradient of the input, gradient of the kernel.
+"""
 
 from __future__ import annotations
 
-import builtins
-
 import numpy as np
 
-from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.errors import ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
+from melpy.ops.samples import normal
+from melpy.ops.spatial import Layout, from_torch, pads, span, to_torch, transposed_cut
 
-__all__ = ["average_pool", "conv", "max_pool"]
-
-Pair = tuple[int, int]
-
-
-def pair(value: int | tuple[int, ...], name: str, who: str) -> Pair:
-    """Return ``value`` as (height, width), both whole and positive."""
-    sizes = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(sizes) != 2 or not all(isinstance(s, int | np.integer) and s > 0 for s in sizes):
-        raise ArgumentError(
-            who,
-            f"{name} must be one or two positive whole numbers",
-            expected="an int > 0 or a pair of them",
-            received={name: value},
-        )
-    return int(sizes[0]), int(sizes[1])
+__all__ = ["conv", "conv_transpose"]
 
 
-def _valid(size: int, window: int, stride: int) -> Pair:
-    return 0, 0
-
-
-def _same(size: int, window: int, stride: int) -> Pair:
-    total = builtins.max(0, (-(-size // stride) - 1) * stride + window - size)
-    return total // 2, total - total // 2  # the odd one goes below and to the right
-
-
-PADDINGS = {"valid": _valid, "same": _same}
-
-
-def pads(padding: str, x_shape: tuple[int, ...], window: Pair, strides: Pair, who: str) -> tuple:
-    """Return ((top, bottom), (left, right)) for "valid" (none) or "same" (ceil(size / stride))."""
-    rule = lookup("padding", padding, PADDINGS, who)
-    return tuple(rule(x_shape[1 + axis], window[axis], strides[axis]) for axis in range(2))
-
-
-def _check_images(x: np.ndarray, who: str) -> None:
-    if x.ndim != 4:
-        mend = {
-            3: "Add the missing batch or channel axis, for example x[..., np.newaxis].",
-            2: "Convolutions take images, not rows: reshape to (N, H, W, C) first.",
-        }
+def layout_of(shape, kernel_shape, data_format, who):
+    """Return the layout of a convolution's input: the kernel says how many axes it has."""
+    if len(kernel_shape) not in (3, 4):
         raise ShapeError(
             who,
-            f"input has {x.ndim} axes",
-            expected="shape (N, H, W, C)",
-            received={"shape": x.shape},
-            mend=mend.get(x.ndim, ""),
+            f"the kernel has {len(kernel_shape)} axes",
+            expected="shape (kH, kW, C, D), or (K, C, D) for sequences",
+            received={"kernel.shape": kernel_shape},
         )
+    return Layout.of(shape, len(kernel_shape) - 2, data_format, who)
 
 
-def _check_window(x: np.ndarray, window: Pair, around: tuple, who: str) -> None:
-    sizes = [x.shape[1 + axis] + sum(around[axis]) for axis in range(2)]
-    if sizes[0] < window[0] or sizes[1] < window[1]:
-        raise ShapeError(
-            who,
-            f"a window of {window[0]}x{window[1]} does not fit into the input",
-            expected=f"height >= {window[0]} and width >= {window[1]}",
-            received={"shape": x.shape},
-            mend='Use a smaller window or padding="same".',
-        )
+def geometry_of(layout, shape, kernel_shape, strides, padding, dilation_rate, who):
+    """Return (strides, pads, dilation) of a convolution of arrays of that shape."""
+    strides = layout.pair(strides, "strides", who)
+    dilation = layout.pair(dilation_rate, "dilation_rate", who)
+    window = span(layout.window(kernel_shape), dilation)
+    around = pads(padding, layout.image_sizes(shape), window, strides, who)
+    layout.check_window(shape, window, around, who)
+    return strides, around, dilation
 
 
-def _as_torch(padding, window, strides, x, torch, fill=0.0):
-    """Return NHWC images as padded NCHW for PyTorch, whose "same" knows no strides."""
-    (top, bottom), (left, right) = pads(padding, tuple(x.shape), window, strides, "like")
-    x = x.permute(0, 3, 1, 2)
-    return torch.nn.functional.pad(x, (left, right, top, bottom), value=fill)
+def conv_like(
+    torch, x, kernel, *, strides=1, padding="valid", data_format=None, dilation_rate=1, who="conv"
+):
+    """Convolve in PyTorch: the twin of `conv`, and of `depthwise_conv` by its grouped kernel."""
+    shapes = tuple(x.shape), tuple(kernel.shape)
+    layout = layout_of(*shapes, data_format, who)
+    strides, around, dilation = geometry_of(layout, *shapes, strides, padding, dilation_rate, who)
+    x = to_torch(torch, x, layout, around)
+    kernel = layout.kernel(kernel).permute(3, 2, 0, 1)
+    groups = x.shape[1] // kernel.shape[1]
+    y = torch.nn.functional.conv2d(x, kernel, None, strides, 0, dilation, groups)
+    return from_torch(y, layout)
 
 
-def _conv_like(torch, x, kernel, *, strides=1, padding="valid", dilation_rate=1):
-    strides, dilation = pair(strides, "", ""), pair(dilation_rate, "", "")
-    span = tuple((k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True))
-    y = torch.nn.functional.conv2d(
-        _as_torch(padding, span, strides, x, torch),
-        kernel.permute(3, 2, 0, 1),
-        stride=strides,
-        dilation=dilation,
-        groups=x.shape[3] // kernel.shape[2],
-    )
-    return y.permute(0, 2, 3, 1)
-
-
-def _max_pool_like(torch, x, *, pool_size, strides=None, padding="valid"):
-    window, strides = pair(pool_size, "", ""), pair(strides or pool_size, "", "")
-    x = _as_torch(padding, window, strides, x, torch, fill=-np.inf)
-    return torch.nn.functional.max_pool2d(x, window, strides).permute(0, 2, 3, 1)
-
-
-def _average_pool_like(torch, x, *, pool_size, strides=None, padding="valid"):
-    window, strides = pair(pool_size, "", ""), pair(strides or pool_size, "", "")
-    padded = _as_torch(padding, window, strides, x, torch)
-    real = _as_torch(padding, window, strides, torch.ones_like(x), torch)
-    pool = torch.nn.functional.avg_pool2d
-    return (pool(padded, window, strides) / pool(real, window, strides)).permute(0, 2, 3, 1)
-
-
-def _conv_sample(kernel_shape, x_shape, **options):
-    return lambda rng: (rng.normal(size=x_shape), rng.normal(size=kernel_shape), options)
+def _conv_transpose_like(torch, x, kernel, **options):
+    layout, (strides, cuts, dilation) = _transposed(tuple(x.shape), tuple(kernel.shape), **options)
+    x = to_torch(torch, x, layout, ((0, 0), (0, 0)))
+    kernel = layout.kernel(kernel).permute(3, 2, 0, 1)
+    y = torch.nn.functional.conv_transpose2d(x, kernel, None, strides, dilation=dilation)
+    (top, bottom), (left, right) = cuts
+    return from_torch(torch.nn.functional.pad(y, (-left, -right, -top, -bottom)), layout)
 
 
 @op(
     sample=[
-        _conv_sample((2, 2, 3, 4), (2, 4, 5, 3)),
-        _conv_sample((2, 3, 2, 5), (2, 5, 4, 2), padding="same"),
-        _conv_sample((3, 2, 2, 4), (1, 7, 6, 4), strides=2, padding="same"),
-        _conv_sample((2, 2, 1, 3), (2, 6, 6, 1), strides=(2, 3)),
-        _conv_sample((2, 2, 2, 4), (2, 6, 7, 2), dilation_rate=(2, 3), padding="same"),
-        _conv_sample((3, 3, 1, 4), (2, 5, 5, 4), padding="same"),
-        _conv_sample((3, 3, 5, 17), (1, 9, 12, 5)),
+        normal((2, 4, 5, 3), (2, 2, 3, 4)),
+        normal((2, 5, 4, 2), (2, 3, 2, 5), padding="same"),
+        normal((1, 7, 6, 4), (3, 2, 2, 4), strides=2, padding="same"),
+        normal((2, 6, 6, 1), (2, 2, 1, 3), strides=(2, 3)),
+        normal((2, 6, 7, 2), (2, 2, 2, 4), dilation_rate=(2, 3), padding="same"),
+        normal((2, 5, 5, 4), (3, 3, 1, 4), padding="same"),
+        normal((1, 9, 12, 5), (3, 3, 5, 17)),
+        normal((2, 3, 5, 4), (2, 2, 3, 4), strides=2, data_format="channels_first"),
+        normal((2, 7, 3), (3, 3, 2), strides=2, padding="same"),
+        normal((2, 4, 7), (2, 2, 6), dilation_rate=2, data_format="channels_first"),
     ],
-    like=_conv_like,
+    like=conv_like,
 )
-def conv(x, kernel, *, strides=1, padding="valid", dilation_rate=1):
+def conv(inputs, kernel, *, strides=1, padding="valid", data_format=None, dilation_rate=1):
     """Cross-correlate images: y[n,p,q,d] = sum_ijc x[n, p*s+i, q*s+j, c] kernel[i,j,c,d].
 
     Parameters
     ----------
-    x : tensor, shape (N, H, W, C)
-    kernel : tensor, shape (kH, kW, C / groups, D); groups follow from the shapes, D is a multiple
+    inputs : tensor x, shape (N, H, W, C), or (N, T, C) for sequences
+    kernel : tensor, shape (kH, kW, C / groups, D), or (K, C / groups, D) for sequences; groups
+        follow from the shapes, D is a multiple
     strides : int or pair of ints > 0
     padding : "valid" (no padding) or "same" (zeros, so that oH = ceil(H / stride))
+    data_format : "channels_last", "channels_first" for (N, C, H, W), or None for the setting
     dilation_rate : int or pair of ints > 0, distance between the kernel's taps
 
     Returns
     -------
-    tensor, shape (N, oH, oW, D), dtype of x
+    tensor, shape (N, oH, oW, D) or (N, oT, D), dtype of inputs
 
     Gradient
     --------
-    d_x is g correlated with the kernel rotated by half a turn; d_kernel[i,j,c,d] =
+    d_inputs is g correlated with the kernel rotated by half a turn; d_kernel[i,j,c,d] =
     sum_npq x[n, p*s+i, q*s+j, c] g[n,p,q,d].
 
     Raises
     ------
-    ShapeError : x is not of rank 4, channels do not fit the kernel, the kernel is larger than x
+    ShapeError : inputs do not have the kernel's number of axes, channels do not fit the kernel,
+        the kernel is larger than the inputs
     UnknownNameError : padding is neither "valid" nor "same"
 
     Source
@@ -160,151 +117,138 @@ def conv(x, kernel, *, strides=1, padding="valid", dilation_rate=1):
     array([[4., 4.],
            [4., 4.]])
     """
-    _check_images(x, "conv")
-    if kernel.ndim != 4:
-        raise ShapeError(
-            "conv",
-            f"the kernel has {kernel.ndim} axes",
-            expected="shape (kH, kW, C / groups, D)",
-            received={"kernel.shape": kernel.shape},
-        )
-    C, D = kernel.shape[2:]
+    layout = layout_of(inputs.shape, kernel.shape, data_format, "conv")
+    x, w = layout.images(inputs), layout.kernel(kernel)
+    C, D = w.shape[2:]
     if x.shape[3] % C or D % (x.shape[3] // C or 1) or x.shape[3] == 0:
-        raise ShapeError(
-            "conv",
-            f"input has {x.shape[3]} channels but the kernel was built for {C}",
-            expected=f"shape (N, H, W, {C})",
-            received={"shape": x.shape},
-            mend="Build a new layer for this input, or bring its channels to the last axis.",
-        )
-    strides, dilation = (
-        pair(strides, "strides", "conv"),
-        pair(dilation_rate, "dilation_rate", "conv"),
+        layout.check_channels(inputs.shape, C, "conv")
+    geometry = (
+        *geometry_of(layout, inputs.shape, kernel.shape, strides, padding, dilation_rate, "conv"),
+        x.shape[3] // C,
     )
-    span = tuple((k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True))
-    around = pads(padding, x.shape, span, strides, "conv")
-    _check_window(x, span, around, "conv")
-    geometry = strides, around, dilation, x.shape[3] // C
 
-    y = kernels.conv2d(x, kernel, *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
+    y = kernels.conv2d(x, w, *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
 
-    def d_x(g):
-        return kernels.conv2d_d_x(g, kernel, x.shape, *geometry)
+    def d_inputs(g):
+        return layout.given(kernels.conv2d_d_x(layout.images(g), w, x.shape, *geometry))
 
     def d_kernel(g):
-        return kernels.conv2d_d_w(g, x, kernel.shape, *geometry)
+        return kernels.conv2d_d_w(layout.images(g), x, w.shape, *geometry).reshape(kernel.shape)
 
-    return y, (d_x, d_kernel)
+    return layout.given(y), (d_inputs, d_kernel)
 
 
-def _distinct(shape, **options):
-    """Images whose values all differ by far more than a numerical derivative's step."""
-    return lambda rng: (
-        rng.permutation(int(np.prod(shape))).reshape(shape) / 7.0 - 3.0,
-        options,
+def _transposed(
+    shape,
+    kernel_shape,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    data_format=None,
+    dilation_rate=1,
+):
+    """Return (layout, (strides, cuts, dilation)) of a transposed convolution."""
+    who = "conv_transpose"
+    layout = layout_of(shape, kernel_shape, data_format, who)
+    layout.check_channels(shape, kernel_shape[-1], who)
+    strides = layout.pair(strides, "strides", who)
+    dilation = layout.pair(dilation_rate, "dilation_rate", who)
+    more = (None, None)
+    if output_padding is not None:
+        more = layout.pair(output_padding, "output_padding", who, least=0)
+    window = span(layout.window(kernel_shape), dilation)
+    cuts = tuple(transposed_cut(padding, window[n], strides[n], more[n], who) for n in range(2))
+    return layout, (strides, cuts, dilation)
+
+
+@op(
+    sample=[
+        normal((2, 3, 4, 3), (2, 2, 4, 3)),
+        normal((2, 3, 4, 2), (3, 2, 2, 2), strides=(2, 3), padding="same"),
+        normal((1, 3, 2, 2), (2, 1, 3, 2), strides=3),
+        normal((1, 3, 3, 2), (3, 4, 2, 2), strides=2, padding="same", output_padding=1),
+        normal((1, 2, 3, 2), (2, 2, 2, 2), strides=(2, 3), output_padding=(0, 2)),
+        normal((2, 3, 4, 2), (2, 3, 1, 2), dilation_rate=2, padding="same"),
+        normal((2, 3, 2, 4), (2, 2, 2, 3), strides=2, data_format="channels_first"),
+        normal((2, 4, 3), (3, 2, 3), strides=2, padding="same"),
+    ],
+    like=_conv_transpose_like,
+)
+def conv_transpose(
+    inputs,
+    kernel,
+    *,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    data_format=None,
+    dilation_rate=1,
+):
+    """Spread each pixel over a window: y[n, p*s+i, q*s+j, d] = sum_c x[n,p,q,c] kernel[i,j,d,c].
+
+    It is the gradient of `conv` with respect to its input, where x is the gradient of its output.
+
+    Parameters
+    ----------
+    inputs : tensor x, shape (N, H, W, C), or (N, T, C) for sequences
+    kernel : tensor, shape (kH, kW, D, C), or (K, D, C) for sequences
+    strides : int or pair of ints > 0, distance between the windows
+    padding : "valid" or "same", which cuts the ends so that oH = H * stride
+    output_padding : int or pair of ints >= 0, rows and columns beyond the least output; or None
+        for those that make oH = H * stride ("same") or (H-1) stride + max(kH, stride) ("valid")
+    data_format : "channels_last", "channels_first" for (N, C, H, W), or None for the setting
+    dilation_rate : int or pair of ints > 0, distance between the kernel's taps
+
+    Returns
+    -------
+    tensor, shape (N, oH, oW, D) or (N, oT, D), dtype of inputs
+
+    Gradient
+    --------
+    d_inputs = conv(g, kernel); d_kernel[i,j,d,c] = sum_npq g[n, p*s+i, q*s+j, d] x[n,p,q,c].
+
+    Raises
+    ------
+    ShapeError : inputs do not have the kernel's number of axes, or its channels
+    UnknownNameError : padding is neither "valid" nor "same"
+
+    Source
+    ------
+    M. Zeiler et al. 2010, Deconvolutional networks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> ops.conv_transpose(np.ones((1, 2, 2, 1)), np.ones((2, 2, 1, 1)))[0, :, :, 0]
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
+    """
+    layout, (strides, cuts, dilation) = _transposed(
+        inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate
     )
+    x, w = layout.images(inputs), layout.kernel(kernel)
+    N, H, W, _ = x.shape
+    window = span(w.shape, dilation)
+    around = tuple((before, max(after, 0)) for before, after in cuts)
+    more = tuple(max(-after, 0) for _, after in cuts)  # zeros that no window reaches
+    oH, oW = (
+        (size - 1) * stride + k - sum(cut)
+        for size, stride, k, cut in zip((H, W), strides, window, around, strict=True)
+    )
+    geometry = strides, around, dilation, 1
 
+    y = kernels.conv2d_d_x(x, w, (N, oH, oW, w.shape[2]), *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
+    if any(more):
+        y = np.pad(y, ((0, 0), (0, more[0]), (0, more[1]), (0, 0)))
 
-POOL_SAMPLES = [
-    _distinct((2, 4, 6, 3), pool_size=2),
-    _distinct((1, 5, 7, 2), pool_size=(3, 2), strides=(2, 1)),
-    _distinct((2, 5, 5, 1), pool_size=2, padding="same"),
-    _distinct((1, 7, 6, 17), pool_size=3, strides=2, padding="same"),
-]
+    def d_inputs(g):
+        g = layout.images(g)[:, :oH, :oW]
+        return layout.given(kernels.conv2d(g, w, *geometry))
 
+    def d_kernel(g):
+        g = layout.images(g)[:, :oH, :oW]
+        return kernels.conv2d_d_w(x, g, w.shape, *geometry).reshape(kernel.shape)
 
-def _pool_geometry(x, pool_size, strides, padding, who):
-    _check_images(x, who)
-    window = pair(pool_size, "pool_size", who)
-    strides = window if strides is None else pair(strides, "strides", who)
-    around = pads(padding, x.shape, window, strides, who)
-    _check_window(x, window, around, who)
-    return window, strides, around
-
-
-@op(sample=POOL_SAMPLES, like=_max_pool_like)
-def max_pool(x, *, pool_size, strides=None, padding="valid"):
-    """Keep each window's largest value: y[n,p,q,c] = max_ij x[n, p*s+i, q*s+j, c].
-
-    Parameters
-    ----------
-    x : tensor, shape (N, H, W, C)
-    pool_size : int or pair of ints > 0
-    strides : int or pair of ints > 0, pool_size by default
-    padding : "valid" or "same"; padded cells never win
-
-    Returns
-    -------
-    tensor, shape (N, oH, oW, C), dtype of x
-
-    Gradient
-    --------
-    d_x gets g at the first maximum of each window, row by row; 0 elsewhere.
-
-    Raises
-    ------
-    ShapeError : x is not of rank 4, or the window is larger than x
-
-    Source
-    ------
-    L. Malard, Implémentation de CNNs avec NumPy, section 2.3; K. Yamaguchi et al. 1990.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from melpy import ops
-    >>> ops.max_pool(np.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0]
-    array([[ 5.,  7.],
-           [13., 15.]])
-    """
-    geometry = _pool_geometry(x, pool_size, strides, padding, "max_pool")
-    y = kernels.max_pool2d(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
-
-    def d_x(g):
-        return kernels.max_pool2d_d_x(g, x, y, *geometry)
-
-    return y, (d_x,)
-
-
-@op(sample=POOL_SAMPLES, like=_average_pool_like)
-def average_pool(x, *, pool_size, strides=None, padding="valid"):
-    """Average each window: y[n,p,q,c] = mean_ij x[n, p*s+i, q*s+j, c].
-
-    Parameters
-    ----------
-    x : tensor, shape (N, H, W, C)
-    pool_size : int or pair of ints > 0
-    strides : int or pair of ints > 0, pool_size by default
-    padding : "valid" or "same"; padded cells do not count in the mean
-
-    Returns
-    -------
-    tensor, shape (N, oH, oW, C), dtype of x
-
-    Gradient
-    --------
-    Each real cell of a window gets g / (number of real cells).
-
-    Raises
-    ------
-    ShapeError : x is not of rank 4, or the window is larger than x
-
-    Source
-    ------
-    Y. LeCun et al. 1998, Gradient-based learning applied to document recognition, section II.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from melpy import ops
-    >>> ops.average_pool(np.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0]
-    array([[ 2.5,  4.5],
-           [10.5, 12.5]])
-    """
-    geometry = _pool_geometry(x, pool_size, strides, padding, "average_pool")
-    y = kernels.average_pool2d(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
-
-    def d_x(g):
-        return kernels.average_pool2d_d_x(g, x.shape, *geometry)
-
-    return y, (d_x,)
+    return layout.given(y), (d_inputs, d_kernel)
