@@ -176,19 +176,19 @@ class Tensor(tape.Variable):
         return np.array(self.value, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and {"d->?", "dd->?"} & set(ufunc.types):
+            return ufunc(*map(_plain, inputs), **kwargs)  # a comparison has no gradient to lose
         if method == "__call__" and ufunc.__name__ in OPS and not kwargs:
             return OPS[ufunc.__name__].call(*inputs)
-        if method == "__call__" and ufunc.types and ufunc.types[0].endswith("?"):
-            return ufunc(*map(_plain, inputs), **kwargs)  # a comparison has no gradient to lose
         raise self._unrecorded(
             f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
         )
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
-        if function.__name__ in OPS:
-            return OPS[function.__name__].call(*args, **kwargs)
         if function.__name__ in _WITHOUT_GRADIENT:
             return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+        if function.__name__ in OPS:
+            return OPS[function.__name__].call(*args, **kwargs)
         raise self._unrecorded(f"np.{function.__name__}")
 
     def _unrecorded(self, name: str) -> GraphError:
@@ -201,8 +201,8 @@ class Tensor(tape.Variable):
 
 
 _WITHOUT_GRADIENT = {
-    "shape", "ndim", "size", "argmax", "argmin", "argsort", "array_equal", "allclose", "isclose",
-    "zeros_like", "ones_like", "empty_like", "full_like", "round", "any", "all", "count_nonzero",
+    "shape", "ndim", "size", "argsort", "array_equal", "allclose", "isclose", "isin", "zeros_like",
+    "ones_like", "empty_like", "full_like", "any", "all", "count_nonzero",
 }  # fmt: skip
 
 

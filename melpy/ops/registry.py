@@ -45,6 +45,7 @@ class Op:
     samples: tuple[Sample, ...]
     like: Callable[..., Any] | str | None
     broadcasts: bool
+    constant: bool
     room: str
 
 
@@ -57,6 +58,7 @@ def op(
     like: Callable[..., Any] | str | None = None,
     broadcasts: bool = False,
     indices: Sequence[str] = (),
+    constant: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a public operation of a function that returns its output and its vjps.
 
@@ -68,6 +70,7 @@ def op(
         torch and the same arguments; None where PyTorch has none.
     broadcasts : whether the arrays are broadcast against each other; then tests draw such shapes.
     indices : names of arrays that stay whole numbers beside floats; all others become floats.
+    constant : whether no gradient passes although floats go in and come out.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +104,7 @@ def op(
             return tape.record(name, y, args, vjps, kwargs)
 
         samples = (sample,) if callable(sample) else tuple(sample)
-        OPS[name] = Op(name, call, samples, like, broadcasts, forward.__module__)
+        OPS[name] = Op(name, call, samples, like, broadcasts, constant, forward.__module__)
         return call
 
     return decorate

@@ -1,0 +1,358 @@
+"""Arrays from nothing or from another's shape, and what an array is.
+
+What starts from nothing is a plain array, ready for any op: ops of arrays give arrays, ops of
+tensors give tensors. Types are Keras's: `config.floatx`, and int32 for Python's whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import config
+from melpy.ops.joining import stack
+from melpy.ops.registry import op
+from melpy.ops.samples import normal
+from melpy.ops.shaping import cast
+from melpy.tape import Variable
+
+__all__ = [
+    "arange", "array", "convert_to_numpy", "convert_to_tensor", "copy", "dtype", "empty",
+    "empty_like", "eye", "full", "full_like", "geomspace", "identity", "is_tensor", "linspace",
+    "logspace", "meshgrid", "ndim", "ones", "ones_like", "shape", "size", "stop_gradient", "tri",
+    "zeros", "zeros_like",
+]  # fmt: skip
+
+Shape = int | Sequence[int]
+
+
+def _kind(x: np.ndarray) -> Any:
+    """Return Keras's type for what were Python numbers; int64 only where int32 is too small."""
+    if x.dtype.kind == "f":
+        return config.floatx()
+    small = x.dtype.kind == "i" and np.abs(x).max(initial=0) < 2**31
+    return np.dtype("int32") if small else x.dtype
+
+
+def array(x: Any, dtype: Any = None) -> Any:
+    """Return an array of the values of x; a tensor, or a list of tensors, becomes a tensor.
+
+    Parameters
+    ----------
+    x : array, tensor, number or nested lists
+    dtype : str or NumPy type; None keeps an array's own, and gives Python's numbers Keras's:
+        float32 (`config.floatx`) and int32
+
+    Examples
+    --------
+    >>> array([1, 2]), array([1.5])
+    (array([1, 2], dtype=int32), array([1.5], dtype=float32))
+    """
+    if isinstance(x, list | tuple) and any(isinstance(v, Variable) for v in x):
+        x = stack(x)
+    if not isinstance(x, Variable):
+        made, parts = np.asarray(x), x if isinstance(x, list | tuple) else [x]
+        own = made.dtype if any(hasattr(v, "dtype") for v in parts) else _kind(made)
+        return np.asarray(made, dtype or own)
+    return x if dtype is None or x.value.dtype == np.dtype(dtype) else cast(x, dtype=dtype)
+
+
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
+    """Return `array(x, dtype)`; ``sparse`` and ``ragged`` are taken for Keras's sake only."""
+    return array(x, dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """Return the plain array of a tensor, or of anything that NumPy takes."""
+    return x.value if isinstance(x, Variable) else np.asarray(x)
+
+
+def copy(x: Any) -> Any:
+    """Return the same values in memory of their own; for a tensor, one that has x as history."""
+    return cast(x, dtype=dtype(x))  # NumPy's astype copies
+
+
+@op(sample=normal((2, 3)), like=lambda torch, variable: variable.detach(), constant=True)
+def stop_gradient(variable):
+    """Cut the history: y = x, as a constant.
+
+    Parameters
+    ----------
+    variable : array, any shape
+
+    Returns
+    -------
+    array, x itself
+
+    Gradient
+    --------
+    none: that is its purpose
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> import melpy
+    >>> x = melpy.Tensor([3.0], requires_grad=True)
+    >>> (x * melpy.ops.stop_gradient(x)).sum().backward()
+    >>> x.grad
+    array([3.], dtype=float32)
+    """
+    return variable, (None,)
+
+
+def is_tensor(x: Any) -> bool:
+    """Return whether ops take x as it is: a tensor or an array."""
+    return isinstance(x, Variable | np.ndarray)
+
+
+def shape(x: Any) -> tuple:
+    """Return the sizes of the axes of x.
+
+    Examples
+    --------
+    >>> shape(np.zeros((2, 3))), shape([1.0, 2.0])
+    ((2, 3), (2,))
+    """
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def ndim(x: Any) -> int:
+    """Return the number of axes of x."""
+    return len(shape(x))
+
+
+def size(x: Any) -> int:
+    """Return the number of entries of x."""
+    return int(np.prod(shape(x)))
+
+
+def dtype(x: Any) -> str:
+    """Return the name of the type of x, such as "float32"."""
+    return str(x.dtype) if hasattr(x, "dtype") else str(array(x).dtype)
+
+
+def zeros(shape: Shape, dtype: Any = None) -> np.ndarray:
+    """Return an array of zeros; ``dtype`` is `config.floatx` by default."""
+    return np.zeros(shape, dtype or config.floatx())
+
+
+def ones(shape: Shape, dtype: Any = None) -> np.ndarray:
+    """Return an array of ones; ``dtype`` is `config.floatx` by default."""
+    return np.ones(shape, dtype or config.floatx())
+
+
+def empty(shape: Shape, dtype: Any = None) -> np.ndarray:
+    """Return an array of zeros, as Keras's backends do: nothing is left to chance."""
+    return zeros(shape, dtype)
+
+
+def full(shape: Shape, fill_value: Any, dtype: Any = None) -> np.ndarray:
+    """Return an array of one value; ``dtype`` is `config.floatx` by default."""
+    return np.full(shape, convert_to_numpy(fill_value), dtype or config.floatx())
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
+    """Return an (N, M) matrix with ones on its k-th diagonal; M is N by default.
+
+    Examples
+    --------
+    >>> eye(2, 3, k=1)
+    array([[0., 1., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    return np.eye(N, M, k, dtype or config.floatx())
+
+
+def identity(n: int, dtype: Any = None) -> np.ndarray:
+    """Return the identity matrix of n rows."""
+    return eye(n, dtype=dtype)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
+    """Return an (N, M) matrix with ones up to its k-th diagonal, zeros above.
+
+    Examples
+    --------
+    >>> tri(2, 3)
+    array([[1., 0., 0.],
+           [1., 1., 0.]], dtype=float32)
+    """
+    return np.tri(N, M, k, dtype or config.floatx())
+
+
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
+    """Return start, start + step, .. before stop; with one argument, 0, 1, .. before it.
+
+    Examples
+    --------
+    >>> arange(3), arange(0.0, 1.0, 0.5)
+    (array([0, 1, 2], dtype=int32), array([0. , 0.5], dtype=float32))
+    """
+    given = [convert_to_numpy(n) for n in (start, stop, step) if n is not None]
+    is_python = not any(hasattr(n, "dtype") for n in (start, stop, step))
+    kind = np.result_type(*given)
+    begin, end = (0, given[0]) if stop is None else given[:2]
+    made = np.arange(begin, end, 1 if step is None else given[-1], kind)
+    return made.astype(dtype or (_kind(made) if is_python else kind), copy=False)
+
+
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Return ``num`` values from start to stop in equal steps; the step too, if ``retstep``.
+
+    Examples
+    --------
+    >>> linspace(0.0, 1.0, 3)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    ends = convert_to_numpy(start), convert_to_numpy(stop)
+    return np.linspace(*ends, num, endpoint, retstep, dtype or config.floatx(), axis)
+
+
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: float = 10,
+    dtype: Any = None,
+    axis: int = 0,
+) -> np.ndarray:
+    """Return base to the power of `linspace(start, stop, num)`."""
+    ends = convert_to_numpy(start), convert_to_numpy(stop)
+    return np.logspace(*ends, num, endpoint, base, dtype or config.floatx(), axis)
+
+
+def geomspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+) -> np.ndarray:
+    """Return ``num`` values from start to stop with equal ratios."""
+    ends = convert_to_numpy(start), convert_to_numpy(stop)
+    return np.geomspace(*ends, num, endpoint, dtype or config.floatx(), axis)
+
+
+def meshgrid(*x: Any, indexing: str = "xy") -> list[np.ndarray]:
+    """Return the coordinates of a grid, one array for each axis given by its ticks.
+
+    Examples
+    --------
+    >>> meshgrid(np.array([1, 2]), np.array([5, 6]))[0]
+    array([[1, 2],
+           [1, 2]])
+    """
+    return [np.array(grid) for grid in np.meshgrid(*map(array, x), indexing=indexing)]
+
+
+@op(sample=normal((2, 3)), like="torch.zeros_like", constant=True)
+def zeros_like(x, *, dtype=None):
+    """Make zeros of the shape of x: y = 0.
+
+    Parameters
+    ----------
+    x : array, any shape
+    dtype : type of the result; None for that of x
+
+    Returns
+    -------
+    array, the shape of x
+
+    Gradient
+    --------
+    none: y does not depend on the values of x
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.zeros_like([1.0, 2.0])
+    array([0., 0.], dtype=float32)
+    """
+    return np.zeros(x.shape, dtype or x.dtype), (None,)
+
+
+@op(sample=normal((2, 3)), like="torch.ones_like", constant=True)
+def ones_like(x, *, dtype=None):
+    """Make ones of the shape of x: y = 1.
+
+    Parameters
+    ----------
+    x : array, any shape
+    dtype : type of the result; None for that of x
+
+    Returns
+    -------
+    array, the shape of x
+
+    Gradient
+    --------
+    none: y does not depend on the values of x
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.ones_like([3.0, 2.0])
+    array([1., 1.], dtype=float32)
+    """
+    return np.ones(x.shape, dtype or x.dtype), (None,)
+
+
+@op(
+    sample=normal((2, 3), fill_value=7.0),
+    like=lambda torch, x, fill_value: torch.full_like(x, fill_value),
+    constant=True,
+)
+def full_like(x, *, fill_value, dtype=None):
+    """Fill the shape of x with one value: y = fill_value.
+
+    Parameters
+    ----------
+    x : array, any shape
+    fill_value : number, or an array that broadcasts
+    dtype : type of the result; None for that of x
+
+    Returns
+    -------
+    array, the shape of x
+
+    Gradient
+    --------
+    none: y does not depend on the values of x
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.full_like([1.0, 2.0], 7.0)
+    array([7., 7.], dtype=float32)
+    """
+    return np.full(x.shape, fill_value, dtype or x.dtype), (None,)
+
+
+empty_like = zeros_like
