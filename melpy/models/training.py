@@ -54,7 +54,7 @@ class Trainer(Layer):
         if unknown:
             raise ArgumentError("compile", f"unknown argument {sorted(unknown)[0]!r}")
         self.optimizer = optimizers.get(optimizer)
-        self.loss = None if loss is None else losses.get(loss)
+        self.loss = losses.resolve(loss)
         self._metrics = [resolve(m) for m in _listed(metrics)]
         self._weighted_metrics = [resolve(m) for m in _listed(weighted_metrics)]
         self._mean_loss = Mean("loss")

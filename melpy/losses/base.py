@@ -1,0 +1,214 @@
+"""What all losses share: arrays of one type and rank, weights, masks, and the reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from melpy import config, ops
+from melpy.configurable import Configurable, snake_case
+from melpy.errors import ShapeError, lookup
+from melpy.losses.checks import smoothing
+from melpy.tape import Variable
+
+__all__ = [
+    "FunctionLoss",
+    "Loss",
+    "PairLoss",
+    "along",
+    "as_float",
+    "mask_of",
+    "paired",
+    "same_rank",
+]
+
+MEANS = ("sum_over_batch_size", "mean")
+REDUCTIONS = {name: name for name in (*MEANS, "sum", "mean_with_sample_weight", "none")}
+
+
+def as_float(values: Any, dtype: Any = None) -> Any:
+    """Return a tensor or an array of a float type: ``dtype``, or its own, or `config.floatx`."""
+    x: Any = values
+    if not isinstance(values, Variable | np.ndarray | np.generic):  # Python's own numbers
+        x, dtype = np.asarray(values), dtype or config.floatx()
+    dtype = np.dtype(dtype or (x.dtype if x.dtype.kind == "f" else config.floatx()))
+    return x if x.dtype == dtype else ops.cast(x, dtype=dtype)
+
+
+def mask_of(values: Any) -> np.ndarray | None:
+    """Return the mask that came with a tensor, True where a value counts; None for all."""
+    return getattr(values, "_mask", None)
+
+
+def same_rank(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Give one of two arrays the last axis of size 1 that only the other has, as Keras does.
+
+    Examples
+    --------
+    >>> [x.shape for x in same_rank(np.zeros(3), np.zeros((3, 1)))]
+    [(3, 1), (3, 1)]
+    >>> [x.shape for x in same_rank(np.zeros((3, 4)), np.zeros((3, 4, 1)))]
+    [(3, 4), (3, 4)]
+    """
+    if x1.ndim == x2.ndim + 1 and x1.shape[-1] == 1:
+        return (x1, ops.expand_dims(x2, -1)) if x2.ndim == 1 else (ops.squeeze(x1, -1), x2)
+    if x2.ndim == x1.ndim + 1 and x2.shape[-1] == 1:
+        return same_rank(x2, x1)[::-1]
+    return x1, x2
+
+
+def paired(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Return labels and predictions in the predictions' float type, with one rank."""
+    y_pred = as_float(y_pred)
+    return same_rank(as_float(y_true, y_pred.dtype), y_pred)
+
+
+def along(weight: np.ndarray, shape: tuple[int, ...], who: str) -> np.ndarray:
+    """Return weights that broadcast along the first axes of values; (N, 1) serves as (N,)."""
+    if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    sizes = zip(weight.shape, shape, strict=False)
+    if weight.ndim > len(shape) or any(size not in (1, whole) for size, whole in sizes):
+        raise ShapeError(
+            who,
+            "the sample weights do not fit the samples",
+            expected=f"shape {shape}, or its first axes",
+            received={"sample_weight.shape": weight.shape},
+        )
+    return weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim))
+
+
+class Loss(Configurable):
+    """A function of labels and predictions that training makes small. Abstract: define ``call``.
+
+    Parameters
+    ----------
+    name : str, or None for the class's name in snake case
+    reduction : what becomes of the losses. "sum_over_batch_size" and "mean" divide their sum by
+        their number, weighted or not; "mean_with_sample_weight" divides it by the sum of the
+        weights; "sum" only adds; None and "none" keep one a sample
+    dtype : "float32" or "float64"; None for that of the predictions
+
+    Notes
+    -----
+    Predictions may carry a mask, such as that of a Masking layer or of an Embedding with
+    mask_zero: what it leaves out weighs nothing, and the means divide by what is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import losses
+    >>> class Cubed(losses.Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return abs(y_pred - y_true) ** 3
+    >>> float(Cubed(reduction="sum")(np.array([1.0, 2.0]), np.array([2.0, 4.0])))
+    9.0
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: str | None = None,
+    ) -> None:
+        lookup("reduction", reduction or "none", REDUCTIONS, type(self).__name__)
+        self.name = name or snake_case(type(self).__name__)
+        self.reduction = reduction
+        self.dtype = dtype or config.floatx()
+        self._asked_dtype = dtype
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return one value a sample. Abstract."""
+        raise NotImplementedError
+
+    def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
+        """Refuse labels that cannot be meant for predictions of this shape; here, none."""
+
+    def valid(self, y_true: Any, losses: Any) -> np.ndarray | None:
+        """Return which of the losses count; None for all."""
+        return mask_of(losses)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        mask = mask_of(y_pred)
+        y_pred = as_float(y_pred, self._asked_dtype)
+        y_true = as_float(y_true, y_pred.dtype)
+        losses = as_float(self.call(y_true, y_pred), y_pred.dtype)
+        valid = self.valid(y_true, losses)
+        if valid is not None:
+            mask = valid if mask is None else mask & valid
+        weight = self._weight(sample_weight, mask, losses)
+        return self._reduced(losses if weight is None else ops.multiply(losses, weight), weight)
+
+    def _weight(
+        self, sample_weight: Any, mask: np.ndarray | None, losses: Any
+    ) -> np.ndarray | None:
+        """Return what each loss is multiplied with: the samples' weights times the mask.
+
+        A mean over what a mask leaves is a mean over all, times all / left.
+        """
+        weight = None if sample_weight is None else np.asarray(sample_weight, losses.dtype)
+        if mask is not None:
+            left = int(np.count_nonzero(mask))
+            scale = (mask.size / left if left else 0.0) if self.reduction in MEANS else 1.0
+            kept = np.where(mask, losses.dtype.type(scale), losses.dtype.type(0))
+            weight = kept if weight is None else kept * along(weight, kept.shape, type(self).__name__)
+        if weight is None or losses.ndim == 0:  # one loss of the whole batch has every weight
+            return weight
+        return along(weight, losses.shape, type(self).__name__)
+
+    def _reduced(self, losses: Any, weight: np.ndarray | None) -> Any:
+        if self.reduction in (None, "none") or losses.shape in ((), (0,)):
+            return losses
+        if self.reduction == "sum":
+            return ops.sum(losses)
+        if self.reduction == "mean_with_sample_weight" and weight is not None:
+            total = weight.sum()
+            return ops.multiply(ops.sum(losses), 1 / total if total else 0 * total)
+        return ops.mean(losses)
+
+
+class PairLoss(Loss):
+    """The losses of a ``function`` of labels and predictions of one rank. Abstract.
+
+    Its options, such as from_logits, are attributes too.
+    """
+
+    function: Callable[..., Any]
+
+    def __init__(
+        self, name: str | None, reduction: str | None, dtype: str | None, **options: Any
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        if "label_smoothing" in options:
+            smoothing(options["label_smoothing"], type(self).__name__)
+        self._options = options
+        vars(self).update(options)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return one value a sample."""
+        return self.function(*same_rank(y_true, y_pred), **self._options)
+
+
+class FunctionLoss(PairLoss):
+    """A user's function of (y_true, y_pred), which gives one value a sample.
+
+    Parameters
+    ----------
+    fn : function of y_true and y_pred, floats of one type and rank
+    reduction, name, dtype : as in `Loss`; the name is the function's own by default
+    kwargs : further arguments of the function
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        name = name or snake_case(getattr(fn, "__name__", type(fn).__name__))
+        Loss.__init__(self, name, reduction, dtype)
+        self.function, self._options = fn, kwargs

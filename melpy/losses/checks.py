@@ -1,0 +1,163 @@
+"""Labels that cannot be meant for the predictions are refused, in words that say what to do."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from melpy.errors import ArgumentError, DataError, ShapeError
+from melpy.tape import Variable
+
+__all__ = ["class_numbers", "distributions", "one_shape", "probabilities", "smoothing", "suspicion"]
+
+Shape = tuple[int | None, ...]
+
+FLATTEN = "Is a Flatten or a GlobalAveragePooling2D missing before the model's last layer?"
+
+
+def _expected(shape: Shape) -> str:
+    return f"labels of shape {('N', *shape)}".replace("'", "")
+
+
+def _classes(y_true: np.ndarray) -> bool:
+    """Return whether labels look like one class number a sample."""
+    column = y_true.ndim == 1 or (y_true.ndim == 2 and y_true.shape[-1] == 1)
+    return column and y_true.size > 0 and bool((y_true == np.floor(y_true)).all())
+
+
+def _row(right: np.ndarray) -> int:
+    """Return the number of the first sample that is wrong."""
+    return int(np.flatnonzero(~right.reshape(len(right), -1).all(axis=1))[0])
+
+
+def one_shape(who: str, y_true: np.ndarray, output_shape: Shape) -> None:
+    """Refuse labels of another shape than the predictions'; a last axis of size 1 may lack."""
+    shape = tuple(output_shape)
+    shorter, longer = sorted((y_true.shape, shape), key=len)
+    if shorter[1:] == longer[1:] or (
+        len(longer) == len(shorter) + 1 and longer[1:] == (*shorter[1:], 1)
+    ):
+        return
+    mend = ""
+    if len(shape) == 4 and y_true.ndim <= 2:
+        mend = FLATTEN
+    elif _classes(y_true):
+        mend = f"If the labels are class numbers, use to_categorical(y, {shape[-1]})."
+    raise ShapeError(
+        who,
+        "labels and predictions have different shapes",
+        expected=_expected(shape[1:]),
+        received={"y.shape": y_true.shape, "outputs": shape},
+        mend=mend,
+    )
+
+
+def probabilities(who: str, y_true: np.ndarray) -> None:
+    """Refuse labels outside [0, 1]."""
+    right = (y_true >= 0) & (y_true <= 1)
+    if not right.all():
+        row = _row(right)
+        raise DataError(
+            who,
+            f"label of row {row} is no probability",
+            expected="labels in [0, 1]",
+            received={f"y[{row}]": y_true[row].tolist()},
+        )
+
+
+def distributions(who: str, y_true: np.ndarray, output_shape: Shape, axis: int = -1) -> None:
+    """Refuse labels that are no distributions over the classes."""
+    shape, C = tuple(output_shape), output_shape[axis]
+    if y_true.ndim != len(shape) or y_true.shape[1:] != shape[1:]:
+        mend = ""
+        if len(shape) == 4 and y_true.ndim <= 2:
+            mend = FLATTEN
+        elif y_true.ndim == len(shape) - 1 or y_true.shape[axis] == 1:
+            mend = f"Use SparseCategoricalCrossentropy, or to_categorical(y, {C})."
+        raise ShapeError(
+            who,
+            "the labels are not one-hot",
+            expected=_expected(shape[1:]),
+            received={"y.shape": y_true.shape, "outputs": shape},
+            mend=mend,
+        )
+    right = (y_true >= 0).all(axis=axis) & (np.abs(y_true.sum(axis=axis) - 1) < 1e-3)
+    if not right.all():
+        row = _row(right)
+        raise DataError(
+            who,
+            f"label of row {row} is neither one-hot nor a distribution",
+            expected="values of at least 0 that sum to 1",
+            received={f"y[{row}]": y_true[row].tolist()},
+        )
+
+
+def class_numbers(
+    who: str, y_true: np.ndarray, output_shape: Shape, axis: int = -1, ignored: int | None = None
+) -> None:
+    """Refuse labels that are not class numbers in range, or the one that is ignored."""
+    shape, C = list(output_shape), output_shape[axis] or 0
+    del shape[axis]
+    labels = y_true.shape
+    if y_true.ndim == len(output_shape) and labels[axis] == 1:
+        labels = tuple(np.delete(labels, axis))
+    if labels[1:] != tuple(shape[1:]):
+        mend = ""
+        if y_true.shape[1:] == tuple(output_shape[1:]):
+            mend = "Use CategoricalCrossentropy for one-hot labels."
+        elif len(output_shape) == 4 and y_true.ndim <= 2:
+            mend = FLATTEN
+        raise ShapeError(
+            who,
+            "the labels are not class numbers",
+            expected=_expected(tuple(shape[1:])),
+            received={"y.shape": y_true.shape, "outputs": tuple(output_shape)},
+            mend=mend,
+        )
+    right = (y_true >= 0) & (y_true < C) & (y_true == np.floor(y_true))
+    if ignored is not None:
+        right |= y_true == ignored
+    if not right.all():
+        row = _row(right)
+        raise DataError(
+            who,
+            f"label of row {row} is out of range",
+            expected=f"whole numbers from 0 to {C - 1}, the {C} classes of the output",
+            received={f"y[{row}]": y_true[row].tolist()},
+        )
+
+
+def smoothing(value: float, who: str) -> None:
+    """Refuse a label_smoothing that is no share."""
+    if not 0 <= value < 1:
+        raise ArgumentError(
+            who,
+            "label_smoothing is out of range",
+            expected="a float in [0, 1)",
+            received={"label_smoothing": value},
+        )
+
+
+def suspicion(who: str, y_pred: Any, from_logits: bool) -> None:
+    """Warn of logits that are taken for probabilities, and of the reverse.
+
+    It is a warning only, because Keras computes such losses; and it is given once a loss, since
+    what a model returns does not change its kind.
+    """
+    node = y_pred.node if isinstance(y_pred, Variable) else None
+    values = y_pred.value if isinstance(y_pred, Variable) else y_pred
+    if from_logits:
+        made = None if node is None else node.options.get("activation", node.op)
+        wrong = made in ("softmax", "sigmoid")
+        text = f"from_logits=True, but the predictions come out of a {made}. Set from_logits=False."
+    else:
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+        wrong = low < -1e-3 or high > 1 + 1e-3
+        text = (
+            f"the predictions are no probabilities: they go from {low:.3g} to {high:.3g}. End the "
+            "model in a softmax or a sigmoid, or set from_logits=True."
+        )
+    if wrong:
+        warnings.warn(f"{who}: {text}", UserWarning, stacklevel=2)

@@ -1,0 +1,273 @@
+"""Cross-entropies: what a prediction costs in nats, -log of the probability given to the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from melpy import config, ops
+from melpy.losses import checks
+from melpy.losses.base import PairLoss, as_float, paired
+from melpy.tape import Variable
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+]
+
+
+def clipped(p: Any) -> Any:
+    """Return probabilities whose logarithm is finite, as Keras clips them."""
+    return ops.clip(p, config.epsilon(), 1 - config.epsilon())
+
+
+def smoothed_bits(t: Any, label_smoothing: float) -> Any:
+    """Return t (1 - s) + s / 2."""
+    return t * (1 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else t
+
+
+def smoothed_classes(t: Any, label_smoothing: float) -> Any:
+    """Return t (1 - s) + s / C; C is the last axis's size, in Keras whatever ``axis`` is."""
+    if not label_smoothing:
+        return t
+    return t * (1 - label_smoothing) + label_smoothing / t.shape[-1]
+
+
+def binary_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """loss = -mean (t log p + (1 - t) log(1 - p)) along an axis; see `BinaryCrossentropy`."""
+    t, y = paired(y_true, y_pred)
+    t = smoothed_bits(t, label_smoothing)
+    if from_logits:  # log(1 + e^z) - t z, which does not overflow
+        losses = ops.subtract(ops.softplus(y), ops.multiply(y, t))
+    else:
+        p = clipped(y)
+        losses = -(ops.log(p) * t + ops.log(1 - p) * (1 - t))
+    return ops.mean(losses, axis=axis)
+
+
+def categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """loss = -sum_c t_c log p_c, t one-hot or a distribution; see `CategoricalCrossentropy`."""
+    y_pred = as_float(y_pred)
+    t = as_float(y_true, y_pred.dtype)
+    if t.shape != y_pred.shape:
+        checks.distributions("categorical_crossentropy", np.asarray(t), y_pred.shape, axis)
+    return _cross_entropy(smoothed_classes(t, label_smoothing), y_pred, from_logits, axis)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Any:
+    """loss = -log p_t, t a class's number; see `SparseCategoricalCrossentropy`."""
+    labels, y_pred = np.asarray(y_true), as_float(y_pred)
+    who = "sparse_categorical_crossentropy"
+    checks.class_numbers(who, labels, y_pred.shape, axis, ignore_class)
+    if labels.ndim < y_pred.ndim:
+        labels = np.expand_dims(labels, axis)
+    classes, one = labels.astype(np.intp), 1
+    if ignore_class is not None:  # no class is the target there: the loss is 0, and so is d_p
+        classes, one = np.where(labels == ignore_class, 0, classes), labels != ignore_class
+    target = np.zeros(y_pred.shape, y_pred.dtype)
+    np.put_along_axis(target, classes, one, axis=axis)
+    return _cross_entropy(target, y_pred, from_logits, axis)
+
+
+def _cross_entropy(target: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
+    """Return -sum_c target_c log p_c along an axis.
+
+    Probabilities that a softmax has just made are taken back to their logits, so that the
+    gradient is p - target in one step; the numbers are those of the probabilities, clipped
+    as Keras clips them.
+    """
+    if axis not in (-1, y_pred.ndim - 1):
+        target, y_pred = ops.moveaxis(target, axis, -1), ops.moveaxis(y_pred, axis, -1)
+    logits = y_pred if from_logits else _logits_of(y_pred)
+    if isinstance(target, Variable):
+        if target.requires_grad:  # the fused step has no gradient for its targets
+            log_p = ops.log_softmax(y_pred) if from_logits else ops.log(clipped(_shares(y_pred)))
+            return -ops.sum(log_p * target, axis=-1)
+        target = target.value
+    if logits is None:
+        return -ops.sum(ops.log(clipped(_shares(y_pred))) * target, axis=-1)
+    shape, C = y_pred.shape[:-1], y_pred.shape[-1]
+    rows = logits if logits.ndim == 2 else ops.reshape(logits, (-1, C))  # (..., C) -> (N,C)
+    epsilon = 0.0 if from_logits else config.epsilon()
+    losses, _ = ops.softmax_cross_entropy(rows, target.reshape(-1, C), epsilon=epsilon)
+    return losses if len(shape) == 1 else ops.reshape(losses, shape)
+
+
+def _shares(p: Any) -> Any:
+    return ops.divide(p, ops.sum(p, axis=-1, keepdims=True))
+
+
+def _logits_of(y_pred: Any) -> Any:
+    """Return what a softmax over the last axis, just recorded, was made from; or None."""
+    node = y_pred.node if isinstance(y_pred, Variable) else None
+    if node is None or node.op != "softmax":
+        return None
+    axis = node.options.get("axis", -1)
+    return node.inputs[0] if axis in (-1, y_pred.value.ndim - 1) else None
+
+
+class CrossentropyLoss(PairLoss):
+    """A cross-entropy, which looks at its first predictions: probabilities or logits? Abstract."""
+
+    from_logits: bool
+    axis: int
+    _looked = False
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return one value a sample."""
+        if not self._looked:
+            self._looked = True
+            checks.suspicion(type(self).__name__, y_pred, self.from_logits)
+        return super().call(y_true, y_pred)
+
+
+class BinaryCrossentropy(CrossentropyLoss):
+    """loss = -mean (t log p + (1 - t) log(1 - p)), p clipped to [epsilon, 1 - epsilon].
+
+    Parameters
+    ----------
+    from_logits : bool, whether predictions are logits z, p = sigmoid(z); then nothing is clipped
+    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / 2
+    axis : int, the axis that is averaged
+    reduction, name, dtype : as in `Loss`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import losses
+    >>> loss = losses.BinaryCrossentropy()
+    >>> float(loss(np.array([[1.0], [0.0]]), np.array([[0.5], [0.75]])).round(4))  # ln 2, ln 4
+    1.0397
+    """
+
+    function = staticmethod(binary_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(
+            name, reduction, dtype, from_logits=from_logits, label_smoothing=label_smoothing,
+            axis=axis,
+        )  # fmt: skip
+
+    def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
+        """Refuse labels that are no probabilities."""
+        checks.one_shape("BinaryCrossentropy", y_true, output_shape)
+        checks.probabilities("BinaryCrossentropy", y_true)
+
+
+class CategoricalCrossentropy(CrossentropyLoss):
+    """loss = -sum_c t_c log p_c, for one-hot labels or distributions.
+
+    Parameters
+    ----------
+    from_logits : bool, whether predictions are logits; then nothing is clipped
+    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / C. C. Szegedy et al. 2016
+    axis : int, the classes' axis
+    reduction, name, dtype : as in `Loss`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import losses
+    >>> loss = losses.CategoricalCrossentropy()
+    >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]])).round(4))  # ln 2
+    0.6931
+    """
+
+    function = staticmethod(categorical_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(
+            name, reduction, dtype, from_logits=from_logits, label_smoothing=label_smoothing,
+            axis=axis,
+        )  # fmt: skip
+
+    def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
+        """Refuse labels that are no distributions over the classes."""
+        checks.distributions("CategoricalCrossentropy", y_true, output_shape, self.axis)
+
+
+class SparseCategoricalCrossentropy(CrossentropyLoss):
+    """loss = -log p_t, for labels that are class numbers t.
+
+    Parameters
+    ----------
+    from_logits : bool, whether predictions are logits; then nothing is clipped
+    ignore_class : int or None, a label whose losses do not count, such as -1 for "unknown"
+    reduction, name, dtype : as in `Loss`
+    axis : int, the classes' axis of the predictions
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import losses
+    >>> loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    >>> float(loss(np.array([1, -1]), np.array([[0.5, 0.5], [0.9, 0.1]])).round(4))  # ln 2
+    0.6931
+    """
+
+    function = staticmethod(sparse_categorical_crossentropy)
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(
+            name, reduction, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
+        )
+        self.ignore_class = ignore_class
+
+    def valid(self, y_true: Any, losses: Any) -> np.ndarray | None:
+        """Return where the label is not the ignored one."""
+        if self.ignore_class is None:
+            return None
+        return np.asarray(y_true != self.ignore_class).reshape(losses.shape)
+
+    def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
+        """Refuse labels that are not class numbers in range."""
+        checks.class_numbers(
+            "SparseCategoricalCrossentropy", y_true, output_shape, self.axis, self.ignore_class
+        )
