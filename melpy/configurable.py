@@ -15,7 +15,7 @@ import numpy as np
 
 from melpy.errors import DtypeError, lookup
 
-__all__ = ["Configurable", "find", "snake_case"]
+__all__ = ["Configurable", "find", "snake_case", "widened"]
 
 T = TypeVar("T")
 
@@ -127,3 +127,9 @@ def find(
     if made is None:
         made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, _getter(kind))
     return made(**config)
+
+
+def widened(namespace: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> dict:
+    """Return a module's globals() with a caller's own classes among what `find` may find."""
+    own = dict(custom_objects or {})
+    return {**namespace, **own, "__all__": [*namespace["__all__"], *own]}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from melpy import random
-from melpy.configurable import Configurable, find
+from melpy import config, random
+from melpy.configurable import Configurable, find, plain, widened
 from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.tape import Variable
 
 __all__ = [
     "Constant",
@@ -28,16 +30,19 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "deserialize",
     "get",
+    "serialize",
 ]
 
 Shape = tuple[int, ...]
+Axes = Sequence[int] | None
 
 
 class Initializer(Configurable):
     """A function of a shape and a float type that returns a new array. Abstract."""
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
         raise NotImplementedError
 
@@ -57,9 +62,9 @@ class Constant(Initializer):
     def __init__(self, value: float = 0.0) -> None:
         self.value = value
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return np.full(shape, self.value, dtype)
+        return np.full(shape, self.value, dtype or config.floatx())
 
 
 class Zeros(Constant):
@@ -82,13 +87,13 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
         if len(shape) != 2:
             raise ShapeError(
                 "Identity", "only a matrix can be one", expected="2 axes", received={"shape": shape}
             )
-        return (self.gain * np.eye(*shape)).astype(dtype)
+        return _array((self.gain * np.eye(*shape)), dtype)
 
 
 class RandomNormal(Random):
@@ -98,9 +103,9 @@ class RandomNormal(Random):
         self.mean, self.stddev = mean, stddev
         self.seed = random.next_seed() if seed is None else seed
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return self._rng().normal(self.mean, self.stddev, shape).astype(dtype)
+        return _array(self._rng().normal(self.mean, self.stddev, shape), dtype)
 
 
 class RandomUniform(Random):
@@ -112,9 +117,9 @@ class RandomUniform(Random):
         self.minval, self.maxval = minval, maxval
         self.seed = random.next_seed() if seed is None else seed
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return self._rng().uniform(self.minval, self.maxval, shape).astype(dtype)
+        return _array(self._rng().uniform(self.minval, self.maxval, shape), dtype)
 
 
 class TruncatedNormal(Random):
@@ -124,9 +129,9 @@ class TruncatedNormal(Random):
         self.mean, self.stddev = mean, stddev
         self.seed = random.next_seed() if seed is None else seed
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return np.asarray(self.mean + self.stddev * _truncated(self._rng(), shape), dtype)
+        return _array(self.mean + self.stddev * _truncated(self._rng(), shape), dtype)
 
 
 class VarianceScaling(Random):
@@ -138,6 +143,8 @@ class VarianceScaling(Random):
     mode : "fan_in", "fan_out" or "fan_avg"
     distribution : "truncated_normal", "untruncated_normal" or "uniform" (on +-sqrt(3 scale / n))
     seed : int or None, for the next one of the process's stream
+    input_axes, output_axes : ints or None: fan_in and fan_out are the products of the sizes of
+        these axes; None for those of a dense or a convolution kernel
 
     Source
     ------
@@ -150,6 +157,8 @@ class VarianceScaling(Random):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Axes = None,
+        output_axes: Axes = None,
     ) -> None:
         if not scale > 0:
             raise ArgumentError(
@@ -159,56 +168,78 @@ class VarianceScaling(Random):
                 received={"scale": scale},
             )
         lookup("mode", mode, _FANS, "VarianceScaling")
+        distribution = {"normal": "truncated_normal"}.get(distribution, distribution)
         lookup("distribution", distribution, _DRAWS, "VarianceScaling")
         self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.input_axes, self.output_axes = input_axes, output_axes
         self.seed = random.next_seed() if seed is None else seed
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        variance = self.scale / max(1.0, _FANS[self.mode](*fans(shape)))
-        return np.asarray(_DRAWS[self.distribution](self._rng(), shape, math.sqrt(variance)), dtype)
+        variance = self.scale / max(1.0, _FANS[self.mode](*self._fans(shape)))
+        return _array(_DRAWS[self.distribution](self._rng(), shape, math.sqrt(variance)), dtype)
+
+    def _fans(self, shape: Shape) -> tuple[int, int]:
+        if self.input_axes is None or self.output_axes is None:
+            return fans(shape)
+        fan_in, fan_out = (
+            math.prod(shape[axis] for axis in axes) for axes in (self.input_axes, self.output_axes)
+        )
+        return fan_in, fan_out
 
 
 class GlorotUniform(VarianceScaling):
     """w ~ U(-l, l), l = sqrt(6 / (fan_in + fan_out)). X. Glorot, Y. Bengio 2010, eq. 16."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "uniform", seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+    ) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
 
 class GlorotNormal(VarianceScaling):
     """w of variance 2 / (fan_in + fan_out). X. Glorot, Y. Bengio 2010, eq. 12."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+    ) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
 
 class HeUniform(VarianceScaling):
     """w ~ U(-l, l), l = sqrt(6 / fan_in). K. He et al. 2015, eq. 10."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "uniform", seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+    ) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class HeNormal(VarianceScaling):
     """w of variance 2 / fan_in. K. He et al. 2015, eq. 10."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+    ) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class LecunUniform(VarianceScaling):
     """w ~ U(-l, l), l = sqrt(3 / fan_in). Y. LeCun et al. 1998, Efficient backprop, eq. 16."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "uniform", seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+    ) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 class LecunNormal(VarianceScaling):
     """w of variance 1 / fan_in. Y. LeCun et al. 1998, Efficient backprop, eq. 16."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+    def __init__(
+        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+    ) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 class Orthogonal(Random):
@@ -218,7 +249,7 @@ class Orthogonal(Random):
         self.gain = gain
         self.seed = random.next_seed() if seed is None else seed
 
-    def __call__(self, shape: Shape, dtype: str = "float32") -> np.ndarray:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
         if len(shape) < 2:
             raise ShapeError(
@@ -231,7 +262,7 @@ class Orthogonal(Random):
         tall = self._rng().normal(size=(max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(tall)
         q *= np.sign(np.diag(r))  # makes the distribution uniform over orthogonal matrices
-        return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
+        return _array((self.gain * (q if rows >= columns else q.T)).reshape(shape), dtype)
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -247,6 +278,10 @@ def fans(shape: Shape) -> tuple[int, int]:
         return size, size
     field = math.prod(shape[:-2])
     return field * shape[-2], field * shape[-1]
+
+
+def _array(values: Any, dtype: str | None) -> np.ndarray:
+    return np.asarray(values, dtype or config.floatx())
 
 
 def _truncated(rng: np.random.Generator, shape: Shape) -> np.ndarray:
@@ -282,6 +317,53 @@ _ALIASES = {
 }
 
 
-def get(identifier: Any) -> Initializer:
-    """Return the initializer of a name ("glorot_uniform", "GlorotUniform"), a config or itself."""
+constant, identity, ones, zeros = Constant, Identity, Ones, Zeros
+glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+orthogonal, variance_scaling = Orthogonal, VarianceScaling
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """Return an initializer as plain values, which `deserialize` reads."""
+    return plain(initializer)
+
+
+def deserialize(
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Initializer:
+    """Return the initializer of a `serialize` result; ``custom_objects`` names further classes."""
+    return find("initializer", config, Initializer, widened(globals(), custom_objects), _ALIASES)
+
+
+def get(identifier: Any) -> Callable[..., np.ndarray] | None:
+    """Return the initializer that an identifier stands for.
+
+    Parameters
+    ----------
+    identifier : a name ("glorot_uniform", "GlorotUniform"), a config, a class, a function of
+        (shape, dtype), an array of starting values, or None, which stays None
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, np.ndarray | np.generic | Variable):
+        return _values_of(np.asarray(getattr(identifier, "value", identifier)))
+    if callable(identifier):
+        return identifier() if isinstance(identifier, type) else identifier
     return find("initializer", identifier, Initializer, globals(), _ALIASES)
+
+
+def _values_of(values: np.ndarray) -> Callable[..., np.ndarray]:
+    def start(shape: Shape, dtype: str | None = None) -> np.ndarray:
+        if tuple(shape) != values.shape:
+            raise ShapeError(
+                "initializers.get",
+                "the array of starting values has another shape than the weight",
+                expected=f"shape {tuple(shape)}",
+                received={"shape": values.shape},
+            )
+        return np.array(values, dtype or config.floatx())
+
+    return start

@@ -11,7 +11,7 @@ from melpy.errors import ArgumentError, DtypeError, ShapeError, UnknownNameError
 
 SHAPE = (250, 400)  # 100,000 draws
 CONV = (3, 3, 64, 174)  # as many, with a field
-NAMES = [name for name in initializers.__all__ if name not in ("get", "Initializer")]
+NAMES = [name for name in initializers.__all__ if name[0].isupper() and name != "Initializer"]
 DRAWN = [name for name in NAMES if issubclass(getattr(initializers, name), initializers.Random)]
 SCALED = {  # scale, which fan, the law: Keras's table
     "GlorotUniform": (1, "avg", "uniform"),

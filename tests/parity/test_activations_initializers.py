@@ -10,7 +10,9 @@ from melpy.configurable import snake_case
 pytestmark = pytest.mark.parity
 
 NAMES = sorted(activations.ACTIVATIONS)
-FAMILIES = sorted(set(initializers.__all__) - {"get", "Initializer"})
+FAMILIES = sorted(
+    name for name in initializers.__all__ if name[0].isupper() and name != "Initializer"
+)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
@@ -35,7 +37,7 @@ def test_activation_arguments(keras, same_signature, name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_initializer_arguments(keras, same_signature, name):
     ours, theirs = getattr(initializers, name), getattr(keras.initializers, name)
-    same_signature(ours.__init__, theirs.__init__, {"input_axes", "output_axes"})
+    same_signature(ours.__init__, theirs.__init__)
 
 
 @pytest.mark.parametrize("shape", [(300, 500), (3, 3, 100, 150)])

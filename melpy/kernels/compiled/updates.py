@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from melpy.kernels import threads
@@ -20,13 +22,7 @@ def sgd(
     """See `melpy.kernels.spec.updates.sgd`."""
     if velocity is None or not _fits(p, g, velocity):
         return spec.sgd(p, g, velocity, learning_rate, momentum, nesterov)
-    numbers = _in(p, learning_rate, momentum)
-    blocks = threads.groups(p.size)
-    threads.run(
-        lambda n: _momentum(*_cut(blocks[n], p, g, velocity), *numbers, nesterov),
-        len(blocks),
-        p.size,
-    )
+    _sweep(_momentum, (p, g, velocity), (*_in(p, learning_rate, momentum), nesterov))
 
 
 def rmsprop(
@@ -43,9 +39,7 @@ def rmsprop(
     """See `melpy.kernels.spec.updates.rmsprop`."""
     if buffer is not None or mean_g is not None or not _fits(p, g, v):
         return spec.rmsprop(p, g, v, buffer, mean_g, learning_rate, rho, momentum, epsilon)
-    numbers = _in(p, learning_rate, rho, 1.0 - rho, epsilon)
-    blocks = threads.groups(p.size)
-    threads.run(lambda n: _rmsprop(*_cut(blocks[n], p, g, v), *numbers), len(blocks), p.size)
+    _sweep(_rmsprop, (p, g, v), _in(p, learning_rate, rho, 1.0 - rho, epsilon))
 
 
 def adam(
@@ -57,13 +51,114 @@ def adam(
     beta_1: float,
     beta_2: float,
     epsilon: float,
+    v_hat: np.ndarray | None = None,
 ) -> None:
     """See `melpy.kernels.spec.updates.adam`."""
+    slots = (m, v) if v_hat is None else (m, v, v_hat)
+    if not _fits(p, g, *slots):
+        return spec.adam(p, g, m, v, step_size, beta_1, beta_2, epsilon, v_hat)
+    loop = _adam if v_hat is None else _amsgrad
+    _sweep(loop, (p, g, *slots), _in(p, step_size, 1.0 - beta_1, 1.0 - beta_2, epsilon))
+
+
+def nadam(
+    p: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    weight_m: float,
+    weight_g: float,
+    correction: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """See `melpy.kernels.spec.updates.nadam`."""
     if not _fits(p, g, m, v):
-        return spec.adam(p, g, m, v, step_size, beta_1, beta_2, epsilon)
-    numbers = _in(p, step_size, 1.0 - beta_1, 1.0 - beta_2, epsilon)
-    blocks = threads.groups(p.size)
-    threads.run(lambda n: _adam(*_cut(blocks[n], p, g, m, v), *numbers), len(blocks), p.size)
+        return spec.nadam(
+            p, g, m, v, weight_m, weight_g, correction, beta_1, beta_2, epsilon
+        )  # fmt: skip
+    numbers = _in(p, weight_m, weight_g, correction, 1.0 - beta_1, 1.0 - beta_2, epsilon)
+    _sweep(_nadam, (p, g, m, v), numbers)
+
+
+def adamax(
+    p: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    u: np.ndarray,
+    step_size: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> None:
+    """See `melpy.kernels.spec.updates.adamax`."""
+    if not _fits(p, g, m, u):
+        return spec.adamax(p, g, m, u, step_size, beta_1, beta_2, epsilon)
+    _sweep(_adamax, (p, g, m, u), _in(p, step_size, 1.0 - beta_1, beta_2, epsilon))
+
+
+def adagrad(
+    p: np.ndarray, g: np.ndarray, v: np.ndarray, learning_rate: float, epsilon: float
+) -> None:
+    """See `melpy.kernels.spec.updates.adagrad`."""
+    if not _fits(p, g, v):
+        return spec.adagrad(p, g, v, learning_rate, epsilon)
+    _sweep(_adagrad, (p, g, v), _in(p, learning_rate, epsilon))
+
+
+def adadelta(
+    p: np.ndarray,
+    g: np.ndarray,
+    v: np.ndarray,
+    moved: np.ndarray,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> None:
+    """See `melpy.kernels.spec.updates.adadelta`."""
+    if not _fits(p, g, v, moved):
+        return spec.adadelta(p, g, v, moved, learning_rate, rho, epsilon)
+    _sweep(_adadelta, (p, g, v, moved), _in(p, learning_rate, rho, 1.0 - rho, epsilon))
+
+
+def lion(
+    p: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+) -> None:
+    """See `melpy.kernels.spec.updates.lion`."""
+    if not _fits(p, g, m):
+        return spec.lion(p, g, m, learning_rate, beta_1, beta_2)
+    _sweep(_lion, (p, g, m), _in(p, learning_rate, beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2))
+
+
+def ftrl(
+    p: np.ndarray,
+    g: np.ndarray,
+    n: np.ndarray,
+    z: np.ndarray,
+    learning_rate: float,
+    power: float,
+    l1: float,
+    l2: float,
+    shrinkage: float,
+) -> None:
+    """See `melpy.kernels.spec.updates.ftrl`."""
+    if not _fits(p, g, n, z):
+        return spec.ftrl(p, g, n, z, learning_rate, power, l1, l2, shrinkage)
+    numbers = _in(p, learning_rate, power, l1, 2.0 * l2, 2.0 * shrinkage)
+    _sweep(_ftrl, (p, g, n, z), numbers)
+
+
+def _sweep(loop: Callable[..., None], arrays: Sequence[np.ndarray], numbers: Sequence) -> None:
+    """Run a loop over all places of the arrays, cut into blocks for the team."""
+    size = arrays[0].size
+    blocks = threads.groups(size)
+    threads.run(lambda n: loop(*_cut(blocks[n], *arrays), *numbers), len(blocks), size)
 
 
 def _fits(*arrays: np.ndarray) -> bool:
@@ -104,3 +199,62 @@ def _adam(p, g, m, v, step_size, rest_1, rest_2, epsilon):
         m[n] += (g[n] - m[n]) * rest_1
         v[n] += (g[n] * g[n] - v[n]) * rest_2
         p[n] -= step_size * m[n] / (np.sqrt(v[n]) + epsilon)
+
+
+@compiled
+def _amsgrad(p, g, m, v, v_hat, step_size, rest_1, rest_2, epsilon):
+    for n in range(p.size):
+        m[n] += (g[n] - m[n]) * rest_1
+        v[n] += (g[n] * g[n] - v[n]) * rest_2
+        v_hat[n] = max(v_hat[n], v[n])
+        p[n] -= step_size * m[n] / (np.sqrt(v_hat[n]) + epsilon)
+
+
+@compiled
+def _nadam(p, g, m, v, weight_m, weight_g, correction, rest_1, rest_2, epsilon):
+    for n in range(p.size):
+        m[n] += (g[n] - m[n]) * rest_1
+        v[n] += (g[n] * g[n] - v[n]) * rest_2
+        p[n] -= (weight_m * m[n] + weight_g * g[n]) / (np.sqrt(v[n] / correction) + epsilon)
+
+
+@compiled
+def _adamax(p, g, m, u, step_size, rest_1, beta_2, epsilon):
+    for n in range(p.size):
+        m[n] += (g[n] - m[n]) * rest_1
+        u[n] = max(beta_2 * u[n], abs(g[n]))
+        p[n] -= step_size * m[n] / (u[n] + epsilon)
+
+
+@compiled
+def _adagrad(p, g, v, learning_rate, epsilon):
+    for n in range(p.size):
+        v[n] += g[n] * g[n]
+        p[n] -= learning_rate * g[n] / np.sqrt(v[n] + epsilon)
+
+
+@compiled
+def _adadelta(p, g, v, moved, learning_rate, rho, rest, epsilon):
+    for n in range(p.size):
+        v[n] = rho * v[n] + rest * (g[n] * g[n])
+        d = g[n] * np.sqrt(moved[n] + epsilon) / np.sqrt(v[n] + epsilon)
+        moved[n] = rho * moved[n] + rest * (d * d)
+        p[n] -= learning_rate * d
+
+
+@compiled
+def _lion(p, g, m, learning_rate, beta_1, rest_1, beta_2, rest_2):
+    for n in range(p.size):
+        p[n] -= learning_rate * np.sign(m[n] * beta_1 + g[n] * rest_1)
+        m[n] = m[n] * beta_2 + g[n] * rest_2
+
+
+@compiled
+def _ftrl(p, g, n, z, learning_rate, power, l1, twice_l2, twice_shrinkage):
+    for k in range(p.size):
+        scale = n[k] ** power
+        n[k] += g[k] * g[k]
+        new_scale = n[k] ** power
+        z[k] += g[k] + twice_shrinkage * p[k] - (new_scale - scale) / learning_rate * p[k]
+        beyond = min(max(z[k], -l1), l1) - z[k]
+        p[k] = beyond / (new_scale / learning_rate + twice_l2)
