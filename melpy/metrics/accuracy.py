@@ -1,0 +1,203 @@
+"""Accuracies: how often a prediction is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from melpy import config
+from melpy.losses.base import same_rank
+from melpy.metrics.base import MeanMetricWrapper, array
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
+
+
+def _as_numbers(hits: np.ndarray) -> np.ndarray:
+    return hits.astype(config.floatx())
+
+
+def accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """y = 1 where labels and predictions are equal, else 0."""
+    t, y = same_rank(array(y_true), array(y_pred))
+    return _as_numbers(t.astype(y.dtype, copy=False) == y)
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
+    """y = 1 where a prediction is above the threshold and the label is 1, or neither, else 0."""
+    t, y = same_rank(array(y_true), array(y_pred))
+    return _as_numbers(t == (y > threshold))
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """y = 1 where the largest prediction is at the one-hot label's class, else 0."""
+    return _as_numbers(array(y_true).argmax(axis=-1) == array(y_pred).argmax(axis=-1))
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
+    """y = 1 where the largest prediction is at the label, a class's number, else 0."""
+    t, y = array(y_true), array(y_pred)
+    if t.ndim == y.ndim and t.shape[-1] == 1:
+        t = t[..., 0]
+    return _as_numbers(t == y.argmax(axis=-1))
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
+    """y = 1 where the one-hot label's class is among the k largest predictions, else 0."""
+    return sparse_top_k_categorical_accuracy(array(y_true).argmax(axis=-1), y_pred, k)
+
+
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+) -> np.ndarray:
+    """y = 1 where the label's class is among the k largest predictions, else 0.
+
+    With ``from_sorted_ids``, the predictions are classes, the likeliest first.
+    """
+    t, y = array(y_true), array(y_pred)
+    if t.ndim == y.ndim and t.shape[-1] == 1:
+        t = t[..., 0]
+    if from_sorted_ids:
+        return _as_numbers((t[..., np.newaxis] == y[..., :k]).any(axis=-1))
+    # A class is among them where fewer than k predictions are larger than its own.
+    own = np.take_along_axis(y, t.astype(np.intp)[..., np.newaxis], axis=-1)
+    return _as_numbers((y > own).sum(axis=-1) < k)
+
+
+class Accuracy(MeanMetricWrapper):
+    """How often labels and predictions are equal.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+
+    Examples
+    --------
+    >>> from melpy import metrics
+    >>> metrics.Accuracy()([1, 2, 3, 4], [1, 2, 3, 5])
+    0.75
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str | None = "accuracy", dtype: str | None = None) -> None:
+        super().__init__(accuracy, name, dtype)
+
+
+class BinaryAccuracy(MeanMetricWrapper):
+    """How often predictions above a threshold meet labels of 1, and others labels of 0.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    threshold : float
+
+    Examples
+    --------
+    >>> from melpy import metrics
+    >>> metrics.BinaryAccuracy()([1, 0, 1, 1], [0.9, 0.2, 0.4, 0.6])
+    0.75
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        name: str | None = "binary_accuracy",
+        dtype: str | None = None,
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+        self.threshold = threshold
+
+
+class CategoricalAccuracy(MeanMetricWrapper):
+    """How often the largest prediction is at the one-hot label's class.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    """
+
+    direction = "up"
+
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: str | None = None) -> None:
+        super().__init__(categorical_accuracy, name, dtype)
+
+
+class SparseCategoricalAccuracy(MeanMetricWrapper):
+    """How often the largest prediction is at the label, a class's number.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+
+    Examples
+    --------
+    >>> from melpy import metrics
+    >>> metrics.SparseCategoricalAccuracy()([1, 0], [[0.1, 0.9], [0.4, 0.6]])
+    0.5
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, name: str | None = "sparse_categorical_accuracy", dtype: str | None = None
+    ) -> None:
+        super().__init__(sparse_categorical_accuracy, name, dtype)
+
+
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the one-hot label's class is among the k largest predictions.
+
+    Parameters
+    ----------
+    k : int > 0
+    name, dtype : as in `Metric`
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: str | None = None
+    ) -> None:
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+        self.k = k
+
+
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """How often the label, a class's number, is among the k largest predictions.
+
+    Parameters
+    ----------
+    k : int > 0
+    name, dtype : as in `Metric`
+    from_sorted_ids : bool, whether predictions are classes already, the likeliest first
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: str | None = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        super().__init__(
+            sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids
+        )
+        self.k, self.from_sorted_ids = k, from_sorted_ids

@@ -1,0 +1,310 @@
+"""Metrics of numbers: how far predictions are from the truth, and how well they follow it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from melpy import config, losses
+from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.losses.base import paired, same_rank
+from melpy.metrics.base import Mean, MeanMetricWrapper, Metric
+
+__all__ = [
+    "ConcordanceCorrelation",
+    "CosineSimilarity",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "PearsonCorrelation",
+    "R2Score",
+    "RootMeanSquaredError",
+    "concordance_correlation",
+    "pearson_correlation",
+]
+
+
+class MeanSquaredError(MeanMetricWrapper):
+    """The mean of (y_pred - y_true)^2.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "mean_squared_error", dtype: str | None = None) -> None:
+        super().__init__(losses.mean_squared_error, name, dtype)
+
+
+class MeanAbsoluteError(MeanMetricWrapper):
+    """The mean of |y_pred - y_true|.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: str | None = None) -> None:
+        super().__init__(losses.mean_absolute_error, name, dtype)
+
+
+class MeanAbsolutePercentageError(MeanMetricWrapper):
+    """The mean of 100 |y_pred - y_true| / max(|y_true|, epsilon).
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    """
+
+    direction = "down"
+
+    def __init__(
+        self, name: str | None = "mean_absolute_percentage_error", dtype: str | None = None
+    ) -> None:
+        super().__init__(losses.mean_absolute_percentage_error, name, dtype)
+
+
+class MeanSquaredLogarithmicError(MeanMetricWrapper):
+    """The mean of (log(1 + y_pred) - log(1 + y_true))^2.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    """
+
+    direction = "down"
+
+    def __init__(
+        self, name: str | None = "mean_squared_logarithmic_error", dtype: str | None = None
+    ) -> None:
+        super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
+
+
+class LogCoshError(MeanMetricWrapper):
+    """The mean of log cosh(y_pred - y_true).
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    """
+
+    direction = "down"
+
+    def __init__(self, name: str | None = "logcosh", dtype: str | None = None) -> None:
+        super().__init__(losses.log_cosh, name, dtype)
+
+
+class RootMeanSquaredError(Mean):
+    """sqrt(mean (y_pred - y_true)^2), over all samples.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+
+    Examples
+    --------
+    >>> from melpy import metrics
+    >>> metrics.RootMeanSquaredError()([[0.0], [0.0]], [[3.0], [3.0]])
+    3.0
+    """
+
+    direction = "down"
+
+    def __init__(
+        self, name: str | None = "root_mean_squared_error", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        """Take in a batch."""
+        t, y = paired(y_true, self._floats(y_pred))
+        super().update_state(np.square(y - t), sample_weight)
+
+    def result(self) -> float:
+        """Return the root so far."""
+        return super().result() ** 0.5
+
+
+def _similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
+    return -losses.cosine_similarity(y_true, y_pred, axis)
+
+
+class CosineSimilarity(MeanMetricWrapper):
+    """The mean of y_true . y_pred / (|y_true| |y_pred|), from -1, opposite, to 1, alike.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    axis : int, along which the vectors lie
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, name: str | None = "cosine_similarity", dtype: str | None = None, axis: int = -1
+    ) -> None:
+        super().__init__(_similarity, name, dtype, axis=axis)
+        self.axis = axis
+
+
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
+    """r = cov(t, y) / (std t std y) along an axis."""
+    t, y = (np.asarray(x) for x in paired(y_true, y_pred))
+    t, y = t - t.mean(axis=axis, keepdims=True), y - y.mean(axis=axis, keepdims=True)
+    return np.mean(
+        (t / t.std(axis=axis, keepdims=True)) * (y / y.std(axis=axis, keepdims=True)), axis=axis
+    )
+
+
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
+    """r = 2 cov(t, y) / (var t + var y + (mean t - mean y)^2 + epsilon) along an axis."""
+    t, y = (np.asarray(x) for x in paired(y_true, y_pred))
+    mean_t, mean_y = t.mean(axis=axis, keepdims=True), y.mean(axis=axis, keepdims=True)
+    spread = t.var(axis=axis, keepdims=True) + y.var(axis=axis, keepdims=True)
+    norm = spread + (mean_t - mean_y) ** 2 + config.epsilon()
+    return np.mean(2 * (t - mean_t) * (y - mean_y) / norm, axis=axis)
+
+
+class PearsonCorrelation(MeanMetricWrapper):
+    """The mean of r = cov(t, y) / (std t std y), each along an axis.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    axis : int
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, name: str | None = "pearson_correlation", dtype: str | None = None, axis: int = -1
+    ) -> None:
+        super().__init__(pearson_correlation, name, dtype, axis=axis)
+        self.axis = axis
+
+
+class ConcordanceCorrelation(MeanMetricWrapper):
+    """The mean of r = 2 cov(t, y) / (var t + var y + (mean t - mean y)^2), each along an axis.
+
+    Parameters
+    ----------
+    name, dtype : as in `Metric`
+    axis : int
+
+    Source
+    ------
+    L. Lin 1989, A concordance correlation coefficient to evaluate reproducibility.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, name: str | None = "concordance_correlation", dtype: str | None = None, axis: int = -1
+    ) -> None:
+        super().__init__(concordance_correlation, name, dtype, axis=axis)
+        self.axis = axis
+
+
+class R2Score(Metric):
+    """R2 = 1 - sum (y_pred - y_true)^2 / sum (y_true - mean y_true)^2, for each output.
+
+    Parameters
+    ----------
+    class_aggregation : "uniform_average" and "variance_weighted_average" make one number of the
+        outputs' scores; None keeps them apart
+    num_regressors : int >= 0, how many inputs there are, for the adjusted score
+        1 - (1 - R2) (n - 1) / (n - p - 1); 0 for the plain one
+    name, dtype : as in `Metric`
+
+    Examples
+    --------
+    >>> from melpy import metrics
+    >>> metrics.R2Score()([[1.0], [2.0], [3.0]], [[1.0], [2.0], [4.0]])
+    0.5
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        kinds = dict.fromkeys(("uniform_average", "variance_weighted_average"))
+        if class_aggregation is not None:
+            lookup("class_aggregation", class_aggregation, kinds, "R2Score")
+        if num_regressors < 0:
+            raise ArgumentError(
+                "R2Score",
+                "num_regressors is out of range",
+                expected="an int of at least 0",
+                received={"num_regressors": num_regressors},
+            )
+        self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
+        self.num_samples = self.add_weight(name="num_samples")
+        self._built = False
+
+    def _build(self, outputs: int) -> None:
+        self.squared_sum = self.add_weight((outputs,), name="squared_sum")
+        self.sum = self.add_weight((outputs,), name="sum")
+        self.total_mse = self.add_weight((outputs,), name="residual")
+        self.count = self.add_weight((outputs,), name="count")
+        self._built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch."""
+        y = self._floats(y_pred)
+        t, y = same_rank(np.asarray(y_true, np.float64), y)
+        if t.ndim != 2 or t.shape != y.shape:
+            raise ShapeError(
+                "R2Score",
+                "labels and predictions do not fit",
+                expected="both of shape (N, D)",
+                received={"y_true.shape": t.shape, "y_pred.shape": y.shape},
+            )
+        if not self._built:
+            self._build(y.shape[1])
+        weight = np.asarray(1.0 if sample_weight is None else sample_weight, np.float64)
+        weight = np.broadcast_to(weight[:, None] if weight.ndim == 1 else weight, t.shape)
+        self.sum.value += (t * weight).sum(axis=0)
+        self.squared_sum.value += (t * t * weight).sum(axis=0)
+        self.total_mse.value += ((t - y) ** 2 * weight).sum(axis=0)
+        self.count.value += weight.sum(axis=0)
+        self.num_samples.value += t.size
+
+    def result(self) -> Any:
+        """Return the score so far: a float, or an array (D,) where nothing is aggregated."""
+        if not self._built:
+            return 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total = self.squared_sum.value - self.sum.value**2 / self.count.value
+            scores = 1 - self.total_mse.value / total
+        scores = np.where(np.isinf(scores), 0.0, scores)
+        score: Any = scores
+        if self.class_aggregation == "uniform_average":
+            score = float(scores.mean())
+        elif self.class_aggregation == "variance_weighted_average":
+            score = float((total * scores).sum() / total.sum())
+        n, p = float(self.num_samples.value), self.num_regressors
+        if p == 0:
+            return score
+        if p >= n - 1:
+            warnings.warn(
+                "R2Score: there are too few samples for as many regressors; the score is the plain "
+                f"one. Expected more than {p + 1} samples; received {n:.0f}.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return score
+        return 1 - (1 - score) * (n - 1) / (n - p - 1)
