@@ -1,14 +1,88 @@
-"""Activations by their Keras names; each is an op."""
+"""Activations by their Keras names and arguments; each is an op, or a few of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from melpy import ops
-from melpy.errors import DtypeError, lookup
+from melpy.errors import ArgumentError, DtypeError, lookup
+from melpy.ops import (
+    celu,
+    elu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    leaky_relu,
+    linear,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh,
+    tanh_shrink,
+    threshold,
+)
 
-__all__ = ["ACTIVATIONS", "add_bias", "get"]
+__all__ = [
+    "ACTIVATIONS", "add_bias", "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu",
+    "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear",
+    "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "serialize", "sigmoid", "silu",
+    "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+]  # fmt: skip
+
+
+def relu(
+    x: Any,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> Any:
+    """Return x above a threshold, at most max_value; negative_slope (x - threshold) below.
+
+    Parameters
+    ----------
+    x : array or tensor, any shape
+    negative_slope : float >= 0
+    max_value : float >= 0, or None for no limit
+    threshold : float >= 0
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relu(np.array([-2.0, 0.5, 3.0, 9.0]), negative_slope=0.5, max_value=6.0, threshold=1.0)
+    array([-1.5 , -0.25,  3.  ,  6.  ])
+    """
+    if not threshold and max_value is None:
+        return leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
+    if threshold:
+        y = ops.where(ops.greater(x, threshold), x, 0)
+    else:
+        y = relu6(x) if max_value == 6 else ops.relu(x)
+    if max_value is not None and (threshold or max_value != 6):
+        y = ops.clip(y, 0, max_value)
+    return y - negative_slope * ops.relu(threshold - x) if negative_slope else y
+
+
+def exponential(x: Any) -> Any:
+    """Return e^x: `ops.exp` under the name that configurations have."""
+    return ops.exp(x)
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:
@@ -17,28 +91,40 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
-    name: getattr(ops, name)
-    for name in (
-        "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "sigmoid",
-        "hard_sigmoid", "tanh", "softmax", "log_softmax", "exponential", "linear", "mish", "relu6",
-    )
-} | {"gelu": gelu}  # fmt: skip
+    name: globals()[name]
+    for name in __all__
+    if name not in ("ACTIVATIONS", "add_bias", "deserialize", "get", "serialize")
+}
 
 # Those that the kernel `bias_activation` knows, with their slope.
 _FUSED = {
-    ops.linear: ("linear", 0.0),
+    linear: ("linear", 0.0),
+    relu: ("relu", 0.0),
     ops.relu: ("relu", 0.0),
-    ops.leaky_relu: ("leaky_relu", 0.2),
-    ops.elu: ("elu", 1.0),
-    ops.sigmoid: ("sigmoid", 0.0),
-    ops.tanh: ("tanh", 0.0),
+    leaky_relu: ("leaky_relu", 0.2),
+    elu: ("elu", 1.0),
+    sigmoid: ("sigmoid", 0.0),
+    tanh: ("tanh", 0.0),
 }
 
 
 def get(identifier: Any) -> Callable[..., Any]:
-    """Return the activation of a name, or the function itself; None is linear."""
+    """Return the activation that an identifier stands for.
+
+    Parameters
+    ----------
+    identifier : None for linear; a name; a function of one tensor, or a layer, as it is; or what
+        `serialize` gave
+
+    Examples
+    --------
+    >>> get("relu") is relu, get(None) is linear
+    (True, True)
+    """
     if identifier is None:
-        return ops.linear
+        return linear
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
     if callable(identifier):
         return identifier
     if not isinstance(identifier, str):
@@ -51,10 +137,57 @@ def get(identifier: Any) -> Callable[..., Any]:
     return lookup("activation", identifier, ACTIVATIONS, "activations.get")
 
 
+def serialize(activation: Callable[..., Any]) -> Any:
+    """Return the name of an activation; a dict as Keras writes it for a function of one's own.
+
+    Examples
+    --------
+    >>> serialize(relu)
+    'relu'
+    """
+    if hasattr(activation, "get_config"):
+        return {"class_name": type(activation).__name__, "config": activation.get_config()}
+    name = activation.__name__
+    if ACTIVATIONS.get(name) is activation or activation is ops.relu:
+        return name
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": "function",
+    }
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the activation of what `serialize` gave.
+
+    Parameters
+    ----------
+    config : a name, or a dict with "class_name" and "config": Keras writes a function as
+        ``{"class_name": "function", "config": "relu"}``
+    custom_objects : functions of the user's own, by name
+    """
+    named = config
+    if isinstance(config, Mapping):
+        is_function = config.get("class_name") == "function"
+        named = config.get("config") if is_function else config.get("class_name")
+    if custom_objects and named in custom_objects:
+        return custom_objects[named]
+    if isinstance(config, Mapping) and not is_function:
+        raise ArgumentError(
+            "activations.get",
+            f"the activation is a layer, {named!r}, given by its config",
+            expected="a name or a function of one tensor",
+            received={"config": config.get("config")},
+            mend=f"Pass the layer itself, or put layers.{named} after this one.",
+        )
+    return get(named)
+
+
 def add_bias(x: Any, bias: Any, activation: Callable[..., Any]) -> Any:
     """Return activation(x + bias), in one sweep where the kernel knows the activation."""
     if bias is None:
-        return x if activation is ops.linear else activation(x)
+        return x if activation is linear else activation(x)
     if activation in _FUSED:
         name, slope = _FUSED[activation]
         return ops.bias_activation(x, bias, activation=name, slope=slope)

@@ -10,10 +10,12 @@ from melpy.ops.choice import *
 from melpy.ops.comparison import *
 from melpy.ops.conv import *
 from melpy.ops.creation import *
+from melpy.ops.curves import *
 from melpy.ops.depthwise import *
 from melpy.ops.elementwise import *
 from melpy.ops.exponential import *
 from melpy.ops.gates import *
+from melpy.ops.hyperbolic import *
 from melpy.ops.image import *
 from melpy.ops.image_transform import *
 from melpy.ops.indexing import *
@@ -23,5 +25,7 @@ from melpy.ops.nn import *
 from melpy.ops.pooling import *
 from melpy.ops.recurrent import *
 from melpy.ops.reduction import *
+from melpy.ops.remainders import *
 from melpy.ops.shaping import *
+from melpy.ops.shrinking import *
 from melpy.ops.trigonometry import *

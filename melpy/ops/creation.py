@@ -206,7 +206,7 @@ def linspace(
     stop: Any,
     num: int = 50,
     endpoint: bool = True,
-    retstep: bool = False,
+    retstep: Any = False,
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
@@ -248,7 +248,7 @@ def geomspace(
     return np.geomspace(*ends, num, endpoint, dtype or config.floatx(), axis)
 
 
-def meshgrid(*x: Any, indexing: str = "xy") -> list[np.ndarray]:
+def meshgrid(*x: Any, indexing: Any = "xy") -> list[np.ndarray]:
     """Return the coordinates of a grid, one array for each axis given by its ticks.
 
     Examples

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from melpy.ops.activations import logistic
+from melpy.ops.hyperbolic import error_function
 from melpy.ops.registry import op
 from melpy.ops.samples import away, normal
 
@@ -180,19 +181,13 @@ def gelu(x, *, approximate=True):
 
         return 0.5 * x * (1 + t), (d_x,)
 
-    phi = 0.5 * (1 + _erf(x / math.sqrt(2.0)))
+    phi = 0.5 * (1 + error_function(x / math.sqrt(2.0)))
 
     def d_x_exact(g):
         z = np.clip(x, -40, 40)  # beyond, the density is 0 to the last bit
         return g * (phi + z * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
 
     return x * phi, (d_x_exact,)
-
-
-def _erf(x):
-    """Return the error function of every entry; NumPy has none."""
-    values = map(math.erf, x.ravel().tolist())
-    return np.fromiter(values, x.dtype, x.size).reshape(x.shape)
 
 
 def _below_zero(x, axis):
