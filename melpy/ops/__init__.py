@@ -10,6 +10,7 @@ from melpy.ops.choice import *
 from melpy.ops.comparison import *
 from melpy.ops.conv import *
 from melpy.ops.creation import *
+from melpy.ops.cumulative import *
 from melpy.ops.curves import *
 from melpy.ops.depthwise import *
 from melpy.ops.elementwise import *
@@ -28,4 +29,5 @@ from melpy.ops.reduction import *
 from melpy.ops.remainders import *
 from melpy.ops.shaping import *
 from melpy.ops.shrinking import *
+from melpy.ops.sorting import *
 from melpy.ops.trigonometry import *
