@@ -281,4 +281,4 @@ def test_min_max_needs_an_increasing_range(wrong):
 
 
 def test_docstring_examples():
-    assert doctest.testmod(scalers) == doctest.TestResults(failed=0, attempted=5)
+    assert doctest.testmod(scalers) == doctest.TestResults(failed=0, attempted=7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -117,6 +118,12 @@ class Loader:
         if count is None:
             raise TypeError("this dataset has no end, and so no length")
         return count
+
+    def batch(self, batch_size: int | None) -> Loader:
+        """Return a loader of the same samples in batches of another size."""
+        made = copy.copy(self)
+        made.batch_size = batch_size
+        return made
 
     def __iter__(self) -> Iterator[Any]:
         """Begin the next epoch."""

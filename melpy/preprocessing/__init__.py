@@ -1,4 +1,4 @@
-"""Put data into the form that a model learns from: scaled numbers and one-hot labels.
+"""Put data into the form that a model learns from: numbers, words, images, series.
 
 Every class learns in ``fit`` and only there. Fit it on the training data, then ``transform``
 both the training and the test data: what it knows must not come from the test data.
@@ -6,8 +6,28 @@ both the training and the test data: what it knows must not come from the test d
 
 from __future__ import annotations
 
+from melpy.preprocessing import image, sequence, text
 from melpy.preprocessing.checks import NotFittedError
 from melpy.preprocessing.encoders import OneHotEncoder, to_categorical
-from melpy.preprocessing.scalers import MinMaxScaler, StandardScaler
+from melpy.preprocessing.image_folder import image_dataset_from_directory
+from melpy.preprocessing.imputers import SimpleImputer
+from melpy.preprocessing.scalers import MinMaxScaler, RobustScaler, StandardScaler
+from melpy.preprocessing.sequence import pad_sequences, timeseries_dataset_from_array
+from melpy.preprocessing.text import Tokenizer
 
-__all__ = ["MinMaxScaler", "NotFittedError", "OneHotEncoder", "StandardScaler", "to_categorical"]
+__all__ = [
+    "MinMaxScaler",
+    "NotFittedError",
+    "OneHotEncoder",
+    "RobustScaler",
+    "SimpleImputer",
+    "StandardScaler",
+    "Tokenizer",
+    "image",
+    "image_dataset_from_directory",
+    "pad_sequences",
+    "sequence",
+    "text",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]

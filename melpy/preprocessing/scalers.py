@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from melpy import config
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.preprocessing.checks import blocks, numbers, require_fit
 
-__all__ = ["MinMaxScaler", "Scaler", "StandardScaler"]
+__all__ = ["MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler"]
 
 PER = {name: name for name in ("feature", "channel", "all")}
 EPSILON = float(np.finfo(np.float64).eps)
@@ -245,3 +246,73 @@ class MinMaxScaler(Scaler):
     def _affine(self) -> tuple[np.ndarray, np.ndarray, float]:
         # Subtracting first is exact near the minimum, where x * scale_ + min_ cancels.
         return self.data_min_, self._factor, self.feature_range[0]
+
+
+class RobustScaler(Scaler):
+    """y = (x - median) / (q_high - q_low): outliers move neither the centre nor the scale.
+
+    Parameters
+    ----------
+    with_centering : bool, whether to subtract the median
+    with_scaling : bool, whether to divide by the distance of the two quantiles
+    quantile_range : (low, high), 0 < low < high < 100, in percent
+    unit_variance : bool, whether the scale is also such that normally distributed data gets
+        variance 1
+    per : "feature", "channel" or "all": what has a scale of its own; see `StandardScaler`
+
+    Attributes
+    ----------
+    center_ : float64 array, the median
+    scale_ : float64 array, q_high - q_low, or 1 where that is 0
+
+    Raises
+    ------
+    ArgumentError : ``quantile_range`` is no such range
+    UnknownNameError, NotFittedError, ShapeError, DtypeError, DataError : as in `StandardScaler`
+
+    Notes
+    -----
+    Source: scikit-learn's RobustScaler.
+
+    Examples
+    --------
+    >>> scaler = RobustScaler().fit([[1.0], [2.0], [3.0], [4.0], [500.0]])
+    >>> scaler.transform([[3.0], [5.0]])
+    array([[0.],
+           [1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        *,
+        with_centering: bool = True,
+        with_scaling: bool = True,
+        quantile_range: tuple[float, float] = (25.0, 75.0),
+        unit_variance: bool = False,
+        per: str = "feature",
+    ) -> None:
+        super().__init__(per)
+        low, high = quantile_range
+        if not 0 < low < high < 100:
+            raise ArgumentError(
+                "RobustScaler",
+                "this is no range of quantiles",
+                expected="(low, high) with 0 < low < high < 100",
+                received={"quantile_range": quantile_range},
+            )
+        self.with_centering, self.with_scaling = with_centering, with_scaling
+        self.quantile_range, self.unit_variance = (low, high), unit_variance
+
+    def _learn(self, x: np.ndarray, axes: Axes) -> None:
+        low, high = self.quantile_range
+        first, self.center_, last = np.percentile(x.astype(np.float64), [low, 50, high], axis=axes)
+        span = last - first
+        self.scale_ = np.where(span < 10 * EPSILON, 1.0, span)
+        if self.unit_variance:
+            normal = NormalDist()
+            self.scale_ = self.scale_ / (normal.inv_cdf(high / 100) - normal.inv_cdf(low / 100))
+
+    def _affine(self) -> tuple[np.ndarray, np.ndarray, float]:
+        shift = self.center_ if self.with_centering else np.zeros_like(self.center_)
+        factor = self.scale_ if self.with_scaling else np.ones_like(self.scale_)
+        return shift, factor, 0.0

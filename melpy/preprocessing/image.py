@@ -1,0 +1,235 @@
+"""Image files to arrays and back, by way of Pillow."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from melpy import config, ops
+from melpy.errors import ArgumentError, DataError, DependencyError, DtypeError, ShapeError, lookup
+
+__all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
+
+# Of each colour mode: Pillow's mode, and which modes of files are taken as they are.
+COLOR_MODES = {
+    "grayscale": ("L", ("L", "I;16", "I")),
+    "rgb": ("RGB", ("RGB",)),
+    "rgba": ("RGBA", ("RGBA",)),
+}
+INTERPOLATIONS = {
+    name: name.upper() for name in ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+}
+Source = str | os.PathLike | io.BytesIO
+
+
+def _pillow(who: str) -> Any:
+    """Return Pillow's module of images, or say how to install it."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DependencyError(
+            who,
+            "Pillow, which reads image files, is not installed",
+            mend='Install it: pip install "melpy[images]"',
+        ) from error
+    return Image
+
+
+def _place(data_format: str | None, who: str) -> str:
+    place = data_format or config.image_data_format()
+    return lookup("data format", place, config.DATA_FORMATS, who)
+
+
+def load_img(
+    path: Source,
+    color_mode: str = "rgb",
+    target_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
+    """Read an image file.
+
+    Parameters
+    ----------
+    path : str, path, or io.BytesIO
+    color_mode : "rgb", "rgba" or "grayscale"
+    target_size : (height, width), or None for the image's own
+    interpolation : "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming"
+    keep_aspect_ratio : bool, whether the image is first cut to the new aspect ratio, in the middle
+
+    Returns
+    -------
+    Pillow's image; `img_to_array` makes an array of it
+
+    Raises
+    ------
+    DataError : the file is no image that can be read; it is named
+    DtypeError : path is none
+    UnknownNameError : a colour mode or an interpolation of another name
+    DependencyError : Pillow is not installed
+
+    Source
+    ------
+    Keras 3, ``keras.utils.load_img``.
+    """
+    image_module = _pillow("load_img")
+    mode, taken = lookup("color_mode", color_mode, COLOR_MODES, "load_img")
+    if not isinstance(path, str | os.PathLike | io.BytesIO):
+        raise DtypeError(
+            "load_img",
+            "this is no path",
+            expected="a str, a path or io.BytesIO",
+            received={"type": type(path).__name__},
+        )
+    data = path if isinstance(path, io.BytesIO) else io.BytesIO(Path(path).read_bytes())
+    try:
+        image = image_module.open(data)
+        image.load()
+    except (OSError, SyntaxError, ValueError, image_module.DecompressionBombError) as error:
+        name = "the file" if isinstance(path, io.BytesIO) else f"{os.fspath(path)!r}"
+        raise DataError(
+            "load_img", f"{name} is no image that can be read ({error})", mend="Remove the file."
+        ) from error
+    if image.mode not in taken:
+        image = image.convert(mode)
+    if target_size is None or image.size == (target_size[1], target_size[0]):
+        return image
+    method = lookup("interpolation", interpolation, INTERPOLATIONS, "load_img")
+    (W, H), (oH, oW) = image.size, target_size
+    h, w = min(H, W * oH // oW), min(W, H * oW // oH)
+    top, left = (H - h) // 2, (W - w) // 2
+    box = (left, top, left + w, top + h) if keep_aspect_ratio else None
+    return image.resize((oW, oH), getattr(image_module.Resampling, method), box=box)
+
+
+def img_to_array(
+    img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
+) -> np.ndarray:
+    """Return an image as an array (H, W, C), values as they are in the file.
+
+    Parameters
+    ----------
+    img : Pillow's image, or an array (H, W) or (H, W, C)
+    data_format : "channels_last", "channels_first" for (C, H, W), or None for the setting
+    dtype : the array's type, or None for the setting
+
+    Source
+    ------
+    Keras 3, ``keras.utils.img_to_array``.
+    """
+    place = _place(data_format, "img_to_array")
+    x = np.asarray(img, dtype or config.floatx())
+    if x.ndim not in (2, 3):
+        raise ShapeError(
+            "img_to_array",
+            f"an image has no {x.ndim} axes",
+            expected="shape (H, W) or (H, W, C)",
+            received={"shape": x.shape},
+        )
+    x = x if x.ndim == 3 else x[..., np.newaxis]
+    return x.transpose(2, 0, 1) if place == "channels_first" else x
+
+
+def array_to_img(
+    x: ArrayLike,
+    data_format: str | None = None,
+    scale: bool = True,
+    dtype: DTypeLike | None = None,
+) -> Any:
+    """Return an array as Pillow's image.
+
+    Parameters
+    ----------
+    x : array (H, W, C), C 1, 3 or 4
+    data_format : "channels_last", "channels_first" for (C, H, W), or None for the setting
+    scale : bool, whether the smallest value becomes 0 and the greatest 255
+    dtype : the type to compute in, or None for the setting
+
+    Source
+    ------
+    Keras 3, ``keras.utils.array_to_img``.
+    """
+    image_module = _pillow("array_to_img")
+    place = _place(data_format, "array_to_img")
+    pixels = np.asarray(x, dtype or config.floatx())
+    if pixels.ndim == 3 and place == "channels_first":
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
+        raise ShapeError(
+            "array_to_img",
+            "this is no image",
+            expected="shape (H, W, C), with 1, 3 or 4 channels",
+            received={"shape": pixels.shape},
+        )
+    if scale:
+        pixels = pixels - pixels.min()
+        pixels = pixels / (pixels.max() or 1) * 255
+    grey = pixels.shape[2] == 1
+    deep = grey and pixels.max() > 255
+    made = pixels[..., 0] if grey else pixels
+    return image_module.fromarray(made.astype(np.int32 if deep else np.uint8))
+
+
+def save_img(
+    path: Source,
+    x: ArrayLike,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: Any,
+) -> None:
+    """Write an array to an image file.
+
+    Parameters
+    ----------
+    path : str, path, or io.BytesIO
+    x : array (H, W, C), C 1, 3 or 4
+    data_format : "channels_last", "channels_first" for (C, H, W), or None for the setting
+    file_format : "png", "jpeg", ..., or None for what the path's ending says
+    scale : bool, whether the smallest value becomes 0 and the greatest 255
+    kwargs : what Pillow's ``Image.save`` takes
+
+    Source
+    ------
+    Keras 3, ``keras.utils.save_img``.
+    """
+    if file_format is None and not isinstance(path, io.BytesIO):
+        file_format = Path(path).suffix[1:]
+    if not file_format:
+        raise ArgumentError(
+            "save_img", "the format is not known", expected='file_format, such as "png"'
+        )
+    file_format = {"jpg": "jpeg"}.get(file_format.lower(), file_format.lower())
+    image = array_to_img(x, data_format, scale)
+    if image.mode == "RGBA" and file_format == "jpeg":
+        image = image.convert("RGB")  # JPEG knows no transparency
+    image.save(path, format=file_format, **kwargs)
+
+
+def smart_resize(
+    x: Any,
+    size: tuple[int, int],
+    interpolation: str = "bilinear",
+    data_format: str = "channels_last",
+) -> Any:
+    """Give images another size without distortion: cut to the new aspect ratio first.
+
+    Parameters
+    ----------
+    x : array or tensor (N, H, W, C) or (H, W, C)
+    size : (height, width)
+    interpolation : "bilinear", "nearest", "bicubic", "lanczos3" or "lanczos5"
+    data_format : "channels_last" or "channels_first"
+
+    Source
+    ------
+    Keras 3, ``keras.preprocessing.image.smart_resize``.
+    """
+    return ops.image.resize(
+        x, size, interpolation, crop_to_aspect_ratio=True, data_format=data_format
+    )
