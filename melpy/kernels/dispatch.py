@@ -33,6 +33,7 @@ ROOMS = {
         "compiled.pooling",
         "compiled.bias_activation",
         "compiled.cross_entropy",
+        "compiled.recurrent",
         "compiled.updates",
     ),
 }

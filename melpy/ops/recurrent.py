@@ -180,15 +180,14 @@ def gru(x, recurrent_kernel, bias, h, *, mask=None, reset_after=True):
 
     def back(g):
         d_x, d_h = kernels.gru_d_x(g, u, hs, gates, inner, mask, reset_after)
-        r = gates[:, :, D : 2 * D]
         if reset_after:
             d_inner = d_x.copy()
-            d_inner[:, :, 2 * D :] *= r  # n sees h U_n + b_n through r
+            d_inner[:, :, 2 * D :] *= gates[:, :, D : 2 * D]  # n sees h U_n + b_n through r
             d_u = _d_kernel(hs, d_inner)
             d_b = np.stack([kernels.sum_rows(d_x), kernels.sum_rows(d_inner)])
         else:
             d_zr, d_n = d_x[:, :, : 2 * D], d_x[:, :, 2 * D :]
-            d_u = np.concatenate([_d_kernel(hs, d_zr), _product(r * hs[:, :-1], d_n)], axis=1)
+            d_u = np.concatenate([_d_kernel(hs, d_zr), _product(inner, d_n)], axis=1)
             d_b = kernels.sum_rows(d_x)
         return d_x, d_u, d_b, d_h
 

@@ -143,7 +143,7 @@ def gru(
     -------
     h : ndarray (N,T+1,D), the states before each step and after the last one
     gates : ndarray (N,T,3D), after their activations
-    inner : ndarray (N,T,D), h U_n + b_n, what r acts on; unset where reset comes first
+    inner : ndarray (N,T,D), h U_n + b_n, what r acts on; r h where reset comes first
     """
     (N, T, _), D = x.shape, len(u)
     h, gates, inner = _sequence(h0, T, x.dtype), np.empty_like(x), np.empty((N, T, D), x.dtype)
@@ -154,7 +154,8 @@ def gru(
             inner[:, t] = h[:, t] @ u[:, 2 * D :] + b[2 * D :]
             n = np.tanh(x[:, t, 2 * D :] + r * inner[:, t])
         else:
-            n = np.tanh(x[:, t, 2 * D :] + (r * h[:, t]) @ u[:, 2 * D :])
+            inner[:, t] = r * h[:, t]
+            n = np.tanh(x[:, t, 2 * D :] + inner[:, t] @ u[:, 2 * D :])
         gates[:, t] = np.concatenate([z, r, n], axis=1)
         h[:, t + 1] = _keep(mask, t, z * h[:, t] + (1 - z) * n, h[:, t])
     return h, gates, inner

@@ -1,0 +1,294 @@
+"""LSTM and GRU sweeps, compiled: a group of samples walks through all its steps on one thread.
+
+Samples know nothing of each other, so no thread waits for another between steps, and the bits do
+not depend on their number. The plain network is left to the specification.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.kernels import memory, threads
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.tile import multiply_add
+from melpy.kernels.spec import recurrent as spec
+
+UNMASKED = np.zeros((1, 1), np.bool_)
+ROWS = 8  # groups are whole register tiles of samples
+
+
+def _run(function, x, *args) -> None:
+    """Call a sweep for every group of samples; x (N,T,GD) tells how much work there is."""
+    units = threads.groups(-(-len(x) // ROWS))
+    last = len(x)
+    work = x.size * x.shape[2] // 64
+    threads.run(
+        lambda n: function(*args, units[n][0] * ROWS, min(last, units[n][1] * ROWS)),
+        len(units),
+        work,
+    )
+
+
+def _states(start: np.ndarray, T: int) -> np.ndarray:
+    h = memory.empty((len(start), T + 1, start.shape[1]), start.dtype)
+    h[:, 0] = start
+    return h
+
+
+def lstm(x, u, b, h0, c0, mask):
+    """Run an LSTM; see `melpy.kernels.spec.recurrent.lstm`."""
+    arrays = contiguous(x, u, b, h0, c0)
+    if arrays is None:
+        return spec.lstm(x, u, b, h0, c0, mask)
+    x, u, b, h0, c0 = arrays
+    h, c = _states(h0, x.shape[1]), _states(c0, x.shape[1])
+    gates = memory.empty(x.shape, x.dtype)
+    _run(_lstm, x, x, u, b, h, c, gates, *_mask(mask))
+    return h, c, gates
+
+
+def lstm_d_x(g_h, g_c, u, c, gates, mask):
+    """Walk an LSTM back; see `melpy.kernels.spec.recurrent.lstm_d_x`."""
+    arrays = contiguous(g_h, g_c, u, c, gates)
+    if arrays is None:
+        return spec.lstm_d_x(g_h, g_c, u, c, gates, mask)
+    g_h, g_c, u, c, gates = arrays
+    d_x, d_h, d_c = memory.empty(gates.shape, gates.dtype), np.zeros_like(g_c), g_c.copy()
+    u_t = np.ascontiguousarray(u.T)
+    _run(_lstm_back, gates, g_h, u_t, c, gates, d_x, d_h, d_c, *_mask(mask))
+    return d_x, d_h, d_c
+
+
+def gru(x, u, b, h0, mask, reset_after):
+    """Run a GRU; see `melpy.kernels.spec.recurrent.gru`."""
+    arrays = contiguous(x, u, b, h0)
+    if arrays is None:
+        return spec.gru(x, u, b, h0, mask, reset_after)
+    x, u, b, h0 = arrays
+    (N, T, _), D = x.shape, len(u)
+    h, gates = _states(h0, T), memory.empty(x.shape, x.dtype)
+    inner = memory.empty((N, T, D), x.dtype)
+    _run(_gru, x, x, u, b, h, gates, inner, reset_after, *_mask(mask))
+    return h, gates, inner
+
+
+def gru_d_x(g_h, u, h, gates, inner, mask, reset_after):
+    """Walk a GRU back; see `melpy.kernels.spec.recurrent.gru_d_x`."""
+    arrays = contiguous(g_h, u, h, gates, inner)
+    if arrays is None:
+        return spec.gru_d_x(g_h, u, h, gates, inner, mask, reset_after)
+    g_h, u, h, gates, inner = arrays
+    d_x = memory.empty(gates.shape, gates.dtype)
+    d_h, part = np.zeros_like(g_h, shape=(len(h), len(u))), np.empty_like(g_h, shape=h[:, 0].shape)
+    u_t = np.ascontiguousarray(u.T)
+    _run(_gru_back, gates, g_h, u_t, h, gates, inner, d_x, d_h, part, reset_after, *_mask(mask))
+    return d_x, d_h
+
+
+def _mask(mask):
+    return (UNMASKED, False) if mask is None else (np.ascontiguousarray(mask), True)
+
+
+# tanh(x) = x P(x^2) / Q(x^2) to a few units in the last place of float32: a quotient of
+# polynomials is a loop of vectors, a call of the C library's tanh is not. Source: the minimax
+# fit of Eigen (generic_fast_tanh_float, MPL 2), whose coefficients these are, highest power first.
+P6, P5, P4, P3, P2, P1, P0 = map(np.float32, (
+    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
+    1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03,
+))  # fmt: skip
+Q3, Q2, Q1, Q0 = map(np.float32, (
+    1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03,
+))  # fmt: skip
+ONE_FROM = np.float32(7.90531110763549805)  # from here on tanh is 1 in float32
+
+
+@compiled
+def _tanh(v):
+    """v = tanh(v), in place."""
+    if v.itemsize == 8:
+        for k in range(v.size):
+            v[k] = np.tanh(v[k])
+        return
+    for k in range(v.size):
+        x = np.float32(v[k])
+        x = ONE_FROM if x > ONE_FROM else x
+        x = -ONE_FROM if x < -ONE_FROM else x
+        s = x * x
+        p = ((((((P6 * s + P5) * s + P4) * s + P3) * s + P2) * s + P1) * s + P0) * x
+        v[k] = p / (((Q3 * s + Q2) * s + Q1) * s + Q0)
+
+
+@compiled
+def _sigmoid(v):
+    """v = sigmoid(v) = (1 + tanh(v / 2)) / 2, in place."""
+    half = v.dtype.type(0.5)
+    for k in range(v.size):
+        v[k] *= half
+    _tanh(v)
+    for k in range(v.size):
+        v[k] = half + half * v[k]
+
+
+# Below, many short loops instead of one long one: with few arrays in a loop the compiler can see
+# that they do not overlap, and makes vectors of it.
+
+
+@compiled
+def _lstm(x, u, b, h, c, gates, mask, masked, first, last):
+    T, G, D = x.shape[1], x.shape[2], u.shape[0]
+    for t in range(T):
+        for n in range(first, last):
+            a, given = gates[n, t], x[n, t]
+            for k in range(G):
+                a[k] = given[k] + b[k]
+        multiply_add(
+            gates, (first * T + t) * G, T * G, last - first, G,
+            h, (first * (T + 1) + t) * D, (T + 1) * D, 1, u, 0, G, D,
+        )  # fmt: skip
+        for n in range(first, last):
+            a, h_new, c_new, c_old = gates[n, t], h[n, t + 1], c[n, t + 1], c[n, t]
+            _sigmoid(a[: 2 * D])
+            _tanh(a[2 * D : 3 * D])
+            _sigmoid(a[3 * D :])
+            i, f, g, o = a[:D], a[D : 2 * D], a[2 * D : 3 * D], a[3 * D :]
+            if masked and not mask[n, t]:
+                h_new[:] = h[n, t]
+                c_new[:] = c_old
+                continue
+            for k in range(D):
+                c_new[k] = f[k] * c_old[k] + i[k] * g[k]
+            h_new[:] = c_new
+            _tanh(h_new)
+            for k in range(D):
+                h_new[k] *= o[k]
+
+
+@compiled
+def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, mask, masked, first, last):
+    T, G, D = gates.shape[1], gates.shape[2], u_t.shape[1]
+    one = g_h.dtype.type(1)
+    for t in range(T - 1, -1, -1):
+        for n in range(first, last):
+            dh, dc, given, d, a, c_old = d_h[n], d_c[n], g_h[n, t], d_x[n, t], gates[n, t], c[n, t]
+            for k in range(D):
+                dh[k] += given[k]
+            if masked and not mask[n, t]:
+                d[:] = 0
+                continue
+            i, f, g, o = a[:D], a[D : 2 * D], a[2 * D : 3 * D], a[3 * D :]
+            di, df, dg, do = d[:D], d[D : 2 * D], d[2 * D : 3 * D], d[3 * D :]
+            do[:] = c[n, t + 1]
+            _tanh(do)
+            for k in range(D):
+                dc[k] += dh[k] * o[k] * (one - do[k] * do[k])
+            for k in range(D):
+                do[k] *= dh[k] * o[k] * (one - o[k])
+            for k in range(D):
+                di[k] = dc[k] * g[k] * i[k] * (one - i[k])
+            for k in range(D):
+                df[k] = dc[k] * c_old[k] * f[k] * (one - f[k])
+            for k in range(D):
+                dg[k] = dc[k] * i[k] * (one - g[k] * g[k])
+            for k in range(D):
+                dc[k] *= f[k]
+            dh[:] = 0  # what came before is the product alone
+        multiply_add(
+            d_h, first * D, D, last - first, D,
+            d_x, (first * T + t) * G, T * G, 1, u_t, 0, D, G,
+        )  # fmt: skip
+
+
+@compiled
+def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, first, last):
+    T, G, D = x.shape[1], x.shape[2], u.shape[0]
+    one, rows = x.dtype.type(1), last - first
+    for t in range(T):
+        h_at, at = (first * (T + 1) + t) * D, first * T + t
+        for n in range(first, last):
+            gates[n, t] = b
+        columns = G if reset_after else 2 * D
+        multiply_add(gates, at * G, T * G, rows, columns, h, h_at, (T + 1) * D, 1, u, 0, G, D)
+        for n in range(first, last):
+            a, given = gates[n, t], x[n, t]
+            zr, r, m, h_old, saved = a[: 2 * D], a[D : 2 * D], a[2 * D :], h[n, t], inner[n, t]
+            for k in range(2 * D):
+                zr[k] += given[k]
+            _sigmoid(zr)
+            x_n = given[2 * D :]
+            if reset_after:
+                saved[:] = m
+                for k in range(D):
+                    m[k] = x_n[k] + r[k] * saved[k]
+            else:
+                for k in range(D):
+                    saved[k] = r[k] * h_old[k]
+                for k in range(D):
+                    m[k] += x_n[k]
+        if not reset_after:
+            multiply_add(
+                gates, at * G + 2 * D, T * G, rows, D, inner, at * D, T * D, 1, u, 2 * D, G, D
+            )
+        for n in range(first, last):
+            a, h_old, h_new = gates[n, t], h[n, t], h[n, t + 1]
+            z, m = a[:D], a[2 * D :]
+            _tanh(m)
+            if masked and not mask[n, t]:
+                h_new[:] = h_old
+                continue
+            for k in range(D):
+                h_new[k] = z[k] * h_old[k] + (one - z[k]) * m[k]
+
+
+@compiled
+def _gru_back(g_h, u_t, h, gates, inner, d_x, d_h, part, reset_after, mask, masked, first, last):
+    T, G, D = gates.shape[1], gates.shape[2], u_t.shape[1]
+    one, rows = g_h.dtype.type(1), last - first
+    for t in range(T - 1, -1, -1):
+        d_at, part_at = (first * T + t) * G, first * D
+        for n in range(first, last):
+            dh, given, d, a, h_old, p = d_h[n], g_h[n, t], d_x[n, t], gates[n, t], h[n, t], part[n]
+            for k in range(D):
+                dh[k] += given[k]
+            if masked and not mask[n, t]:
+                d[:] = 0
+                p[:] = 0
+                continue
+            z, r, m = a[:D], a[D : 2 * D], a[2 * D :]
+            dz, dr, dn = d[:D], d[D : 2 * D], d[2 * D :]
+            for k in range(D):
+                dz[k] = dh[k] * (h_old[k] - m[k])
+            for k in range(D):
+                dz[k] *= z[k] * (one - z[k])
+            for k in range(D):
+                dn[k] = dh[k] * (one - z[k]) * (one - m[k] * m[k])
+            for k in range(D):
+                dh[k] *= z[k]
+            if reset_after:
+                before = inner[n, t]
+                for k in range(D):
+                    p[k] = dn[k] * r[k]
+                for k in range(D):
+                    dr[k] = dn[k] * before[k] * r[k] * (one - r[k])
+            else:
+                p[:] = 0
+        if reset_after:
+            multiply_add(d_h, part_at, D, rows, D, part, part_at, D, 1, u_t, 2 * D * D, D, D)
+        else:
+            multiply_add(
+                part, part_at, D, rows, D, d_x, d_at + 2 * D, T * G, 1, u_t, 2 * D * D, D, D
+            )
+            for n in range(first, last):
+                if masked and not mask[n, t]:
+                    continue
+                r, dr, dh, h_old, p = (
+                    gates[n, t, D : 2 * D],
+                    d_x[n, t, D : 2 * D],
+                    d_h[n],
+                    h[n, t],
+                    part[n],
+                )
+                for k in range(D):
+                    dr[k] = p[k] * h_old[k] * r[k] * (one - r[k])
+                for k in range(D):
+                    dh[k] += p[k] * r[k]
+        multiply_add(d_h, part_at, D, rows, D, d_x, d_at, T * G, 1, u_t, 0, D, 2 * D)
