@@ -11,8 +11,9 @@ import numpy as np
 from melpy import config, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
 from melpy.ops.registry import OPS
+from melpy.symbolic import Symbolic, defer
 
-__all__ = ["Tensor", "grad", "value_and_grad"]
+__all__ = ["SymbolicTensor", "Tensor", "grad", "mask_of", "value_and_grad"]
 
 
 def _plain(x: Any) -> Any:
@@ -24,10 +25,90 @@ def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _compared(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: function(self.value, _plain(other))
+    def compare(self: Any, other: Any) -> Any:
+        if isinstance(self, Symbolic) or isinstance(other, Symbolic):
+            return defer(function, (self, other), {})
+        return function(self.value, _plain(other))
+
+    return compare
 
 
-class Tensor(tape.Variable):
+class Operators:
+    """Python's operators, NumPy's methods and NumPy's protocols; each is its op."""
+
+    __slots__ = ()
+
+    # Arithmetic, reductions and shapes: recorded by the op.
+    __add__, __radd__ = ops.add, _swapped(ops.add)
+    __sub__, __rsub__ = ops.subtract, _swapped(ops.subtract)
+    __mul__, __rmul__ = ops.multiply, _swapped(ops.multiply)
+    __truediv__, __rtruediv__ = ops.divide, _swapped(ops.divide)
+    __pow__, __rpow__ = ops.power, _swapped(ops.power)
+    __matmul__, __rmatmul__ = ops.matmul, _swapped(ops.matmul)
+    __neg__, __abs__, __getitem__ = ops.negative, ops.absolute, ops.get_item
+    sum, mean, max, min, var, std = ops.sum, ops.mean, ops.max, ops.min, ops.var, ops.std
+    squeeze, swapaxes, astype = ops.squeeze, ops.swapaxes, ops.cast
+    T = property(lambda self: ops.transpose(self))
+
+    def reshape(self, *newshape: Any) -> Any:
+        """Return the same values in another shape; one size may be -1."""
+        return ops.reshape(self, newshape[0] if len(newshape) == 1 else newshape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """Return the axes reordered; reversed where none are given."""
+        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    # Comparisons have no gradient: of tensors they give plain boolean arrays.
+    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)
+    __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
+    __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
+    __hash__ = object.__hash__
+
+    # NumPy's protocols: np.exp(t) and np.sum(t) are recorded, np.asarray(t) is not.
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and {"d->?", "dd->?"} & set(ufunc.types):
+            return ufunc(*map(_plain, inputs), **kwargs)  # a comparison has no gradient to lose
+        if method == "__call__" and ufunc.__name__ in OPS and not kwargs:
+            return OPS[ufunc.__name__].call(*inputs)
+        raise _unrecorded(f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
+
+    def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
+        if function.__name__ in _WITHOUT_GRADIENT:
+            return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+        if function.__name__ in OPS:
+            return OPS[function.__name__].call(*args, **kwargs)
+        raise _unrecorded(f"np.{function.__name__}")
+
+
+def _unrecorded(name: str) -> GraphError:
+    return GraphError(
+        name,
+        "this function cannot be recorded on a Tensor",
+        expected="an op of melpy.ops, called without out= or where=",
+        mend="Use np.asarray(tensor) where no gradient is wanted.",
+    )
+
+
+class SymbolicTensor(Operators, Symbolic):
+    """A tensor of a functional model: a shape, a type, and where it comes from; no values yet.
+
+    Examples
+    --------
+    >>> import melpy
+    >>> x = melpy.Input((4,))
+    >>> (x * 2 + 1).shape
+    (None, 4)
+    """
+
+    __hash__ = object.__hash__
+
+
+def mask_of(x: Any) -> np.ndarray | None:
+    """Return the mask that a layer attached to a tensor, False where it is padding, or None."""
+    return getattr(x, "_mask", None)
+
+
+class Tensor(Operators, tape.Variable):
     """An n-dimensional array with a gradient.
 
     Parameters
@@ -51,7 +132,7 @@ class Tensor(tape.Variable):
     array([2., 4., 6.], dtype=float32)
     """
 
-    __slots__ = ()
+    __slots__ = ("_mask",)
 
     def __init__(
         self, value: Any, requires_grad: bool = False, dtype: Any = None, name: str = ""
@@ -94,7 +175,6 @@ class Tensor(tape.Variable):
     dtype = property(lambda self: self.value.dtype)
     ndim = property(lambda self: self.value.ndim)
     size = property(lambda self: self.value.size)
-    T = property(lambda self: ops.transpose(self))
 
     def numpy(self) -> np.ndarray:
         """Return the plain array, not a copy."""
@@ -145,59 +225,8 @@ class Tensor(tape.Variable):
     def __iter__(self) -> Iterator[Tensor]:
         return (self[index] for index in range(len(self.value)))
 
-    __hash__ = object.__hash__
-
-    # Arithmetic, reductions and shapes: each is its op, and is recorded by it.
-    __add__, __radd__ = ops.add, _swapped(ops.add)
-    __sub__, __rsub__ = ops.subtract, _swapped(ops.subtract)
-    __mul__, __rmul__ = ops.multiply, _swapped(ops.multiply)
-    __truediv__, __rtruediv__ = ops.divide, _swapped(ops.divide)
-    __pow__, __rpow__ = ops.power, _swapped(ops.power)
-    __matmul__, __rmatmul__ = ops.matmul, _swapped(ops.matmul)
-    __neg__, __abs__, __getitem__ = ops.negative, ops.absolute, ops.get_item
-    sum, mean, max, min, var, std = ops.sum, ops.mean, ops.max, ops.min, ops.var, ops.std
-    squeeze, swapaxes, astype = ops.squeeze, ops.swapaxes, ops.cast
-
-    def reshape(self, *newshape: Any) -> Tensor:
-        """Return the same values in another shape; one size may be -1."""
-        return ops.reshape(self, newshape[0] if len(newshape) == 1 else newshape)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Return the axes reordered; reversed where none are given."""
-        return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
-
-    # Comparisons have no gradient: they give plain boolean arrays.
-    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)
-    __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
-    __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
-
-    # NumPy's protocols: np.exp(t) and np.sum(t) are recorded, np.asarray(t) is not.
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and {"d->?", "dd->?"} & set(ufunc.types):
-            return ufunc(*map(_plain, inputs), **kwargs)  # a comparison has no gradient to lose
-        if method == "__call__" and ufunc.__name__ in OPS and not kwargs:
-            return OPS[ufunc.__name__].call(*inputs)
-        raise self._unrecorded(
-            f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else "")
-        )
-
-    def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
-        if function.__name__ in _WITHOUT_GRADIENT:
-            return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
-        if function.__name__ in OPS:
-            return OPS[function.__name__].call(*args, **kwargs)
-        raise self._unrecorded(f"np.{function.__name__}")
-
-    def _unrecorded(self, name: str) -> GraphError:
-        return GraphError(
-            name,
-            "this function cannot be recorded on a Tensor",
-            expected="an op of melpy.ops, called without out= or where=",
-            mend="Use np.asarray(tensor) where no gradient is wanted.",
-        )
 
 
 _WITHOUT_GRADIENT = {

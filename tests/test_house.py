@@ -12,9 +12,10 @@ ROOT = PACKAGE.parent
 
 # From the ground up. A room may import rooms of its own floor and of the floors below it.
 FLOORS = [
-    ["errors"],
+    ["errors", "tree"],
     ["config", "configurable"],
     ["random", "tape"],
+    ["symbolic"],
     ["kernels"],
     ["ops"],
     ["tensor", "activations"],

@@ -2,84 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from melpy import config, initializers, regularizers
-from melpy.configurable import Configurable, snake_case
-from melpy.errors import DtypeError, MelpyError, ShapeError, lookup
-from melpy.tape import Variable
-from melpy.tensor import Tensor
+from melpy import config, ops, regularizers, symbolic, tree
+from melpy.configurable import snake_case
+from melpy.errors import ArgumentError, DtypeError, MelpyError, ShapeError, lookup, nearest
+from melpy.layers.arguments import Shape, TakenArguments, shapes_of, taken_arguments
+from melpy.layers.parts import Parts, Weight
+from melpy.symbolic import Symbolic
+from melpy.tensor import SymbolicTensor, Tensor, mask_of
 
 __all__ = ["Layer", "Weight"]
 
-Shape = tuple[int | None, ...]
+# Whether the enclosing call of a layer is training; None outside of any.
+_training: ContextVar[bool | None] = ContextVar("training", default=None)
 
 
-class Weight(Tensor):
-    """A tensor that a layer owns; it may have a regularizer."""
-
-    __slots__ = ("regularizer", "trainable")
-
-    def __init__(
-        self,
-        value: np.ndarray,
-        trainable: bool = True,
-        name: str = "",
-        regularizer: regularizers.Regularizer | None = None,
-    ) -> None:
-        super().__init__(value, requires_grad=trainable, name=name)
-        self.trainable = trainable
-        self.regularizer = regularizer
-
-    of = Tensor.of  # what is computed from a weight is a tensor, not a weight
-
-
-class Layer(Configurable):
+class Layer(Parts):
     """A function with weights. Abstract: subclasses define ``call`` and, with weights, ``build``.
 
     Parameters
     ----------
-    name : str or None, for the class's name in snake case
+    activity_regularizer : regularizer of the layer's output, or None
     trainable : bool, whether training changes the weights
     dtype : "float32", "float64", or None for `config.floatx`
+    autocast : bool, whether float inputs are brought to the layer's own type
+    name : str or None, for the class's name in snake case
 
     Notes
     -----
-    A layer builds its weights at its first call, when it sees its input's shape.
+    A layer builds its weights at its first call, when it sees its input's shape. It may be called
+    on arrays, on tensors, and on symbolic tensors, which describes a model. ``call`` may name
+    ``training`` and ``mask``: they come from the enclosing call and from the input tensor where
+    they are not given. Layers that are attributes, or in lists or dicts that are, are part of it.
+
+    Examples
+    --------
+    >>> import melpy, numpy as np
+    >>> class Scale(melpy.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight((input_shape[-1],), "ones", name="scale")
+    ...     def call(self, inputs):
+    ...         return inputs * self.scale
+    >>> Scale()(np.array([[1.0, 2.0]])).numpy()
+    array([[1., 2.]], dtype=float32)
     """
 
+    supports_masking = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls, *args, **kwargs)
+        made._calls = []  # its uses in graphs
+        made._build_shape = None
+        return made
+
     def __init__(
-        self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
     ) -> None:
         self.name = name or snake_case(type(self).__name__)
-        self.dtype = dtype or config.floatx()
-        self.built = False
-        self.weights: list[Weight] = []
+        self.dtype = float_type(dtype, type(self).__name__)
+        self.autocast = autocast
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self._trainable = trainable
+        self._first_shape = _shape_of_first(kwargs)  # for a Sequential that begins with it
+        if kwargs:
+            self._refuse_arguments(kwargs)
 
-    def build(self, input_shape: Shape) -> None:
+    def _refuse_arguments(self, unknown: dict[str, Any]) -> None:
+        known = [name for name in self._arguments if name not in unknown]
+        known += ["name", "trainable", "dtype", "activity_regularizer"]
+        name = next(iter(unknown))
+        raise ArgumentError(
+            type(self).__name__,
+            f"unknown argument {name!r}",
+            expected=f"some of {', '.join(dict.fromkeys(known))}",
+            mend=nearest(name, known),
+        )
+
+    def build(self, input_shape: Any) -> None:
         """Make the weights; ``input_shape`` begins with the batch axis, None."""
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; what ``layer(x)`` runs. Abstract."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no call")
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the output's shape; the input's own unless a subclass says otherwise."""
-        return input_shape
+    def compute_output_shape(self, *shapes: Any, **named: Any) -> Any:
+        """Return the output's shape; found by running the layer unless a subclass knows a rule."""
+        inputs = [_symbols(shape, self.dtype) for shape in shapes]
+        more = {k.removesuffix("_shape"): _symbols(s, self.dtype) for k, s in named.items()}
+        return tree.map_structure(
+            lambda x: getattr(x, "shape", x), symbolic.probe(self, tuple(inputs), more)
+        )
 
-    def __call__(self, inputs: Any, training: bool = False) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the mask of the output: the input's own."""
+        return mask
+
+    # The call.
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        taken = taken_arguments(type(self))
         try:
-            x = self._as_input(inputs)
-            self.ensure_built((None, *x.shape[1:]))
-            return self.call(x, training=training)
+            if len(args) != 1:
+                args, kwargs = taken.with_one_positional(args, kwargs)
+            if symbolic.any_in(args, kwargs):
+                return self._describe(taken, args, kwargs)
+            first = self._as_input(args[0]) if args else None
+            kwargs = {name: self._as_tensor(value) for name, value in kwargs.items()}
+            if not self.built:
+                self._build_for(taken, first, kwargs)
+            return self._run(taken, args, first, kwargs)
         except MelpyError as error:
             raise self._located(error)  # noqa: B904  the same error, with this layer's name
 
-    def ensure_built(self, input_shape: Shape) -> None:
+    def _run(self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]) -> Any:
+        """Settle training and masks, call, and attach what comes with the output."""
+        outer = _training.get()
+        training = kwargs.pop("training", None)
+        if training is None:
+            training = taken.training_default if outer is None else outer
+        if outer is None:
+            self._forget_losses()
+        masks = _masks(first)
+        taken.fill_masks(kwargs, first, masks)
+        if kwargs.get("mask") is not None:
+            masks = kwargs["mask"]
+        if taken.training:
+            kwargs["training"] = training
+        token = _training.set(bool(training))
+        try:
+            y = self.call(first, *args[1:], **kwargs) if args else self.call(**kwargs)
+        finally:
+            _training.reset(token)
+        if masks is not None or type(self).compute_mask is not Layer.compute_mask:
+            self._attach_mask(first, y, masks)
+        if self.activity_regularizer is not None:
+            for leaf in tree.flatten(y):
+                self.add_loss(self.activity_regularizer(leaf))
+        return y
+
+    def _attach_mask(self, inputs: Any, y: Any, masks: Any) -> None:
+        if not (self.supports_masking or type(self).compute_mask is not Layer.compute_mask):
+            return
+        leaves = tree.flatten(y)
+        if all(mask_of(leaf) is not None for leaf in leaves):
+            return
+        made = tree.flatten(self.compute_mask(inputs, masks))
+        if len(made) != len(leaves):
+            made = made[:1] * len(leaves)
+        for leaf, mask in zip(leaves, made, strict=True):
+            if isinstance(leaf, Tensor) and mask is not None:
+                leaf._mask = np.asarray(mask)
+
+    def _describe(self, taken: TakenArguments, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Put this call into the graph of symbolic tensors, and return symbolic outputs."""
+        first = args[0] if args else None
+        if not self.built:
+            self._build_for(taken, first, kwargs)
+        made_of = None
+        ruled = type(self).compute_output_shape is not Layer.compute_output_shape
+        if ruled and not kwargs.keys() - {"training", "mask"} and not args[1:]:
+            shape = self.compute_output_shape(shapes_of(first))
+            made_of = _like(shape, self.dtype)
+        outputs = symbolic.defer(self, args, kwargs, made_of)
+        leaf = next(x for x in tree.flatten(outputs) if isinstance(x, Symbolic))
+        self._calls.append(leaf.call)
+        return outputs
+
+    def _build_for(self, taken: TakenArguments, first: Any, kwargs: dict[str, Any]) -> None:
+        """Build from the shapes of a call's arguments."""
+        shapes = taken.build_shapes(first, kwargs)
+        if len(shapes) == 1:
+            self.ensure_built(*shapes.values())
+        elif not self.built:
+            self.build(**shapes)
+            self.built = True
+
+    def ensure_built(self, input_shape: Any) -> None:
         """Build the layer once."""
         if not self.built:
             try:
@@ -87,8 +196,9 @@ class Layer(Configurable):
             except MelpyError as error:
                 raise self._located(error)  # noqa: B904
             self.built = True
+            self._build_shape = input_shape
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def output_shape(self, input_shape: Any) -> Any:
         """Return `compute_output_shape`, with this layer's name in its errors."""
         try:
             return self.compute_output_shape(input_shape)
@@ -101,94 +211,121 @@ class Layer(Configurable):
         return error.with_traceback(None)
 
     def _as_input(self, inputs: Any) -> Any:
-        """Return numbers of any kind in the layer's own float type."""
-        if isinstance(inputs, Variable):
+        """Return tensors: floats in the layer's own type, whole numbers as they are."""
+        if isinstance(inputs, Tensor) and inputs.dtype == self.dtype:
             return inputs
-        x = np.asarray(inputs)
-        if x.dtype.kind not in "fiub":
-            raise DtypeError(
-                "call",
-                "the input is not an array of numbers",
-                expected="an array or a tensor",
-                received={"type": type(inputs).__name__},
+        if tree.is_nested(inputs) and any(
+            isinstance(x, Tensor | np.ndarray) for x in tree.flatten(inputs)
+        ):
+            return tree.map_structure(self._as_tensor, inputs)
+        if inputs is None or isinstance(inputs, Tensor | np.ndarray):
+            return self._as_tensor(inputs)
+        try:
+            array = np.asarray(inputs)
+        except ValueError as error:
+            raise _no_array(inputs) from error
+        if array.dtype.kind not in "fiub":
+            raise _no_array(inputs)
+        return self._as_tensor(array)
+
+    def _as_tensor(self, x: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            if x.dtype.kind not in "fiub":
+                raise _no_array(x)
+            if x.dtype.kind == "b":
+                return x  # a mask
+            cast = self.autocast and x.dtype.kind == "f"
+            return Tensor.of(x.astype(self.dtype, copy=False) if cast else x, None)
+        if isinstance(x, Tensor) and self.autocast:
+            if x.dtype.kind == "f" and x.dtype != self.dtype:
+                mask = mask_of(x)
+                x = ops.cast(x, self.dtype)
+                x._mask = mask
+        elif isinstance(x, list | tuple | dict):
+            return tree.map_structure(self._as_tensor, x)
+        return x
+
+    # The graph, and the arguments.
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's only use in a graph."""
+        args = self._only_call().args
+        return args[0] if len(args) == 1 else list(args)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's only use in a graph."""
+        return self._only_call().outputs
+
+    def _only_call(self) -> symbolic.Call:
+        if len(self._calls) != 1:
+            raise ArgumentError(
+                f"{type(self).__name__} {self.name!r}",
+                f"it is used {len(self._calls)} times in graphs",
+                expected="exactly one use, whose input and output these are",
+                mend="Keep the symbolic tensors that the calls returned, and use those.",
             )
-        return x.astype(self.dtype, copy=False)
-
-    def add_weight(
-        self,
-        shape: Sequence[int],
-        initializer: Any = "glorot_uniform",
-        *,
-        name: str = "",
-        trainable: bool = True,
-        regularizer: Any = None,
-    ) -> Weight:
-        """Make a weight of this layer and keep it."""
-        start = initializers.get(initializer)(tuple(shape), self.dtype)
-        weight = Weight(start, trainable, f"{self.name}/{name}", regularizers.get(regularizer))
-        weight.requires_grad = trainable and self.trainable
-        self.weights.append(weight)
-        return weight
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; set it to freeze or unfreeze the layer."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for weight in self.weights:
-            weight.requires_grad = value and weight.trainable
-
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that training changes."""
-        return [w for w in self.weights if w.requires_grad]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The weights that training leaves to the layer, or that are frozen."""
-        return [w for w in self.weights if not w.requires_grad]
-
-    @property
-    def losses(self) -> list[Tensor]:
-        """The penalties of the regularized weights, each a scalar."""
-        return [w.regularizer(w) for w in self.weights if w.regularizer]
-
-    def count_params(self) -> int:
-        """Return the number of values in all weights."""
-        return sum(w.size for w in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the weights, in Keras's order."""
-        return [w.value.copy() for w in self.weights]
-
-    def set_weights(self, values: Sequence[np.ndarray]) -> None:
-        """Overwrite the weights with arrays of the same shapes, in Keras's order."""
-        who = f"{type(self).__name__} {self.name!r}"
-        if len(values) != len(self.weights):
-            raise ShapeError(
-                who,
-                f"has {len(self.weights)} weights but {len(values)} arrays came",
-                expected=f"shapes {[w.shape for w in self.weights]}",
-                received={"shapes": [np.shape(v) for v in values]},
-                mend="" if self.built else "Build the layer first, by calling it once.",
-            )
-        for weight, value in zip(self.weights, values, strict=True):
-            if weight.shape != np.shape(value):  # refuse before anything is overwritten
-                raise ShapeError(
-                    who,
-                    f"weight {weight.name!r} has another shape",
-                    expected=f"shape {weight.shape}",
-                    received={"shape": np.shape(value)},
-                )
-        for weight, value in zip(self.weights, values, strict=True):
-            weight.assign(value)
+        return self._calls[0]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer, as plain values."""
-        return super().get_config() | {"name": self.name, "trainable": self.trainable}
+        arguments = super().get_config()
+        base = {"name": self.name, "trainable": self.trainable, "dtype": str(self.dtype)}
+        accepted = taken_arguments(type(self)).base_arguments
+        return arguments | {name: value for name, value in base.items() if name in accepted}
+
+
+def float_type(dtype: Any, who: str) -> str:
+    """Return the name of a float type, the setting's for None; a Keras dtype policy's too."""
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name")
+    name = dtype if isinstance(dtype, str | None) else np.dtype(dtype).name
+    return config.floatx() if name is None else lookup("float type", name, config.FLOATS, who)
+
+
+def _shape_of_first(kwargs: dict[str, Any]) -> Shape | None:
+    """Take away the arguments of old scripts that give a first layer its input's shape."""
+    if "batch_input_shape" in kwargs:
+        return tuple(kwargs.pop("batch_input_shape"))
+    if "input_shape" in kwargs:
+        return (None, *kwargs.pop("input_shape"))
+    return (None, kwargs.pop("input_dim")) if "input_dim" in kwargs else None
+
+
+def _symbols(shape: Any, dtype: Any) -> Any:
+    """Return a symbolic tensor of a shape; or a list or dict of them."""
+    if isinstance(shape, dict):
+        return {key: _symbols(one, dtype) for key, one in shape.items()}
+    if shape and isinstance(shape[0], list | tuple):
+        return [_symbols(one, dtype) for one in shape]
+    return SymbolicTensor(shape, dtype)
+
+
+def _like(shape: Any, dtype: Any) -> Any:
+    """Return what `symbolic.defer` makes outputs of."""
+    if isinstance(shape, dict):
+        return {key: _like(one, dtype) for key, one in shape.items()}
+    if shape and isinstance(shape[0], list | tuple):
+        return type(shape)(_like(one, dtype) for one in shape)
+    return symbolic.like(shape, dtype)
+
+
+def _masks(first: Any) -> Any:
+    """Return the masks of the first argument's tensors in its structure; None if there is none."""
+    if isinstance(first, Tensor):
+        return mask_of(first)
+    masks = tree.map_structure(mask_of, first)
+    return masks if any(m is not None for m in tree.flatten(masks)) else None
+
+
+def _no_array(inputs: Any) -> DtypeError:
+    return DtypeError(
+        "call",
+        "the input is not an array of numbers",
+        expected="an array or a tensor",
+        received={"type": type(inputs).__name__},
+    )
 
 
 def require_rank(input_shape: Shape, rank: int, layout: str, mend: str = "") -> None:

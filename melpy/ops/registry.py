@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, tape
+from melpy import config, symbolic, tape
 from melpy.errors import DtypeError, GraphError, MelpyError, ShapeError
 
 __all__ = ["OPS", "Op", "OutOfRangeError", "op"]
@@ -83,6 +83,8 @@ def op(
 
         @functools.wraps(forward)
         def call(*args: Any, **kwargs: Any) -> Any:
+            if symbolic.any_in(args, kwargs):
+                return symbolic.defer(call, args, kwargs)
             if variadic:
                 args, rest = _variadic(args, variadic, kwargs)
             else:

@@ -1,0 +1,111 @@
+"""Which arguments a layer class's ``call`` takes: read once a class, used at every call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+
+from melpy import tree
+from melpy.symbolic import Symbolic
+from melpy.tensor import Tensor, mask_of
+
+__all__ = ["Shape", "TakenArguments", "shapes_of", "taken_arguments"]
+
+Shape = tuple[int | None, ...]
+
+
+class TakenArguments:
+    """The names that ``call``, ``build`` and the constructor of a layer class take.
+
+    Parameters
+    ----------
+    layer_class : class with a method ``call``
+    """
+
+    def __init__(self, layer_class: type) -> None:
+        parameters = list(inspect.signature(layer_class.call).parameters.values())[1:]  # type: ignore[attr-defined]
+        kinds = inspect.Parameter
+        self.names = [
+            p.name
+            for p in parameters
+            if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)
+        ]
+        self.any_positional = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
+        self.training = "training" in self.names
+        defaults = {p.name: p.default for p in parameters}
+        self.training_default = defaults.get("training") is True
+        self.masks = [name for name in self.names if name == "mask" or name.endswith("_mask")]
+        build = list(inspect.signature(layer_class.build).parameters.values())[1:]  # type: ignore[attr-defined]
+        self.build_names = [p.name for p in build if p.kind is kinds.POSITIONAL_OR_KEYWORD]
+        self.base_arguments = _base_arguments(layer_class)
+
+    def with_one_positional(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
+        """Return the arguments with the first one positional and the others by name."""
+        if not args:
+            if self.names and self.names[0] in kwargs:
+                kwargs = dict(kwargs)
+                return (kwargs.pop(self.names[0]),), kwargs
+            return args, kwargs
+        if self.any_positional or len(args) > len(self.names):
+            return args, kwargs  # Python itself says what is wrong, where it is
+        return args[:1], dict(zip(self.names[1:], args[1:], strict=False)) | kwargs
+
+    def fill_masks(self, kwargs: dict[str, Any], first: Any, masks: Any) -> None:
+        """Give each mask argument that did not come the mask of its tensor.
+
+        One tensor's argument is called ``mask``; of several, ``query_mask`` belongs to ``query``.
+        """
+        if not self.masks:
+            return
+        tensors = {n: x for n, x in kwargs.items() if n not in self.masks and _is_tensor(x)}
+        if not tensors:
+            if "mask" in self.masks and kwargs.get("mask") is None:
+                kwargs["mask"] = masks
+            return
+        for name, x in {self.names[0]: first, **tensors}.items():
+            if f"{name}_mask" in self.masks and kwargs.get(f"{name}_mask") is None:
+                kwargs[f"{name}_mask"] = tree.map_structure(mask_of, x)
+
+    def build_shapes(self, first: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of ``build``: the first tensor's shape, or each tensor's by name."""
+        if len(self.build_names) <= 1:
+            return {"input_shape": shapes_of(first)}
+        found = {f"{self.names[0]}_shape": shapes_of(first)}
+        found |= {f"{n}_shape": shapes_of(x) for n, x in kwargs.items() if _is_tensor(x)}
+        return {name: shape for name, shape in found.items() if name in self.build_names}
+
+
+def _is_tensor(x: Any) -> bool:
+    return isinstance(x, Tensor | Symbolic | np.ndarray) or (
+        isinstance(x, list | tuple | dict)
+        and any(isinstance(leaf, Tensor | Symbolic | np.ndarray) for leaf in tree.flatten(x))
+    )
+
+
+def shapes_of(x: Any) -> Any:
+    """Return the shape of a tensor, a batch axis of real values as None; or a structure of them."""
+    if isinstance(x, Symbolic):
+        return x.shape
+    if isinstance(x, dict):
+        return {key: shapes_of(one) for key, one in x.items()}
+    if isinstance(x, list | tuple):
+        return [shapes_of(one) for one in x]
+    return (None, *x.shape[1:]) if hasattr(x, "shape") and x.shape else ()
+
+
+def _base_arguments(layer_class: type) -> set[str]:
+    """Return which of the base's own arguments the constructor takes."""
+    parameters = inspect.signature(layer_class.__init__).parameters.values()  # type: ignore[misc]
+    base = {"name", "trainable", "dtype"}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return base
+    return base & {p.name for p in parameters}
+
+
+@functools.cache
+def taken_arguments(layer_class: type) -> TakenArguments:
+    """Return the arguments that a layer class takes."""
+    return TakenArguments(layer_class)

@@ -1,0 +1,244 @@
+"""Weights, and things that own weights and are made of parts that do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import initializers, regularizers, tree
+from melpy.configurable import Configurable
+from melpy.errors import ShapeError
+from melpy.tensor import Tensor
+
+__all__ = ["Parts", "Weight"]
+
+NO_PARTS = {"_weights", "_losses", "_calls", "_arguments"}  # attributes that hold no parts
+
+
+class Weight(Tensor):
+    """A tensor that a layer owns; training may change it.
+
+    Parameters
+    ----------
+    value : array, the first values
+    trainable : bool, whether training changes it (its layer may be frozen beside)
+    name : str, "kernel"
+    regularizer : regularizer or None, its penalty is added to the loss
+    constraint : constraint or None, applied after each step
+    path : str, the layer's name and the weight's: "dense/kernel"
+    """
+
+    __slots__ = ("constraint", "path", "regularizer", "trainable")
+
+    def __init__(
+        self,
+        value: Any,
+        trainable: bool = True,
+        name: str = "",
+        regularizer: regularizers.Regularizer | None = None,
+        constraint: Any = None,
+        path: str = "",
+    ) -> None:
+        super().__init__(value, name=name)
+        self.trainable = trainable
+        self.requires_grad = trainable and self.dtype.kind == "f"
+        self.regularizer, self.constraint = regularizer, constraint
+        self.path = path or name
+
+    of = Tensor.of  # what is computed from a weight is a tensor, not a weight
+
+    def assign_add(self, value: Any) -> Tensor:
+        """Add to the values in place."""
+        return self.assign(self.value + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> Tensor:
+        """Subtract from the values in place."""
+        return self.assign(self.value - np.asarray(value))
+
+
+class Parts(Configurable):
+    """What has weights, penalties and parts of its own kind; a layer without its call. Abstract.
+
+    Parts are attributes that are `Parts`, or lists and dicts of them. ``name``, ``dtype`` and
+    ``built`` are the layer's.
+    """
+
+    name: str
+    dtype: str
+    built: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls, *args, **kwargs)
+        made._weights, made._losses = [], []  # before __init__ sets any attribute
+        made._trainable, made.built = True, False
+        return made
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str = "",
+        **ignored: Any,
+    ) -> Weight:
+        """Make a weight of this layer and keep it.
+
+        Parameters
+        ----------
+        shape : tuple of ints, () for a scalar
+        initializer : initializer, Glorot's uniform by default
+        dtype : type of the values, the layer's own by default
+        trainable : bool
+        regularizer, constraint : regularizer, constraint, or None
+        name : str
+        ignored : aggregation, layout, overwrite_with_gradient, autocast, accepted as in Keras
+        """
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        start = initializers.get("glorot_uniform" if initializer is None else initializer)
+        weight = Weight(
+            np.asarray(start(shape, dtype or self.dtype)),
+            trainable,
+            name or "variable",
+            regularizers.get(regularizer),
+            _constraint(constraint),
+            path=f"{self.name}/{name}",
+        )
+        weight.requires_grad = weight.requires_grad and self._trainable
+        self._weights.append(weight)
+        return weight
+
+    def _children(self) -> Iterator[Parts]:
+        """Yield the layers that are attributes, or in lists and dicts of attributes, once each."""
+        seen = set()
+        for key, value in self.__dict__.items():
+            if key in NO_PARTS:
+                continue
+            if isinstance(value, Parts):
+                found = [value]
+            elif isinstance(value, list | tuple | dict):
+                found = [x for x in tree.flatten(value) if isinstance(x, Parts)]
+            else:
+                continue
+            for layer in found:
+                if id(layer) not in seen:
+                    seen.add(id(layer))
+                    yield layer
+
+    def _own_weights(self) -> list[Weight]:
+        """Return the weights that are no sublayer's: the trainable ones, then the others."""
+        own = {id(w): w for w in self._weights}
+        for value in self.__dict__.values():
+            if isinstance(value, Weight):
+                own.setdefault(id(value), value)
+        return sorted(own.values(), key=lambda w: not w.trainable)
+
+    @property
+    def layers_inside(self) -> list[Any]:
+        """All layers that are part of this one, at any depth, each before its own parts."""
+        inside: dict[int, Parts] = {}
+        for child in self._children():
+            for layer in (child, *child.layers_inside):
+                inside.setdefault(id(layer), layer)
+        return list(inside.values())
+
+    @property
+    def weights(self) -> list[Weight]:
+        """All weights: the layer's own, then those of its parts, in Keras's order."""
+        found = {id(w): w for w in self._own_weights()}
+        for child in self._children():
+            found.update((id(w), w) for w in child.weights if id(w) not in found)
+        return list(found.values())
+
+    variables = weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; set it to freeze or unfreeze the layer."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for weight in self._own_weights():
+            weight.requires_grad = self._trainable and weight.trainable
+        for child in self._children():
+            child.trainable = value
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """The weights that training changes."""
+        return [w for w in self.weights if w.requires_grad]
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The weights that training leaves to the layer, or that are frozen."""
+        return [w for w in self.weights if not w.requires_grad]
+
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics that are attributes of the layer or of its parts."""
+        own = [x for x in self.__dict__.values() if hasattr(x, "update_state")]
+        return own + [metric for child in self._children() for metric in child.metrics]
+
+    def count_params(self) -> int:
+        """Return the number of values in all weights."""
+        return sum(w.size for w in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights, in Keras's order."""
+        return [w.value.copy() for w in self.weights]
+
+    def set_weights(self, values: Sequence[np.ndarray]) -> None:
+        """Overwrite the weights with arrays of the same shapes, in Keras's order."""
+        who = f"{type(self).__name__} {self.name!r}"
+        weights = self.weights
+        if len(values) != len(weights):
+            raise ShapeError(
+                who,
+                f"has {len(weights)} weights but {len(values)} arrays came",
+                expected=f"shapes {[w.shape for w in weights]}",
+                received={"shapes": [np.shape(v) for v in values]},
+                mend="" if self.built else "Build the layer first, by calling it once.",
+            )
+        for weight, value in zip(weights, values, strict=True):
+            if weight.shape != np.shape(value):  # refuse before anything is overwritten
+                raise ShapeError(
+                    who,
+                    f"weight {weight.path!r} has another shape",
+                    expected=f"shape {weight.shape}",
+                    received={"shape": np.shape(value)},
+                )
+        for weight, value in zip(weights, values, strict=True):
+            weight.assign(value)
+
+    # Losses.
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a penalty, a scalar tensor, to the loss of the call at hand."""
+        self._losses.extend(tree.flatten(loss))
+
+    def _forget_losses(self) -> None:
+        self._losses.clear()
+        for child in self._children():
+            child._forget_losses()
+
+    @property
+    def losses(self) -> list[Any]:
+        """What `add_loss` was given in the last call, and the trained weights' penalties."""
+        added = [loss for layer in (self, *self.layers_inside) for loss in layer._losses]
+        return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
+
+
+def _constraint(identifier: Any) -> Any:
+    from melpy import constraints
+
+    return constraints.get(identifier)

@@ -1,0 +1,163 @@
+"""Symbolic tensors: places in a graph that is described now and computed later.
+
+A function that is given a `Symbolic` is not run: `defer` remembers the `Call` and returns symbolic
+outputs. What their shapes are is found by running the function twice on zeros, with two sizes for
+what is unknown: where the outputs differ, their size is unknown too. So no function needs a second
+rule for shapes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import tree
+from melpy.errors import GraphError
+from melpy.tape import no_grad
+
+__all__ = ["Call", "Symbolic", "any_in", "defer", "replace"]
+
+_serial = itertools.count()
+PROBES = (2, 3)  # stand for an unknown size
+
+
+class Symbolic:
+    """The shape and the type of a tensor, and the call that will compute it.
+
+    Parameters
+    ----------
+    shape : tuple of ints, None where a size is unknown
+    dtype : str or type
+    call : Call or None for a graph's input
+    name : str
+    """
+
+    _mask: Any = None  # a symbolic tensor carries no mask: the tensors of a run do
+
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: Any = "float32",
+        call: Call | None = None,
+        name: str = "",
+    ) -> None:
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.call = call
+        self.name = name
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def zeros(self, unknown: int) -> np.ndarray:
+        """Return an array that can stand here, ``unknown`` in the place of each unknown size."""
+        return np.zeros([unknown if s is None else s for s in self.shape], self.dtype)
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        return f"<{type(self).__name__} shape={self.shape}, dtype={self.dtype}{name}>"
+
+    def _no_values(self, *_: Any, **__: Any) -> Any:
+        raise GraphError(
+            self.name or "a symbolic tensor",
+            "it has a shape and a type but no values yet",
+            expected="layers and melpy.ops on it, which describe a model",
+            mend="Make a Model(inputs, outputs) of it and call that on an array.",
+        )
+
+    __array__ = __bool__ = __float__ = __int__ = __iter__ = __len__ = _no_values
+
+
+class Call:
+    """One use of a function in a graph: what is called, on what, and what comes out."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]):
+        self.function, self.args, self.kwargs = function, args, dict(kwargs)
+        self.serial = next(_serial)
+        self.outputs: Any = None
+        self.inputs = [x for x in tree.flatten((args, self.kwargs)) if isinstance(x, Symbolic)]
+
+    def run(self, values: Mapping[int, Any]) -> Any:
+        """Call the function, ``values[id(x)]`` in the place of each symbolic x."""
+        args, kwargs = replace((self.args, self.kwargs), lambda x: values[id(x)])
+        return self.function(*args, **kwargs)
+
+
+def replace(structure: Any, function: Callable[[Symbolic], Any]) -> Any:
+    """Return a structure with ``function(x)`` in the place of each symbolic x."""
+    return tree.map_structure(lambda x: function(x) if isinstance(x, Symbolic) else x, structure)
+
+
+def any_in(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a symbolic tensor is among arguments, or in a list, tuple or dict of them."""
+    for x in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(x, Symbolic):
+            return True
+        if isinstance(x, list | tuple | dict) and any(
+            isinstance(y, Symbolic) for y in (x.values() if isinstance(x, dict) else x)
+        ):
+            return True
+    return False
+
+
+def defer(
+    function: Callable[..., Any],
+    args: tuple,
+    kwargs: Mapping[str, Any],
+    made_of: Any = None,
+    probed: Callable[..., Any] | None = None,
+) -> Any:
+    """Return the symbolic outputs of a call that is remembered, not run.
+
+    Parameters
+    ----------
+    function : what to call later
+    args, kwargs : its arguments, symbolic tensors among them
+    made_of : structure of (shape, dtype) of the outputs, None to find it by running
+    probed : what to run for that, ``function`` itself by default
+    """
+    call = Call(function, args, kwargs)
+    kind = type(call.inputs[0])
+    if made_of is None:
+        made_of = probe(probed or function, args, kwargs)
+    flat = [
+        kind(leaf.shape, leaf.dtype, call) if isinstance(leaf, _Like) else leaf
+        for leaf in tree.flatten(made_of)
+    ]
+    call.outputs = tree.pack(made_of, flat)
+    return call.outputs
+
+
+class _Like:
+    """A shape and a type, as a leaf of a structure."""
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any) -> None:
+        self.shape, self.dtype = tuple(shape), dtype
+
+
+def like(shape: Sequence[int | None], dtype: Any) -> Any:
+    """Return a leaf of ``made_of``."""
+    return _Like(shape, dtype)
+
+
+def probe(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> Any:
+    """Return the shapes and types of a function's outputs, found by running it on zeros."""
+
+    def run(unknown: int) -> Any:
+        stand_in = replace((args, dict(kwargs)), lambda x: x.zeros(unknown))
+        with no_grad(), np.errstate(all="ignore"):
+            return function(*stand_in[0], **stand_in[1])
+
+    def joined(small: Any, large: Any) -> Any:
+        if not hasattr(small, "shape"):
+            return small  # a plain number, None
+        sizes = zip(small.shape, large.shape, strict=True)
+        return _Like([a if a == b else None for a, b in sizes], small.dtype)
+
+    small, large = map(run, PROBES)
+    return tree.map_structure(joined, small, large)
