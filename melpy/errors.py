@@ -52,6 +52,7 @@ class MelpyError(Exception):
     ) -> None:
         self.who, self.what, self.expected, self.mend = who, what, expected, mend
         self.received = dict(received or {})
+        self.before = ""  # in a model, the shapes that the layers before gave
         super().__init__(who, what)
 
     def __str__(self) -> str:
@@ -60,7 +61,8 @@ class MelpyError(Exception):
             values = ", ".join(f"{name}={value!r}" for name, value in self.received.items())
             clauses.append(f"{'received' if clauses else 'Received'} {values}")
         sentences = [f"{self.who}: {self.what}.", "; ".join(clauses) + "." if clauses else ""]
-        return " ".join(sentence for sentence in [*sentences, self.mend] if sentence)
+        before = f"Before it: {self.before}." if self.before else ""
+        return " ".join(sentence for sentence in [*sentences, self.mend, before] if sentence)
 
 
 class ShapeError(MelpyError, ValueError):

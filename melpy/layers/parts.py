@@ -146,6 +146,12 @@ class Parts(Configurable):
                 inside.setdefault(id(layer), layer)
         return list(inside.values())
 
+    def rename(self, name: str) -> None:
+        """Take another name."""
+        self.name = name
+        for weight in self._own_weights():
+            weight.path = f"{name}/{weight.name}"
+
     @property
     def weights(self) -> list[Weight]:
         """All weights: the layer's own, then those of its parts, in Keras's order."""

@@ -1,5 +1,7 @@
 """Models: layers that train."""
 
-from melpy.models.sequential import Input, Sequential
+from melpy.layers.input import Input
+from melpy.models.model import Model
+from melpy.models.sequential import Sequential
 
-__all__ = ["Input", "Sequential"]
+__all__ = ["Input", "Model", "Sequential"]

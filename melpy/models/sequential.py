@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from melpy.errors import DtypeError, GraphError, lookup
-from melpy.layers.base import Layer, Shape, Weight
-from melpy.layers.core import InputLayer
-from melpy.models.summary import summary_table
-from melpy.models.training import Trainer
+from melpy.errors import ArgumentError, DtypeError, GraphError, MelpyError
+from melpy.layers.base import Layer
+from melpy.layers.input import InputLayer, beginning
+from melpy.models.graph import Graph, path_to, unique_names
+from melpy.models.model import Model
+from melpy.symbolic import Symbolic
+from melpy.tensor import SymbolicTensor
 
-__all__ = ["Input", "Sequential"]
-
-
-def Input(  # noqa: N802  Keras's name
-    shape: Sequence[int], batch_size: int | None = None, name: str | None = None
-) -> InputLayer:
-    """Return the beginning of a model: the shape of one sample.
-
-    Parameters
-    ----------
-    shape : tuple of ints, without the batch axis
-    batch_size : int or None
-    name : str or None
-
-    Examples
-    --------
-    >>> Input((28, 28, 1)).shape
-    (28, 28, 1)
-    """
-    return InputLayer(shape, batch_size=batch_size, name=name)
+__all__ = ["Sequential"]
 
 
-class Sequential(Trainer, Layer):
+class Sequential(Model):
     """A model whose layers follow one another.
 
     Parameters
@@ -55,22 +38,23 @@ class Sequential(Trainer, Layer):
         self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
         self._layers: list[Layer] = []
-        Layer.__init__(self, name=name, trainable=trainable)
+        self._symbols: list[SymbolicTensor] = []  # the input, then each layer's output
+        super().__init__(name=name, trainable=trainable)
         for layer in layers or []:
             self.add(layer)
+
+    def _children(self) -> Iterator[Layer]:
+        yield from self._layers
 
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the input."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
-    @property
-    def input_shape(self) -> Shape | None:
-        """The input's shape, the batch axis None; None before the model is built."""
-        return self._input_shape if self.built else None
-
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Any, rebuild: bool = True) -> None:
         """Add a layer at the end."""
+        if isinstance(layer, Symbolic) and layer.call is not None and not layer.call.inputs:
+            layer = layer.call.function
         if not isinstance(layer, Layer):
             raise DtypeError(
                 "Sequential.add",
@@ -81,121 +65,124 @@ class Sequential(Trainer, Layer):
                 if isinstance(layer, type)
                 else "",
             )
-        layer.name = _unique(layer.name, {other.name for other in self._layers})
+        if not self._layers and layer._first_shape is not None:
+            self.add(InputLayer(batch_shape=layer._first_shape))
+        if isinstance(layer, InputLayer) and self._layers:
+            raise ArgumentError(
+                "Sequential.add",
+                "an Input stands at the beginning only",
+                received={"layers before it": len(self._layers)},
+            )
         if not self._trainable:
             layer.trainable = False
         self._layers.append(layer)
-        first = self._layers[0]
-        shape = first.batch_shape if isinstance(first, InputLayer) else self.input_shape
-        if shape is None:
-            return
-        self.built = False
         try:
-            self.ensure_built(shape)
+            unique_names(self._layers)
+            if isinstance(layer, InputLayer):
+                self._symbols = [beginning(layer)]
+            elif self._symbols:
+                self._extend(layer)
         except Exception:  # the model stays as it was
             self._layers.pop()
-            self.built = bool(self._layers)
             raise
+        self._settle()
 
-    def pop(self) -> Layer:
+    def _extend(self, layer: Layer) -> None:
+        """Put a layer behind the symbolic output of those before it."""
+        x = self._symbols[-1]
+        try:
+            y = layer(x)
+        except MelpyError as error:
+            before = path_to(x.call) + (" -> " if x.call and x.call.inputs else "")
+            error.before = error.before or f"{before}{self._layers[-2].name} {x.shape}"
+            raise
+        if not isinstance(y, Symbolic):
+            raise GraphError(
+                "Sequential",
+                f"layer {layer.name!r} has several outputs",
+                expected="layers with one input and one output",
+                mend="Use Model(inputs, outputs).",
+            )
+        self._symbols.append(y)
+
+    def _settle(self) -> None:
+        """Bring the graph and ``built`` up to date with the layers."""
+        self._graph = None
+        if self._symbols and len(self._symbols) > 1:
+            self._graph = Graph(self._symbols[0], self._symbols[-1])
+        self.built = bool(self._graph)
+
+    def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer away and return it."""
         if not self._layers:
             raise GraphError("Sequential.pop", "there is no layer to take away")
-        return self._layers.pop()
+        layer = self._layers.pop()
+        if self._symbols:
+            self._symbols.pop()
+            layer._calls.pop()
+        self._settle()
+        return layer
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Make all weights, each layer's from the shape that the one before it gives."""
-        self._input_shape = tuple(input_shape)
-        for layer in self._layers:
-            layer.ensure_built(input_shape)
-            input_shape = layer.output_shape(input_shape)
+        if self._symbols or input_shape is None:
+            return
+        if not self._layers:
+            raise GraphError("Sequential", "the model has no layers", mend="Add some first.")
+        x = SymbolicTensor(input_shape, self.dtype, name="input")
+        self._symbols = [x]
+        layers, self._layers = self._layers, []
+        try:
+            for layer in layers:
+                self._layers.append(layer)
+                self._extend(layer)
+        finally:
+            self._layers = layers
+        self._settle()
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Any) -> Any:
         """Run the layers in order."""
         if not self._layers:
             raise GraphError("Sequential", "the model has no layers", mend="Add some first.")
         x = inputs
-        for layer in self._layers:
-            x = layer(x, training=training)
+        for number, layer in enumerate(self._layers):
+            try:
+                x = layer(x)
+            except MelpyError as error:
+                if number and len(self._symbols) > number:
+                    error.before = error.before or path_to(self._uses[number])
+                raise
         return x
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    @property
+    def _uses(self) -> list[Any]:
+        return [x.call for x in self._symbols[len(self._symbols) - len(self._layers) :]]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the last layer's output shape."""
         for layer in self._layers:
-            input_shape = layer.output_shape(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
         return input_shape
-
-    # The weights are the layers'; ``Layer`` sets the attributes before there are any.
-    @property
-    def weights(self) -> list[Weight]:
-        """All weights, layer by layer."""
-        return [weight for layer in self._layers for weight in layer.weights]
-
-    @weights.setter
-    def weights(self, value: list[Weight]) -> None:
-        pass
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights; setting it sets it for every layer."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for layer in self._layers:
-            layer.trainable = value
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return a layer by its name or its index."""
-        if index is not None:
-            return self.layers[index]
-        return lookup("layer", name, {layer.name: layer for layer in self.layers}, "get_layer")
-
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers, their output shapes and their numbers of parameters."""
-        shape: Shape | None = self.input_shape
-        rows = []
-        for layer in self.layers:
-            shape = None if shape is None else layer.output_shape(shape)
-            text = "?" if shape is None else str(tuple(shape))
-            rows.append((f"{layer.name} ({type(layer).__name__})", text, layer.count_params()))
-        trainable = sum(w.size for w in self.trainable_weights)
-        title = f"{type(self).__name__} {self.name!r}"
-        print_fn(summary_table(title, rows, trainable, self.count_params()))
 
     def get_config(self) -> dict[str, Any]:
         """Return the layers and their arguments as plain values."""
+        from melpy.models.config import serialized
+
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [
-                {"class_name": type(layer).__name__, "config": layer.get_config()}
-                for layer in self._layers
-            ],
+            "dtype": self.dtype,
+            "layers": [serialized(layer) for layer in self._layers],
         }
 
     @classmethod
-    def from_config(cls, config: Any) -> Sequential:
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Sequential:
         """Make a model, with new weights, from `get_config`'s result."""
-        from melpy import layers as known
+        from melpy.models.config import deserialized
 
-        classes = {name: getattr(known, name) for name in known.__all__} | {"Sequential": cls}
-        made = [
-            lookup("layer", entry["class_name"], classes, "from_config").from_config(
-                entry["config"]
-            )
-            for entry in config["layers"]
-        ]
-        model = cls(made, name=config.get("name"))
+        model = cls(
+            [deserialized(entry, custom_objects) for entry in config["layers"]],
+            name=config.get("name"),
+        )
         model._trainable = config.get("trainable", True)  # the layers have their own
         return model
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    """Return ``name``, with a number where another layer has it already."""
-    number, candidate = 0, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    return candidate

@@ -2,38 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from melpy import tree
 
 __all__ = ["summary_table"]
 
 
-def summary_table(
-    title: str, rows: Sequence[tuple[str, str, int]], trainable: int, total: int
-) -> str:
-    """Return the layers as a table of text.
+def summary_table(model: Any, expand_nested: bool = False, show_trainable: bool = False) -> str:
+    """Return a model's layers as a table of text.
 
     Parameters
     ----------
-    title : str
-    rows : (layer, output shape, number of parameters) of each layer
-    trainable, total : int, numbers of parameters
+    model : model
+    expand_nested : bool, whether to show the layers of models inside
+    show_trainable : bool, whether to show which layers are trained
     """
-    header = ("Layer (type)", "Output shape", "Parameters")
-    cells = [header, *((name, shape, f"{count:,}") for name, shape, count in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(3)]
-
-    def line(row: Sequence[str]) -> str:
-        return f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}"
-
-    rule = "  " + "─" * (sum(widths) + 4)
+    header = ["Layer (type)", "Output shape", "Parameters"]
+    rows = list(_rows(model, expand_nested))
+    branches = any(len(row[3]) > 1 for row in rows)
+    if branches:
+        header.append("Input from")
+    if show_trainable:
+        header.append("Trained")
+    cells = [header]
+    for label, shape, count, sources, trained in rows:
+        cells.append(
+            [label, shape, f"{count:,}"]
+            + ([", ".join(sources)] if branches else [])
+            + (["yes" if trained else "no"] if show_trainable else [])
+        )
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    total = model.count_params()
+    trainable = sum(w.size for w in model.trainable_weights)
+    rule = "  " + "─" * (sum(widths) + 2 * (len(widths) - 1))
     return "\n".join(
         [
-            title,
+            f"{type(model).__name__} {model.name!r}",
             rule,
-            line(header),
+            _line(header, widths),
             rule,
-            *map(line, cells[1:]),
+            *(_line(row, widths) for row in cells[1:]),
             rule,
             f"  {total:,} parameters, {trainable:,} of them trainable",
         ]
     )
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        f"{cell:>{width}}" if column == 2 else f"{cell:<{width}}"
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return ("  " + "  ".join(padded)).rstrip()
+
+
+def _rows(model: Any, expand: bool, indent: str = "") -> Iterator[tuple[str, str, int, list, bool]]:
+    """Yield label, output shape, parameters, sources, and whether it trains, of each layer."""
+    for layer in model.layers:
+        uses = layer._calls
+        shape, sources = "?", []
+        if uses:
+            shapes = [str(x.shape) for x in tree.flatten(uses[-1].outputs)]
+            shape = ", ".join(shapes)
+            sources = [
+                getattr(x.call.function, "name", x.call.function.__name__) if x.call else x.name
+                for x in uses[0].inputs
+            ]
+        label = f"{indent}{layer.name} ({type(layer).__name__})"
+        yield label, shape, layer.count_params(), sources, bool(layer.trainable_weights)
+        if expand and hasattr(layer, "layers"):
+            yield from _rows(layer, expand, indent + "  ")

@@ -1,0 +1,177 @@
+"""Input: where a model begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import config, ops, symbolic
+from melpy.errors import ArgumentError, ShapeError
+from melpy.layers.arguments import Shape
+from melpy.layers.base import Layer
+from melpy.tensor import SymbolicTensor, Tensor
+
+__all__ = ["Input", "InputLayer"]
+
+
+class InputLayer(Layer):
+    """The shape and the type that a model takes; it looks at them and computes nothing.
+
+    Parameters
+    ----------
+    shape : tuple of ints, one sample's shape, without the batch axis; None for an unknown size
+    batch_size : int or None
+    dtype : type of the input, `config.floatx` by default
+    batch_shape : tuple of ints, instead of shape and batch_size
+    sparse, ragged : accepted as in Keras where they are false
+    optional : bool, whether None may be passed
+    name : str or None
+
+    Examples
+    --------
+    >>> InputLayer((28, 28, 1)).batch_shape
+    (None, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        optional: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        if sparse or ragged:
+            raise ArgumentError(
+                "Input",
+                "sparse and ragged tensors are not supported",
+                expected="dense arrays",
+                received={"sparse": sparse, "ragged": ragged},
+            )
+        if batch_shape is None:
+            if shape is None:
+                raise ArgumentError("Input", "it needs a shape", expected="for example (28, 28, 1)")
+            shape = (shape,) if isinstance(shape, int) else shape
+            batch_shape = (batch_size, *shape)
+        for size in batch_shape:
+            if size is not None and (not isinstance(size, int | np.integer) or size < 1):
+                raise ArgumentError(
+                    "Input",
+                    "a shape is made of positive whole numbers, without the batch axis",
+                    expected="for example (28, 28, 1)",
+                    received={"shape": tuple(batch_shape)[1:]},
+                )
+        self.batch_shape = tuple(None if s is None else int(s) for s in batch_shape)
+        self.shape = self.batch_shape[1:]
+        self.dtype = np.dtype(dtype or config.floatx()).name
+        self.optional = optional
+        self.built = True
+
+    def _as_input(self, inputs: Any) -> Any:
+        """Return the input as a tensor of this type; a last axis of 1 is added or taken away."""
+        if inputs is None and self.optional:
+            return None
+        if not isinstance(inputs, Tensor):
+            inputs = Tensor.of(np.asarray(inputs), None)
+        if inputs.ndim == len(self.batch_shape) - 1 and self.batch_shape[-1] == 1 and self.shape:
+            if len(self.batch_shape) == 2:  # rows of one number; images say what is missing
+                inputs = ops.expand_dims(inputs, -1)
+        elif inputs.ndim == len(self.batch_shape) + 1 and inputs.shape[-1] == 1:
+            inputs = ops.squeeze(inputs, -1)
+        return inputs if inputs.dtype == self.dtype else ops.cast(inputs, self.dtype)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the input, after a look at its shape."""
+        if inputs is not None:
+            self.compute_output_shape(inputs.shape)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape, if it is the model's."""
+        pairs = zip(input_shape[1:], self.shape, strict=False)
+        if len(input_shape) != len(self.batch_shape) or any(
+            size != own for size, own in pairs if own is not None and size is not None
+        ):
+            raise ShapeError(
+                "call",
+                "the input is not what the model was made for",
+                expected=f"shape {('N', *self.shape)}".replace("'", ""),
+                received={"shape": tuple(input_shape)},
+                mend=_missing_axis(tuple(input_shape), self.shape),
+            )
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer, as plain values."""
+        return {
+            "batch_shape": list(self.batch_shape),
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+        } | ({"optional": True} if self.optional else {})
+
+
+def _missing_axis(received: Shape, wanted: Shape) -> str:
+    if received == wanted:
+        return "Add the batch axis: x[np.newaxis]."
+    if wanted and received[1:] == wanted[:-1] and wanted[-1] == 1:
+        return "Add the channel axis: x[..., np.newaxis]."
+    if len(wanted) == 3 and received[1:] == (wanted[2], *wanted[:2]):
+        return "The channels come first here: x.transpose(0, 2, 3, 1)."
+    if len(wanted) == 3 and len(received) == 4 and received[1:] == (*wanted[1:], wanted[0]):
+        return "The channels come last here: x.transpose(0, 3, 1, 2)."
+    if len(received) == len(wanted) + 1:
+        return "Resize the samples, or build the model for this size."
+    return ""
+
+
+def Input(  # noqa: N802  Keras's name
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    tensor: SymbolicTensor | None = None,
+    optional: bool = False,
+) -> SymbolicTensor:
+    """Return the beginning of a model: a symbolic tensor of one sample's shape.
+
+    Parameters
+    ----------
+    shape : tuple of ints, without the batch axis; None for an unknown size
+    batch_size : int or None
+    dtype : type of the input, `config.floatx` by default
+    batch_shape : tuple of ints, instead of shape and batch_size
+    name : str or None
+    tensor : symbolic tensor whose shape and type to take
+    sparse, ragged, optional : as in `InputLayer`
+
+    Examples
+    --------
+    >>> Input((28, 28, 1)).shape
+    (None, 28, 28, 1)
+    """
+    if tensor is not None:
+        batch_shape, dtype = tensor.shape, tensor.dtype
+    layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, optional, name)
+    return beginning(layer)
+
+
+def beginning(layer: InputLayer) -> SymbolicTensor:
+    """Return the symbolic output of an input layer."""
+    if layer._calls:
+        return layer.output
+    x = SymbolicTensor(layer.batch_shape, layer.dtype, name=layer.name)
+    x.call = symbolic.Call(layer, (), {})
+    x.call.outputs = x
+    layer._calls.append(x.call)
+    return x

@@ -1,0 +1,179 @@
+"""Model: a graph of layers, or a class of one's own, that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from melpy import tree
+from melpy.errors import ArgumentError, GraphError, lookup
+from melpy.layers.base import Layer
+from melpy.models.graph import Graph, unique_names
+from melpy.models.summary import summary_table
+from melpy.models.training import Trainer
+
+__all__ = ["Model"]
+
+
+class Model(Trainer):
+    """A layer that trains: of a graph of layers, or with a ``call`` of its own.
+
+    Parameters
+    ----------
+    inputs, outputs : symbolic tensors, or lists, tuples or dicts of them; without them, a
+        subclass defines ``call``
+    name : str or None
+    trainable : bool
+
+    Examples
+    --------
+    Two inputs, one of them used twice by the same layer:
+
+    >>> import melpy
+    >>> from melpy import layers
+    >>> a, b = melpy.Input((4,)), melpy.Input((4,))
+    >>> shared = layers.Dense(3)
+    >>> y = layers.Dense(1)(shared(a) * shared(b))
+    >>> melpy.Model([a, b], y).count_params()
+    19
+    """
+
+    _graph: Graph | None = None
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError(
+                type(self).__name__,
+                "inputs and outputs come together",
+                expected="both, or neither for a class that defines call",
+            )
+        if inputs is not None:
+            self._describe_as(Graph(inputs, outputs))
+            if not trainable:
+                self.trainable = False
+
+    def _describe_as(self, graph: Graph) -> None:
+        unique_names(sorted(graph.layers, key=lambda layer: layer._calls[0].serial))
+        self._graph = graph
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Compute the outputs of the graph."""
+        if self._graph is None:
+            raise GraphError(
+                type(self).__name__,
+                "it has no graph and defines no call",
+                expected="Model(inputs, outputs), or a subclass with a method call(self, inputs)",
+            )
+        return self._graph.run(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the outputs' shapes."""
+        graph = self._graph
+        if graph is not None and _sizes(input_shape) == _sizes(_shapes(graph.inputs)):
+            return _shapes(graph.outputs)
+        return super().compute_output_shape(input_shape)
+
+    def _children(self) -> Iterator[Layer]:
+        seen = set()
+        for layer in self._graph.layers if self._graph else []:
+            seen.add(id(layer))
+            yield layer
+        yield from (part for part in super()._children() if id(part) not in seen)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, inputs included, in the order of their weights."""
+        return list(self._children())
+
+    def _whole_graph(self) -> Graph:
+        if self._graph is None:
+            raise GraphError(
+                f"{type(self).__name__} {self.name!r}",
+                "it has no graph, so no symbolic inputs and outputs",
+                expected="a model with a known input",
+                mend="Begin it with an Input, or build it as Model(inputs, outputs).",
+            )
+        return self._graph
+
+    # What a graph has; a model of its own class has none of them.
+    input = property(lambda self: self._whole_graph().inputs)
+    output = property(lambda self: self._whole_graph().outputs)
+    inputs = property(lambda self: self._whole_graph().starts)
+    outputs = property(lambda self: self._whole_graph().ends)
+    input_names = property(lambda self: self._whole_graph().input_names)
+    output_names = property(lambda self: self._graph.output_names if self._graph else None)
+    input_shape = property(lambda self: _shapes(self._graph.inputs) if self._graph else None)
+    output_shape = property(lambda self: _shapes(self._graph.outputs) if self._graph else None)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or its index."""
+        if index is not None:
+            layers = self.layers
+            if not -len(layers) <= index < len(layers):
+                raise ArgumentError(
+                    "get_layer",
+                    "there is no such layer",
+                    expected=f"an index below {len(layers)}",
+                    received={"index": index},
+                )
+            return layers[index]
+        return lookup("layer", name, {layer.name: layer for layer in self.layers}, "get_layer")
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print the layers, their output shapes and their numbers of parameters.
+
+        Parameters
+        ----------
+        print_fn : function of the text, print by default
+        expand_nested : bool, whether to show the layers of models inside
+        show_trainable : bool, whether to mark layers that training leaves alone
+        line_length, positions, layer_range : accepted as in Keras
+        """
+        (print_fn or print)(summary_table(self, expand_nested, show_trainable))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the model as plain values: its graph, or its constructor's arguments."""
+        from melpy.models.config import graph_config
+
+        if self._graph is None or type(self).__init__ is not Model.__init__:
+            return super().get_config()
+        return graph_config(self)
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """Make a model, with new weights, from `get_config`'s result."""
+        from melpy.models.config import model_of_graph
+
+        if "input_layers" not in config:
+            return cls(**config)
+        return model_of_graph(cls, config, custom_objects)
+
+
+def _shapes(structure: Any) -> Any:
+    return tree.map_structure(lambda x: x.shape, structure)
+
+
+def _sizes(shapes: Any) -> list[Any]:
+    """Return shapes as plain lists, without the batch axis."""
+    if isinstance(shapes, dict):
+        return [_sizes(shapes[key]) for key in sorted(shapes)]
+    if shapes and isinstance(shapes[0], list | tuple | dict):
+        return [_sizes(shape) for shape in shapes]
+    return list(shapes[1:])
