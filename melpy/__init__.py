@@ -26,12 +26,13 @@ from melpy import (
     regularizers,
 )
 from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
-from melpy.models import Input, Sequential
+from melpy.models import Input, Model, Sequential
 from melpy.tape import no_grad
 from melpy.tensor import Tensor, grad, value_and_grad
 
 __all__ = [
     "Input",
+    "Model",
     "Sequential",
     "Tensor",
     "activations",

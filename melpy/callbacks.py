@@ -64,6 +64,30 @@ class Callback:
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a training step; ``logs`` holds the means since the epoch began."""
 
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Before a validation or an evaluation."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """After a validation or an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of it."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of it."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Before the first batch of predict."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """After its last batch."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of predict."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of predict; ``logs["outputs"]`` holds its outputs."""
+
 
 class CallbackList:
     """Several callbacks, called in order."""

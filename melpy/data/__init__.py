@@ -3,5 +3,16 @@
 from melpy.data.loader import Loader
 from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import Samples, batches, checked, class_weights
+from melpy.data.source import Source, source_of, unpacked
 
-__all__ = ["Loader", "PyDataset", "Samples", "batches", "checked", "class_weights"]
+__all__ = [
+    "Loader",
+    "PyDataset",
+    "Samples",
+    "Source",
+    "batches",
+    "checked",
+    "class_weights",
+    "source_of",
+    "unpacked",
+]

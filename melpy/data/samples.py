@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import tree
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.tape import Variable
 
@@ -57,36 +58,40 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
 
 
 class Samples:
-    """What ``fit`` and ``evaluate`` go through: x, y and one weight a sample, of equal lengths.
+    """What ``fit`` and ``evaluate`` go through: x, y and weights, all of one number of samples.
 
     Parameters
     ----------
-    x, y : array-likes whose first axis is the samples'
-    sample_weight : array-like (N,) or None
+    x, y : array-likes whose first axis is the samples', or lists, tuples or dicts of them; y may
+        be None
+    sample_weight : array-like (N,), a list or dict of them, or None
     who : str, in messages
     """
 
-    def __init__(self, x: Any, y: Any, sample_weight: Any = None, who: str = "fit") -> None:
-        self.x = checked(x, "x", who)
-        self.y = checked(y, "y", who)
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, who: str = "fit") -> None:
+        self.x = _checked_all(x, "x", who)
+        self.y = None if y is None else _checked_all(y, "y", who)
         self.weight = (
-            None if sample_weight is None else checked(sample_weight, "sample_weight", who)
+            None if sample_weight is None else _checked_all(sample_weight, "sample_weight", who)
         )
-        for name, other in (("y", self.y), ("sample_weight", self.weight)):
-            if other is not None and len(other) != len(self.x):
-                raise ShapeError(
-                    who,
-                    f"x and {name} have different numbers of samples",
-                    expected=f"{len(self.x)} rows in {name}",
-                    received={"x.shape": self.x.shape, f"{name}.shape": other.shape},
-                )
+        first = tree.flatten(self.x)[0]
+        self.count = len(first)
+        for name, others in (("x", self.x), ("y", self.y), ("sample_weight", self.weight)):
+            for other in tree.flatten(others):
+                if other is not None and len(other) != self.count:
+                    raise ShapeError(
+                        who,
+                        f"x and {name} have different numbers of samples",
+                        expected=f"{self.count} rows in {name}",
+                        received={"x.shape": first.shape, f"{name}.shape": other.shape},
+                    )
 
     def __len__(self) -> int:
-        return len(self.x)
+        return self.count
 
-    def take(self, index: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return the samples of one batch."""
-        return self.x[index], self.y[index], None if self.weight is None else self.weight[index]
+    def take(self, index: np.ndarray | slice) -> tuple[Any, Any, Any]:
+        """Return x, y and weights of one batch."""
+        return _rows(self.x, index), _rows(self.y, index), _rows(self.weight, index)
 
     def split(self, fraction: float) -> tuple[Samples, Samples]:
         """Cut off the last ``fraction`` of the samples, before any shuffling, as Keras does."""
@@ -98,8 +103,34 @@ class Samples:
                 expected="a float in (0, 1) that leaves at least one sample on each side",
                 received={"validation_split": fraction, "samples": len(self)},
             )
-        first, last = slice(0, cut), slice(cut, None)
-        return Samples(*self.take(first)), Samples(*self.take(last))
+        return self._part(slice(0, cut), cut), self._part(slice(cut, None), len(self) - cut)
+
+    def _part(self, rows: slice, count: int) -> Samples:
+        """Return some of the samples, which need no second look."""
+        part = object.__new__(Samples)
+        part.x, part.y, part.weight = self.take(rows)
+        part.count = count
+        return part
+
+
+def _checked_all(values: Any, name: str, who: str) -> Any:
+    """Return arrays, in the nesting of the values, each checked; a list of numbers is one array."""
+    arrays = isinstance(values, list | tuple) and any(
+        isinstance(one, np.ndarray | Variable | dict) and getattr(one, "ndim", 1) for one in values
+    )
+    if isinstance(values, dict):
+        return {key: _checked_all(one, f"{name}[{key!r}]", who) for key, one in values.items()}
+    if arrays:
+        return type(values)(
+            [_checked_all(one, f"{name}[{n}]", who) for n, one in enumerate(values)]
+        )
+    return None if values is None else checked(values, name, who)
+
+
+def _rows(structure: Any, index: Any) -> Any:
+    if isinstance(structure, np.ndarray):
+        return structure[index]
+    return tree.map_structure(lambda x: None if x is None else x[index], structure)
 
 
 def batches(

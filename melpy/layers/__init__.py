@@ -8,12 +8,12 @@ from melpy.layers.core import (
     Dense,
     Dropout,
     Flatten,
-    InputLayer,
     LeakyReLU,
     ReLU,
     Reshape,
     Softmax,
 )
+from melpy.layers.input import Input, InputLayer
 from melpy.layers.norm import BatchNormalization, Rescaling
 from melpy.layers.pooling import (
     AveragePooling2D,
@@ -35,6 +35,7 @@ __all__ = [
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "Input",
     "InputLayer",
     "Layer",
     "LeakyReLU",

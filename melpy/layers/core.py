@@ -18,68 +18,11 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
-    "InputLayer",
     "LeakyReLU",
     "ReLU",
     "Reshape",
     "Softmax",
 ]
-
-
-class InputLayer(Layer):
-    """The shape that a model takes; it computes nothing.
-
-    Parameters
-    ----------
-    shape : tuple of ints, one sample's shape, without the batch axis
-    batch_size : int or None, shown as the batch axis
-
-    Examples
-    --------
-    >>> InputLayer((28, 28, 1)).batch_shape
-    (None, 28, 28, 1)
-    """
-
-    def __init__(self, shape: Sequence[int], *, batch_size: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
-        if any(not isinstance(size, int | np.integer) or size < 1 for size in shape):
-            raise ArgumentError(
-                "Input",
-                "a shape is made of positive whole numbers, without the batch axis",
-                expected="for example (28, 28, 1)",
-                received={"shape": tuple(shape)},
-            )
-        self.shape = tuple(int(size) for size in shape)
-        self.batch_shape = (batch_size, *self.shape)
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the input, after a look at its shape."""
-        self.compute_output_shape(inputs.shape)
-        return inputs
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape, if it is the model's."""
-        if tuple(input_shape[1:]) != self.shape:
-            raise ShapeError(
-                "call",
-                "the input is not what the model was made for",
-                expected=f"shape {('N', *self.shape)}".replace("'", ""),
-                received={"shape": tuple(input_shape)},
-                mend=_missing_axis(tuple(input_shape), self.shape),  # type: ignore[arg-type]
-            )
-        return input_shape
-
-
-def _missing_axis(received: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    if received == wanted:
-        return "Add the batch axis: x[np.newaxis]."
-    if received[1:] == wanted[:-1] and wanted[-1] == 1:
-        return "Add the channel axis: x[..., np.newaxis]."
-    if len(wanted) == 3 and received[1:] == (wanted[2], *wanted[:2]):
-        return "The channels come first here: x.transpose(0, 2, 3, 1)."
-    if len(received) == len(wanted) + 1:
-        return "Resize the images, or build the model for this size."
-    return ""
 
 
 class Dense(Layer):

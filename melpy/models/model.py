@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from melpy import tree
+from melpy import saving, tree
 from melpy.errors import ArgumentError, GraphError, lookup
 from melpy.layers.base import Layer
 from melpy.models.graph import Graph, unique_names
@@ -82,6 +82,9 @@ class Model(Trainer):
             return _shapes(graph.outputs)
         return super().compute_output_shape(input_shape)
 
+    def _outputs_for(self, samples: Any) -> Any:
+        return self._graph.outputs if self._graph else super()._outputs_for(samples)
+
     def _children(self) -> Iterator[Layer]:
         seen = set()
         for layer in self._graph.layers if self._graph else []:
@@ -147,6 +150,14 @@ class Model(Trainer):
         line_length, positions, layer_range : accepted as in Keras
         """
         (print_fn or print)(summary_table(self, expand_nested, show_trainable))
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write the weights into a file, whole or not at all."""
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, **options: Any) -> None:
+        """Read the weights from a file that `save_weights` wrote for the same layers."""
+        saving.load_weights(self, filepath, **options)
 
     def get_config(self) -> dict[str, Any]:
         """Return the model as plain values: its graph, or its constructor's arguments."""

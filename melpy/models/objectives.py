@@ -30,19 +30,18 @@ class Objectives:
         for name, value in self.given.items():
             if value and not isinstance(value, list | tuple | dict):
                 self.given[name] = [value]
-        self.loss = tree.map_structure(_loss, loss)
+        self.loss = tree.map_structure(losses.resolve, loss)
         self.loss_weights = loss_weights
         self.names: list[str | None] | None = None  # of the outputs, once they were seen
         self.trackers: list[metrics.Mean] = []
 
-    def lay_out(self, y: Any, y_pred: Any, output_names: Sequence[str] | None) -> None:
+    def lay_out(self, y_pred: Any, output_names: Sequence[str] | None) -> None:
         """Match losses and metrics with the outputs, once."""
         if self.names is not None:
             return
-        outputs = tree.flatten(y_pred)
-        count = len(outputs)
+        count = len(tree.flatten(y_pred))
         if isinstance(y_pred, dict):
-            names: list[str | None] = list(sorted(y_pred))
+            names: list[str | None] = sorted(y_pred)
         else:
             names = list(output_names) if output_names else [None] * count
         self.keys = names
@@ -66,25 +65,18 @@ class Objectives:
         titles = [names[n] or self.losses[n].name for n in held]
         self.trackers = [metrics.Mean(f"{t}_loss") for t in titles] if len(held) > 1 else []
         self.held = held
-        targets = self.targets(y)
-        for n, one in enumerate(self.losses):
-            if one is not None and not isinstance(one, losses.Loss):
-                self.losses[n] = losses.resolve(one, targets[n], outputs[n])
-        self.metrics = self._laid_out_metrics("metrics", targets, outputs)
-        self.weighted = self._laid_out_metrics("weighted_metrics", targets, outputs)
+        self.metrics = self._laid_out_metrics("metrics", count)
+        self.weighted = self._laid_out_metrics("weighted_metrics", count)
         self.names = names
 
-    def _laid_out_metrics(self, kind: str, targets: list, outputs: list) -> list[list[Any]]:
-        given, count = self.given[kind], len(outputs)
+    def _laid_out_metrics(self, kind: str, count: int) -> list[list[Any]]:
+        given = self.given[kind]
         if not given:
             return [[] for _ in range(count)]
-        if count == 1:
-            lists = [tree.flatten(given)]
-        else:
-            lists = [tree.flatten(one) for one in self.matched(given, kind, partial=True)]
+        one_each = [given] if count == 1 else self.matched(given, kind, partial=True)
         return [
-            [metrics.resolve(m, one, y, y_pred) for m in listed if m is not None]
-            for listed, one, y, y_pred in zip(lists, self.losses, targets, outputs, strict=True)
+            [metrics.resolve(m, loss) for m in tree.flatten(listed) if m is not None]
+            for listed, loss in zip(one_each, self.losses, strict=True)
         ]
 
     def matched(self, value: Any, what: str, partial: bool = False) -> list[Any]:
@@ -117,7 +109,7 @@ class Objectives:
         """Return each output's labels; outputs without a loss may be left out."""
         if y is None:
             return [None] * len(self.keys)
-        if not isinstance(y, dict) and tree.is_nested(y) or len(self.keys) > 1:
+        if isinstance(y, list | tuple) or len(self.keys) > 1:
             flat = y if isinstance(y, dict) else tree.flatten(y)
             if not isinstance(y, dict) and len(flat) == len(self.held) < len(self.keys):
                 given = dict(zip(self.held, flat, strict=True))
@@ -167,7 +159,7 @@ class Objectives:
         return [m for listed in (*self.metrics, *self.weighted) for m in listed] + self.trackers
 
     def results(self) -> Iterator[tuple[str, Any]]:
-        """Yield name and value of each metric; an output's name stands first where there are more."""
+        """Yield each metric's name and value; of several outputs, the name stands first."""
         taken: set[str] = set()
         for lists, weighted in ((self.metrics, False), (self.weighted, True)):
             for key, listed in zip(self.keys, lists, strict=True):
@@ -188,14 +180,5 @@ class Objectives:
     def check(self, y: Any, shapes: Sequence[Any], rows: int) -> None:
         """Hold all labels against the outputs' shapes, before the first step."""
         for n, (one, labels) in enumerate(zip(self.losses, self.targets(y), strict=True)):
-            if isinstance(one, losses.Loss) and labels is not None:
+            if one is not None and labels is not None:
                 one.check(np.asarray(labels), (rows, *shapes[n][1:]))
-
-
-def _loss(identifier: Any) -> Any:
-    """Return a loss, or the name that waits for the first labels ("crossentropy")."""
-    if identifier is None or (
-        isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce")
-    ):
-        return identifier
-    return losses.get(identifier)

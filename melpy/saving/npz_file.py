@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from melpy.errors import DataError, ShapeError
-from melpy.layers.base import Weight
+from melpy.layers.parts import Weight
 
 __all__ = ["load_weights", "save_weights", "write_atomically"]
 
@@ -27,7 +27,7 @@ def save_weights(path: str | Path, weights: Sequence[Weight]) -> None:
     """Write weights under keys ``000 layer/name``, in order."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
-    arrays = {f"{n:03d} {w.name.replace('/', '.')}": w.value for n, w in enumerate(weights)}
+    arrays = {f"{n:03d} {w.path.replace('/', '.')}": w.value for n, w in enumerate(weights)}
     try:
         with open(part, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -1,0 +1,206 @@
+"""Where batches come from: arrays, a dataset, or a generator, all behind one face."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy import random
+from melpy.data.py_dataset import PyDataset
+from melpy.data.samples import Samples, batches, class_weights
+from melpy.errors import ArgumentError, DataError, DtypeError
+
+__all__ = ["Source", "source_of", "unpacked"]
+
+
+class Source:
+    """Epochs of batches (x, y, sample_weight). Abstract: subclasses define ``whole``.
+
+    Parameters
+    ----------
+    steps : int or None, how many batches make an epoch, None for all that there are
+
+    Attributes
+    ----------
+    size : int or None, batches in the whole data, None if that is not known
+    """
+
+    size: int | None = None
+
+    def __init__(self, steps: int | None) -> None:
+        self.steps = steps
+        self._coming: Iterator[Any] | None = None
+        self.exhausted = False  # the data cannot be begun anew
+
+    def whole(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield all batches once. Abstract."""
+        raise NotImplementedError
+
+    @property
+    def epoch_steps(self) -> int | None:
+        """How many batches an epoch has; None if only its end will tell."""
+        return self.size if self.steps is None else self.steps
+
+    def epoch(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield one epoch's batches; with ``steps``, go on where the last epoch stopped."""
+        if self.steps is None:
+            yield from self.whole()
+            return
+        for _ in range(self.steps):
+            if self._coming is None:
+                self._coming = self.whole()
+            batch = next(self._coming, None)
+            if batch is None:
+                self._coming = self.whole()
+                batch = next(self._coming, None)
+            if batch is None:
+                self.exhausted = True
+                warnings.warn(
+                    "The data came to its end before the epoch did: training stops. Expected "
+                    f"{self.steps} batches an epoch; use a generator that begins anew, or a "
+                    "smaller steps_per_epoch.",
+                    stacklevel=2,
+                )
+                return
+            yield batch
+
+
+class ArraySource(Source):
+    """Batches cut from arrays, in a new order each epoch where ``shuffle`` is set."""
+
+    def __init__(
+        self, samples: Samples, batch_size: int, shuffle: bool, steps: int | None = None
+    ) -> None:
+        super().__init__(steps)
+        self.samples, self.batch_size = samples, batch_size
+        self.size = -(-len(samples) // batch_size)
+        self.rng = random.generator() if shuffle else None
+
+    def whole(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield all batches once."""
+        for rows in batches(len(self.samples), self.batch_size, self.rng):
+            yield self.samples.take(rows)
+
+
+class IterableSource(Source):
+    """Batches that come ready: of a `Loader`, a generator, any iterable."""
+
+    def __init__(
+        self, data: Any, steps: int | None, class_weight: Mapping[int, float] | None, who: str
+    ) -> None:
+        super().__init__(steps)
+        self.data, self.class_weight, self.who = data, class_weight, who
+        self.once = iter(data) is data
+        if hasattr(data, "__len__"):
+            self.size = len(data)
+
+    def whole(self) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield all batches once; a generator's only once."""
+        for batch in self.data:
+            x, y, weight = unpacked(batch, self.who)
+            if self.class_weight is not None:
+                own = class_weights(np.asarray(y), self.class_weight, self.who)
+                weight = own if weight is None else own * np.asarray(weight)
+            yield x, y, weight
+
+
+class DatasetSource(IterableSource):
+    """Batches by number, of a `PyDataset`, in a new order each epoch where ``shuffle`` is set."""
+
+    def __init__(
+        self,
+        data: PyDataset,
+        steps: int | None,
+        shuffle: bool,
+        class_weight: Mapping[int, float] | None,
+        who: str,
+    ) -> None:
+        Source.__init__(self, steps)
+        self.dataset, self.class_weight, self.who = data, class_weight, who
+        self.size = data.num_batches
+        self.rng = random.generator() if shuffle and self.size is not None else None
+
+    @property
+    def data(self) -> Iterator[Any]:  # type: ignore[override]
+        """One epoch of the dataset."""
+        self.dataset.on_epoch_begin()
+        if self.rng is None:
+            yield from self.dataset
+        else:
+            for index in self.rng.permutation(self.size):
+                yield self.dataset[int(index)]
+        self.dataset.on_epoch_end()
+
+
+def source_of(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    class_weight: Mapping[int, float] | None = None,
+    steps: int | None = None,
+    who: str = "fit",
+) -> Source:
+    """Return the source of whatever data a model was given.
+
+    Parameters
+    ----------
+    x : arrays, nested lists of numbers, or an iterable of batches, which brings its own y
+    y, sample_weight : as in `Samples`
+    batch_size : int > 0, 32 by default, for arrays
+    shuffle : bool, for arrays and for a `PyDataset`
+    class_weight : weight of each class's samples, or None
+    steps : int > 0 or None, batches an epoch
+    who : str, in messages
+    """
+    if is_arrays(x):
+        samples = Samples(x, y, sample_weight, who)
+        if class_weight is not None:
+            weight = class_weights(samples.y, class_weight, who)
+            samples.weight = weight if samples.weight is None else weight * samples.weight
+        return ArraySource(samples, batch_size or 32, shuffle, steps)
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ArgumentError(
+                who,
+                f"x brings batches of its own, so {name} is not taken",
+                expected=f"batches (x, y) or (x, y, sample_weight), and {name}=None",
+                received={"x": type(x).__name__},
+            )
+    if isinstance(x, PyDataset):
+        return DatasetSource(x, steps, shuffle, class_weight, who)
+    if not hasattr(x, "__iter__"):
+        raise DtypeError(
+            who,
+            "x is neither arrays nor batches",
+            expected="an array, a list or dict of arrays, a PyDataset, a Loader or a generator",
+            received={"x": type(x).__name__},
+        )
+    return IterableSource(x, steps, class_weight, who)
+
+
+def is_arrays(x: Any) -> bool:
+    """Return whether ``x`` holds all its samples, as arrays do, and not batches."""
+    return hasattr(x, "__array__") or isinstance(x, list | tuple | dict | int | float) or x is None
+
+
+def unpacked(batch: Any, who: str = "fit") -> tuple[Any, Any, Any]:
+    """Return x, (x, y) or (x, y, sample_weight) as three."""
+    if not isinstance(batch, tuple):
+        if isinstance(batch, list) and 1 <= len(batch) <= 3:
+            batch = tuple(batch)
+        else:
+            return batch, None, None
+    if not 1 <= len(batch) <= 3:
+        raise DataError(
+            who,
+            f"a batch has {len(batch)} parts",
+            expected="x, (x, y) or (x, y, sample_weight)",
+        )
+    x, y, weight = (*batch, None, None)[:3]
+    return x, y, weight
