@@ -82,6 +82,12 @@ class Call:
         self.outputs: Any = None
         self.inputs = [x for x in tree.flatten((args, self.kwargs)) if isinstance(x, Symbolic)]
 
+    @property
+    def name(self) -> str:
+        """The layer's name, or the op's."""
+        named = getattr(self.function, "name", None)
+        return named or getattr(self.function, "__name__", "op")
+
     def run(self, values: Mapping[int, Any]) -> Any:
         """Call the function, ``values[id(x)]`` in the place of each symbolic x."""
         args, kwargs = replace((self.args, self.kwargs), lambda x: values[id(x)])

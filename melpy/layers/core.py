@@ -10,7 +10,9 @@ import numpy as np
 
 from melpy import activations, ops, random
 from melpy.errors import ArgumentError, ShapeError
-from melpy.layers.base import Layer, Shape, Weight, known_format
+from melpy.layers.arguments import Shape
+from melpy.layers.base import Layer, known_format
+from melpy.layers.parts import Weight
 
 __all__ = [
     "ELU",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import initializers, regularizers, tree
+from melpy import constraints, initializers, regularizers, tree
 from melpy.configurable import Configurable
 from melpy.errors import ShapeError
 from melpy.tensor import Tensor
@@ -105,7 +105,7 @@ class Parts(Configurable):
             trainable,
             name or "variable",
             regularizers.get(regularizer),
-            _constraint(constraint),
+            constraints.get(constraint),
             path=f"{self.name}/{name}",
         )
         weight.requires_grad = weight.requires_grad and self._trainable
@@ -242,9 +242,3 @@ class Parts(Configurable):
         """What `add_loss` was given in the last call, and the trained weights' penalties."""
         added = [loss for layer in (self, *self.layers_inside) for loss in layer._losses]
         return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
-
-
-def _constraint(identifier: Any) -> Any:
-    from melpy import constraints
-
-    return constraints.get(identifier)

@@ -153,7 +153,9 @@ class Loss(Configurable):
             left = int(np.count_nonzero(mask))
             scale = (mask.size / left if left else 0.0) if self.reduction in MEANS else 1.0
             kept = np.where(mask, losses.dtype.type(scale), losses.dtype.type(0))
-            weight = kept if weight is None else kept * along(weight, kept.shape, type(self).__name__)
+            weight = (
+                kept if weight is None else kept * along(weight, kept.shape, type(self).__name__)
+            )
         if weight is None or losses.ndim == 0:  # one loss of the whole batch has every weight
             return weight
         return along(weight, losses.shape, type(self).__name__)

@@ -148,7 +148,7 @@ class Graph:
         """The names of the outputs: those of the layers that made them."""
         if isinstance(self.outputs, dict):
             return sorted(self.outputs)
-        names = [getattr(x.call.function, "name", x.call.function.__name__) for x in self.ends]
+        names = [x.call.name if x.call else x.name for x in self.ends]
         return _numbered(names)
 
 
@@ -205,8 +205,7 @@ def path_to(call: Call) -> str:
     shapes: list[str] = []
     while call.inputs and len(shapes) < 4:
         x = call.inputs[0]
-        name = getattr(x.call.function, "name", "") if x.call else x.name
-        shapes.append(f"{name or 'an op'} {x.shape}")
+        shapes.append(f"{x.call.name if x.call else x.name} {x.shape}")
         if x.call is None:
             break
         call = x.call

@@ -66,10 +66,7 @@ def _rows(model: Any, expand: bool, indent: str = "") -> Iterator[tuple[str, str
         if uses:
             shapes = [str(x.shape) for x in tree.flatten(uses[-1].outputs)]
             shape = ", ".join(shapes)
-            sources = [
-                getattr(x.call.function, "name", x.call.function.__name__) if x.call else x.name
-                for x in uses[0].inputs
-            ]
+            sources = [x.call.name if x.call else x.name for x in uses[0].inputs]
         label = f"{indent}{layer.name} ({type(layer).__name__})"
         yield label, shape, layer.count_params(), sources, bool(layer.trainable_weights)
         if expand and hasattr(layer, "layers"):
