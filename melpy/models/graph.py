@@ -61,9 +61,8 @@ class Graph:
             seen.add(id(end.call))
             while trail:
                 x, coming = trail[-1]
-                if x.call is None or (
-                    isinstance(x.call.function, InputLayer) and id(x) not in given
-                ):
+                begins = x.call is None or isinstance(x.call.function, InputLayer)
+                if begins and id(x) not in given:
                     raise GraphError(
                         "Model",
                         f"its outputs need {x!r}, which is none of its inputs",
@@ -71,13 +70,15 @@ class Graph:
                         mend="Add it to the inputs.",
                     )
                 for needed in coming:
-                    if id(needed.call) not in seen or needed.call is None:
-                        seen.add(id(needed.call))
+                    key = id(needed.call or needed)
+                    if key not in seen:
+                        seen.add(key)
                         trail.append((needed, needs(needed)))
                         break
                 else:
-                    order.append(x.call)
                     trail.pop()
+                    if x.call is not None:
+                        order.append(x.call)
         return order
 
     def _last_uses(self) -> list[list[int]]:
@@ -95,10 +96,7 @@ class Graph:
 
     def run(self, inputs: Any) -> Any:
         """Compute the outputs from values of the inputs, in the nesting of either."""
-        values = {
-            id(x): self._begun(x, value)
-            for x, value in zip(self.starts, self._arranged(inputs), strict=True)
-        }
+        values = self.begin(inputs)
         for call, done in zip(self.calls, self._last_use, strict=True):
             try:
                 made = call.run(values)
@@ -111,9 +109,13 @@ class Graph:
                 values.pop(key, None)
         return tree.pack(self.outputs, [values[id(x)] for x in self.ends])
 
-    def _begun(self, x: Symbolic, value: Any) -> Any:
-        layer = x.call.function if x.call else None
-        return layer(value) if isinstance(layer, InputLayer) else value
+    def begin(self, inputs: Any) -> dict[int, Any]:
+        """Return the inputs' values by id of the symbolic input, each seen by its `InputLayer`."""
+        values = {}
+        for x, value in zip(self.starts, self._arranged(inputs), strict=True):
+            begins = x.call is not None and isinstance(x.call.function, InputLayer)
+            values[id(x)] = x.call.function(value) if begins else value  # type: ignore[union-attr]
+        return values
 
     def _arranged(self, inputs: Any) -> list[Any]:
         """Return the values in the order of the inputs; a dict by the inputs' names."""

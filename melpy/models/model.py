@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from melpy import saving, tree
-from melpy.errors import ArgumentError, GraphError, lookup
+from melpy.errors import ArgumentError, GraphError, ShapeError, lookup
 from melpy.layers.base import Layer
 from melpy.models.graph import Graph, unique_names
 from melpy.models.summary import summary_table
@@ -83,7 +83,15 @@ class Model(Trainer):
         return super().compute_output_shape(input_shape)
 
     def _outputs_for(self, samples: Any) -> Any:
-        return self._graph.outputs if self._graph else super()._outputs_for(samples)
+        if self._graph is None:
+            return super()._outputs_for(samples)
+        try:
+            self._graph.begin(samples.take(slice(0, 1))[0])
+        except ShapeError as error:  # the message is about all samples, not about the first
+            shapes = [x.shape for x in tree.flatten(samples.x)]
+            error.received = {"shape": shapes[0]} if len(shapes) == 1 else {"shapes": shapes}
+            raise
+        return self._graph.outputs
 
     def _children(self) -> Iterator[Layer]:
         seen = set()

@@ -103,7 +103,7 @@ class TestFit:
         seen = []
         model = classifier()
         step = model.train_step
-        model.train_step = lambda x, y, w=None: (seen.append(x), step(x, y, w))[1]
+        model.train_step = lambda data: (seen.append(data[0]), step(data))[1]
         model.fit(*blobs, batch_size=64, shuffle=False, verbose=0)
         np.testing.assert_array_equal(np.concatenate(seen), blobs[0])
         assert [len(x) for x in seen] == [64, 64, 22]
@@ -209,7 +209,7 @@ class TestBadInput:
         ("change", "error", "message"),
         [
             ({"x": X[:, :3]}, errors.ShapeError, r"Expected shape \(N, 4\).*\(None, 3\)|\(6, 3\)"),
-            ({"x": X[..., None]}, errors.ShapeError, r"\(N, 4\)"),
+            ({"x": X[:, None]}, errors.ShapeError, r"\(N, 4\)"),
             ({"x": X[:5]}, errors.ShapeError, "x and y have different numbers of samples"),
             ({"x": X[:0], "y": Y[:0]}, errors.DataError, "x is empty"),
             ({"y": Y + 1}, errors.DataError, r"label of row 2 is out of range.*0 to 2"),
