@@ -103,7 +103,10 @@ class Model(Trainer):
     @property
     def layers(self) -> list[Layer]:
         """The layers, inputs included, in the order of their weights."""
-        return list(self._children())
+        layers = list(self._children())
+        if self._graph is None:
+            unique_names(layers)
+        return layers
 
     def _whole_graph(self) -> Graph:
         if self._graph is None:
