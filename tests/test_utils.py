@@ -15,7 +15,7 @@ def test_seeds():
     draws = []
     for _ in range(2):
         utils.set_random_seed(7)
-        drawn = melpy.random.next_seed(), python_random.random(), np.random.random()
+        drawn = melpy.random.next_seed(), python_random.random(), np.random.random()  # noqa: NPY002
         draws.append(drawn)
     assert draws[0] == draws[1]
 

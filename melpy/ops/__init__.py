@@ -6,6 +6,7 @@ One function is one operation: its forward pass, its gradient, its samples and i
 
 # ruff: noqa: F403
 from melpy.ops.activations import *
+from melpy.ops.assembling import *
 from melpy.ops.choice import *
 from melpy.ops.comparison import *
 from melpy.ops.conv import *
@@ -27,6 +28,8 @@ from melpy.ops.pooling import *
 from melpy.ops.recurrent import *
 from melpy.ops.reduction import *
 from melpy.ops.remainders import *
+from melpy.ops.scatter import *
+from melpy.ops.segments import *
 from melpy.ops.shaping import *
 from melpy.ops.shrinking import *
 from melpy.ops.sorting import *

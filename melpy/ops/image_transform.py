@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import config
 from melpy.errors import ShapeError, lookup
-from melpy.ops.indexing import _add_rows
+from melpy.ops.indexing import add_rows
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 
@@ -171,7 +171,7 @@ def affine_transform(
         g = g.reshape(batch.shape if last != "channels_first" else (N, C, H, W))
         g = (np.moveaxis(g, 1, -1) if last == "channels_first" else g).reshape(-1, C)
         shares = np.concatenate([weight * g for weight in weights])
-        return outward(_add_rows(shares, np.concatenate(taken), len(pixels)))
+        return outward(add_rows(shares, np.concatenate(taken), len(pixels)))
 
     if whole:
         y = np.trunc(y + np.copysign(0.5, y)).astype(images.dtype)

@@ -83,7 +83,7 @@ def get_item(x, *, key):
     return x[key], (d_x,)
 
 
-def _add_rows(rows, positions, count):
+def add_rows(rows, positions, count):
     """Return ``count`` rows of zeros to which row n was added at positions[n], for every n.
 
     Sorting first makes each sum one run of `np.add.reduceat`: far faster than `np.add.at`.
@@ -108,7 +108,7 @@ def _picked(x, positions, axis):
         picked = range(axis, axis + positions.ndim)
         g = np.moveaxis(g, picked, range(positions.ndim))
         rows = g.reshape(flat.size, *shape[:axis], *shape[axis + 1 :])
-        return np.moveaxis(_add_rows(rows, flat, count), 0, axis)
+        return np.moveaxis(add_rows(rows, flat, count), 0, axis)
 
     return d_x
 

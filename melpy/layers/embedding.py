@@ -1,0 +1,120 @@
+"""Embedding and Masking: from whole numbers to vectors, and which steps count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from melpy import ops
+from melpy.layers.base import Layer, Shape
+from melpy.layers.core import positive
+
+__all__ = ["Embedding", "Masking"]
+
+
+class Embedding(Layer):
+    """Look each whole number up in a table: y = E[x], (N, ...) -> (N, ..., D).
+
+    Parameters
+    ----------
+    input_dim : int > 0, rows of the table, one more than the largest number
+    output_dim : int > 0, D
+    embeddings_initializer : initializer
+    embeddings_regularizer : regularizer or None
+    embeddings_constraint : constraint or None
+    mask_zero : bool, whether 0 stands for no entry, which the layers behind then leave out
+    weights : array (input_dim, D), or a list of it, to begin with; None for the initializer's
+
+    Notes
+    -----
+    Weight: embeddings (input_dim, D). Numbers of a float type are cut to whole ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> table = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
+    >>> np.asarray(Embedding(3, 2, weights=table)(np.array([[2, 1]])))
+    array([[[3., 4.],
+            [1., 2.]]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_dim = positive(input_dim, "input_dim", "Embedding")
+        self.output_dim = positive(output_dim, "output_dim", "Embedding")
+        self.embeddings_initializer = embeddings_initializer
+        self.embeddings_regularizer = embeddings_regularizer
+        self.embeddings_constraint = embeddings_constraint
+        self.mask_zero = self.supports_masking = mask_zero
+        if weights is not None:
+            self.ensure_built((None,))
+            one = isinstance(weights, list) and len(weights) == 1
+            self.set_weights(weights if one else [np.asarray(weights)])
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the table (input_dim, D)."""
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            name="embeddings",
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Return the rows."""
+        return ops.take(self.embeddings, ops.cast(inputs, "int64"), axis=0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return where the numbers are not 0, with mask_zero."""
+        return np.asarray(inputs) != 0 if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return (N, ..., D)."""
+        return (*input_shape, self.output_dim)
+
+
+class Masking(Layer):
+    """Leave out the steps all of whose values are mask_value, (N, T, C).
+
+    Parameters
+    ----------
+    mask_value : float
+
+    Notes
+    -----
+    The layers behind that know masks skip those steps; their values become 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy.layers import SimpleRNN
+    >>> count = SimpleRNN(1, None, kernel_initializer="ones", recurrent_initializer="ones")
+    >>> x = np.array([[[5.0], [-1.0], [5.0]]])
+    >>> np.asarray(count(Masking(-1.0)(x)))
+    array([[10.]], dtype=float32)
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = mask_value
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the input, with 0 where a step is left out."""
+        return ops.where(self.compute_mask(inputs)[..., np.newaxis], inputs, 0.0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return which steps have a value other than mask_value."""
+        return np.any(np.asarray(inputs) != self.mask_value, axis=-1)

@@ -1,0 +1,333 @@
+"""Layers that bring data into form, the same while training and after: scales, sizes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import config, ops
+from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, lookup
+from melpy.layers.base import Layer, Shape, known_format
+from melpy.layers.core import positive
+from melpy.tape import Variable
+
+__all__ = ["CenterCrop", "ImageLayer", "Normalization", "Rescaling", "Resizing"]
+
+
+class Rescaling(Layer):
+    """y = scale x + offset.
+
+    Parameters
+    ----------
+    scale : float, or one a channel
+    offset : float, or one a channel
+
+    Examples
+    --------
+    >>> Rescaling(1 / 127.5, offset=-1)(np.array([0, 255], np.uint8))
+    Tensor([-1.,  1.], dtype=float32)
+    """
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.offset = scale, offset
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the scaled input."""
+        scale, offset = (np.asarray(value, self.dtype) for value in (self.scale, self.offset))
+        if scale.ndim and config.image_data_format() == "channels_first":
+            scale = scale.reshape(*scale.shape, *[1] * (3 - scale.ndim))
+        return ops.add(ops.multiply(ops.cast(inputs, self.dtype), scale), offset)
+
+
+class Normalization(Layer):
+    """y = (x - mean) / sqrt(variance), with the mean and variance of the data it was adapted to.
+
+    Parameters
+    ----------
+    axis : int, tuple of ints, or None: the axes whose every index has a mean and a variance of
+        its own; None for one of each
+    mean, variance : float or arrays of the kept axes' shape, both or neither; None to `adapt`
+    invert : bool, y = mean + x sqrt(variance) instead
+
+    Notes
+    -----
+    Weights, unless given: mean and variance, of the kept axes' shape, and count, a whole number
+    that Keras keeps too and that stays 0. None of them is trained.
+
+    Examples
+    --------
+    >>> layer = Normalization()
+    >>> layer.adapt(np.array([[0.0, 7.0], [2.0, 9.0]]))
+    >>> np.asarray(layer(np.array([[0.0, 9.0]])))
+    array([[-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        axes = () if axis is None else axis
+        self.axis = (axes,) if isinstance(axes, int | np.integer) else tuple(axes)
+        self.input_mean, self.input_variance, self.invert = mean, variance, invert
+        self.supports_masking = True
+        shapes = [None if value is None else np.shape(value) for value in (mean, variance)]
+        if shapes[0] != shapes[1] or (mean is not None and np.ndim(mean) > len(self.axis)):
+            raise ArgumentError(
+                "Normalization",
+                "mean and variance do not go together, or not with the axes",
+                expected=f"both or neither, of one shape with at most {len(self.axis)} axes",
+                received={"mean.shape": shapes[0], "variance.shape": shapes[1]},
+            )
+
+    def build(self, input_shape: Shape) -> None:
+        """Make mean, variance and count, unless mean and variance were given."""
+        ndim = len(input_shape)
+        kept = sorted(axis % ndim for axis in self.axis if -ndim <= axis < ndim)
+        if len(kept) < len(self.axis) or any(input_shape[axis] is None for axis in kept):
+            raise ShapeError(
+                "build",
+                "an axis to keep is not there, or its size is not known",
+                expected=f"known sizes along {self.axis}",
+                received={"shape": tuple(input_shape)},
+            )
+        self._kept = tuple(kept)
+        self._reduced = tuple(axis for axis in range(ndim) if axis not in kept)
+        self._sizes = tuple(input_shape[axis] or 0 for axis in kept)
+        self._beside = [1 if axis in self._reduced else input_shape[axis] or 0
+                        for axis in range(ndim)]  # fmt: skip
+        if self.input_mean is not None:
+            try:
+                self._given = [
+                    np.broadcast_to(np.asarray(value, self.dtype), self._sizes)
+                    for value in (self.input_mean, self.input_variance)
+                ]
+            except ValueError:
+                raise ShapeError(
+                    "build",
+                    "the mean does not have the shape of the axes to keep",
+                    expected=f"shape {self._sizes}, or one that broadcasts to it",
+                    received={"mean.shape": np.shape(self.input_mean)},
+                ) from None
+            return
+        self.adapt_mean = self.add_weight(self._sizes, "zeros", name="mean", trainable=False)
+        self.adapt_variance = self.add_weight(self._sizes, "ones", name="variance", trainable=False)
+        self.count = self.add_weight((), "zeros", name="count", trainable=False, dtype="int32")
+
+    def adapt(self, data: Any) -> None:
+        """Learn mean and variance, and forget what was learned before.
+
+        Parameters
+        ----------
+        data : array or tensor (N, ...), or an iterable of batches: arrays, or tuples whose first
+            entry is one
+        """
+        who = f"Normalization {self.name!r}"
+        if self.input_mean is not None:
+            raise ArgumentError(who, "it was given its mean and variance", mend="Leave them out.")
+        batches = iter([data] if isinstance(data, np.ndarray | Variable) else _iterable(data, who))
+        first = next(batches, None)
+        if first is None:
+            raise DataError(who, "there is nothing to adapt to", expected="at least one batch")
+        self.ensure_built(_features(first).shape)
+
+        mean, variance, count = np.zeros(self._sizes), np.zeros(self._sizes), 0
+        for batch in itertools.chain([first], batches):
+            x = _features(batch)
+            if x.ndim != len(self._beside) or tuple(x.shape[a] for a in self._kept) != self._sizes:
+                raise ShapeError(
+                    who,
+                    "the data has another shape than the layer was built for",
+                    expected=f"sizes {self._sizes} along the axes {self._kept}",
+                    received={"shape": x.shape},
+                )
+            new = math.prod(x.shape[axis] for axis in self._reduced)
+            mean_x = np.mean(x, axis=self._reduced, dtype=np.float64)
+            variance_x = np.var(x, axis=self._reduced, dtype=np.float64)
+            count += new
+            share, apart = new / count, mean_x - mean
+            # Chan, Golub, LeVeque 1983: two groups' variances, and their means' distance.
+            variance = (1 - share) * variance + share * variance_x
+            variance = variance + share * (1 - share) * apart**2
+            mean = mean + share * apart
+        self.adapt_mean.assign(mean.astype(self.dtype))
+        self.adapt_variance.assign(variance.astype(self.dtype))
+
+    def call(self, inputs: Any) -> Any:
+        """Return the normalized input, or with ``invert`` the input that it came from."""
+        given = self.input_mean is not None
+        moments = self._given if given else [self.adapt_mean.value, self.adapt_variance.value]
+        mean, variance = (np.reshape(value, self._beside) for value in moments)
+        scale = np.maximum(np.sqrt(variance), mean.dtype.type(config.epsilon()))
+        x = ops.cast(inputs, self.dtype)
+        if self.invert:
+            return ops.add(ops.multiply(x, scale), mean)
+        return ops.divide(ops.subtract(x, mean), scale)
+
+
+def _iterable(data: Any, who: str) -> Iterable[Any]:
+    if not hasattr(data, "__iter__"):
+        raise DtypeError(
+            who,
+            "this cannot be adapted to",
+            expected="an array, or an iterable of batches",
+            received={"type": type(data).__name__},
+        )
+    return data
+
+
+def _features(batch: Any) -> np.ndarray:
+    """Return a batch's x: it may come with its targets and weights."""
+    x = batch[0] if isinstance(batch, tuple) else batch
+    return x.value if isinstance(x, Variable) else np.asarray(x)
+
+
+class ImageLayer(Layer):
+    """What layers over images (N, H, W, C) or (H, W, C) share. Abstract.
+
+    Parameters
+    ----------
+    data_format : "channels_last", "channels_first", or None for the setting
+    """
+
+    def __init__(self, *, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = known_format(data_format, type(self).__name__)
+        self.height_axis = -3 if self.data_format == "channels_last" else -2
+
+    def size(self, shape: Shape) -> tuple[int, int]:
+        """Return height and width of images of a shape, or refuse another rank."""
+        if len(shape) not in (3, 4):
+            layout = "(H, W, C)" if self.height_axis == -3 else "(C, H, W)"
+            raise ShapeError(
+                "call",
+                f"images have {len(shape)} axes",
+                expected=f"shape {layout} or {layout.replace('(', '(N, ')}",
+                received={"shape": tuple(shape)},
+            )
+        return shape[self.height_axis] or 0, shape[self.height_axis + 1] or 0
+
+    def sized(self, shape: Shape, height: int, width: int) -> Shape:
+        """Return a shape with another height and width."""
+        self.size(shape)
+        sizes = list(shape)
+        sizes[self.height_axis], sizes[self.height_axis + 1] = height, width
+        return tuple(sizes)
+
+    def window(self, images: Any, top: int, left: int, height: int, width: int) -> Any:
+        """Return a part of the images, at most of that size."""
+        rest = (slice(None),) * (-self.height_axis - 2)
+        key = (Ellipsis, slice(top, top + height), slice(left, left + width), *rest)
+        return ops.get_item(images, key)
+
+
+class Resizing(ImageLayer):
+    """Give images another size, rows and columns interpolated; see ``ops.image.resize``.
+
+    Parameters
+    ----------
+    height, width : int > 0, in pixels
+    interpolation : "bilinear", "nearest", "bicubic", "lanczos3" or "lanczos5"
+    crop_to_aspect_ratio : bool, cut the images to the new aspect ratio first, in the middle
+    pad_to_aspect_ratio : bool, frame them to the new aspect ratio first
+    fill_mode : "constant"
+    fill_value : float, the frame's value
+    antialias : bool, whether shrinking averages over all old pixels that a new one covers
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Whole numbers stay whole, of their own type.
+
+    Examples
+    --------
+    >>> Resizing(1, 2)(np.arange(8.0).reshape(2, 4, 1)).numpy()[0, :, 0]
+    array([2.5, 4.5], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
+        self.height = positive(height, "height", "Resizing")
+        self.width = positive(width, "width", "Resizing")
+        lookup("interpolation", interpolation, ops.image.FILTERS, "Resizing")
+        self.interpolation = interpolation
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+        self.pad_to_aspect_ratio = pad_to_aspect_ratio
+        self.fill_mode, self.fill_value, self.antialias = fill_mode, fill_value, antialias
+
+    def call(self, inputs: Any) -> Any:
+        """Return the images in their new size."""
+        self.size(inputs.shape)
+        return ops.image.resize(
+            inputs,
+            (self.height, self.width),
+            interpolation=self.interpolation,
+            antialias=self.antialias,
+            crop_to_aspect_ratio=self.crop_to_aspect_ratio,
+            pad_to_aspect_ratio=self.pad_to_aspect_ratio,
+            fill_mode=self.fill_mode,
+            fill_value=self.fill_value,
+            data_format=self.data_format,
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return (N, height, width, C)."""
+        return self.sized(input_shape, self.height, self.width)
+
+
+class CenterCrop(ImageLayer):
+    """Cut out the middle of the images; smaller ones are cut to the aspect ratio and resized.
+
+    Parameters
+    ----------
+    height, width : int > 0, in pixels
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Examples
+    --------
+    >>> CenterCrop(1, 2)(np.arange(12.0).reshape(3, 4, 1)).numpy()[0, :, 0]
+    array([5., 6.], dtype=float32)
+    """
+
+    def __init__(
+        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
+        self.height = positive(height, "height", "CenterCrop")
+        self.width = positive(width, "width", "CenterCrop")
+
+    def call(self, inputs: Any) -> Any:
+        """Return the middle of the images."""
+        x = ops.cast(inputs, self.dtype)
+        H, W = self.size(x.shape)
+        if min(H - self.height, W - self.width) >= 0:
+            top, left = (H - self.height) // 2, (W - self.width) // 2
+            return self.window(x, top, left, self.height, self.width)
+        size = self.height, self.width
+        return ops.image.resize(x, size, crop_to_aspect_ratio=True, data_format=self.data_format)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return (N, height, width, C)."""
+        return self.sized(input_shape, self.height, self.width)

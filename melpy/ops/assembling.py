@@ -1,0 +1,199 @@
+"""Put arrays beside and above each other, take them apart, turn them; all made of other ops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy.ops.creation import array, ndim, shape
+from melpy.ops.indexing import flip, get_item
+from melpy.ops.joining import concatenate, split
+from melpy.ops.registry import op
+from melpy.ops.samples import normal
+from melpy.ops.shaping import expand_dims, ravel, swapaxes
+
+__all__ = [
+    "append", "array_split", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "rot90",
+    "tril", "triu", "unstack", "vsplit", "vstack",
+]  # fmt: skip
+
+
+def _at_least(x: Any, count: int) -> Any:
+    """Return x with axes of size 1 as numpy.atleast_nd adds them: in front, the third behind."""
+    while ndim(x) < min(count, 2):
+        x = expand_dims(x, 0)
+    return expand_dims(x, -1) if ndim(x) < count else x
+
+
+def hstack(xs: Sequence[Any]) -> Any:
+    """Join beside each other: along axis 1, vectors along their only axis.
+
+    Examples
+    --------
+    >>> hstack([np.array([1.0]), np.array([2.0, 3.0])])
+    array([1., 2., 3.])
+    """
+    xs = [_at_least(x, 1) for x in xs]
+    return concatenate(xs, 0 if ndim(xs[0]) == 1 else 1)
+
+
+def vstack(xs: Sequence[Any]) -> Any:
+    """Join above each other: along axis 0, a vector counts as a row.
+
+    Examples
+    --------
+    >>> vstack([np.array([1.0, 2.0]), np.array([3.0, 4.0])])
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    return concatenate([_at_least(x, 2) for x in xs], 0)
+
+
+def dstack(xs: Sequence[Any]) -> Any:
+    """Join behind each other: along axis 2, which is added where it is missing."""
+    return concatenate([_at_least(x, 3) for x in xs], 2)
+
+
+def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+    """Join x2 to the end of x1 along an axis; both flattened where it is None."""
+    return concatenate([ravel(x1), ravel(x2)], 0) if axis is None else concatenate([x1, x2], axis)
+
+
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut into so many pieces, the first ones longer by one where they cannot be equal.
+
+    Examples
+    --------
+    >>> [len(piece) for piece in array_split(np.arange(5.0), 3)]
+    [2, 2, 1]
+    """
+    if not isinstance(indices_or_sections, int):
+        return split(x, indices_or_sections, axis)
+    size, longer = divmod(shape(x)[axis], indices_or_sections)
+    cuts = [n * size + min(n, longer) for n in range(1, indices_or_sections)]
+    return split(x, cuts, axis)
+
+
+def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along axis 1, a vector along its only axis: the reverse of `hstack`."""
+    return split(x, indices_or_sections, 0 if ndim(x) == 1 else 1)
+
+
+def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along axis 0: the reverse of `vstack`."""
+    return split(x, indices_or_sections, 0)
+
+
+def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along axis 2: the reverse of `dstack`."""
+    return split(x, indices_or_sections, 2)
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """Take apart along an axis: the reverse of `stack`. ``num`` is the size of the axis, if known.
+
+    Examples
+    --------
+    >>> unstack(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    [array([1., 3.]), array([2., 4.])]
+    """
+    x = x if hasattr(x, "shape") else array(x)
+    count = x.shape[axis] if num is None else num
+    before = (slice(None),) * (axis % len(x.shape))
+    return [get_item(x, key=(*before, n)) for n in range(count)]
+
+
+def fliplr(x: Any) -> Any:
+    """Reverse the order along axis 1."""
+    return flip(x, 1)
+
+
+def flipud(x: Any) -> Any:
+    """Reverse the order along axis 0."""
+    return flip(x, 0)
+
+
+def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """Turn k times by 90 degrees, from the first of two axes towards the second.
+
+    Examples
+    --------
+    >>> rot90(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[2., 4.],
+           [1., 3.]])
+    """
+    first, second = axes
+    if k % 2:
+        turned = swapaxes(array, first, second)
+        return flip(turned, first if k % 4 == 1 else second)
+    return flip(array, (first, second)) if k % 4 else array
+
+
+@op(
+    sample=[normal((3, 3)), normal((2, 2, 4), k=1)],
+    like=lambda torch, x, k=0: torch.tril(x, k),
+)
+def tril(x, *, k=0):
+    """Keep what is on and below a diagonal: y_ij = x_ij where j - i <= k, 0 elsewhere.
+
+    Parameters
+    ----------
+    x : array, (.., n, m)
+    k : int, the diagonal
+
+    Returns
+    -------
+    array, the shape and type of x
+
+    Gradient
+    --------
+    g on and below the diagonal, 0 above
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.tril([[1.0, 2.0], [3.0, 4.0]])
+    array([[1., 0.],
+           [3., 4.]], dtype=float32)
+    """
+    return np.tril(x, k), (lambda g: np.tril(g, k),)
+
+
+@op(
+    sample=[normal((3, 3)), normal((2, 2, 4), k=1)],
+    like=lambda torch, x, k=0: torch.triu(x, k),
+)
+def triu(x, *, k=0):
+    """Keep what is on and above a diagonal: y_ij = x_ij where j - i >= k, 0 elsewhere.
+
+    Parameters
+    ----------
+    x : array, (.., n, m)
+    k : int, the diagonal
+
+    Returns
+    -------
+    array, the shape and type of x
+
+    Gradient
+    --------
+    g on and above the diagonal, 0 below
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.triu([[1.0, 2.0], [3.0, 4.0]])
+    array([[1., 2.],
+           [0., 4.]], dtype=float32)
+    """
+    return np.triu(x, k), (lambda g: np.triu(g, k),)

@@ -1,0 +1,288 @@
+"""Optimizer: what all optimizers do around their rule, as in Keras, over one flat buffer.
+
+An optimizer lays all trainable weights end to end in one array, whose parts the weights become;
+the gradients and the optimizer's slots lie the same way. One kernel then updates everything.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import tape
+from melpy.errors import ArgumentError, GraphError
+from melpy.optimizers.state import Rate, Stateful, require
+from melpy.tape import Variable
+from melpy.tensor import Tensor
+
+__all__ = ["Optimizer"]
+
+
+class Optimizer(Stateful):
+    """Changes weights by their gradients. Abstract: subclasses define ``rule`` or ``update_step``.
+
+    Parameters
+    ----------
+    learning_rate : float >= 0, a `LearningRateSchedule`, or a function without arguments
+    weight_decay : float >= 0 or None: each step first multiplies weights by 1 - decay * rate
+    clipnorm : float >= 0 or None, the largest norm of one weight's gradient; 0 for no limit
+    clipvalue : float >= 0 or None, the largest absolute value in a gradient; 0 for no limit
+    global_clipnorm : float >= 0 or None, the largest norm of all gradients together
+    use_ema : bool, keep a running mean of the weights, average = m average + (1 - m) w
+    ema_momentum : float in [0, 1], m
+    ema_overwrite_frequency : int >= 1, the steps after which the weights become their averages;
+        None for once, at the end of training, by `finalize_variable_values`
+    loss_scale_factor : float or None, what `scale_loss` multiplies by; gradients are divided by it
+    gradient_accumulation_steps : int >= 2 or None, the calls of `apply` whose mean gradient makes
+        one step
+    name : str or None, for the class's name in snake case
+
+    Notes
+    -----
+    A subclass with a rule for whole arrays names its slots, arrays like the weights that start at
+    0, and defines ``rule(rate, p, g, **slots)``, which writes into p and the slots. Keras's
+    way works too: define ``build`` and ``update_step(gradient, variable, learning_rate)``.
+
+    Examples
+    --------
+    >>> import melpy, numpy as np
+    >>> class SignDescent(melpy.optimizers.Optimizer):
+    ...     def rule(self, rate, p, g):
+    ...         p -= rate * np.sign(g)
+    >>> w = melpy.Tensor([1.0, 2.0])
+    >>> SignDescent(0.5).apply([np.array([3.0, -3.0])], [w])
+    >>> w
+    Tensor([0.5, 2.5], dtype=float32)
+    """
+
+    def __init__(
+        self, learning_rate: Rate, weight_decay: float | None = None, clipnorm: float | None = None,
+        clipvalue: float | None = None, global_clipnorm: float | None = None,
+        use_ema: bool = False, ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None, loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        who = type(self).__name__
+        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        for key, value in {**limits, "weight_decay": weight_decay}.items():
+            require(value is None or value >= 0, key, value, "a float >= 0 or None", who)
+        given = {key: value for key, value in limits.items() if value is not None}
+        if len(given) > 1:
+            raise ArgumentError(who, "only one of the limits can be set", received=given)
+        if use_ema:
+            require(0 <= ema_momentum <= 1, "ema_momentum", ema_momentum, "in [0, 1]", who)
+            every = ema_overwrite_frequency
+            fits = not every or (isinstance(every, int) and every >= 1)
+            require(fits, "ema_overwrite_frequency", every, "an int >= 1 or None", who)
+        steps = gradient_accumulation_steps
+        fits = not steps or steps >= 2
+        require(fits, "gradient_accumulation_steps", steps, "an int >= 2 or None", who)
+        self.weight_decay = weight_decay
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor, self.gradient_accumulation_steps = loss_scale_factor, steps
+        self._start(learning_rate, name)
+        self._undecayed: tuple[list[Variable], str] = [], ""
+
+    # One step.
+
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Iterable[Variable] | None = None
+    ) -> None:
+        """Make one step from one gradient a weight.
+
+        Parameters
+        ----------
+        grads : arrays of the weights' shapes, or None for a weight that stays, with a warning
+        trainable_variables : the weights. The first call, or `build`, names all; later ones may
+            name some of them, for instance after a layer was frozen; None for all.
+
+        Raises
+        ------
+        ArgumentError : a weight is unknown, or there is no gradient at all
+        """
+        if len(grads) == 0:
+            return
+        weights = None if trainable_variables is None else list(trainable_variables)
+        if not self.built:
+            if weights is None:
+                raise GraphError(
+                    type(self).__name__,
+                    "no weights are known yet",
+                    mend="Call build(weights) first, or give the weights.",
+                )
+            self.build(weights)
+        weights = self._flat.weights if weights is None else weights
+        expected = f"{len(weights)}, one a weight"
+        require(len(grads) == len(weights), "grads", len(grads), expected, type(self).__name__)
+        self._flat.require_known(weights)
+        grads, weights = self._present(grads, weights)
+        with tape.no_grad():
+            self._flat.lay()
+            self._flat.gather(grads, weights)
+            self._apply(weights)
+            for weight in weights:
+                constraint = getattr(weight, "constraint", None)
+                if constraint is not None:
+                    self.assign(weight, constraint(weight))
+        self.assign_add(self._iterations, 1)
+
+    def _apply(self, weights: list[Any]) -> None:
+        if self.loss_scale_factor is not None:
+            self._flat.gradient /= self.loss_scale_factor
+        if self._accumulated(self._flat.spans(weights)):
+            rate = float(self.learning_rate)
+            self._clip(weights)
+            self.decay(weights, rate)
+            self.step(weights, rate)
+        if self.use_ema:
+            self._average()
+
+    def step(self, weights: list[Any], rate: float) -> None:
+        """Change the weights: by ``rule``, all at once, or by a subclass's ``update_step``."""
+        if type(self).update_step is Optimizer.update_step:
+            for span in self._flat.spans(weights):
+                self._follow(span, rate)
+        else:
+            for weight in weights:
+                gradient = self._flat.gradient[self._flat.part(weight)].reshape(weight.shape)
+                self.update_step(Tensor(gradient), weight, Tensor(rate))
+
+    def _follow(self, span: slice, rate: float) -> None:
+        flat = self._flat
+        slots = {slot: flat.slots[slot][span] for group in self.slots for slot in group}
+        self.rule(rate, flat.parameters[span], flat.gradient[span], **slots)
+
+    def rule(self, *args: Any, **slots: Any) -> None:
+        """Change flat arrays in place, p and the slots by g: ``rule(rate, p, g, **slots)``."""
+        raise NotImplementedError(f"{type(self).__name__} must define rule or update_step")
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Change one weight by its gradient; subclasses may define it, as in Keras."""
+        part = self._flat.part(variable)
+        self._flat.gather([gradient], [variable])
+        self._follow(part, float(learning_rate))
+
+    @property
+    def t(self) -> int:
+        """The number of the step that is being made, from 1."""
+        return int(self._iterations) // (self.gradient_accumulation_steps or 1) + 1
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Tensor:
+        """Make one step from (gradient, weight) pairs, and return the number of calls so far."""
+        gradients, weights = zip(*grads_and_vars, strict=True)
+        self.apply(gradients, weights)
+        return self._iterations
+
+    def scale_loss(self, loss: Any) -> Any:
+        """Return the loss times ``loss_scale_factor``: the one to take the gradients of."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def _present(self, grads: Sequence[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Leave out weights without a gradient."""
+        missing = [w.name for g, w in zip(grads, weights, strict=True) if g is None]
+        if not missing:
+            return list(grads), weights
+        if len(missing) == len(weights):
+            raise ArgumentError(type(self).__name__, "no weight has a gradient")
+        warnings.warn(f"{type(self).__name__}: no gradients for {missing}", stacklevel=3)
+        pairs = [(g, w) for g, w in zip(grads, weights, strict=True) if g is not None]
+        return [g for g, _ in pairs], [w for _, w in pairs]
+
+    # What happens around the rule.
+
+    def _accumulated(self, spans: list[slice]) -> bool:
+        """Add the gradients to the sums; return whether it is time for a step by their mean."""
+        every = self.gradient_accumulation_steps
+        if not every:
+            return True
+        sums, g = self._flat.slots["gradient_accumulator"], self._flat.gradient
+        full = (int(self._iterations) + 1) % every == 0
+        for span in spans:
+            if full:
+                g[span] = (g[span] + sums[span]) / every
+            else:
+                sums[span] += g[span]
+        if full:
+            sums[...] = 0
+        return full
+
+    def _clip(self, weights: list[Any]) -> None:
+        flat, g = self._flat, self._flat.gradient
+        if self.clipnorm:
+            for weight in weights:
+                part = g[flat.part(weight)]
+                part *= _shrinking(_squares(part), self.clipnorm)
+        elif self.global_clipnorm:
+            spans = flat.spans(weights)
+            factor = _shrinking(sum(_squares(g[span]) for span in spans), self.global_clipnorm)
+            for span in spans:
+                g[span] *= factor
+        elif self.clipvalue:
+            np.clip(g, -self.clipvalue, self.clipvalue, out=g)
+
+    def decay(self, weights: list[Any], rate: float) -> None:
+        """Multiply the weights by 1 - weight_decay * rate."""
+        if self.weight_decay:
+            for span in self._flat.spans([w for w in weights if self.decays(w)]):
+                self._flat.parameters[span] *= 1 - self.weight_decay * rate
+
+    def decays(self, weight: Any) -> bool:
+        """Return whether weight decay acts on a weight."""
+        variables, pattern = self._undecayed
+        name = weight.name.rsplit("/", 1)[-1]
+        return all(weight is not v for v in variables) and not (
+            pattern and re.search(pattern, name)
+        )
+
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Let weight decay pass over some weights; to be called before the first step.
+
+        Parameters
+        ----------
+        var_list : the weights
+        var_names : regular expressions; a weight whose name, such as "bias", one of them matches
+        """
+        self._undecayed = list(var_list or []), "|".join(var_names or [])
+
+    def _average(self) -> None:
+        """Move the averages towards the weights, and now and then the weights onto them."""
+        average, p = self._flat.slots["average"], self._flat.parameters
+        momentum = self.ema_momentum if self.t > 1 else 0.0
+        average *= momentum
+        average += (1 - momentum) * p
+        if self.ema_overwrite_frequency and self.t % self.ema_overwrite_frequency == 0:
+            p[...] = average
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """Give the weights their final values, their averages where there are any; ends training.
+
+        Parameters
+        ----------
+        var_list : all the weights, in the order of the first step
+        """
+        if not (self.use_ema and self.built):
+            return
+        fits = len(var_list) == len(self._flat.weights)
+        expected = f"the {len(self._flat.weights)} weights of the first step"
+        require(fits, "var_list", len(var_list), expected, type(self).__name__)
+        for variable, weight in zip(var_list, self._flat.weights, strict=True):
+            self.assign(variable, self._flat.view("average", weight))
+
+
+def _squares(g: np.ndarray) -> float:
+    """Return the sum of squares, by NumPy's own sum: BLAS's depends on its threads."""
+    return float(np.sum(g * g))
+
+
+def _shrinking(squares: float, limit: float) -> float:
+    """Return the factor that makes a norm at most ``limit``; NaN where the norm is not finite."""
+    norm = np.sqrt(squares)
+    return limit / max(norm, limit) if np.isfinite(norm) else np.nan

@@ -1,0 +1,121 @@
+"""All weights of an optimizer, end to end in one array: one kernel then updates them together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy.errors import ArgumentError, GraphError, ShapeError
+from melpy.tape import Variable
+from melpy.tensor import Tensor
+
+__all__ = ["Flat"]
+
+
+class Flat:
+    """Weights laid end to end, and arrays that lie the same way: gradients, slots.
+
+    Parameters
+    ----------
+    weights : variables of one float type; their arrays become views of ``parameters``
+    who : str, the optimizer, in messages
+
+    Notes
+    -----
+    ``slots`` maps a slot's name to its flat array, in the order in which they were added.
+    """
+
+    def __init__(self, weights: Sequence[Variable], who: str) -> None:
+        types = {w.value.dtype for w in weights} or {np.dtype(np.float32)}
+        if len(types) > 1:
+            raise GraphError(
+                who,
+                "the weights are of several float types",
+                expected="one type",
+                received={"types": sorted(map(str, types))},
+                mend="Build all layers under the same floatx.",
+            )
+        self.who, self.weights = who, list(weights)
+        self.size, dtype = sum(w.value.size for w in weights), types.pop()
+        self.parameters, self.gradient = np.empty(self.size, dtype), np.empty(self.size, dtype)
+        self.slots: dict[str, np.ndarray] = {}
+        self._parts = self._places()
+        self.lay()
+
+    def _places(self) -> dict[int, slice]:
+        ends = list(itertools.accumulate(w.value.size for w in self.weights))
+        starts = [0, *ends][: len(ends)]
+        return {id(w): slice(*ab) for w, *ab in zip(self.weights, starts, ends, strict=True)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._parts = self._places()  # a copy's weights are other objects
+
+    def lay(self) -> None:
+        """Take the weights' values into ``parameters``, and let them live there.
+
+        They live elsewhere at first, and after another optimizer took over a shared layer.
+        """
+        for weight in self.weights:
+            if weight.value.base is not self.parameters:
+                part = self.part(weight)
+                self.parameters[part] = weight.value.reshape(-1)
+                weight.value = self.parameters[part].reshape(weight.value.shape)
+
+    def add(self, slot: str, start: float = 0.0) -> None:
+        """Add a slot, an array that is ``start`` everywhere."""
+        self.slots[slot] = np.full(self.size, start, self.parameters.dtype)
+
+    def view(self, slot: str, weight: Variable) -> Tensor:
+        """Return a weight's part of a slot, as a tensor that shares its memory."""
+        array = self.slots[slot][self.part(weight)].reshape(weight.value.shape)
+        return Tensor(array, name=f"{path_of(weight)}_{slot}")
+
+    def part(self, weight: Variable) -> slice:
+        """Return where a weight lies."""
+        return self._parts[id(weight)]
+
+    def spans(self, weights: Sequence[Variable]) -> list[slice]:
+        """Return where weights lie, neighbours joined; one slice where all are asked for."""
+        if len(weights) == len(self.weights):
+            return [slice(0, self.size)]
+        joined: list[slice] = []
+        for part in sorted(map(self.part, weights), key=lambda part: part.start):
+            if joined and joined[-1].stop == part.start:
+                part = slice(joined.pop().start, part.stop)
+            joined.append(part)
+        return joined
+
+    def require_known(self, weights: Iterable[Variable]) -> None:
+        """Refuse a weight that was not there when the optimizer was built."""
+        for weight in weights:
+            if id(weight) not in self._parts:
+                raise ArgumentError(
+                    self.who,
+                    f"unknown variable {weight.name!r}, which was not there at the first step",
+                    expected=f"some of the {len(self.weights)} weights of the first step",
+                    received={"shape": weight.value.shape},
+                    mend="After unfreezing or adding layers, call compile() again with a new "
+                    "optimizer.",
+                )
+
+    def gather(self, gradients: Sequence[Any], weights: Sequence[Variable]) -> None:
+        """Write one gradient a weight into ``gradient``."""
+        for g, weight in zip(gradients, weights, strict=True):
+            array = np.asarray(g)
+            if array.shape != weight.value.shape:
+                raise ShapeError(
+                    self.who,
+                    f"the gradient of {weight.name!r} has another shape than the weight",
+                    expected=f"shape {weight.value.shape}",
+                    received={"shape": array.shape},
+                )
+            self.gradient[self.part(weight)] = array.reshape(-1)
+
+
+def path_of(weight: Variable) -> str:
+    """Return a weight's name in the names of its slots, "dense_kernel" for "dense/kernel"."""
+    return str(getattr(weight, "path", "") or weight.name or "variable").replace("/", "_")
