@@ -11,7 +11,6 @@ import numpy as np
 from melpy import tape
 from melpy.errors import ArgumentError
 from melpy.layers import Conv2D
-from melpy.models import Sequential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -151,7 +150,7 @@ def samples(
     return figure
 
 
-def feature_maps(model: Sequential, x: np.ndarray, images: np.ndarray) -> Figure:
+def feature_maps(model: Any, x: np.ndarray, images: np.ndarray) -> Figure:
     """Draw what each filter of the first convolution answers to some images: the paper's figure 2.
 
     Parameters

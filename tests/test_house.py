@@ -21,10 +21,11 @@ FLOORS = [
     ["tensor", "activations"],
     ["constraints", "initializers", "regularizers"],
     ["layers"],
-    ["losses", "schedules", "optimizers", "callbacks", "preprocessing", "datasets", "data"],
+    ["viz", "losses", "schedules", "optimizers", "preprocessing", "datasets", "data"],
+    ["callbacks"],
     ["metrics", "saving"],
     ["models"],
-    ["testing", "utils", "viz"],
+    ["testing", "utils"],
     ["experiments"],
     ["cli", "__main__"],
 ]

@@ -34,6 +34,7 @@ class Source:
         self.steps = steps
         self._coming: Iterator[Any] | None = None
         self.exhausted = False  # the data cannot be begun anew
+        self.number = 0  # of the epoch: with the seed, it settles a shuffled order
 
     def whole(self) -> Iterator[tuple[Any, Any, Any]]:
         """Yield all batches once. Abstract."""
@@ -77,11 +78,12 @@ class ArraySource(Source):
         super().__init__(steps)
         self.samples, self.batch_size = samples, batch_size
         self.size = -(-len(samples) // batch_size)
-        self.rng = random.generator() if shuffle else None
+        self.seed = random.next_seed() if shuffle else None
 
     def whole(self) -> Iterator[tuple[Any, Any, Any]]:
         """Yield all batches once."""
-        for rows in batches(len(self.samples), self.batch_size, self.rng):
+        rng = None if self.seed is None else np.random.default_rng([self.seed, self.number])
+        for rows in batches(len(self.samples), self.batch_size, rng):
             yield self.samples.take(rows)
 
 
@@ -121,16 +123,17 @@ class DatasetSource(IterableSource):
         Source.__init__(self, steps)
         self.dataset, self.class_weight, self.who = data, class_weight, who
         self.size = data.num_batches
-        self.rng = random.generator() if shuffle and self.size is not None else None
+        self.seed = random.next_seed() if shuffle and self.size is not None else None
 
     @property
     def data(self) -> Iterator[Any]:  # type: ignore[override]
         """One epoch of the dataset."""
         self.dataset.on_epoch_begin()
-        if self.rng is None:
+        if self.seed is None:
             yield from self.dataset
         else:
-            for index in self.rng.permutation(self.size):
+            order = np.random.default_rng([self.seed, self.number]).permutation(self.size)
+            for index in order:
                 yield self.dataset[int(index)]
         self.dataset.on_epoch_end()
 

@@ -10,7 +10,7 @@ import numpy as np
 from melpy import ops, random
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.base import Shape
-from melpy.layers.core import positive
+from melpy.layers.checks import positive
 from melpy.layers.preprocessing import ImageLayer
 
 __all__ = ["RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomImageLayer"]

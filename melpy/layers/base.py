@@ -121,11 +121,11 @@ class Layer(Parts):
             kwargs = {name: self._as_tensor(value) for name, value in kwargs.items()}
             if not self.built:
                 self._build_for(taken, first, kwargs)
-            return self._run(taken, args, first, kwargs)
+            return self._perform(taken, args, first, kwargs)
         except MelpyError as error:
             raise self._located(error)  # noqa: B904  the same error, with this layer's name
 
-    def _run(self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]) -> Any:
+    def _perform(self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
         outer = _training.get()
         training = kwargs.pop("training", None)

@@ -1,4 +1,4 @@
-"""Convolution of images."""
+"""Convolution of images and of sequences, and its transpose."""
 
 from __future__ import annotations
 
@@ -6,68 +6,180 @@ from typing import Any
 
 from melpy import activations, ops
 from melpy.errors import ArgumentError, lookup
-from melpy.layers.base import Layer, Shape, Weight, known_format, require_rank
-from melpy.layers.core import positive
-from melpy.ops.spatial import PADDINGS, whole
+from melpy.layers.arguments import Shape
+from melpy.layers.checks import positive
+from melpy.layers.parts import Weight
+from melpy.layers.spatial import Spatial, output_size, refuse_empty
+from melpy.ops.spatial import PADDINGS, Layout, transposed_cut, whole
 
-__all__ = ["Conv2D", "Convolution2D", "ZeroPadding2D"]
+__all__ = ["Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose"]
 
 
-class ImageLayer(Layer):
-    """A layer of images: computes channels_last, accepts channels_first. Abstract."""
+class Convolving(Spatial):
+    """A layer with windows of weights that slide over its input. Abstract.
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = known_format(data_format, type(self).__name__)
+    Arguments are as in `Conv2D`; ``paddings`` are the kinds of padding that the class knows.
+    """
 
-    @property
-    def channels_first(self) -> bool:
-        """Whether images come and go as (N, C, H, W)."""
-        return self.data_format == "channels_first"
+    paddings: tuple[str, ...] = tuple(PADDINGS)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Bring the channels last, compute, and bring them back."""
-        self.check_rank(inputs.shape)
-        if not self.channels_first:
-            return self.call_images(inputs)
-        y = self.call_images(ops.transpose(inputs, (0, 2, 3, 1)))  # (N,C,H,W) -> (N,H,W,C)
-        return ops.transpose(y, (0, 3, 1, 2)) if y.ndim == 4 else y
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: Any,
+        activation: Any,
+        use_bias: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format, **kwargs)
+        who = type(self).__name__
+        self.kernel_size = whole(kernel_size, self.rank, "kernel_size", who)
+        self.strides = whole(strides, self.rank, "strides", who)
+        self.dilation_rate = whole(dilation_rate, self.rank, "dilation_rate", who)
+        self.padding = lookup("padding", padding, {name: name for name in self.paddings}, who)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias: Weight | None = None
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the output images."""
+    def channels_of(self, input_shape: Shape) -> int:
+        """Return how many channels the input has."""
         self.check_rank(input_shape)
-        if not self.channels_first:
-            return self.image_shape(input_shape)
-        N, C, H, W = input_shape
-        shape = self.image_shape((N, H, W, C))
-        return (shape[0], shape[3], *shape[1:3]) if len(shape) == 4 else shape
+        C = input_shape[1 if self.channels_first else -1]
+        if not C:
+            raise ArgumentError(
+                "build",
+                "the number of channels is not known",
+                expected="a known size on the channels' axis",
+                received={"shape": tuple(input_shape)},
+            )
+        return C
 
-    def check_rank(self, shape: Shape) -> None:
-        """Refuse what is no batch of images."""
-        layout = "(N, C, H, W)" if self.channels_first else "(N, H, W, C)"
-        mend = {
-            3: "The batch or the channel axis is missing: add it with np.newaxis.",
-            2: "Rows of pixels must become images first, for example with a Reshape layer.",
-        }
-        require_rank(shape, 4, layout, mend.get(len(shape), ""))
+    def check_channels(self, x: Any, C: int) -> None:
+        """Refuse another number of channels than the kernel was built for."""
+        if x.shape[-1] != C:
+            N, *sizes, found = x.shape
+            shape = (N, found, *sizes) if self.channels_first else x.shape
+            Layout(self.rank, self.channels_first).check_channels(shape, C, "call")
 
-    def call_images(self, x: Any) -> Any:
-        """Compute on (N, H, W, C). Abstract."""
-        raise NotImplementedError
+    def seen_before(self, x: Any) -> tuple[Any, str]:
+        """Return the input and its padding; "causal" sequences get their zeros in front."""
+        if self.padding != "causal":
+            return x, self.padding
+        before = (self.kernel_size[0] - 1) * self.dilation_rate[0]
+        return ops.pad(x, ((0, 0), (before, 0), (0, 0))), "valid"
 
-    def image_shape(self, shape: Shape) -> Shape:
-        """Return the output's shape for (N, H, W, C). Abstract."""
-        raise NotImplementedError
+    def finished(self, y: Any) -> Any:
+        """Return act(y + b)."""
+        return activations.add_bias(y, self.bias, self.activation)
+
+    def window_sizes(self, shape: Shape) -> list[int | None]:
+        """Return the output's size along each axis over which the windows slide."""
+        geometry = zip(shape[1:-1], self.kernel_size, self.dilation_rate, self.strides, strict=True)
+        sizes = [output_size(n, (k - 1) * d + 1, s, self.padding) for n, k, d, s in geometry]
+        refuse_empty(sizes, shape)
+        return sizes
 
 
-def output_size(size: int | None, window: int, stride: int, padding: str) -> int | None:
-    """Return how many windows fit: ceil(size / stride) or (size - window) // stride + 1."""
-    if size is None:
-        return None
-    return -(-size // stride) if padding == "same" else (size - window) // stride + 1
+class Conv(Convolving):
+    """y = act(x * W + b), for images or sequences; arguments as in `Conv2D`. Abstract."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
+        who = type(self).__name__
+        self.filters = positive(filters, "filters", who)
+        self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.groups = positive(groups, "groups", who)
+        if self.filters % self.groups:
+            raise ArgumentError(
+                who,
+                "the groups do not divide the filters",
+                expected="filters that are a multiple of groups",
+                received={"filters": filters, "groups": groups},
+            )
+
+    def build(self, input_shape: Shape) -> None:
+        """Make kernel (*kernel_size, C / groups, D) and bias (D,)."""
+        C = self.channels_of(input_shape)
+        if C % self.groups:
+            raise ArgumentError(
+                "build",
+                f"{self.groups} groups do not divide {C} channels",
+                expected="channels that are a multiple of groups",
+                received={"shape": tuple(input_shape), "groups": self.groups},
+            )
+        self.kernel = self.ruled_weight(
+            "kernel", (*self.kernel_size, C // self.groups, self.filters)
+        )
+        if self.use_bias:
+            self.bias = self.ruled_weight("bias", (self.filters,))
+
+    def call_last(self, x: Any) -> Any:
+        """Return act(x * W + b)."""
+        self.check_channels(x, self.kernel.shape[-2] * self.groups)
+        x, padding = self.seen_before(x)
+        y = ops.conv(
+            x,
+            self.kernel,
+            strides=self.strides,
+            padding=padding,
+            data_format="channels_last",
+            dilation_rate=self.dilation_rate,
+        )
+        return self.finished(y)
+
+    def last_shape(self, shape: Shape) -> Shape:
+        """Return (N, oH, oW, D)."""
+        return (shape[0], *self.window_sizes(shape), self.filters)
 
 
-class Conv2D(ImageLayer):
+class Conv1D(Conv):
+    """y = act(x * W + b): each filter slides along the sequences and answers to its pattern.
+
+    Parameters are those of `Conv2D`, with one number an axis; ``padding`` may be "causal", with
+    which no output sees a later step.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, oT, D); weights: kernel (K, C / groups, D), bias (D,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Conv1D(1, 2, kernel_initializer="ones")(np.arange(3.0).reshape(1, 3, 1)).numpy().ravel()
+    array([1., 3.], dtype=float32)
+    """
+
+    rank = 1
+    paddings = (*PADDINGS, "causal")
+
+
+class Conv2D(Conv):
     """y = act(x * W + b): each filter slides over the images and answers to its pattern.
 
     Parameters
@@ -82,7 +194,8 @@ class Conv2D(ImageLayer):
     activation : name or function, None for none
     use_bias : bool
     kernel_initializer, bias_initializer : initializers
-    kernel_regularizer, bias_regularizer : regularizers or None
+    kernel_regularizer, bias_regularizer, activity_regularizer : regularizers or None
+    kernel_constraint, bias_constraint : constraints or None
 
     Notes
     -----
@@ -95,139 +208,115 @@ class Conv2D(ImageLayer):
     (1, 2, 2, 1)
     """
 
+    rank = 2
+
+
+class ConvTranspose(Convolving):
+    """y = act(x spread by W + b); arguments as in `Conv2DTranspose`. Abstract."""
+
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int, int],
-        strides: int | tuple[int, int] = (1, 1),
+        kernel_size: Any,
+        strides: Any = 1,
         padding: str = "valid",
+        output_padding: Any = None,
         data_format: str | None = None,
-        dilation_rate: int | tuple[int, int] = (1, 1),
-        groups: int = 1,
+        dilation_rate: Any = 1,
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format, **kwargs)
-        self.filters = positive(filters, "filters", "Conv2D")
-        self.groups = positive(groups, "groups", "Conv2D")
-        self.kernel_size = whole(kernel_size, 2, "kernel_size", "Conv2D")
-        self.strides = whole(strides, 2, "strides", "Conv2D")
-        self.dilation_rate = whole(dilation_rate, 2, "dilation_rate", "Conv2D")
-        lookup("padding", padding, PADDINGS, "Conv2D")
-        if self.filters % self.groups:
-            raise ArgumentError(
-                "Conv2D",
-                "the groups do not divide the filters",
-                expected="filters that are a multiple of groups",
-                received={"filters": filters, "groups": groups},
-            )
-        self.padding = padding
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
-        self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
-        self.bias: Weight | None = None
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            activity_regularizer=activity_regularizer, **kwargs,
+        )  # fmt: skip
+        who = type(self).__name__
+        self.filters = positive(filters, "filters", who)
+        self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.output_padding = (
+            None
+            if output_padding is None
+            else whole(output_padding, self.rank, "output_padding", who, least=0)
+        )
 
     def build(self, input_shape: Shape) -> None:
-        """Make kernel (kH, kW, C / groups, D) and bias (D,)."""
-        self.check_rank(input_shape)
-        C = input_shape[1 if self.channels_first else 3]
-        if not C or C % self.groups:
-            raise ArgumentError(
-                "build",
-                f"{self.groups} groups do not divide {C} channels",
-                expected="channels that are a multiple of groups",
-                received={"shape": tuple(input_shape), "groups": self.groups},
-            )
-        self.kernel = self.add_weight(
-            (*self.kernel_size, C // self.groups, self.filters),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-        )
+        """Make kernel (*kernel_size, D, C) and bias (D,)."""
+        C = self.channels_of(input_shape)
+        self.kernel = self.ruled_weight("kernel", (*self.kernel_size, self.filters, C))
         if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,),
-                self.bias_initializer,
-                name="bias",
-                regularizer=self.bias_regularizer,
-            )
+            self.bias = self.ruled_weight("bias", (self.filters,))
 
-    def call_images(self, x: Any) -> Any:
-        """Return act(x * W + b)."""
-        y = ops.conv(
+    def call_last(self, x: Any) -> Any:
+        """Return act(x spread by W + b)."""
+        self.check_channels(x, self.kernel.shape[-1])
+        y = ops.conv_transpose(
             x,
             self.kernel,
             strides=self.strides,
             padding=self.padding,
+            output_padding=self.output_padding,
+            data_format="channels_last",
             dilation_rate=self.dilation_rate,
         )
-        return activations.add_bias(y, self.bias, self.activation)
+        return self.finished(y)
 
-    def image_shape(self, shape: Shape) -> Shape:
+    def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, D)."""
-        sizes = [
-            output_size(size, (k - 1) * d + 1, s, self.padding)
-            for size, k, d, s in zip(
-                shape[1:3], self.kernel_size, self.dilation_rate, self.strides, strict=True
-            )
-        ]
-        refuse_empty(sizes, shape)
+        who = type(self).__name__
+        sizes: list[int | None] = []
+        for n, size in enumerate(shape[1:-1]):
+            window = (self.kernel_size[n] - 1) * self.dilation_rate[n] + 1
+            more = None if self.output_padding is None else self.output_padding[n]
+            cut = sum(transposed_cut(self.padding, window, self.strides[n], more, who))
+            sizes.append(None if size is None else (size - 1) * self.strides[n] + window - cut)
         return (shape[0], *sizes, self.filters)
 
 
-Convolution2D = Conv2D  # the paper's name
+class Conv1DTranspose(ConvTranspose):
+    """y = act(x spread by W + b), for sequences; parameters as in `Conv2DTranspose`.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, oT, D); weights: kernel (K, D, C), bias (D,).
+    """
+
+    rank = 1
 
 
-def refuse_empty(sizes: list[int | None], shape: Shape) -> None:
-    """Refuse a window that is larger than its input."""
-    if any(size is not None and size < 1 for size in sizes):
-        raise ArgumentError(
-            "build",
-            "the window is larger than its input",
-            expected="an output of at least one pixel",
-            received={"shape": tuple(shape), "output": tuple(sizes)},
-            mend='Use a smaller window, padding="same", or fewer pooling layers before it.',
-        )
-
-
-class ZeroPadding2D(ImageLayer):
-    """Frame images with zeros.
+class Conv2DTranspose(ConvTranspose):
+    """y = act(x spread by W + b): each pixel puts a pattern into a larger image.
 
     Parameters
     ----------
-    padding : int, pair (height, width), or ((top, bottom), (left, right)), each >= 0
-    data_format : "channels_last", "channels_first", or None for the setting
+    filters : int > 0, D
+    kernel_size : int or pair of ints > 0
+    strides : int or pair of ints > 0, distance between the windows in the output
+    padding : "valid" or "same"
+    output_padding : int or pair of ints >= 0, or None for what the strides ask for
+    Others as in `Conv2D`.
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, oH, oW, D); weights: kernel (kH, kW, D, C), bias (D,).
+
+    Source
+    ------
+    M. Zeiler et al. 2010, Deconvolutional networks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Conv2DTranspose(3, 2, strides=2)(np.ones((1, 4, 4, 5))).shape
+    (1, 8, 8, 3)
     """
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any):
-        super().__init__(data_format, **kwargs)
-        both = (padding, padding) if isinstance(padding, int) else tuple(padding)
-        sides = tuple((p, p) if isinstance(p, int) else tuple(p) for p in both)
-        if len(sides) != 2 or any(
-            len(p) != 2 or not all(isinstance(n, int) and n >= 0 for n in p) for p in sides
-        ):
-            raise ArgumentError(
-                "ZeroPadding2D",
-                "padding must be made of whole numbers of at least 0",
-                expected="an int, a pair, or ((top, bottom), (left, right))",
-                received={"padding": padding},
-            )
-        self.padding = sides
-
-    def call_images(self, x: Any) -> Any:
-        """Return the framed images."""
-        return ops.pad(x, ((0, 0), *self.padding, (0, 0)))
-
-    def image_shape(self, shape: Shape) -> Shape:
-        """Return (N, H + top + bottom, W + left + right, C)."""
-        sizes = [
-            None if size is None else size + sum(sides)
-            for size, sides in zip(shape[1:3], self.padding, strict=True)
-        ]
-        return (shape[0], *sizes, shape[3])
+    rank = 2

@@ -1,30 +1,18 @@
-"""Dense, activations, shapes, dropout: the layers that are no convolution."""
+"""Dense layers: what every network is made of."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from melpy import activations, ops, random
+from melpy import activations, ops
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
-from melpy.layers.base import Layer, known_format
+from melpy.layers.base import Layer
+from melpy.layers.checks import positive
 from melpy.layers.parts import Weight
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "LeakyReLU",
-    "ReLU",
-    "Reshape",
-    "Softmax",
-]
+__all__ = ["Dense", "EinsumDense", "Identity", "Lambda"]
 
 
 class Dense(Layer):
@@ -36,7 +24,8 @@ class Dense(Layer):
     activation : name or function, None for none
     use_bias : bool
     kernel_initializer, bias_initializer : initializers
-    kernel_regularizer, bias_regularizer : regularizers or None
+    kernel_regularizer, bias_regularizer, activity_regularizer : regularizers or None
+    kernel_constraint, bias_constraint : constraints or None
 
     Notes
     -----
@@ -49,6 +38,8 @@ class Dense(Layer):
     Tensor([[3., 3.]], dtype=float32, requires_grad=True)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -58,14 +49,17 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive(units, "units", type(self).__name__)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
-        self.kernel_regularizer, self.bias_regularizer = kernel_regularizer, bias_regularizer
+        self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.bias: Weight | None = None
 
     def build(self, input_shape: Shape) -> None:
@@ -77,18 +71,11 @@ class Dense(Layer):
                 expected="shape (N, ..., C)",
                 received={"shape": tuple(input_shape)},
             )
-        self.kernel = self.add_weight(
-            (input_shape[-1], self.units),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-        )
+        self.kernel = self.ruled_weight("kernel", (input_shape[-1], self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer
-            )
+            self.bias = self.ruled_weight("bias", (self.units,))
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Any) -> Any:
         """Return act(x W + b)."""
         if inputs.shape[-1] != self.kernel.shape[0]:
             raise ShapeError(
@@ -107,232 +94,160 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
 
-class Activation(Layer):
-    """y = act(x).
+class EinsumDense(Layer):
+    """y = act(einsum(equation, x, W) + b).
 
     Parameters
     ----------
-    activation : name or function
-    """
+    equation : str such as "abc,cde->abde": the input's axes, the kernel's, the output's; "..."
+        stands for any axes of the input
+    output_shape : int or tuple of ints, the output's sizes without the batch axis; None for an
+        axis whose size is the input's
+    activation : name or function, None for none
+    bias_axes : str, the output's axes along which there is a bias, or None for no bias
+    kernel_initializer, bias_initializer : initializers
+    kernel_regularizer, bias_regularizer, activity_regularizer : regularizers or None
+    kernel_constraint, bias_constraint : constraints or None
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activations.get(activation)
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return act(x)."""
-        return self.activation(inputs)
-
-
-class ReLU(Layer):
-    """y = x where x >= threshold, up to max_value; negative_slope (x - threshold) below it.
-
-    Parameters
-    ----------
-    max_value : float >= 0 or None for no limit
-    negative_slope : float >= 0
-    threshold : float >= 0
+    Examples
+    --------
+    >>> import numpy as np
+    >>> EinsumDense("abc,cde->abde", (None, 2, 5))(np.ones((3, 4, 6))).shape
+    (3, 4, 2, 5)
     """
 
     def __init__(
         self,
-        max_value: float | None = None,
-        negative_slope: float = 0.0,
-        threshold: float = 0.0,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (
-            ("max_value", max_value or 0.0),
-            ("negative_slope", negative_slope),
-            ("threshold", threshold),
-        ):
-            not_negative(value, name, "ReLU")
-        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the rectified input."""
-        if self.threshold == 0:
-            slope = self.negative_slope
-            y = ops.leaky_relu(inputs, slope) if slope else ops.relu(inputs)
-        else:
-            above = np.asarray(inputs) >= self.threshold
-            y = ops.where(above, inputs, self.negative_slope * (inputs - self.threshold))
-        return y if self.max_value is None else ops.minimum(y, self.max_value)
-
-
-class LeakyReLU(Layer):
-    """y = x where x > 0, else negative_slope x. A. Maas et al. 2013.
-
-    Parameters
-    ----------
-    negative_slope : float >= 0
-    """
-
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.negative_slope = not_negative(negative_slope, "negative_slope", "LeakyReLU")
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the rectified input."""
-        return ops.leaky_relu(inputs, self.negative_slope)
-
-
-class ELU(Layer):
-    """y = x where x > 0, else alpha (exp(x) - 1). D.-A. Clevert et al. 2015.
-
-    Parameters
-    ----------
-    alpha : float >= 0
-    """
-
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.alpha = not_negative(alpha, "alpha", "ELU")
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the activated input."""
-        return ops.elu(inputs, self.alpha)
-
-
-class Softmax(Layer):
-    """y = exp(x) / sum exp(x), along an axis.
-
-    Parameters
-    ----------
-    axis : int
-    """
-
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the probabilities."""
-        return ops.softmax(inputs, self.axis)
-
-
-class Flatten(Layer):
-    """Lay each sample's values end to end: (N, ...) -> (N, D), the channels running fastest.
-
-    Parameters
-    ----------
-    data_format : "channels_last", "channels_first", or None for the setting
-    """
-
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = known_format(data_format, type(self).__name__)
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the rows."""
-        if self.data_format == "channels_first" and inputs.ndim > 2:
-            inputs = ops.moveaxis(inputs, 1, -1)  # (N,C,...) -> (N,...,C): rows as channels_last
-        return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (N, D)."""
-        return (input_shape[0], math.prod(input_shape[1:]))  # type: ignore[arg-type]
-
-
-class Reshape(Layer):
-    """Give each sample another shape: (N, ...) -> (N, *target_shape).
-
-    Parameters
-    ----------
-    target_shape : tuple of ints, one of them may be -1
-    """
-
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the reshaped samples."""
-        shape = self.compute_output_shape(inputs.shape)
-        return ops.reshape(inputs, (inputs.shape[0], *shape[1:]))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (N, *target_shape), with -1 worked out."""
-        size = math.prod(input_shape[1:])  # type: ignore[arg-type]
-        known = math.prod(s for s in self.target_shape if s != -1)
-        unknown = self.target_shape.count(-1)
-        if (
-            unknown > 1
-            or (unknown and (not known or size % known))
-            or (not unknown and size != known)
-        ):
-            raise ShapeError(
-                "call",
-                f"{size} values a sample do not fill the new shape",
-                expected="the same number of values, at most one size -1",
-                received={"shape": tuple(input_shape), "target_shape": self.target_shape},
-            )
-        return (
-            input_shape[0],
-            *(size // known if s == -1 else s for s in self.target_shape),
-        )
-
-
-class Dropout(Layer):
-    """While training, set each value to 0 with probability rate and scale the rest up.
-
-    Parameters
-    ----------
-    rate : float in [0, 1)
-    noise_shape : shape of the mask, broadcast to the input's; None for the input's shape
-    seed : int or None, for the next one of the process's stream
-
-    Source
-    ------
-    N. Srivastava et al. 2014, section 4 (inverted: scaled by 1 / (1 - rate) while training).
-    """
-
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if not 0 <= rate < 1:
+        sides = equation.replace(" ", "").replace("->", ",").split(",")
+        if len(sides) != 3 or "->" not in equation:
             raise ArgumentError(
-                "Dropout",
-                "rate is out of range",
-                expected="a float in [0, 1)",
-                received={"rate": rate},
+                "EinsumDense",
+                "the equation has another form",
+                expected="input,kernel->output, such as 'ab,bc->ac'",
+                received={"equation": equation},
             )
-        self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
-        self.generator = random.generator(seed)
+        self.equation, self.bias_axes = equation, bias_axes
+        self.input_axes, self.kernel_axes, self.output_axes = sides
+        sizes = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.partial_output_shape = sizes
+        self.activation = activations.get(activation)
+        self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
+        self.bias: Weight | None = None
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the thinned input while training, else the input."""
-        if not training or self.rate == 0:
-            return inputs
-        shape = inputs.shape
-        if self.noise_shape is not None:
-            shape = tuple(s or size for s, size in zip(self.noise_shape, shape, strict=True))
-        kept = self.generator.random(shape, dtype=np.float32) >= self.rate
-        return ops.multiply(inputs, kept.astype(inputs.dtype) / (1 - self.rate))
+    def _sizes(self, input_shape: Shape) -> dict[str, int | None]:
+        """Return the size of each axis; those of "..." under numbers."""
+        rank = len(input_shape)
+        axes = _spelled(self.input_axes, rank)
+        sizes: dict[str, int | None] = dict(zip(axes, input_shape, strict=True))
+        letters = self.output_axes.replace("...", "")
+        inner = letters if self.output_axes.startswith("...") else letters[1:]  # without batch
+        for axis, size in zip(inner, self.partial_output_shape[-len(inner) :], strict=True):
+            if size is not None:
+                sizes[axis] = size
+        return sizes
 
+    def build(self, input_shape: Shape) -> None:
+        """Make the kernel, and the bias where there is one."""
+        sizes = self._sizes(input_shape)
+        self.kernel = self.ruled_weight("kernel", [sizes[axis] for axis in self.kernel_axes])
+        if self.bias_axes:
+            axes = self.output_axes.replace("...", "")
+            first = min(axes.index(axis) for axis in self.bias_axes)
+            shape = [sizes[axis] if axis in self.bias_axes else 1 for axis in axes[first:]]
+            self.bias = self.ruled_weight("bias", shape)
 
-def positive(value: Any, name: str, who: str) -> int:
-    """Return a positive whole number, or refuse it."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(
-            who,
-            f"{name} must be a positive whole number",
-            expected="an int > 0",
-            received={name: value},
+    def call(self, inputs: Any) -> Any:
+        """Return act(einsum(equation, x, W) + b)."""
+        shared = next(
+            n
+            for n in range(len(self.kernel_axes), -1, -1)
+            if n == 0 or self.input_axes.endswith(self.kernel_axes[:n])
         )
-    return int(value)
+        rest = self.input_axes[: len(self.input_axes) - shared] + self.kernel_axes[shared:]
+        if shared and rest == self.output_axes:  # one matrix product
+            y = ops.tensordot(inputs, self.kernel, axes=shared)
+        else:
+            y = ops.einsum(self.equation, inputs, self.kernel)
+        return self.activation(y if self.bias is None else y + self.bias)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the output's shape."""
+        sizes = self._sizes(input_shape)
+        elided = [axis for axis in sizes if axis.isdigit()]
+        before, dots, after = self.output_axes.partition("...")
+        axes = [*before, *(elided if dots else ()), *after]
+        return tuple(sizes[axis] for axis in axes)
 
 
-def not_negative(value: Any, name: str, who: str) -> float:
-    """Return a number that is at least 0, or refuse it."""
-    if not isinstance(value, int | float | np.number) or not value >= 0:
-        raise ArgumentError(
-            who, f"{name} must be at least 0", expected="a float >= 0", received={name: value}
+def _spelled(axes: str, rank: int) -> list[str]:
+    """Return one name for each of ``rank`` axes: numbers in the place of "..."."""
+    before, dots, after = axes.partition("...")
+    missing = rank - len(before) - len(after)
+    if missing < 0 or (missing and not dots):
+        raise ShapeError(
+            "EinsumDense",
+            f"input has {rank} axes",
+            expected=f"the axes {axes}",
         )
-    return float(value)
+    return [*before, *(str(n) for n in range(missing)), *after]
+
+
+class Identity(Layer):
+    """y = x."""
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """Return the input."""
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape."""
+        return input_shape
+
+
+class Lambda(Layer):
+    """y = function(x). It cannot be written into a file: loading would have to run its code.
+
+    Parameters
+    ----------
+    function : callable of one tensor, made of ops
+    output_shape : accepted as in Keras; shapes are found by running the function
+    mask : mask or function of (inputs, mask) that returns the output's mask
+    arguments : dict of further arguments of the function
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.function, self.mask = function, mask
+        self.arguments = arguments or {}
+        self.supports_masking = mask is not None
+
+    def call(self, inputs: Any) -> Any:
+        """Return function(x)."""
+        return self.function(inputs, **self.arguments)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the mask that the constructor was given."""
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask

@@ -8,7 +8,7 @@ import numpy as np
 
 from melpy import ops
 from melpy.layers.base import Layer, Shape
-from melpy.layers.core import positive
+from melpy.layers.checks import positive
 
 __all__ = ["Embedding", "Masking"]
 

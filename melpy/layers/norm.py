@@ -1,19 +1,21 @@
-"""Normalization and scaling."""
+"""Normalization: of channels over a batch, of features, of groups of channels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from melpy import ops
+from melpy import config, ops
 from melpy.errors import ArgumentError, ShapeError
-from melpy.layers.base import Layer, Shape
+from melpy.layers.activation import SameShape
+from melpy.layers.arguments import Shape
 
-__all__ = ["BatchNormalization", "Rescaling"]
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(SameShape):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, a channel at a time.
 
     While training, mean and variance are the batch's, and moving averages of them are kept; at
@@ -28,6 +30,9 @@ class BatchNormalization(Layer):
     beta_initializer, gamma_initializer : initializers
     moving_mean_initializer, moving_variance_initializer : initializers
     beta_regularizer, gamma_regularizer : regularizers or None
+    beta_constraint, gamma_constraint : constraints or None
+    renorm, renorm_clipping, renorm_momentum : batch renormalization, which is refused
+    synchronized : accepted as in Keras
 
     Notes
     -----
@@ -59,9 +64,22 @@ class BatchNormalization(Layer):
         moving_variance_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if renorm:
+            raise ArgumentError(
+                "BatchNormalization",
+                "batch renormalization is not supported",
+                expected="renorm=False",
+                received={"renorm": renorm},
+            )
         for name, value in (("momentum", momentum), ("epsilon", epsilon)):
             if not 0 <= value <= 1:
                 raise ArgumentError(
@@ -72,10 +90,10 @@ class BatchNormalization(Layer):
                 )
         self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
         self.center, self.scale = center, scale
-        self.beta_initializer, self.gamma_initializer = beta_initializer, gamma_initializer
-        self.moving_mean_initializer = moving_mean_initializer
-        self.moving_variance_initializer = moving_variance_initializer
-        self.beta_regularizer, self.gamma_regularizer = beta_regularizer, gamma_regularizer
+        self.rules("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.rules("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.rules("moving_mean", moving_mean_initializer)
+        self.rules("moving_variance", moving_variance_initializer)
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma, beta and the moving averages, each (C,)."""
@@ -86,24 +104,15 @@ class BatchNormalization(Layer):
                 expected=f"at least {abs(self.axis) + (self.axis >= 0)} axes",
                 received={"shape": tuple(input_shape)},
             )
-        C = input_shape[self.axis]
-        one_each = (C or 0,)
+        one_each = (input_shape[self.axis] or 0,)
         if self.scale:
-            self.gamma = self.add_weight(
-                one_each, self.gamma_initializer, name="gamma", regularizer=self.gamma_regularizer
-            )
+            self.gamma = self.ruled_weight("gamma", one_each)
         if self.center:
-            self.beta = self.add_weight(
-                one_each, self.beta_initializer, name="beta", regularizer=self.beta_regularizer
-            )
-        self.moving_mean = self.add_weight(
-            one_each, self.moving_mean_initializer, name="moving_mean", trainable=False
-        )
-        self.moving_variance = self.add_weight(
-            one_each, self.moving_variance_initializer, name="moving_variance", trainable=False
-        )
+            self.beta = self.ruled_weight("beta", one_each)
+        self.moving_mean = self.ruled_weight("moving_mean", one_each, trainable=False)
+        self.moving_variance = self.ruled_weight("moving_variance", one_each, trainable=False)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Return the normalized input."""
         last = self.axis in (-1, inputs.ndim - 1)
         x = inputs if last else ops.swapaxes(inputs, self.axis, -1)
@@ -111,7 +120,10 @@ class BatchNormalization(Layer):
         gamma = self.gamma if self.scale else np.ones(C, x.dtype)
         beta = self.beta if self.center else np.zeros(C, x.dtype)
         if training and self.trainable:
-            y, mean, variance = ops.batch_norm(x, gamma, beta, epsilon=self.epsilon)
+            if mask is None:
+                y, mean, variance = ops.batch_norm(x, gamma, beta, epsilon=self.epsilon)
+            else:
+                y, mean, variance = self._masked(x, gamma, beta, mask)
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving.value * self.momentum + batch * (1 - self.momentum))
         else:
@@ -119,21 +131,158 @@ class BatchNormalization(Layer):
             y = x * scale + (beta - self.moving_mean.value * scale)
         return y if last else ops.swapaxes(y, self.axis, -1)
 
+    def _masked(self, x: Any, gamma: Any, beta: Any, mask: Any) -> tuple[Any, Any, Any]:
+        """Return y and the moments of the values that are not masked."""
+        axes = tuple(range(x.ndim - 1))
+        weight = np.asarray(mask, x.dtype)
+        weight = weight.reshape(weight.shape + (1,) * (x.ndim - weight.ndim))
+        weight = np.broadcast_to(weight, x.shape)
+        count = weight.sum(axis=axes) + x.dtype.type(config.epsilon())
+        mean = ops.sum(x * weight, axis=axes) / count
+        variance = ops.sum(ops.square(x - mean) * weight, axis=axes) / count
+        y = (x - mean) * (gamma / ops.sqrt(variance + self.epsilon)) + beta
+        return y, np.asarray(mean), np.asarray(variance)
 
-class Rescaling(Layer):
-    """y = scale x + offset.
+
+class LayerNormalization(SameShape):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, each sample by itself.
 
     Parameters
     ----------
-    scale : float, or one a channel
-    offset : float, or one a channel
+    axis : int or ints, the axes that are normalized together, the features' by default
+    epsilon : float > 0
+    center, scale : bool, whether there is a beta, a gamma
+    beta_initializer, gamma_initializer : initializers
+    beta_regularizer, gamma_regularizer : regularizers or None
+    beta_constraint, gamma_constraint : constraints or None
+
+    Notes
+    -----
+    Weights: gamma, beta, each of the sizes along ``axis``.
+
+    Source
+    ------
+    J. L. Ba et al. 2016, equations 3 and 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.round(LayerNormalization()(np.array([[1.0, 3.0]])).numpy(), 2)
+    array([[-1.,  1.]], dtype=float32)
     """
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.scale = np.asarray(scale, self.dtype)
-        self.offset = np.asarray(offset, self.dtype)
+        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        self.rules("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.rules("beta", beta_initializer, beta_regularizer, beta_constraint)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the scaled input."""
-        return ops.add(ops.multiply(inputs, self.scale), self.offset)
+    def _axes(self, rank: int) -> tuple[int, ...]:
+        axes = (self.axis,) if isinstance(self.axis, int) else self.axis
+        if any(not -rank <= axis < rank for axis in axes):
+            raise ShapeError(
+                "build",
+                f"input has no axis {axes}",
+                received={"axes of the input": rank},
+            )
+        return tuple(sorted(axis % rank for axis in axes))
+
+    def build(self, input_shape: Shape) -> None:
+        """Make gamma and beta."""
+        sizes = [input_shape[axis] for axis in self._axes(len(input_shape))]
+        if self.scale:
+            self.gamma = self.ruled_weight("gamma", sizes)
+        if self.center:
+            self.beta = self.ruled_weight("beta", sizes)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the normalized input."""
+        axes = self._axes(inputs.ndim)
+        y = ops.standardize(inputs, axis=axes, epsilon=self.epsilon)
+        shape = [size if axis in axes else 1 for axis, size in enumerate(inputs.shape)]
+        if self.scale:
+            y = y * ops.reshape(self.gamma, shape)
+        return y + ops.reshape(self.beta, shape) if self.center else y
+
+
+class GroupNormalization(SameShape):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, each sample's groups of channels.
+
+    Parameters
+    ----------
+    groups : int > 0 that divides the channels; -1 for one group a channel
+    axis : int, the channels' axis
+    Others as in `LayerNormalization`.
+
+    Notes
+    -----
+    Weights: gamma, beta, each (C,).
+
+    Source
+    ------
+    Y. Wu, K. He 2018, section 3.1.
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groups, self.axis, self.epsilon = groups, axis, epsilon
+        self.center, self.scale = center, scale
+        self.rules("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.rules("beta", beta_initializer, beta_regularizer, beta_constraint)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make gamma and beta."""
+        C = input_shape[self.axis]
+        if not C or (self.groups != -1 and (self.groups > C or C % self.groups)):
+            raise ArgumentError(
+                "build",
+                f"{self.groups} groups do not divide {C} channels",
+                expected="channels that are a multiple of groups",
+                received={"shape": tuple(input_shape), "groups": self.groups},
+            )
+        if self.scale:
+            self.gamma = self.ruled_weight("gamma", (C,))
+        if self.center:
+            self.beta = self.ruled_weight("beta", (C,))
+
+    def call(self, inputs: Any) -> Any:
+        """Return the normalized input."""
+        last = self.axis in (-1, inputs.ndim - 1)
+        x = inputs if last else ops.moveaxis(inputs, self.axis, -1)
+        C = x.shape[-1]
+        groups = C if self.groups == -1 else self.groups
+        split = ops.reshape(x, (*x.shape[:-1], groups, C // groups))
+        axes = (*range(1, x.ndim - 1), x.ndim)  # all but the batch and the groups
+        y = ops.reshape(ops.standardize(split, axis=axes, epsilon=self.epsilon), x.shape)
+        if self.scale:
+            y = y * self.gamma
+        if self.center:
+            y = y + self.beta
+        return y if last else ops.moveaxis(y, -1, self.axis)

@@ -112,6 +112,23 @@ class Parts(Configurable):
         self._weights.append(weight)
         return weight
 
+    def rules(self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None):
+        """Keep how a weight begins and what holds it, as ``kernel_initializer`` and so on."""
+        setattr(self, f"{name}_initializer", initializer)
+        setattr(self, f"{name}_regularizer", regularizer)
+        setattr(self, f"{name}_constraint", constraint)
+
+    def ruled_weight(self, name: str, shape: Any, trainable: bool = True) -> Weight:
+        """Make the weight of that name by its `rules`."""
+        return self.add_weight(
+            shape,
+            getattr(self, f"{name}_initializer"),
+            trainable=trainable,
+            regularizer=getattr(self, f"{name}_regularizer"),
+            constraint=getattr(self, f"{name}_constraint"),
+            name=name,
+        )
+
     def _children(self) -> Iterator[Parts]:
         """Yield the layers that are attributes, or in lists and dicts of attributes, once each."""
         seen = set()

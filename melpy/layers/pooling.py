@@ -1,58 +1,75 @@
-"""Pooling of images: windows, or the whole image."""
+"""Pooling: windows, or the whole of each channel."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from melpy import ops
 from melpy.errors import lookup
-from melpy.layers.base import Shape
-from melpy.layers.conv import ImageLayer, output_size, refuse_empty
+from melpy.layers.arguments import Shape
+from melpy.layers.spatial import Spatial, output_size, refuse_empty
 from melpy.ops.spatial import PADDINGS, whole
 
 __all__ = [
+    "AveragePooling1D",
     "AveragePooling2D",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Pooling2D",
 ]
 
 
-class WindowPooling(ImageLayer):
+class WindowPooling(Spatial):
     """A layer that makes one value of each window. Abstract; ``pool`` is the op."""
 
     pool: Any
 
     def __init__(
         self,
-        pool_size: int | tuple[int, int] = (2, 2),
-        strides: int | tuple[int, int] | None = None,
+        pool_size: Any = 2,
+        strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format, **kwargs)
         who = type(self).__name__
-        self.pool_size = whole(pool_size, 2, "pool_size", who)
-        self.strides = self.pool_size if strides is None else whole(strides, 2, "strides", who)
+        self.pool_size = whole(pool_size, self.rank, "pool_size", who)
+        self.strides = (
+            self.pool_size if strides is None else whole(strides, self.rank, "strides", who)
+        )
         lookup("padding", padding, PADDINGS, who)
         self.padding = padding
 
-    def call_images(self, x: Any) -> Any:
-        """Return the pooled images."""
+    def call_last(self, x: Any) -> Any:
+        """Return the pooled input."""
         return type(self).pool(
-            x, pool_size=self.pool_size, strides=self.strides, padding=self.padding
+            x,
+            pool_size=self.pool_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format="channels_last",
         )
 
-    def image_shape(self, shape: Shape) -> Shape:
+    def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, C)."""
-        sizes = [
-            output_size(size, window, stride, self.padding)
-            for size, window, stride in zip(shape[1:3], self.pool_size, self.strides, strict=True)
-        ]
+        geometry = zip(shape[1:-1], self.pool_size, self.strides, strict=True)
+        sizes = [output_size(size, window, step, self.padding) for size, window, step in geometry]
         refuse_empty(sizes, shape)
-        return (shape[0], *sizes, shape[3])
+        return (shape[0], *sizes, shape[-1])
+
+
+class MaxPooling1D(WindowPooling):
+    """Keep each window's largest value, along sequences (N, T, C); as `MaxPooling2D`."""
+
+    rank = 1
+    pool = staticmethod(ops.max_pool)
 
 
 class MaxPooling2D(WindowPooling):
@@ -72,7 +89,15 @@ class MaxPooling2D(WindowPooling):
     3.0
     """
 
+    rank = 2
     pool = staticmethod(ops.max_pool)
+
+
+class AveragePooling1D(WindowPooling):
+    """Average each window, along sequences (N, T, C); as `AveragePooling2D`."""
+
+    rank = 1
+    pool = staticmethod(ops.average_pool)
 
 
 class AveragePooling2D(WindowPooling):
@@ -86,6 +111,7 @@ class AveragePooling2D(WindowPooling):
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
+    rank = 2
     pool = staticmethod(ops.average_pool)
 
 
@@ -97,7 +123,7 @@ def Pooling2D(pool_size: Any = 2, strides: Any = None, mode: str = "max", **kwar
     return lookup("mode", mode, MODES, "Pooling2D")(pool_size, strides, **kwargs)
 
 
-class GlobalPooling(ImageLayer):
+class GlobalPooling(Spatial):
     """A layer that makes one value of each channel. Abstract; ``reduce`` is the op."""
 
     reduce: Any
@@ -108,13 +134,42 @@ class GlobalPooling(ImageLayer):
         super().__init__(data_format, **kwargs)
         self.keepdims = keepdims
 
-    def call_images(self, x: Any) -> Any:
+    def call_last(self, x: Any) -> Any:
         """Return (N, C), or (N, 1, 1, C) with keepdims."""
-        return type(self).reduce(x, axis=(1, 2), keepdims=self.keepdims)
+        axes = tuple(range(1, self.rank + 1))
+        return type(self).reduce(x, axis=axes, keepdims=self.keepdims)
 
-    def image_shape(self, shape: Shape) -> Shape:
+    def last_shape(self, shape: Shape) -> Shape:
         """Return (N, C), or (N, 1, 1, C) with keepdims."""
-        return (shape[0], 1, 1, shape[3]) if self.keepdims else (shape[0], shape[3])
+        ones = (1,) * self.rank if self.keepdims else ()
+        return (shape[0], *ones, shape[-1])
+
+
+class GlobalAveragePooling1D(GlobalPooling):
+    """Average each channel over the steps that are not masked: (N, T, C) -> (N, C).
+
+    Parameters
+    ----------
+    data_format : "channels_last", "channels_first", or None for the setting
+    keepdims : bool, keep the steps' axis as 1
+    """
+
+    rank = 1
+    supports_masking = True
+    reduce = staticmethod(ops.mean)
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the averages."""
+        if mask is None:
+            return super().call(inputs)
+        self.check_rank(inputs.shape)
+        axis = 2 if self.channels_first else 1
+        steps = np.expand_dims(np.asarray(mask, inputs.dtype), 3 - axis)
+        total = ops.sum(inputs * steps, axis=axis, keepdims=self.keepdims)
+        return total / steps.sum(axis=axis, keepdims=self.keepdims)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return None: there are no steps any more."""
 
 
 class GlobalAveragePooling2D(GlobalPooling):
@@ -126,7 +181,15 @@ class GlobalAveragePooling2D(GlobalPooling):
     keepdims : bool, keep the image axes as 1
     """
 
+    rank = 2
     reduce = staticmethod(ops.mean)
+
+
+class GlobalMaxPooling1D(GlobalPooling):
+    """Keep each channel's largest value: (N, T, C) -> (N, C); as `GlobalMaxPooling2D`."""
+
+    rank = 1
+    reduce = staticmethod(ops.max)
 
 
 class GlobalMaxPooling2D(GlobalPooling):
@@ -138,4 +201,5 @@ class GlobalMaxPooling2D(GlobalPooling):
     keepdims : bool, keep the image axes as 1
     """
 
+    rank = 2
     reduce = staticmethod(ops.max)

@@ -12,7 +12,7 @@ import numpy as np
 from melpy import config, ops
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, lookup
 from melpy.layers.base import Layer, Shape, known_format
-from melpy.layers.core import positive
+from melpy.layers.checks import positive
 from melpy.tape import Variable
 
 __all__ = ["CenterCrop", "ImageLayer", "Normalization", "Rescaling", "Resizing"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import activations, ops, random
 from melpy.layers.base import Layer, Shape
-from melpy.layers.core import positive
+from melpy.layers.checks import positive
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
 

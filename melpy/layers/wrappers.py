@@ -186,7 +186,7 @@ class Bidirectional(Layer):
 
     @property
     def states(self) -> Any:
-        """The states that both layers keep, the forward layer's first; None before there are any."""
+        """The states that both layers keep, the forward layer's first, or None."""
         ours, theirs = self.forward_layer.states, self.backward_layer.states
         return (*ours, *theirs) if ours and theirs else None
 

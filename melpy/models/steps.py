@@ -8,7 +8,7 @@ import numpy as np
 
 from melpy import optimizers, tape, tree
 from melpy.data import unpacked
-from melpy.errors import GraphError
+from melpy.errors import ArgumentError, GraphError
 from melpy.layers.base import Layer
 from melpy.metrics import Mean
 from melpy.models.objectives import Objectives
@@ -55,6 +55,16 @@ class Steps(Layer):
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : accepted for scripts
             written for Keras; here they change nothing
         """
+        if isinstance(loss_weights, list | tuple) and any(
+            not isinstance(w, int | float | None) for w in loss_weights
+        ):
+            raise ArgumentError(
+                "compile",
+                "loss_weights are no numbers",
+                expected="numbers",
+                received={"loss_weights": loss_weights},
+                mend="Metrics are given by name: compile(optimizer, loss, metrics=[...]).",
+            )
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
         self._objectives = Objectives(loss, loss_weights, metrics, weighted_metrics)

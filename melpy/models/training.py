@@ -22,6 +22,7 @@ class Trainer(Steps):
     """What a model can do beside being called: the loops over many batches. Abstract."""
 
     stop_training = False
+    next_epoch = 0
     history: History | None = None
 
     def fit(
@@ -113,11 +114,12 @@ class Trainer(Steps):
             steps=source.epoch_steps,
             verbose=1 if verbose == "auto" else verbose,
         )
-        self.stop_training = False
+        self.stop_training, self.next_epoch = False, 0
 
-        watching.call("on_train_begin")
+        watching.call("on_train_begin")  # may set next_epoch, to go on from a backup
         try:
-            for epoch in range(initial_epoch, epochs):
+            for epoch in range(max(initial_epoch, self.next_epoch), epochs):
+                source.number = epoch
                 watching.call("on_epoch_begin", epoch)
                 self.reset_metrics()
                 logs: dict[str, Any] = {}

@@ -24,6 +24,7 @@ from melpy.ops.indexing import *
 from melpy.ops.joining import *
 from melpy.ops.linalg import *
 from melpy.ops.nn import *
+from melpy.ops.norm import *
 from melpy.ops.pooling import *
 from melpy.ops.recurrent import *
 from melpy.ops.reduction import *

@@ -1,0 +1,25 @@
+"""Callbacks: what happens around epochs and batches while a model trains."""
+
+from melpy.callbacks.base import Callback, CallbackList, History, LambdaCallback
+from melpy.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
+from melpy.callbacks.pictures import LiveMetrics, TensorBoard
+from melpy.callbacks.progress import ProgbarLogger
+from melpy.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from melpy.callbacks.stopping import EarlyStopping, TerminateOnNaN
+
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "LiveMetrics",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

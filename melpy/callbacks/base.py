@@ -1,0 +1,191 @@
+"""Callback: what happens around epochs and batches while a model trains."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy.errors import ArgumentError, lookup, nearest
+
+__all__ = ["Callback", "CallbackList", "History", "LambdaCallback"]
+
+Logs = Mapping[str, Any]
+
+
+class Callback:
+    """Methods that ``fit`` calls; override those you need.
+
+    ``self.model`` is the model, ``self.params`` holds ``epochs``, ``steps`` and ``verbose``. Set
+    ``self.model.stop_training = True`` to stop after the batch at hand.
+    """
+
+    model: Any = None
+    params: Mapping[str, Any] = {}
+
+    def set_model(self, model: Any) -> None:
+        """Learn which model is trained."""
+        self.model = model
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Learn epochs, steps an epoch, and verbosity."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """After the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Before epoch ``epoch``, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """After an epoch; ``logs`` holds its loss and metrics."""
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a training step, under its older name."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a training step, under its older name."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a training step."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a training step; ``logs`` holds the means since the epoch began."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Before a validation or an evaluation."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """After a validation or an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of it."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of it."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Before the first batch of predict."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """After its last batch."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Before a batch of predict."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """After a batch of predict; ``logs["outputs"]`` holds its outputs."""
+
+
+class CallbackList:
+    """Several callbacks, called in order."""
+
+    def __init__(self, callbacks: Iterable[Callback], model: Any, **params: Any) -> None:
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+
+    def call(self, event: str, *args: Any) -> None:
+        """Call ``event`` of each."""
+        for callback in self.callbacks:
+            getattr(callback, event)(*args)
+
+
+class History(Callback):
+    """Remembers: ``history`` maps each name to its values by epoch, ``epoch`` lists the epochs."""
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Keep the epoch's numbers."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class LambdaCallback(Callback):
+    """Calls functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: ...)``.
+
+    Parameters
+    ----------
+    on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, on_train_batch_begin,
+    on_train_batch_end : functions with the arguments of the method of that name, or None
+    others : functions for any other method of `Callback`
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable | None = None,
+        on_epoch_end: Callable | None = None,
+        on_train_begin: Callable | None = None,
+        on_train_end: Callable | None = None,
+        on_train_batch_begin: Callable | None = None,
+        on_train_batch_end: Callable | None = None,
+        **others: Callable,
+    ) -> None:
+        functions = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+        } | others
+        for name, function in functions.items():
+            if function is not None:
+                setattr(self, name, function)
+
+
+# Which of two numbers is the better one.
+
+_MODES = {"auto": None, "min": np.less, "max": np.greater}
+_UP = ("acc", "auc", "precision", "recall", "f1", "r2", "iou", "cosine_similarity")
+_DOWN = (
+    *("loss", "error", "mse", "mae", "mape", "msle", "crossentropy", "hinge", "poisson"),
+    *("divergence", "logcosh", "log_cosh"),
+)
+
+
+def better_of(monitor: str, mode: str, who: str) -> np.ufunc:
+    """Return np.less or np.greater: which of two values of ``monitor`` is the better one."""
+    chosen = lookup("mode", mode, _MODES, who)
+    if chosen is not None:
+        return chosen
+    if any(word in monitor for word in _UP):
+        return np.greater
+    if any(word in monitor for word in _DOWN):
+        return np.less
+    raise ArgumentError(
+        who,
+        "the name does not tell whether more is better or less",
+        expected='mode="min" or mode="max"',
+        received={"monitor": monitor, "mode": mode},
+    )
+
+
+def watched(monitor: str, logs: Logs, who: str) -> Any:
+    """Return the number to watch; None, with a warning, where the logs have no such number."""
+    if monitor in logs:
+        return logs[monitor]
+    validation = monitor.startswith("val_") and monitor[4:] in logs
+    problem = ArgumentError(
+        who,
+        f"there is no {monitor!r} to watch",
+        expected=f"one of {', '.join(logs)}",
+        received={"monitor": monitor},
+        mend="Give fit() validation_data for a val_ number."
+        if validation
+        else nearest(monitor, logs),
+    )
+    warnings.warn(str(problem), stacklevel=3)
+    return None

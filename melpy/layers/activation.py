@@ -1,0 +1,183 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import activations, ops
+from melpy.errors import ArgumentError
+from melpy.layers.arguments import Shape
+from melpy.layers.base import Layer
+from melpy.layers.checks import not_negative
+
+__all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "SameShape", "Softmax"]
+
+MASKED = -1e9  # added to a logit that is masked: its probability becomes 0
+
+
+class SameShape(Layer):
+    """A layer whose output has its input's shape, and its mask. Abstract."""
+
+    supports_masking = True
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape."""
+        return input_shape
+
+
+class Activation(SameShape):
+    """y = act(x).
+
+    Parameters
+    ----------
+    activation : name or function
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        """Return act(x)."""
+        return self.activation(inputs)
+
+
+class ReLU(SameShape):
+    """y = x where x >= threshold, up to max_value; negative_slope (x - threshold) below it.
+
+    Parameters
+    ----------
+    max_value : float >= 0 or None for no limit
+    negative_slope : float >= 0
+    threshold : float >= 0
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, value in (
+            ("max_value", max_value or 0.0),
+            ("negative_slope", negative_slope),
+            ("threshold", threshold),
+        ):
+            not_negative(value, name, "ReLU")
+        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+
+    def call(self, inputs: Any) -> Any:
+        """Return the rectified input."""
+        if self.threshold == 0:
+            slope = self.negative_slope
+            y = ops.leaky_relu(inputs, slope) if slope else ops.relu(inputs)
+        else:
+            above = np.asarray(inputs) >= self.threshold
+            y = ops.where(above, inputs, self.negative_slope * (inputs - self.threshold))
+        return y if self.max_value is None else ops.minimum(y, self.max_value)
+
+
+class LeakyReLU(SameShape):
+    """y = x where x > 0, else negative_slope x. A. Maas et al. 2013.
+
+    Parameters
+    ----------
+    negative_slope : float >= 0
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative_slope = not_negative(negative_slope, "negative_slope", "LeakyReLU")
+
+    def call(self, inputs: Any) -> Any:
+        """Return the rectified input."""
+        return ops.leaky_relu(inputs, self.negative_slope)
+
+
+class ELU(SameShape):
+    """y = x where x > 0, else alpha (exp(x) - 1). D.-A. Clevert et al. 2015.
+
+    Parameters
+    ----------
+    alpha : float >= 0
+    """
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = not_negative(alpha, "alpha", "ELU")
+
+    def call(self, inputs: Any) -> Any:
+        """Return the activated input."""
+        return ops.elu(inputs, self.alpha)
+
+
+class PReLU(SameShape):
+    """y = x where x > 0, else alpha x, with an alpha of its own for each value. K. He et al. 2015.
+
+    Parameters
+    ----------
+    alpha_initializer, alpha_regularizer, alpha_constraint : as for any weight
+    shared_axes : axes along which alpha is shared, from 1; None for none
+
+    Notes
+    -----
+    Weight: alpha, the input's shape without the batch axis, 1 along shared axes.
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rules("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
+        shared = [] if shared_axes is None else shared_axes
+        self.shared_axes = [shared] if isinstance(shared, int) else list(shared)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make alpha."""
+        shape = [1 if n in self.shared_axes else size for n, size in enumerate(input_shape) if n]
+        if None in shape:
+            raise ArgumentError(
+                "build",
+                "an axis of unknown size needs a shared alpha",
+                expected="known sizes along axes that are not shared",
+                received={"shape": tuple(input_shape), "shared_axes": self.shared_axes},
+            )
+        self.alpha = self.ruled_weight("alpha", shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the rectified input."""
+        return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
+
+
+class Softmax(SameShape):
+    """y = exp(x) / sum exp(x), along one axis or several.
+
+    Parameters
+    ----------
+    axis : int, or several ints
+    """
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the probabilities; where the mask is False, 0."""
+        x = inputs
+        if mask is not None:
+            x = x + (1 - np.asarray(mask, x.dtype)) * x.dtype.type(MASKED)
+        if isinstance(self.axis, int):
+            return ops.softmax(x, axis=self.axis)
+        if len(self.axis) == 1:
+            return ops.softmax(x, axis=self.axis[0])
+        return ops.exp(x - ops.logsumexp(x, axis=tuple(self.axis), keepdims=True))

@@ -1,0 +1,188 @@
+"""Dropout and noise: layers that act while training only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import ops, random, regularizers
+from melpy.errors import ArgumentError
+from melpy.layers.activation import SameShape
+from melpy.layers.base import known_format
+from melpy.layers.checks import not_negative
+
+__all__ = [
+    "ActivityRegularization",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+]
+
+
+class Dropout(SameShape):
+    """While training, set each value to 0 with probability rate and scale the rest up.
+
+    Parameters
+    ----------
+    rate : float in [0, 1]; 1 leaves nothing
+    noise_shape : shape of the mask, broadcast to the input's; None for the input's shape
+    seed : int or None, for the next one of the process's stream
+
+    Source
+    ------
+    N. Srivastava et al. 2014, section 4 (inverted: scaled by 1 / (1 - rate) while training).
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= rate <= 1:
+            raise ArgumentError(
+                type(self).__name__,
+                "rate is out of range",
+                expected="a float in [0, 1]",
+                received={"rate": rate},
+            )
+        self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
+        self.generator = random.generator(seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the thinned input while training, else the input."""
+        if not training or self.rate == 0:
+            return inputs
+        shape = inputs.shape
+        if self.noise_shape is not None:
+            shape = tuple(s or size for s, size in zip(self.noise_shape, shape, strict=True))
+        if self.rate == 1:
+            return ops.multiply(inputs, np.zeros((), inputs.dtype))
+        kept = self.generator.random(shape, dtype=np.float32) >= self.rate
+        return ops.multiply(inputs, kept.astype(inputs.dtype) / (1 - self.rate))
+
+
+class SpatialDropout(Dropout):
+    """Dropout of whole channels: all values of a channel go or stay together. Abstract."""
+
+    def __init__(self, rate: float, data_format: str, seed: int | None, **kwargs: Any) -> None:
+        super().__init__(rate, seed=seed, **kwargs)
+        self.data_format = data_format
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the thinned input while training, else the input."""
+        N, *sizes = inputs.shape
+        first = self.data_format == "channels_first"
+        channels = sizes[0] if first else sizes[-1]
+        ones = (1,) * (len(sizes) - 1)
+        self.noise_shape = (N, channels, *ones) if first else (N, *ones, channels)
+        return super().call(inputs, training=training)
+
+
+class SpatialDropout1D(SpatialDropout):
+    """Dropout of whole channels of sequences (N, T, C). J. Tompson et al. 2014.
+
+    Parameters
+    ----------
+    rate : float in [0, 1]
+    seed : int or None
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(rate, "channels_last", seed, **kwargs)
+
+
+class SpatialDropout2D(SpatialDropout):
+    """Dropout of whole channels of images. J. Tompson et al. 2014.
+
+    Parameters
+    ----------
+    rate : float in [0, 1]
+    data_format : "channels_last", "channels_first", or None for the setting
+    seed : int or None
+    """
+
+    def __init__(
+        self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, known_format(data_format, "SpatialDropout2D"), seed, **kwargs)
+
+
+class GaussianNoise(SameShape):
+    """While training, y = x + e, with e from the normal distribution of mean 0.
+
+    Parameters
+    ----------
+    stddev : float >= 0, of e
+    seed : int or None
+    """
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stddev, self.seed = not_negative(stddev, "stddev", "GaussianNoise"), seed
+        self.generator = random.generator(seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the noisy input while training, else the input."""
+        if not training or self.stddev == 0:
+            return inputs
+        noise = self.generator.standard_normal(inputs.shape, dtype=inputs.dtype)
+        return inputs + noise * inputs.dtype.type(self.stddev)
+
+
+class GaussianDropout(SameShape):
+    """While training, y = x e, with e of mean 1 and variance rate / (1 - rate).
+
+    Parameters
+    ----------
+    rate : float in [0, 1)
+    seed : int or None
+
+    Source
+    ------
+    N. Srivastava et al. 2014, section 10.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ArgumentError(
+                "GaussianDropout",
+                "rate is out of range",
+                expected="a float in [0, 1)",
+                received={"rate": rate},
+            )
+        self.rate, self.seed = rate, seed
+        self.generator = random.generator(seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the noisy input while training, else the input."""
+        if not training or self.rate == 0:
+            return inputs
+        deviation = inputs.dtype.type(math.sqrt(self.rate / (1 - self.rate)))
+        noise = self.generator.standard_normal(inputs.shape, dtype=inputs.dtype)
+        return inputs * (1 + noise * deviation)
+
+
+class ActivityRegularization(SameShape):
+    """y = x, and l1 sum |x| + l2 sum x^2 is added to the loss.
+
+    Parameters
+    ----------
+    l1, l2 : floats >= 0
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        self.l1, self.l2 = l1, l2
+
+    def call(self, inputs: Any) -> Any:
+        """Return the input."""
+        return inputs
