@@ -171,7 +171,7 @@ def feature_maps(model: Any, x: np.ndarray, images: np.ndarray) -> Figure:
     maps = np.asarray(maps)[..., :MOST_MAPS]
     count = maps.shape[-1]
     figure = _figure(0.9 * (count + 1), 0.95 * len(x) + 0.6)
-    filters = model.layers[place].filters  # type: ignore[attr-defined]
+    filters = model.layers[place].filters
     figure.suptitle(
         f"What {'the' if filters == count else f'{count} of the {filters}'} filters of "
         f"{model.layers[place].name} answer to each image (bright: strongly)"

@@ -144,7 +144,7 @@ def test_numpy_functions_are_recorded(function):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda x: np.arcsinh(x), r"^np\.arcsinh: this function cannot be recorded"),
+        (lambda x: np.spacing(x), r"^np\.spacing: this function cannot be recorded"),
         (lambda x: np.cross(x, x), r"^np\.cross: this function cannot be recorded"),
         (lambda x: np.add.reduce(x), r"^np\.add\.reduce: this function cannot be recorded"),
         (lambda x: np.exp(x, out=np.ones(3)), r"^np\.exp: .*without out= or where="),

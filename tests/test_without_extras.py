@@ -35,7 +35,7 @@ model = melpy.Sequential([
     layers.Flatten(),
     layers.Dense(2, activation="softmax"),
 ])
-model.compile(melpy.optimizers.Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+model.compile(melpy.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     losses = model.fit(x, y, epochs=20, verbose=0).history["loss"]

@@ -78,12 +78,16 @@ class ArraySource(Source):
         super().__init__(steps)
         self.samples, self.batch_size = samples, batch_size
         self.size = -(-len(samples) // batch_size)
-        self.seed = random.next_seed() if shuffle else None
+        self.rng = random.generator() if shuffle else None
+        self.drawn = 0  # orders drawn so far: the one of each epoch follows from the seed
 
     def whole(self) -> Iterator[tuple[Any, Any, Any]]:
         """Yield all batches once."""
-        rng = None if self.seed is None else np.random.default_rng([self.seed, self.number])
-        for rows in batches(len(self.samples), self.batch_size, rng):
+        if self.rng is not None:
+            for _ in range(self.drawn, self.number):  # epochs made before an interruption
+                self.rng.permutation(len(self.samples))
+            self.drawn = self.number + 1
+        for rows in batches(len(self.samples), self.batch_size, self.rng):
             yield self.samples.take(rows)
 
 

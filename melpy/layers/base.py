@@ -89,8 +89,8 @@ class Layer(Parts):
             mend=nearest(name, known),
         )
 
-    def build(self, input_shape: Any) -> None:
-        """Make the weights; ``input_shape`` begins with the batch axis, None."""
+    def build(self, *args: Any, **kwargs: Any) -> None:
+        """Make the weights from ``input_shape``, which begins with the batch axis, None."""
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; what ``layer(x)`` runs. Abstract."""
@@ -125,7 +125,9 @@ class Layer(Parts):
         except MelpyError as error:
             raise self._located(error)  # noqa: B904  the same error, with this layer's name
 
-    def _perform(self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]) -> Any:
+    def _perform(
+        self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]
+    ) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
         outer = _training.get()
         training = kwargs.pop("training", None)
@@ -197,13 +199,6 @@ class Layer(Parts):
                 raise self._located(error)  # noqa: B904
             self.built = True
             self._build_shape = input_shape
-
-    def output_shape(self, input_shape: Any) -> Any:
-        """Return `compute_output_shape`, with this layer's name in its errors."""
-        try:
-            return self.compute_output_shape(input_shape)
-        except MelpyError as error:
-            raise self._located(error)  # noqa: B904
 
     def _located(self, error: MelpyError) -> MelpyError:
         if "'" not in error.who:  # the innermost layer is the one to name

@@ -80,7 +80,7 @@ class RNN(Layer):
             return shape
         return shape, *nested(lambda size: (N, size), self.state_size)
 
-    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the input's mask where all outputs are returned; states have none."""
         mask = mask[0] if is_nested(mask) else mask
         kept = mask if self.return_sequences else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from melpy import ops
 from melpy.errors import ArgumentError, DtypeError, ShapeError, lookup
+from melpy.layers.arguments import taken_arguments
 from melpy.layers.base import Layer, Shape
 from melpy.layers.rnn import as_list
 
@@ -59,7 +60,7 @@ class TimeDistributed(Wrapper):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (N, T, ...)."""
-        N, *rest = self.layer.output_shape(_one_step(input_shape))
+        N, *rest = self.layer.compute_output_shape(_one_step(input_shape))
         return (N, input_shape[1], *rest)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
@@ -71,8 +72,9 @@ class TimeDistributed(Wrapper):
                 expected=f"shape {(*inputs.shape[:2], '...')}".replace("'", ""),
                 received={"mask.shape": mask.shape},
             )
+        masked = mask is not None and "mask" in taken_arguments(type(self.layer)).names
         steps = [
-            self.layer(inputs[:, t], training=training, mask=None if mask is None else mask[:, t])
+            self.layer(inputs[:, t], training=training, **({"mask": mask[:, t]} if masked else {}))
             for t in range(inputs.shape[1])
         ]
         return ops.stack(steps, axis=1)
@@ -176,7 +178,7 @@ class Bidirectional(Layer):
             return (*merged, *states, *states)
         return merged if self.merge_mode is None else shape
 
-    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the input's mask for the outputs, where all of them are returned."""
         kept = as_list(mask)[0] if self.return_sequences else None
         merged = [kept, kept] if self.merge_mode is None else [kept]

@@ -30,7 +30,6 @@ from melpy.ops.recurrent import *
 from melpy.ops.reduction import *
 from melpy.ops.remainders import *
 from melpy.ops.scatter import *
-from melpy.ops.segments import *
 from melpy.ops.shaping import *
 from melpy.ops.shrinking import *
 from melpy.ops.sorting import *

@@ -199,8 +199,9 @@ def test_a_schedule(keras, agree):
         ours.apply([np.ones(4)], our_weights)
         theirs.apply([np.ones(4, "float32")], their_weights)
         agree(our_weights[0].value, their_weights[0].value, 1e-6)
-    assert ours.get_config()["learning_rate"]["config"] == (
-        theirs.get_config()["learning_rate"]["config"]
+    assert (
+        ours.get_config()["learning_rate"]["config"]
+        == (theirs.get_config()["learning_rate"]["config"])
     )
     assert len(ours.variables) == len(theirs.variables) == 1
     read = optimizers.deserialize(keras.optimizers.serialize(theirs))

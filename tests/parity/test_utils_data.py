@@ -131,7 +131,9 @@ def test_timeseries(
     arguments = (series, targets, sequence_length, stride, rate, 3)
     options = {"start_index": start, "end_index": end and length + end}
     ours = list(utils.timeseries_dataset_from_array(*arguments, **options))
-    theirs = list(keras.utils.timeseries_dataset_from_array(*arguments, **options).as_numpy_iterator())
+    theirs = list(
+        keras.utils.timeseries_dataset_from_array(*arguments, **options).as_numpy_iterator()
+    )
     assert len(ours) == len(theirs)
     for mine, other in zip(ours, theirs, strict=True):
         for x, y in zip(*((b if with_targets else (b,)) for b in (mine, other)), strict=True):
@@ -205,8 +207,9 @@ class TestImageFolder:
             assert mine.class_names == other.class_names
             if label_mode is None:
                 continue
-            labels = np.concatenate([y for _, y in mine]), np.concatenate(
-                [y for _, y in other.as_numpy_iterator()]
+            labels = (
+                np.concatenate([y for _, y in mine]),
+                np.concatenate([y for _, y in other.as_numpy_iterator()]),
             )
             assert labels[0].dtype == labels[1].dtype
             np.testing.assert_array_equal(*[np.sort(y, axis=0) for y in labels])
@@ -240,7 +243,9 @@ def test_simple_imputer(sklearn, agree, strategy, add_indicator, keep_empty_feat
     train, test = HOLES[:15].copy(), HOLES[15:]
     train[:, 1] = np.nan
     options = {"add_indicator": add_indicator, "keep_empty_features": keep_empty_features}
-    ours, theirs = (kind(strategy=strategy, **options).fit(train) for kind in (SimpleImputer, Theirs))
+    ours, theirs = (
+        kind(strategy=strategy, **options).fit(train) for kind in (SimpleImputer, Theirs)
+    )
     np.testing.assert_allclose(ours.statistics_, theirs.statistics_, rtol=1e-12)
     agree(ours.transform(test), theirs.transform(test), 1e-6)
 
