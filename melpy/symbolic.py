@@ -85,8 +85,8 @@ class Call:
     @property
     def name(self) -> str:
         """The layer's name, or the op's."""
-        named = getattr(self.function, "name", None)
-        return named or getattr(self.function, "__name__", "op")
+        named = getattr(self.function, "name", None) or getattr(self.function, "__name__", "op")
+        return str(named)
 
     def run(self, values: Mapping[int, Any]) -> Any:
         """Call the function, ``values[id(x)]`` in the place of each symbolic x."""

@@ -13,7 +13,7 @@ from melpy.errors import DtypeError, GraphError, ShapeError
 from melpy.ops.registry import OPS
 from melpy.symbolic import Symbolic, defer
 
-__all__ = ["SymbolicTensor", "Tensor", "grad", "mask_of", "value_and_grad"]
+__all__ = ["SymbolicTensor", "Tensor", "grad", "mask_of", "set_mask", "value_and_grad"]
 
 
 def _plain(x: Any) -> Any:
@@ -106,6 +106,11 @@ class SymbolicTensor(Operators, Symbolic):
 def mask_of(x: Any) -> np.ndarray | None:
     """Return the mask that a layer attached to a tensor, False where it is padding, or None."""
     return getattr(x, "_mask", None)
+
+
+def set_mask(x: Any, mask: np.ndarray | None) -> None:
+    """Attach a mask to a tensor."""
+    x._mask = mask
 
 
 class Tensor(Operators, tape.Variable):

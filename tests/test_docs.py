@@ -46,8 +46,9 @@ def test_layers_document_their_arguments(name):
     text, inherited = inspect.getdoc(layer) or "", {"kwargs", "self"}
     if layer.__init__ is layers.Layer.__init__ and layer is not layers.Layer:
         return  # it has no arguments of its own
-    for other in re.findall(r"`(\w+)`", text):  # "Others as in `Conv2D`"
-        text += inspect.getdoc(getattr(layers, other, None)) or ""
+    for _ in range(2):  # "Others as in `Conv2D`", which may refer further
+        for other in set(re.findall(r"`(\w+)`", text)):
+            text += inspect.getdoc(getattr(layers, other, None)) or ""
     for argument in set(inspect.signature(layer.__init__).parameters) - inherited:
         assert re.search(rf"\b{argument}\b", text), f"{name} does not document {argument}"
 

@@ -126,17 +126,17 @@ class DatasetSource(IterableSource):
     ) -> None:
         Source.__init__(self, steps)
         self.dataset, self.class_weight, self.who = data, class_weight, who
-        self.size = data.num_batches
+        self.size: int | None = data.num_batches
         self.seed = random.next_seed() if shuffle and self.size is not None else None
 
     @property
-    def data(self) -> Iterator[Any]:  # type: ignore[override]
+    def data(self) -> Iterator[Any]:
         """One epoch of the dataset."""
         self.dataset.on_epoch_begin()
         if self.seed is None:
             yield from self.dataset
         else:
-            order = np.random.default_rng([self.seed, self.number]).permutation(self.size)
+            order = np.random.default_rng([self.seed, self.number]).permutation(self.size or 0)
             for index in order:
                 yield self.dataset[int(index)]
         self.dataset.on_epoch_end()
@@ -168,7 +168,7 @@ def source_of(
     if is_arrays(x):
         samples = Samples(x, y, sample_weight, who)
         if class_weight is not None:
-            weight = class_weights(samples.y, class_weight, who)
+            weight = class_weights(np.asarray(samples.y), class_weight, who)
             samples.weight = weight if samples.weight is None else weight * samples.weight
         return ArraySource(samples, batch_size or 32, shuffle, steps)
     for name, value in (("y", y), ("sample_weight", sample_weight)):

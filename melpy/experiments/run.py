@@ -121,7 +121,7 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
     shape = train_x.shape[1:]
     model = _compiled(settings, shape, classes)
     say("")
-    model.summary(say)
+    model.summary(print_fn=say)
     say("")
     _warm_up(settings, shape, classes, say)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any
 
@@ -105,7 +104,11 @@ def _base_arguments(layer_class: type) -> set[str]:
     return base & {p.name for p in parameters}
 
 
-@functools.cache
+_taken: dict[type, TakenArguments] = {}
+
+
 def taken_arguments(layer_class: type) -> TakenArguments:
     """Return the arguments that a layer class takes."""
-    return TakenArguments(layer_class)
+    if layer_class not in _taken:
+        _taken[layer_class] = TakenArguments(layer_class)
+    return _taken[layer_class]

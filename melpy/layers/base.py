@@ -13,7 +13,7 @@ from melpy.errors import ArgumentError, DtypeError, MelpyError, ShapeError, look
 from melpy.layers.arguments import Shape, TakenArguments, shapes_of, taken_arguments
 from melpy.layers.parts import Parts, Weight
 from melpy.symbolic import Symbolic
-from melpy.tensor import SymbolicTensor, Tensor, mask_of
+from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
 __all__ = ["Layer", "Weight"]
 
@@ -164,7 +164,7 @@ class Layer(Parts):
             made = made[:1] * len(leaves)
         for leaf, mask in zip(leaves, made, strict=True):
             if isinstance(leaf, Tensor) and mask is not None:
-                leaf._mask = np.asarray(mask)
+                set_mask(leaf, np.asarray(mask))
 
     def _describe(self, taken: TakenArguments, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Put this call into the graph of symbolic tensors, and return symbolic outputs."""
@@ -235,7 +235,7 @@ class Layer(Parts):
             if x.dtype.kind == "f" and x.dtype != self.dtype:
                 mask = mask_of(x)
                 x = ops.cast(x, self.dtype)
-                x._mask = mask
+                set_mask(x, mask)
         elif isinstance(x, list | tuple | dict):
             return tree.map_structure(self._as_tensor, x)
         return x

@@ -37,7 +37,7 @@ class Weight(Tensor):
         value: Any,
         trainable: bool = True,
         name: str = "",
-        regularizer: regularizers.Regularizer | None = None,
+        regularizer: Any = None,
         constraint: Any = None,
         path: str = "",
     ) -> None:
@@ -103,7 +103,7 @@ class Parts(Configurable):
         ignored : aggregation, layout, overwrite_with_gradient, autocast, accepted as in Keras
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        start = initializers.get("glorot_uniform" if initializer is None else initializer)
+        start: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
         weight = Weight(
             np.asarray(start(shape, dtype or self.dtype)),
             trainable,

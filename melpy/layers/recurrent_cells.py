@@ -94,6 +94,9 @@ class Cell(Layer):
         shape = (input_shape[0], self.units)
         return shape, [shape] * self.states
 
+    _input_masks: list[Any] | None = None
+    _recurrent_masks: list[Any] | None = None
+
     def input_masks(self, inputs: Any, training: bool) -> list[Any]:
         """Return what the input is multiplied by: one mask a gate, one for all, or [None]."""
         if not training:
@@ -112,8 +115,7 @@ class Cell(Layer):
 
     def reset_dropout_mask(self) -> None:
         """Forget the masks: the next sequence draws new ones."""
-        self._input_masks: list[Any] | None = None
-        self._recurrent_masks: list[Any] | None = None
+        self._input_masks = self._recurrent_masks = None
 
     def _masks(self, rate: float, x: Any) -> list[Any]:
         if not 0 < rate < 1:

@@ -289,7 +289,7 @@ def steps_to_use(mask: Any, sequences: Any) -> np.ndarray | None:
             expected=f"shape {tuple(sequences.shape[:2])}",
             received={"mask.shape": used.shape},
         )
-    return used.reshape(*used.shape[:2], -1).any(axis=2)
+    return np.asarray(used.reshape(*used.shape[:2], -1).any(axis=2))
 
 
 def masked(used: np.ndarray, new: Any, old: Any) -> Any:

@@ -145,7 +145,7 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
         return [filled(value) for value in x] if isinstance(x, list | tuple) else x
 
     while waiting:
-        later = []
+        later: list[tuple[str, dict[str, Any]]] = []
         for name, node in waiting:
             if any(other == name for other, _ in later):
                 later.append((name, node))  # the uses of one layer keep their order

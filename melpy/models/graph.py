@@ -114,7 +114,7 @@ class Graph:
         values = {}
         for x, value in zip(self.starts, self._arranged(inputs), strict=True):
             begins = x.call is not None and isinstance(x.call.function, InputLayer)
-            values[id(x)] = x.call.function(value) if begins else value  # type: ignore[union-attr]
+            values[id(x)] = x.call.function(value) if begins else value
         return values
 
     def _arranged(self, inputs: Any) -> list[Any]:
@@ -190,7 +190,7 @@ def _met_first(order: list[Call], ends: list[Symbolic]) -> dict[int, int]:
     """Return when a walk from the outputs back, depth first, meets each layer."""
     met: dict[int, int] = {}
     inside = {id(call) for call in order}
-    trail = [x.call for x in ends if x.call is not None]
+    trail: list[Any] = [x.call for x in ends if x.call is not None]
     seen = set()
     while trail:
         call = trail.pop(0)
@@ -202,7 +202,7 @@ def _met_first(order: list[Call], ends: list[Symbolic]) -> dict[int, int]:
     return met
 
 
-def path_to(call: Call) -> str:
+def path_to(call: Any) -> str:
     """Return the shapes of the few calls before one, for a message."""
     shapes: list[str] = []
     while call.inputs and len(shapes) < 4:

@@ -93,7 +93,7 @@ class Model(Trainer):
             raise
         return self._graph.outputs
 
-    def _children(self) -> Iterator[Layer]:
+    def _children(self) -> Iterator[Any]:
         seen = set()
         for layer in self._graph.layers if self._graph else []:
             seen.add(id(layer))

@@ -50,7 +50,7 @@ class Objectives:
         if single and isinstance(loss, list | tuple) and len(loss) == 1:
             loss = loss[0]
         if loss is None or isinstance(loss, losses.Loss):
-            self.losses = [loss] * count
+            self.losses: list[Any] = [loss] * count
         else:
             self.losses = self.matched(loss, "loss", partial=True)
         weights = self.loss_weights

@@ -35,10 +35,10 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None
+        self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
         self._layers: list[Layer] = []
-        self._symbols: list[SymbolicTensor] = []  # the input, then each layer's output
+        self._symbols: list[Any] = []  # the input, then each layer's output
         super().__init__(name=name, trainable=trainable)
         for layer in layers or []:
             self.add(layer)

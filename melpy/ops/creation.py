@@ -193,11 +193,11 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     >>> arange(3), arange(0.0, 1.0, 0.5)
     (array([0, 1, 2], dtype=int32), array([0. , 0.5], dtype=float32))
     """
-    given = [convert_to_numpy(n) for n in (start, stop, step) if n is not None]
+    given: list[Any] = [convert_to_numpy(n) for n in (start, stop, step) if n is not None]
     is_python = not any(hasattr(n, "dtype") for n in (start, stop, step))
     kind = np.result_type(*given)
     begin, end = (0, given[0]) if stop is None else given[:2]
-    made = np.arange(begin, end, 1 if step is None else given[-1], kind)
+    made = np.arange(begin, end, 1 if step is None else given[-1], dtype=kind)  # type: ignore[call-overload]
     return made.astype(dtype or (_kind(made) if is_python else kind), copy=False)
 
 

@@ -342,7 +342,12 @@ def unique(
     ----------
     size : int or None; cut or fill up to so many values, with ``fill_value`` or the smallest one
     """
-    found = np.unique(convert_to_numpy(x), return_index, return_inverse, return_counts, axis=axis)
+    asked: Any = {
+        "return_index": return_index,
+        "return_inverse": return_inverse,
+        "return_counts": return_counts,
+    }
+    found: Any = np.unique(convert_to_numpy(x), axis=axis, **asked)
     if size is None:
         return found
     first, *others = found if isinstance(found, tuple) else (found,)
