@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from melpy import config, constraints, optimizers, schedules
@@ -71,13 +71,9 @@ def floats(precision):
 
     @contextmanager
     def within(dtype):
-        before = config.floatx()
-        with precision(dtype):
-            config.set_floatx(dtype)
-            try:
-                yield
-            finally:
-                config.set_floatx(before)
+        with precision(dtype), pytest.MonkeyPatch.context() as patch:
+            patch.setitem(config._settings, "floatx", dtype)
+            yield
 
     return within
 
@@ -108,8 +104,8 @@ def compare(keras, agree, name, arguments, dtype, tolerance, seed=0, shapes=SHAP
     assert len(ours.variables) == len(theirs.variables)
     for mine, keras_own in zip(ours.variables, theirs.variables, strict=True):
         agree(mine.value, keras_own.value, 10 * tolerance, f"{name}: {keras_own.name}")
-        if keras_own.name not in ("variable", "iteration"):
-            assert mine.name.rsplit("_", 1)[-1] == keras_own.name.rsplit("_", 1)[-1]
+        if keras_own.shape:  # Keras names no product of Nadam's
+            assert mine.name == keras_own.name
     ours.finalize_variable_values(our_weights)
     theirs.finalize_variable_values(their_weights)
     for before, mine, keras_own in zip(start, our_weights, their_weights, strict=True):
@@ -159,7 +155,9 @@ def drawn(draw):
     return name, arguments
 
 
-@settings(max_examples=12, deadline=None)
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(made=drawn(), seed=st.integers(0, 99))
 def test_drawn_arguments(keras, floats, agree, made, seed):
     with floats("float64"):
@@ -198,8 +196,12 @@ def test_names_and_configs(keras, name):
     for spelled in (name.lower(), name):
         assert type(keras.optimizers.get(spelled)).__name__ == name
         assert type(optimizers.get(spelled)).__name__ == name
-    ours = getattr(optimizers, name)(weight_decay=0.25, use_ema=True)
-    theirs = getattr(keras.optimizers, name)(weight_decay=0.25, use_ema=True)
+
+    options = {"weight_decay": 0.25, "use_ema": True}
+    if name == "Muon":
+        options["exclude_layers"] = ["head"]  # Keras writes its default, None, as []
+    ours = getattr(optimizers, name)(**options)
+    theirs = getattr(keras.optimizers, name)(**options)
     assert ours.get_config() == theirs.get_config() | {"name": ours.name}
     # What Keras wrote makes an equal optimizer here, and the other way round.
     read = optimizers.deserialize(keras.optimizers.serialize(theirs))
