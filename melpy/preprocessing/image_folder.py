@@ -73,8 +73,9 @@ class _Images:
     def _padded(self, x: np.ndarray) -> np.ndarray:
         """Return the image as large as it fits, in the middle of a black frame."""
         (H, W, C), (oH, oW) = x.shape, self.size
-        ratio = max(W / oW, H / oH)
-        h, w = H / ratio, W / ratio
+        # In float32, as in Keras: where that rounds down, the image is a pixel smaller there too.
+        ratio = max(np.float32(W) / np.float32(oW), np.float32(H) / np.float32(oH))
+        h, w = np.float32(H) / ratio, np.float32(W) / ratio
         top, left = int((oH - h) / 2), int((oW - w) / 2)
         out = np.zeros((oH, oW, C), x.dtype)
         out[top : top + int(h), left : left + int(w)] = self._resized(x, (int(h), int(w)))
