@@ -185,9 +185,9 @@ class Optimizer(Stateful):
 
     def _present(self, grads: Sequence[Any], weights: list[Any]) -> tuple[list[Any], list[Any]]:
         """Leave out weights without a gradient."""
-        missing = [w.name for g, w in zip(grads, weights, strict=True) if g is None]
-        if not missing:
+        if all(g is not None for g in grads):
             return list(grads), weights
+        missing = [w.name for g, w in zip(grads, weights, strict=True) if g is None]
         if len(missing) == len(weights):
             raise ArgumentError(type(self).__name__, "no weight has a gradient")
         warnings.warn(f"{type(self).__name__}: no gradients for {missing}", stacklevel=3)

@@ -104,6 +104,7 @@ class Flat:
 
     def gather(self, gradients: Sequence[Any], weights: Sequence[Variable]) -> None:
         """Write one gradient a weight into ``gradient``."""
+        gradient, parts = self.gradient, self._parts
         for g, weight in zip(gradients, weights, strict=True):
             array = np.asarray(g)
             if array.shape != weight.value.shape:
@@ -113,7 +114,7 @@ class Flat:
                     expected=f"shape {weight.value.shape}",
                     received={"shape": array.shape},
                 )
-            self.gradient[self.part(weight)] = array.reshape(-1)
+            gradient[parts[id(weight)]] = array.reshape(-1)
 
 
 def path_of(weight: Variable) -> str:
