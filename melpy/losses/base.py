@@ -12,6 +12,7 @@ from melpy.configurable import Configurable, snake_case
 from melpy.errors import ShapeError, lookup
 from melpy.losses.checks import smoothing
 from melpy.tape import Variable
+from melpy.tensor import mask_of
 
 __all__ = [
     "FunctionLoss",
@@ -19,7 +20,6 @@ __all__ = [
     "PairLoss",
     "along",
     "as_float",
-    "mask_of",
     "paired",
     "same_rank",
 ]
@@ -35,11 +35,6 @@ def as_float(values: Any, dtype: Any = None) -> Any:
         x, dtype = np.asarray(values), dtype or config.floatx()
     dtype = np.dtype(dtype or (x.dtype if x.dtype.kind == "f" else config.floatx()))
     return x if x.dtype == dtype else ops.cast(x, dtype=dtype)
-
-
-def mask_of(values: Any) -> np.ndarray | None:
-    """Return the mask that came with a tensor, True where a value counts; None for all."""
-    return getattr(values, "_mask", None)
 
 
 def same_rank(x1: Any, x2: Any) -> tuple[Any, Any]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from melpy import config, initializers, tape
 from melpy.configurable import Configurable, snake_case
-from melpy.losses.base import along, mask_of
+from melpy.losses.base import along
 from melpy.tape import Variable
-from melpy.tensor import Tensor
+from melpy.tensor import Tensor, mask_of
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "MetricVariable", "Sum", "array", "samplewise"]
 
