@@ -16,6 +16,7 @@ from melpy.ops.joining import stack
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import cast
+from melpy.symbolic import Symbolic
 from melpy.tape import Variable
 
 __all__ = [
@@ -50,13 +51,13 @@ def array(x: Any, dtype: Any = None) -> Any:
     >>> array([1, 2]), array([1.5])
     (array([1, 2], dtype=int32), array([1.5], dtype=float32))
     """
-    if isinstance(x, list | tuple) and any(isinstance(v, Variable) for v in x):
+    if isinstance(x, list | tuple) and any(isinstance(v, Variable | Symbolic) for v in x):
         x = stack(x)
-    if not isinstance(x, Variable):
+    if not isinstance(x, Variable | Symbolic):
         made, parts = np.asarray(x), x if isinstance(x, list | tuple) else [x]
         own = made.dtype if any(hasattr(v, "dtype") for v in parts) else _kind(made)
         return np.asarray(made, dtype or own)
-    return x if dtype is None or x.value.dtype == np.dtype(dtype) else cast(x, dtype=dtype)
+    return x if dtype is None or np.dtype(x.dtype) == np.dtype(dtype) else cast(x, dtype=dtype)
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
@@ -107,7 +108,7 @@ def stop_gradient(variable):
 
 def is_tensor(x: Any) -> bool:
     """Return whether ops take x as it is: a tensor or an array."""
-    return isinstance(x, Variable | np.ndarray)
+    return isinstance(x, Variable | Symbolic | np.ndarray)
 
 
 def shape(x: Any) -> tuple:
@@ -197,7 +198,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     is_python = not any(hasattr(n, "dtype") for n in (start, stop, step))
     kind = np.result_type(*given)
     begin, end = (0, given[0]) if stop is None else given[:2]
-    made = np.arange(begin, end, 1 if step is None else given[-1], dtype=kind)  # type: ignore[call-overload]
+    made = np.arange(begin, end, 1 if step is None else given[-1], dtype=kind)
     return made.astype(dtype or (_kind(made) if is_python else kind), copy=False)
 
 

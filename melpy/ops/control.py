@@ -1,0 +1,182 @@
+"""Choices, loops and maps over functions. They run as Python's own, so the tape sees each step."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from melpy.errors import ArgumentError
+from melpy.ops.choice import where
+from melpy.ops.creation import array, convert_to_numpy, shape
+from melpy.ops.indexing import get_item
+from melpy.ops.joining import stack
+
+__all__ = [
+    "cond", "fori_loop", "map", "scan", "select", "switch", "vectorized_map", "while_loop",
+]  # fmt: skip
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """Call one of two functions without arguments, as ``pred`` says; return its result."""
+    return true_fn() if bool(convert_to_numpy(pred)) else false_fn()
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """Call the function of an index, which is cut to the range that there is.
+
+    Examples
+    --------
+    >>> switch(7, [lambda x: x, lambda x: 2 * x], 10)
+    20
+    """
+    n = int(convert_to_numpy(index))
+    return branches[builtins.min(builtins.max(n, 0), len(branches) - 1)](*operands)
+
+
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """Choose entry by entry: the choice of the first condition that holds, else the default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([1.0, 5.0, 9.0])
+    >>> select([x < 3, x < 7], [x, 10 * x], -1.0)
+    array([ 1., 50., -1.])
+    """
+    chosen = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        chosen = where(condition, choice, chosen)
+    return chosen
+
+
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
+    """Call ``body`` on the variables as long as ``cond`` of them holds; return the last ones.
+
+    Parameters
+    ----------
+    cond, body : functions of the variables; the body returns as many
+    loop_vars : a tuple or a list of values, or one value
+    maximum_iterations : int, or None for no limit
+
+    Examples
+    --------
+    >>> while_loop(lambda i, total: i < 4, lambda i, total: (i + 1, total + i), (0, 0))
+    (4, 6)
+    """
+    is_sequence = isinstance(loop_vars, tuple | list)
+    values = tuple(loop_vars) if is_sequence else (loop_vars,)
+    count = 0
+    while (maximum_iterations is None or count < maximum_iterations) and bool(
+        convert_to_numpy(cond(*values))
+    ):
+        result = body(*values)
+        values = tuple(result) if isinstance(result, tuple | list) else (result,)
+        count += 1
+    return values if is_sequence else values[0]
+
+
+def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_val: Any) -> Any:
+    """Return the value after ``value = body_fun(i, value)`` for i from lower to before upper.
+
+    Examples
+    --------
+    >>> fori_loop(0, 4, lambda i, total: total + i, 0)
+    6
+    """
+    value = init_val
+    for i in builtins.range(int(lower), int(upper)):
+        value = body_fun(i, value)
+    return value
+
+
+def _entry(xs: Any, n: int) -> Any:
+    """Return the n-th entry of every array in a structure."""
+    if isinstance(xs, dict):
+        return {key: _entry(x, n) for key, x in xs.items()}
+    if isinstance(xs, list | tuple):
+        return type(xs)(_entry(x, n) for x in xs)
+    return get_item(xs, key=n)
+
+
+def _length(xs: Any) -> int:
+    if isinstance(xs, dict):
+        return _length(next(iter(xs.values())))
+    return _length(xs[0]) if isinstance(xs, list | tuple) else shape(xs)[0]
+
+
+def _stacked(results: Sequence[Any]) -> Any:
+    """Turn a list of structures of values into one structure of stacked values."""
+    first = results[0]
+    if first is None:
+        return None
+    if isinstance(first, dict):
+        return {key: _stacked([r[key] for r in results]) for key in first}
+    if isinstance(first, list | tuple):
+        return type(first)(_stacked(parts) for parts in zip(*results, strict=True))
+    return stack([array(r) for r in results])
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """Call a function on each entry along axis 0, and stack what it returns.
+
+    Parameters
+    ----------
+    f : function of one entry; entry and result may be structures of arrays
+    xs : array, or lists, tuples and dicts of arrays of one length
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> map(lambda row: row.sum(), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([3., 7.])
+    """
+    return _stacked([f(_entry(xs, n)) for n in builtins.range(_length(xs))])
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """Call a function on each entry along axis 0, and stack what it returns: `map`."""
+    return map(function, elements)
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: Any = 1,
+) -> tuple[Any, Any]:
+    """Carry a value along axis 0: ``carry, y = f(carry, x)`` for each x; return the last carry, ys.
+
+    Parameters
+    ----------
+    f : function of the carry and an entry, or None where there are no xs
+    init : the first carry, a value or a structure of values
+    xs : array, or structure of arrays of one length; None to count ``length`` steps
+    length : int, or None for that of xs
+    reverse : bool, whether to begin at the end; the ys are in the order of the xs
+    unroll : taken for Keras's sake only
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> total, running = scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0]))
+    >>> running
+    array([1., 3., 6.])
+    """
+    if xs is None and length is None:
+        raise ArgumentError(
+            "scan", "nothing says how many steps there are", expected="xs or length"
+        )
+    count = _length(xs) if length is None else int(length)
+    carry, ys = init, []
+    for n in builtins.range(count)[:: -1 if reverse else 1]:
+        carry, y = f(carry, None if xs is None else _entry(xs, n))
+        ys.append(y)
+    return carry, _stacked(ys[:: -1 if reverse else 1]) if ys else None

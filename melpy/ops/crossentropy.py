@@ -1,0 +1,118 @@
+"""Cross-entropies of one sample each, as keras.ops has them; losses for training are next door.
+
+`melpy.losses` weighs, masks and averages; here is the bare formula.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from melpy import config
+from melpy.errors import ShapeError
+from melpy.ops.activations import log_sigmoid
+from melpy.ops.choice import clip
+from melpy.ops.creation import array
+from melpy.ops.elementwise import divide, multiply, negative, subtract
+from melpy.ops.encoding import one_hot
+from melpy.ops.exponential import log
+from melpy.ops.gates import log_softmax
+from melpy.ops.reduction import sum as total
+from melpy.ops.shaping import squeeze
+
+__all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
+
+
+def _require(fits: bool, who: str, target: Any, output: Any, expected: str) -> None:
+    if not fits:
+        raise ShapeError(
+            who,
+            "targets and outputs do not fit together",
+            expected=expected,
+            received={"target.shape": target.shape, "output.shape": output.shape},
+        )
+
+
+def _clipped(p: Any) -> Any:
+    return clip(p, config.epsilon(), 1 - config.epsilon())
+
+
+def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
+    if from_logits:
+        return log_softmax(output, axis)
+    return log(_clipped(divide(output, total(output, axis, True))))
+
+
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """Return -t log p - (1 - t) log(1 - p), entry by entry.
+
+    Parameters
+    ----------
+    target : array, any shape, values in [0, 1]
+    output : array or tensor of the same shape: p, or with ``from_logits`` the x of p = sigmoid(x)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> binary_crossentropy(np.array([1.0, 0.0]), np.array([0.5, 0.25])).round(3)
+    array([0.693, 0.288])
+    """
+    target, output = array(target), array(output)
+    _require(target.shape == output.shape, "binary_crossentropy", target, output, "equal shapes")
+    if from_logits:
+        yes, no = log_sigmoid(output), log_sigmoid(negative(output))
+    else:
+        p = _clipped(output)
+        yes, no = log(p), log(subtract(1, p))
+    return negative(multiply(target, yes) + multiply(subtract(1, target), no))
+
+
+def categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """Return -Σ_c t_c log p_c along an axis.
+
+    Parameters
+    ----------
+    target : array, any shape, distributions along the axis
+    output : array or tensor of the same shape: p up to a factor, or with ``from_logits`` the x of
+        p = softmax(x)
+    axis : int, that of the classes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> categorical_crossentropy(np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]])).round(3)
+    array([0.693])
+    """
+    target, output = array(target), array(output)
+    fits = target.shape == output.shape and len(target.shape) > 0
+    _require(fits, "categorical_crossentropy", target, output, "equal shapes")
+    return negative(total(multiply(target, _log_probabilities(output, from_logits, axis)), axis))
+
+
+def sparse_categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """Return -log p_c of the class c = target, along an axis.
+
+    Parameters
+    ----------
+    target : array of ints, the shape of output without the axis, or with size 1 there
+    output : array or tensor: p up to a factor, or with ``from_logits`` the x of p = softmax(x)
+    axis : int, that of the classes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sparse_categorical_crossentropy(np.array([1]), np.array([[0.5, 0.5]])).round(3)
+    array([0.693])
+    """
+    target, output = array(target), array(output)
+    if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
+        target = squeeze(target, -1)
+    sizes = list(output.shape)
+    classes = sizes.pop(axis) if sizes else 0
+    fits = tuple(target.shape) == tuple(sizes) and bool(output.shape)
+    _require(fits, "sparse_categorical_crossentropy", target, output, "one class a distribution")
+    chosen = one_hot(target, classes, axis, str(output.dtype))
+    return negative(total(multiply(chosen, _log_probabilities(output, from_logits, axis)), axis))

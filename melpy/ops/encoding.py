@@ -1,0 +1,115 @@
+"""Classes as rows of zeros and ones, and vectors of length one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from melpy import config
+from melpy.errors import ArgumentError
+from melpy.ops.choice import maximum, minimum
+from melpy.ops.elementwise import divide, multiply, rsqrt, square
+from melpy.ops.reduction import max as largest
+from melpy.ops.reduction import sum as total
+from melpy.ops.registry import op
+from melpy.ops.vectors import norm
+
+__all__ = ["multi_hot", "normalize", "one_hot"]
+
+
+def _dense(sparse, who):
+    if sparse:
+        raise ArgumentError(
+            who, "arrays here are dense", expected="sparse=False", received={"sparse": sparse}
+        )
+
+
+@op(
+    sample=lambda rng: (rng.integers(0, 4, (2, 3)), {"num_classes": 4}),
+    like=lambda torch, x, num_classes: torch.nn.functional.one_hot(x, num_classes),
+    indices=("x",),
+)
+def one_hot(x, *, num_classes, axis=-1, dtype=None, sparse=False):
+    """Write classes as rows: y_c = 1 where c = x, 0 elsewhere.
+
+    Parameters
+    ----------
+    x : array of ints, any shape; a class out of range gives zeros only
+    num_classes : int
+    axis : int, where the new axis of classes shall be in y
+    dtype : type of the result; None for `config.floatx`
+    sparse : False
+
+    Returns
+    -------
+    array, one axis more than x
+
+    Gradient
+    --------
+    none: a class is a whole number
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.one_hot([0, 2], 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    _dense(sparse, "one_hot")
+    y = x[..., np.newaxis] == np.arange(num_classes)
+    return np.moveaxis(y.astype(dtype or config.floatx()), -1, axis), (None,)
+
+
+def multi_hot(
+    inputs: Any,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
+) -> Any:
+    """Write sets of classes as rows: y_c = 1 where c is among the classes of the row.
+
+    Examples
+    --------
+    >>> multi_hot(np.array([[0, 2], [1, 1]]), 3)
+    array([[1., 0., 1.],
+           [0., 1., 0.]], dtype=float32)
+    """
+    _dense(sparse, "multi_hot")
+    if num_classes is None:
+        raise ArgumentError("multi_hot", "the number of classes is missing", expected="an int")
+    rows = one_hot(inputs, num_classes, axis, dtype)
+    return largest(rows, axis=1 if len(rows.shape) > 2 else 0)
+
+
+def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
+    """Divide by the length along an axis: y = x / max((Σ |x|^order)^(1 / order), epsilon).
+
+    Parameters
+    ----------
+    x : array or tensor, at least one axis
+    axis : int or tuple of ints
+    order : int >= 1, 2 for Euclid's length
+    epsilon : float > 0, or None for `config.epsilon`
+
+    Examples
+    --------
+    >>> normalize(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
+    if not isinstance(order, int) or order < 1:
+        raise ArgumentError(
+            "normalize", "this is no order", expected="an int >= 1", received={"order": order}
+        )
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    if order != 2:
+        return divide(x, maximum(norm(x, order, axis, True), epsilon))
+    # 1 / 0 = inf is cut to 1 / epsilon, and 0 / epsilon is 0
+    with np.errstate(divide="ignore", over="ignore"):
+        inverse = rsqrt(total(square(x), axis, True))
+    return multiply(x, minimum(inverse, 1 / epsilon))

@@ -1,0 +1,168 @@
+"""Reduce the rows that belong together: entries with the same segment number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.errors import ArgumentError
+from melpy.ops.indexing import add_rows
+from melpy.ops.registry import op
+
+__all__ = ["segment_max", "segment_min", "segment_sum"]
+
+
+def _segments(rng):
+    data = rng.permutation(10).reshape(5, 2) + 0.3
+    return data, np.array([0, 2, 0, 1, 2]), {"num_segments": 3}
+
+
+def _count(segment_ids, num_segments, who):
+    if segment_ids.ndim != 1 or segment_ids.dtype.kind not in "iu":
+        raise ArgumentError(
+            who,
+            "the segments are not numbered by one axis of whole numbers",
+            expected="segment_ids of shape (N,), from 0",
+            received={"shape": segment_ids.shape, "dtype": str(segment_ids.dtype)},
+        )
+    return int(segment_ids.max(initial=-1)) + 1 if num_segments is None else num_segments
+
+
+@op(
+    sample=_segments,
+    like=lambda torch, data, ids, num_segments: torch.zeros(
+        num_segments, data.shape[1], dtype=data.dtype
+    ).index_add(0, ids, data),
+    indices=("segment_ids",),
+)
+def segment_sum(data, segment_ids, *, num_segments=None, sorted=False):
+    """Add up each segment: y_k = Σ data_n over the n with segment_ids_n = k.
+
+    Parameters
+    ----------
+    data : array, (N, ..)
+    segment_ids : array of ints, (N,); rows with a number out of range count nowhere
+    num_segments : int K, or None for the largest number + 1
+    sorted : bool, whether the numbers ascend; makes no difference here
+
+    Returns
+    -------
+    array, (K, ..), the type of data; 0 for a segment without rows
+
+    Gradient
+    --------
+    dL/ddata_n = g of its segment
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.segment_sum([1.0, 2.0, 3.0], [0, 1, 0])
+    array([4., 2.], dtype=float32)
+    """
+    count = _count(segment_ids, num_segments, "segment_sum")
+    inside = (segment_ids >= 0) & (segment_ids < count)
+    rows = np.where(inside, segment_ids, count)  # one segment more takes what is outside
+
+    def d_data(g):
+        return np.concatenate([g, np.zeros((1, *g.shape[1:]), g.dtype)])[rows]
+
+    return add_rows(data, rows, count + 1)[:count], (d_data, None)
+
+
+def _extreme(choose, data, segment_ids, num_segments, who):
+    """Return the extreme of each segment, by ``np.maximum`` or ``np.minimum``, and its vjps."""
+    count = _count(segment_ids, num_segments, who)
+    inside = np.flatnonzero((segment_ids >= 0) & (segment_ids < count))
+    rows = segment_ids[inside]
+    limits = (-np.inf, np.inf) if data.dtype.kind == "f" else _limits(data.dtype)
+    y = np.full((count, *data.shape[1:]), limits[choose is np.minimum], data.dtype)
+    choose.at(y, rows, data[inside])
+
+    def d_data(g):
+        hits = data[inside] == y[rows]
+        ties = np.maximum(add_rows(hits.astype(g.dtype), rows, count), 1)
+        d = np.zeros(data.shape, g.dtype)
+        d[inside] = hits * (g / ties)[rows]
+        return d
+
+    return y, (d_data, None)
+
+
+def _limits(dtype):
+    return np.iinfo(dtype).min, np.iinfo(dtype).max
+
+
+def _extreme_like(reduction):
+    def twin(torch, data, ids, num_segments):
+        start = torch.zeros(num_segments, data.shape[1], dtype=data.dtype)
+        places = ids[:, None].expand(data.shape)
+        return start.scatter_reduce(0, places, data, reduction, include_self=False)
+
+    return twin
+
+
+@op(sample=_segments, like=_extreme_like("amax"), indices=("segment_ids",))
+def segment_max(data, segment_ids, *, num_segments=None, sorted=False):
+    """Take the largest of each segment: y_k = max data_n over the n with segment_ids_n = k.
+
+    Parameters
+    ----------
+    data : array, (N, ..)
+    segment_ids : array of ints, (N,); rows with a number out of range count nowhere
+    num_segments : int K, or None for the largest number + 1
+    sorted : bool, whether the numbers ascend; makes no difference here
+
+    Returns
+    -------
+    array, (K, ..), the type of data; -∞ for a segment without rows
+
+    Gradient
+    --------
+    g to the largest of the segment, split evenly where several tie
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.segment_max([1.0, 2.0, 3.0], [0, 1, 0])
+    array([3., 2.], dtype=float32)
+    """
+    return _extreme(np.maximum, data, segment_ids, num_segments, "segment_max")
+
+
+@op(sample=_segments, like=_extreme_like("amin"), indices=("segment_ids",))
+def segment_min(data, segment_ids, *, num_segments=None, sorted=False):
+    """Take the smallest of each segment: y_k = min data_n over the n with segment_ids_n = k.
+
+    Parameters
+    ----------
+    data : array, (N, ..)
+    segment_ids : array of ints, (N,); rows with a number out of range count nowhere
+    num_segments : int K, or None for the largest number + 1
+    sorted : bool, whether the numbers ascend; makes no difference here
+
+    Returns
+    -------
+    array, (K, ..), the type of data; ∞ for a segment without rows
+
+    Gradient
+    --------
+    g to the smallest of the segment, split evenly where several tie
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.segment_min([1.0, 2.0, 3.0], [0, 1, 0])
+    array([1., 2.], dtype=float32)
+    """
+    return _extreme(np.minimum, data, segment_ids, num_segments, "segment_min")

@@ -1,0 +1,182 @@
+"""Moments, and what is normalized by them; attention by weighted means."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from melpy import config
+from melpy.errors import ArgumentError, ShapeError
+from melpy.ops.activations import tanh
+from melpy.ops.choice import where
+from melpy.ops.comparison import logical_and
+from melpy.ops.creation import array
+from melpy.ops.elementwise import add, divide, multiply, rsqrt, square, subtract
+from melpy.ops.gates import softmax
+from melpy.ops.indexing import repeat
+from melpy.ops.linalg import matmul
+from melpy.ops.norm import standardize
+from melpy.ops.reduction import mean, var
+from melpy.ops.shaping import reshape, transpose
+
+__all__ = [
+    "batch_normalization", "dot_product_attention", "layer_normalization", "moments",
+    "rms_normalization",
+]  # fmt: skip
+
+
+def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
+    """Return mean and variance over some axes.
+
+    Examples
+    --------
+    >>> [value.item() for value in moments(np.array([1.0, 3.0]), 0)]
+    [2.0, 1.0]
+    """
+    if synchronized:
+        raise ArgumentError(
+            "moments", "there is one process only", received={"synchronized": synchronized}
+        )
+    axes = tuple(axes) if isinstance(axes, list | tuple) else axes
+    return mean(x, axes, keepdims), var(x, axes, keepdims)
+
+
+def _along(values: Any, shape: Any, axes: Any) -> Any:
+    """Return values of some axes with size 1 along all others."""
+    if values is None or len(values.shape) == len(shape):
+        return values
+    return reshape(values, tuple(shape[n] if n in axes else 1 for n in range(len(shape))))
+
+
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    axis: int,
+    offset: Any = None,
+    scale: Any = None,
+    epsilon: float = 1e-3,
+) -> Any:
+    """Return scale (x - mean) / √(variance + epsilon) + offset, each of the size of one axis.
+
+    Examples
+    --------
+    >>> batch_normalization(np.array([[3.0]]), np.array([1.0]), np.array([4.0]), -1, epsilon=0.0)
+    array([[1.]])
+    """
+    x = array(x)
+    axes = (axis % len(x.shape),)
+    mean, variance, offset, scale = (
+        _along(v if v is None else array(v), x.shape, axes) for v in (mean, variance, offset, scale)
+    )
+    factor = rsqrt(add(variance, epsilon))
+    factor = factor if scale is None else multiply(factor, scale)
+    y = multiply(subtract(x, mean), factor)
+    return y if offset is None else add(y, offset)
+
+
+def layer_normalization(
+    x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None
+) -> Any:
+    """Return gamma (x - mean) / √(variance + epsilon) + beta, with the moments over some axes.
+
+    Examples
+    --------
+    >>> layer_normalization(np.array([1.0, 3.0]), epsilon=1e-12)
+    array([-1.,  1.])
+    """
+    x = array(x)
+    axes = (axis,) if isinstance(axis, int) else axis
+    axes = tuple(n % len(x.shape) for n in axes)
+    y = standardize(x, axis=axes, epsilon=config.epsilon() if epsilon is None else epsilon)
+    gamma, beta = (_along(v if v is None else array(v), x.shape, axes) for v in (gamma, beta))
+    y = y if gamma is None else multiply(y, gamma)
+    return y if beta is None else add(y, beta)
+
+
+def rms_normalization(
+    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
+) -> Any:
+    """Return scale x / √(mean of x^2 + epsilon), with the mean over some axes.
+
+    Examples
+    --------
+    >>> rms_normalization(np.array([3.0, 3.0]), epsilon=0.0)
+    array([1., 1.])
+    """
+    x = array(x)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    y = multiply(x, rsqrt(add(mean(square(x), axes, True), epsilon)))
+    if scale is None:
+        return y
+    return multiply(y, _along(array(scale), x.shape, [n % len(x.shape) for n in axes]))
+
+
+def dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Any:
+    """Return softmax(scale Q K^T + bias) V for every head.
+
+    Parameters
+    ----------
+    query : array or tensor, (N, T, heads, D)
+    key, value : arrays or tensors, (N, S, heads, D); the heads may be fewer, a divisor of the
+        query's: then several share a key
+    bias, mask : arrays, (N, heads, T, S) or what broadcasts to it; False in the mask leaves out
+    scale : float, or None for 1 / √D
+    is_causal : bool, whether time t sees no later one
+    flash_attention : None or False: there is no other algorithm here
+    attn_logits_soft_cap : float c, or None; the scores become c tanh(score / c)
+
+    Examples
+    --------
+    >>> x = np.ones((1, 2, 1, 3))
+    >>> dot_product_attention(x, x, x).shape
+    (1, 2, 1, 3)
+    """
+    query, key, value = array(query), array(key), array(value)
+    if {len(x.shape) for x in (query, key, value)} != {4}:
+        raise ShapeError(
+            "dot_product_attention",
+            "the inputs have not 4 axes",
+            expected="shapes (N, T, heads, D), (N, S, heads, D), (N, S, heads, D)",
+            received={"shapes": [tuple(x.shape) for x in (query, key, value)]},
+        )
+    if flash_attention:
+        raise ArgumentError(
+            "dot_product_attention",
+            "there is no flash attention on a CPU",
+            expected="flash_attention=None or False",
+            received={"flash_attention": flash_attention},
+        )
+    groups = query.shape[2] // key.shape[2]
+    if groups > 1:  # each key serves several heads of the query
+        key, value = repeat(key, groups, 2), repeat(value, groups, 2)
+    size = query.shape[-1]
+    queries = transpose(query, (0, 2, 1, 3))  # (N, T, heads, D) -> (N, heads, T, D)
+    scores = matmul(queries, transpose(key, (0, 2, 3, 1)))  # -> (N, heads, T, S)
+    scores = multiply(scores, 1 / math.sqrt(size) if scale is None else scale)
+    if bias is not None:
+        scores = add(scores, bias)
+    if attn_logits_soft_cap is not None:
+        scores = multiply(tanh(divide(scores, attn_logits_soft_cap)), attn_logits_soft_cap)
+    seen = mask
+    if is_causal:
+        causal = np.tri(query.shape[1], key.shape[1], dtype=bool)
+        seen = causal if mask is None else logical_and(mask, causal)
+    if seen is not None:
+        # not -inf: a row that sees nothing is then a mean, as in Keras, and no NaN
+        scores = where(seen, scores, float(np.finfo(str(scores.dtype)).min) * 0.7)
+    attended = matmul(softmax(scores), transpose(value, (0, 2, 1, 3)))
+    return transpose(attended, (0, 2, 1, 3))

@@ -1,0 +1,180 @@
+"""Vectors: their norms and their products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from melpy.errors import ArgumentError
+from melpy.ops.comparison import not_equal
+from melpy.ops.creation import ndim, shape
+from melpy.ops.elementwise import absolute, multiply, power, subtract
+from melpy.ops.indexing import get_item
+from melpy.ops.joining import stack
+from melpy.ops.linalg import tensordot
+from melpy.ops.reduction import max as largest
+from melpy.ops.reduction import min as smallest
+from melpy.ops.reduction import sum as total
+from melpy.ops.registry import op
+from melpy.ops.samples import normal
+from melpy.ops.shaping import cast, expand_dims, moveaxis, ravel, squeeze
+
+__all__ = ["cross", "euclidean_norm", "inner", "norm", "outer", "vdot"]
+
+
+def _norm_like(torch, x, axis=None, keepdims=False):
+    return torch.linalg.vector_norm(x, dim=axis, keepdim=keepdims)
+
+
+@op(
+    sample=[normal((2, 3)), normal((2, 3), axis=1), normal((2, 3, 2), axis=(0, 2), keepdims=True)],
+    like=_norm_like,
+)
+def euclidean_norm(x, *, axis=None, keepdims=False):
+    """Measure the length: y = √(Σ x^2) over the axes.
+
+    Parameters
+    ----------
+    x : array, any shape
+    axis : int, tuple of ints, or None for all axes
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array, the shape of x without the axes, its float type
+
+    Gradient
+    --------
+    g x / y, and 0 where y = 0
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> ops.euclidean_norm(np.array([[3.0, 4.0]]), axis=1)
+    array([5.])
+    """
+    axes = tuple(range(x.ndim)) if axis is None else axis
+    scale = np.max(np.abs(x), initial=0)  # so that squares neither overflow nor vanish
+    scale = scale if np.isfinite(scale) and scale > 0 else x.dtype.type(1)
+    y = np.sqrt(np.sum(np.square(x / scale), axes, keepdims=True)) * scale
+
+    def d_x(g):
+        g = g.reshape(y.shape)
+        return g / np.where(y == 0, 1, y) * x
+
+    return y if keepdims else y.squeeze(axes), (d_x,)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the norm of vectors or matrices, as numpy.linalg.norm does.
+
+    Parameters
+    ----------
+    x : array or tensor
+    ord : None, a number, inf, -inf or 0 for vectors: (Σ |x|^ord)^(1 / ord), the largest, the
+        smallest, the number of entries that are not 0. For matrices None, "fro", 1, -1, inf, -inf
+    axis : int for vectors, a pair of ints for matrices; None for all of x
+    keepdims : bool, whether the reduced axes stay, with size 1
+
+    Examples
+    --------
+    >>> float(norm(np.array([3.0, -4.0]))), float(norm(np.array([3.0, -4.0]), 1))
+    (5.0, 7.0)
+    """
+    count = ndim(x)
+    if ord is None or ord == "fro" or (ord == 2 and (isinstance(axis, int) or count == 1)):
+        return euclidean_norm(x, axis, keepdims)
+    axes = tuple(range(count)) if axis is None else axis
+    axes = (axes,) if isinstance(axes, int) else tuple(n % count for n in axes)
+    if len(axes) == 1:
+        return _vector_norm(x, ord, axes[0], keepdims)
+    if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
+        added, chosen = axes if ord in (1, -1) else axes[::-1]
+        sums = total(absolute(x), added, True)
+        y = (largest if ord > 0 else smallest)(sums, chosen, True)
+        return y if keepdims else squeeze(y, axes)
+    raise ArgumentError(
+        "norm",
+        "this norm is not known",
+        expected='None, "fro", 1, -1, inf or -inf for matrices; any number for vectors',
+        received={"ord": ord, "axis": axis},
+    )
+
+
+def _vector_norm(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
+    size = absolute(x)
+    if order in (np.inf, -np.inf):
+        return (largest if order > 0 else smallest)(size, axis, keepdims)
+    if order == 0:
+        return total(cast(not_equal(x, 0), str(size.dtype)), axis, keepdims)
+    if order == 1:
+        return total(size, axis, keepdims)
+    return power(total(power(size, order), axis, keepdims), 1 / order)
+
+
+def outer(x1: Any, x2: Any) -> Any:
+    """Return every product of an entry of x1 and one of x2, both flattened: y_ij = x1_i x2_j.
+
+    Examples
+    --------
+    >>> outer(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    array([[3., 4.],
+           [6., 8.]])
+    """
+    return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
+
+
+def inner(x1: Any, x2: Any) -> Any:
+    """Return the sum of products over the last axes: y[i.., j..] = Σ_k x1[i.., k] x2[j.., k].
+
+    Examples
+    --------
+    >>> float(inner(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+    11.0
+    """
+    if not (ndim(x1) and ndim(x2)):
+        return multiply(x1, x2)
+    return tensordot(x1, x2, axes=([-1], [-1]))
+
+
+def vdot(x1: Any, x2: Any) -> Any:
+    """Return Σ x1 x2 over all entries, both flattened."""
+    return tensordot(ravel(x1), ravel(x2), axes=1)
+
+
+def cross(
+    x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
+    """Return the vector at right angles to two, y = x1 x x2; of vectors in the plane its length.
+
+    Examples
+    --------
+    >>> cross(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+    array([0., 0., 1.])
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(x1, axisa, 0), moveaxis(x2, axisb, 0)
+    if {a.shape[0], b.shape[0]} - {2, 3}:
+        raise ArgumentError(
+            "cross",
+            "these are no vectors of 2 or 3 entries",
+            expected="2 or 3 entries along the axes",
+            received={"x1.shape": shape(x1), "x2.shape": shape(x2)},
+        )
+
+    def part(x: Any, n: int) -> Any:
+        return get_item(x, n) if n < x.shape[0] else multiply(get_item(x, 0), 0)
+
+    def minor(i: int, j: int) -> Any:
+        return subtract(multiply(part(a, i), part(b, j)), multiply(part(a, j), part(b, i)))
+
+    if a.shape[0] == b.shape[0] == 2:
+        return minor(0, 1)
+    return stack([minor(1, 2), minor(2, 0), minor(0, 1)], axis=axisc)
