@@ -15,6 +15,7 @@ from melpy import (
     activations,
     callbacks,
     config,
+    constraints,
     initializers,
     layers,
     losses,
@@ -24,6 +25,7 @@ from melpy import (
     optimizers,
     random,
     regularizers,
+    schedules,
 )
 from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
 from melpy.models import Input, Model, Sequential
@@ -39,6 +41,7 @@ __all__ = [
     "callbacks",
     "col2im",
     "config",
+    "constraints",
     "get_indices",
     "grad",
     "im2col",
@@ -52,6 +55,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "schedules",
     "value_and_grad",
 ]
 

@@ -177,7 +177,9 @@ class Softmax(SameShape):
         if mask is not None:
             x = x + (1 - np.asarray(mask, x.dtype)) * x.dtype.type(MASKED)
         if isinstance(self.axis, int):
-            return ops.softmax(x, axis=self.axis)
-        if len(self.axis) == 1:
-            return ops.softmax(x, axis=self.axis[0])
-        return ops.exp(x - ops.logsumexp(x, axis=tuple(self.axis), keepdims=True))
+            y = ops.softmax(x, axis=self.axis)
+        elif len(self.axis) == 1:
+            y = ops.softmax(x, axis=self.axis[0])
+        else:
+            y = ops.exp(x - ops.logsumexp(x, axis=tuple(self.axis), keepdims=True))
+        return y if mask is None else y * np.asarray(mask, x.dtype)

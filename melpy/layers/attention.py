@@ -178,15 +178,22 @@ class MultiHeadAttention(Layer):
         k, v = self._heads(self._key_dense(key)), self._heads(self._value_dense(value))
         scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # (..,H,T,K) (..,H,K,S) -> (..,H,T,S)
         if mask is not None:
-            mask = np.expand_dims(mask, -3)  # the same for all heads
+            if mask.ndim == query.ndim:  # (N, T, S): the same for all heads
+                mask = np.expand_dims(mask, -3)
             if mask.ndim < scores.ndim:
                 mask = mask.reshape(
                     mask.shape[0], *(1,) * (scores.ndim - mask.ndim), *mask.shape[1:]
                 )
         weights = weights_of(scores, mask)
+        if return_attention_scores and mask is not None:
+            weights = weights * np.asarray(mask, weights.dtype)  # 0 for a query that sees nothing
         thinned = self._dropout_layer(weights, training=training) if self.dropout else weights
         y = self._output_dense(self._unheads(ops.matmul(thinned, v), query.shape))
-        return (y, weights) if return_attention_scores else y
+        if not return_attention_scores:
+            return y
+        axes = self._axes(query.ndim)  # (.., H, T, S) -> (.., H, *T's axes, *S's axes)
+        sizes = [x.shape[axis] for x in (query, key) for axis in axes]
+        return y, ops.reshape(weights, (*weights.shape[:-2], *sizes))
 
     def _others(self, rank: int) -> list[int]:
         """Return the axes between batch and features that do not attend."""

@@ -150,7 +150,8 @@ class Layer(Parts):
             self._attach_mask(first, y, masks)
         if self.activity_regularizer is not None:
             for leaf in tree.flatten(y):
-                self.add_loss(self.activity_regularizer(leaf))
+                penalty = self.activity_regularizer(leaf)
+                self.add_loss(penalty / leaf.shape[0] if leaf.ndim and len(leaf) else penalty)
         return y
 
     def _attach_mask(self, inputs: Any, y: Any, masks: Any) -> None:

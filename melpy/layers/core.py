@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from melpy import activations, ops
+import numpy as np
+
+from melpy import activations, initializers, ops
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
@@ -163,12 +166,40 @@ class EinsumDense(Layer):
     def build(self, input_shape: Shape) -> None:
         """Make the kernel, and the bias where there is one."""
         sizes = self._sizes(input_shape)
+        unknown = [axis for axis in self.kernel_axes if sizes.get(axis) is None]
+        if unknown:
+            raise ArgumentError(
+                "build",
+                f"the size of the kernel's axis {unknown[0]!r} is not known",
+                expected="axes that stand in the input or in the output, of known sizes",
+                received={"equation": self.equation, "shape": tuple(input_shape)},
+            )
         self.kernel = self.ruled_weight("kernel", [sizes[axis] for axis in self.kernel_axes])
+        self._begin_as_matrix(sizes)
         if self.bias_axes:
-            axes = self.output_axes.replace("...", "")
+            before, _, after = self.output_axes.partition("...")
+            elided = [axis for axis in sizes if axis.isdigit() and "..." in self.output_axes]
+            axes = [*before, *elided, *after]
             first = min(axes.index(axis) for axis in self.bias_axes)
             shape = [sizes[axis] if axis in self.bias_axes else 1 for axis in axes[first:]]
             self.bias = self.ruled_weight("bias", shape)
+
+    def _begin_as_matrix(self, sizes: dict[str, Any]) -> None:
+        """Draw the kernel anew as a matrix of what is summed over by what is made.
+
+        An initializer takes its fans from a matrix's two sizes; of more axes it would take all but
+        the last two for an image's.
+        """
+        summed = [axis for axis in self.kernel_axes if axis not in self.output_axes]
+        made = [axis for axis in self.kernel_axes if axis in self.output_axes]
+        if len(self.kernel_axes) < 3 or not summed or not made:
+            return
+        shape = [math.prod(sizes[axis] for axis in axes) for axes in (summed, made)]
+        start: Any = initializers.get(self.kernel_initializer)
+        drawn = np.asarray(start(tuple(shape), self.dtype))
+        axes = summed + made
+        drawn = drawn.reshape([sizes[axis] for axis in axes])
+        self.kernel.assign(drawn.transpose([axes.index(axis) for axis in self.kernel_axes]))
 
     def call(self, inputs: Any) -> Any:
         """Return act(einsum(equation, x, W) + b)."""

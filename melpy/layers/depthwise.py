@@ -154,13 +154,12 @@ class Separable(Convolving):
     def call_last(self, x: Any) -> Any:
         """Return act((x * W) * P + b)."""
         self.check_channels(x, self.depthwise_kernel.shape[-2])
-        x, padding = self.seen_before(x)
         y = ops.separable_conv(
             x,
             self.depthwise_kernel,
             self.pointwise_kernel,
             strides=self.strides,
-            padding=padding,
+            padding=self.padding,
             data_format="channels_last",
             dilation_rate=self.dilation_rate,
         )
@@ -175,7 +174,6 @@ class SeparableConv1D(Separable):
     """y = act((x * W) * P + b), for sequences; parameters as in `SeparableConv2D`."""
 
     rank = 1
-    paddings = ("valid", "same", "causal")
 
 
 class SeparableConv2D(Separable):

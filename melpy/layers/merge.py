@@ -1,181 +1,211 @@
-"""Layers that join several tensors into one."""
+"""Layers of several inputs: their sum, difference, product, mean, extremes, joint, dot product."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, ClassVar
 
 import numpy as np
 
-from melpy import ops
-from melpy.errors import ArgumentError, ShapeError
+from melpy import config, ops
+from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 
 __all__ = [
-    "Add",
-    "Average",
-    "Concatenate",
-    "Dot",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Subtract",
-    "add",
-    "average",
-    "concatenate",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "subtract",
-]
-
-
-def require_several(shapes: Any, who: str, least: int = 1) -> None:
-    """Refuse what is no list of several shapes."""
-    if not isinstance(shapes, list | tuple) or not all(isinstance(s, list | tuple) for s in shapes):
-        raise ShapeError(
-            who,
-            "it joins several tensors, but one came",
-            expected=f"a list of at least {least} tensors",
-            received={"shape": shapes},
-            mend="Call it on a list: layer([a, b]).",
-        )
-    if len(shapes) < least:
-        raise ShapeError(
-            who,
-            f"it joins at least {least} tensors",
-            expected=f"a list of at least {least} tensors",
-            received={"shapes": list(shapes)},
-        )
+    "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",
+    "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
+]  # fmt: skip
 
 
 class Merge(Layer):
-    """y = x1 o x2 o ..., entry by entry; sizes of 1 and missing axes are broadcast. Abstract.
+    """A function of a list of inputs, value by value. Abstract: subclasses define ``merge``.
 
-    Subclasses define ``merged``. Where the numbers of axes differ, axes of size 1 are put behind
-    the batch axis.
+    Notes
+    -----
+    Shapes broadcast as in NumPy, but ranks are made equal behind the batch axis, not in front of
+    it: (N, C) beside (N, T, C) is (N, 1, C). The output's mask is True where any input's is;
+    there is none where an input has none.
     """
 
-    supports_masking = True
-    least = 1
+    count: ClassVar[int | None] = None  # of inputs, None for any number
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        """Look at the shapes."""
+        """Look whether the shapes fit together."""
+        self._look(input_shape)
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs: Any) -> Any:
-        """Return the joined tensors."""
-        require_several([x.shape for x in inputs], type(self).__name__, self.least)
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the merged inputs."""
         rank = max(x.ndim for x in inputs)
-        aligned = []
-        for x in inputs:
-            while x.ndim < rank:
-                x = ops.expand_dims(x, 1)
-            aligned.append(x)
-        return self.merged(aligned)
+        masks = [None] * len(inputs) if mask is None else mask
+        spread = [_like(m, x.ndim) for m, x in zip(masks, inputs, strict=True)]
+        return self.merge(
+            [_lifted(x, rank) for x in inputs],
+            [m if m is None else _lifted(m, rank) for m in spread],
+        )
 
-    def merged(self, inputs: list[Any]) -> Any:
-        """Return the joined tensors, all of one number of axes: by default, one after another."""
-        y = inputs[0]
-        for x in inputs[1:]:
-            y = self.two(y, x)
-        return y
-
-    def two(self, a: Any, b: Any) -> Any:
-        """Return a o b. Abstract."""
+    def merge(self, inputs: list, masks: list) -> Any:
+        """Return the merged inputs, which have one rank, as have their masks."""
         raise NotImplementedError
 
+    def _look(self, shapes: Any) -> None:
+        who = type(self).__name__
+        if not (isinstance(shapes, list | tuple) and shapes and _is_shape(shapes[0])):
+            raise ShapeError(
+                "build",
+                "the input is no list of tensors",
+                expected="a list of tensors",
+                received={"shape": shapes},
+                mend=f"Call it as {who}()([a, b]).",
+            )
+        if self.count not in (None, len(shapes)):
+            raise ShapeError(
+                "build",
+                f"the list has {len(shapes)} inputs",
+                expected=f"{self.count} inputs",
+                received={"shapes": list(shapes)},
+            )
+        if len({shape[0] for shape in shapes} - {None}) > 1:
+            raise ShapeError(
+                "build",
+                "the inputs have batches of different sizes",
+                expected="one batch size",
+                received={"shapes": list(shapes)},
+            )
+
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the shape to which all are broadcast."""
-        require_several(input_shape, type(self).__name__, self.least)
-        rank = max(map(len, input_shape))
-        made: list[int | None] = []
-        for axis in range(rank):
-            sizes = {_aligned(shape, rank)[axis] for shape in input_shape} - {1}
-            known = sizes - {None}
-            if len(known) > 1:
-                raise ShapeError(
-                    type(self).__name__,
-                    f"the sizes {sorted(known)} on axis {axis} do not go together",  # type: ignore[type-var]
-                    expected="equal sizes, or 1",
-                    received={"shapes": [tuple(s) for s in input_shape]},
-                )
-            made.append(known.pop() if known else None if sizes else 1)
-        return tuple(made)
+        """Return the shape that all inputs broadcast to."""
+        batch = next((shape[0] for shape in input_shape if shape[0] is not None), None)
+        rest = reduce(_broadcast, (tuple(shape[1:]) for shape in input_shape))
+        return (batch, *rest)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return where any of the masked tensors is not padding."""
-        masks = [m for m in mask or [] if m is not None]
-        return np.logical_or.reduce(masks) if masks else None
+        """Return where any of the inputs is to be seen."""
+        if mask is None or any(m is None for m in mask):
+            return None
+        return reduce(np.logical_or, mask)
 
 
-def _aligned(shape: Shape, rank: int) -> Shape:
-    return (*shape[:1], *(1,) * (rank - len(shape)), *shape[1:])
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _lifted(x: Any, rank: int) -> Any:
+    """Put axes of size 1 behind the batch axis, up to a rank."""
+    for _ in range(rank - x.ndim):
+        x = ops.expand_dims(x, 1)
+    return x
+
+
+def _like(mask: Any, rank: int) -> Any:
+    """Give a mask an axis of size 1 for the features, which it has not."""
+    return mask[..., np.newaxis] if mask is not None and mask.ndim < rank else mask
+
+
+def _broadcast(a: Shape, b: Shape) -> Shape:
+    if len(a) < len(b):
+        a, b = b, a
+    out = list(a)
+    for axis in range(1, len(b) + 1):
+        sizes = (a[-axis], b[-axis])
+        if None in sizes:
+            out[-axis] = None
+        elif 1 in sizes:
+            out[-axis] = max(sizes)  # type: ignore[type-var]
+        elif sizes[0] != sizes[1]:
+            raise ShapeError(
+                "build",
+                "the inputs' shapes do not broadcast",
+                expected="equal sizes, or 1",
+                received={"shapes without the batch axis": [a, b]},
+            )
+    return tuple(out)
 
 
 class Add(Merge):
-    """y = x1 + x2 + ...
+    """y = a + b + ...
 
     Examples
     --------
     >>> import numpy as np
-    >>> Add()([np.ones((1, 2)), np.ones((1, 2))]).numpy()
-    array([[2., 2.]], dtype=float32)
+    >>> np.asarray(Add()([np.array([[1.0]]), np.array([[2.0]])]))
+    array([[3.]], dtype=float32)
     """
 
-    two = staticmethod(ops.add)
+    def merge(self, inputs: list, masks: list) -> Any:
+        """Return the sum."""
+        return reduce(ops.add, inputs)
 
 
 class Subtract(Merge):
-    """y = x1 - x2."""
+    """y = a - b, of two inputs."""
 
-    least = 2
+    count = 2
 
-    def merged(self, inputs: list[Any]) -> Any:
+    def merge(self, inputs: list, masks: list) -> Any:
         """Return the difference."""
-        if len(inputs) != 2:
-            raise ShapeError(
-                "Subtract",
-                "it takes two tensors",
-                expected="a list of 2 tensors",
-                received={"tensors": len(inputs)},
-            )
         return ops.subtract(*inputs)
 
 
 class Multiply(Merge):
-    """y = x1 x2 ..."""
+    """y = a b ...; a masked value counts as 1, and y is 0 where all inputs are masked."""
 
-    two = staticmethod(ops.multiply)
+    def merge(self, inputs: list, masks: list) -> Any:
+        """Return the product."""
+        seen = [
+            x if m is None else ops.where(m, x, 1.0) for x, m in zip(inputs, masks, strict=True)
+        ]
+        y = reduce(ops.multiply, seen)
+        if any(m is None for m in masks):
+            return y
+        return ops.where(reduce(np.logical_or, masks), y, 0.0)
 
 
 class Average(Merge):
-    """y = (x1 + x2 + ...) / n."""
+    """y = (a + b + ...) / n."""
 
-    def merged(self, inputs: list[Any]) -> Any:
+    def merge(self, inputs: list, masks: list) -> Any:
         """Return the mean."""
-        total = inputs[0]
-        for x in inputs[1:]:
-            total = total + x
-        return total / len(inputs)
+        return reduce(ops.add, inputs) / len(inputs)
 
 
-class Maximum(Merge):
-    """y = the largest of x1, x2, ..."""
+class _Extreme(Merge):
+    """A value out of each place; a masked one only where no other is there."""
 
-    two = staticmethod(ops.maximum)
+    extreme: Callable[..., Any]
+
+    def merge(self, inputs: list, masks: list) -> Any:
+        """Return the extremes."""
+        y, seen = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            x = x if mask is None else ops.where(mask, x, y)
+            y = y if seen is None else ops.where(seen, y, x)
+            seen = None if mask is None or seen is None else seen | mask
+            y = type(self).extreme(y, x)
+        return y
 
 
-class Minimum(Merge):
-    """y = the smallest of x1, x2, ..."""
+class Maximum(_Extreme):
+    """y = max(a, b, ...); a masked value does not count."""
 
-    two = staticmethod(ops.minimum)
+    extreme = staticmethod(ops.maximum)
 
 
-class Concatenate(Layer):
-    """Lay tensors side by side along an axis.
+class Minimum(_Extreme):
+    """y = min(a, b, ...); a masked value does not count."""
+
+    extreme = staticmethod(ops.minimum)
+
+
+class Concatenate(Merge):
+    """Lay the inputs side by side along an axis.
 
     Parameters
     ----------
@@ -184,170 +214,181 @@ class Concatenate(Layer):
     Examples
     --------
     >>> import numpy as np
-    >>> Concatenate()([np.ones((1, 2)), np.ones((1, 3))]).shape
-    (1, 5)
+    >>> Concatenate()([np.zeros((5, 2)), np.zeros((5, 3))]).shape
+    (5, 5)
     """
-
-    supports_masking = True
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
-    def build(self, input_shape: Any) -> None:
-        """Look at the shapes."""
-        self.compute_output_shape(input_shape)
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the joint."""
+        return ops.concatenate(inputs, self.axis)
 
-    def call(self, inputs: Any) -> Any:
-        """Return the tensors side by side."""
-        self.compute_output_shape([x.shape for x in inputs])
-        return ops.concatenate(list(inputs), axis=self.axis)
+    def _look(self, shapes: Any) -> None:
+        super()._look(shapes)
+        ranks = {len(shape) for shape in shapes}
+        rank = max(ranks)
+        if len(ranks) > 1 or not -rank <= self.axis < rank:
+            raise ShapeError(
+                "build",
+                f"the inputs cannot be joined along axis {self.axis}",
+                expected="inputs of one rank that have this axis",
+                received={"shapes": list(shapes)},
+            )
+        for axis in set(range(rank)) - {self.axis % rank}:
+            if len({shape[axis] for shape in shapes} - {None}) > 1:
+                raise ShapeError(
+                    "build",
+                    f"the inputs differ along axis {axis}",
+                    expected=f"equal sizes along all axes but {self.axis}",
+                    received={"shapes": list(shapes)},
+                )
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the shape, the sizes along the axis added up."""
-        require_several(input_shape, "Concatenate")
-        first = list(input_shape[0])
-        ranks = {len(shape) for shape in input_shape}
-        axis = self.axis + len(first) if self.axis < 0 else self.axis
-        others = {
-            tuple(None if n == axis or s is None else s for n, s in enumerate(shape) if n)
-            for shape in input_shape
-        }
-        if len(ranks) > 1 or not 0 <= axis < len(first) or not _compatible(others):
-            raise ShapeError(
-                "Concatenate",
-                f"the tensors do not go together along axis {self.axis}",
-                expected="equal sizes along all other axes",
-                received={"shapes": [tuple(s) for s in input_shape]},
-            )
-        sizes = [shape[axis] for shape in input_shape]
-        first[axis] = None if None in sizes else sum(sizes)
-        return tuple(first)
+        """Return the shape with the sizes along the axis added up."""
+        self._look(input_shape)
+        sizes = [shape[self.axis] for shape in input_shape]
+        # a size that one input does not know yet, another may
+        out = [
+            next((size for size in along if size is not None), None)
+            for along in zip(*input_shape, strict=True)
+        ]
+        out[self.axis] = None if None in sizes else sum(sizes)
+        return tuple(out)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the masks side by side; a tensor without one counts as unmasked."""
+        """Return the masks side by side; an input without one is all to be seen."""
         if mask is None or all(m is None for m in mask):
             return None
         whole = [
-            np.ones(x.shape, bool)
-            if m is None
-            else np.broadcast_to(np.reshape(m, m.shape + (1,) * (x.ndim - m.ndim)), x.shape)
+            np.ones(x.shape, bool) if m is None else np.broadcast_to(_like(m, x.ndim), x.shape)
             for x, m in zip(inputs, mask, strict=True)
         ]
-        return np.concatenate(whole, axis=self.axis).all(axis=-1)
+        return np.concatenate(whole, self.axis).any(axis=-1)
 
 
-def _compatible(shapes: set[tuple]) -> bool:
-    return all(
-        len({size for size in sizes if size is not None}) <= 1
-        for sizes in zip(*shapes, strict=True)
-    )
-
-
-class Dot(Layer):
-    """y = sum over one axis of each of two tensors of their products.
+class Dot(Merge):
+    """y = sum of a b over an axis of each, a sample at a time.
 
     Parameters
     ----------
-    axes : int, or one int for each tensor; not the batch axis
-    normalize : bool, whether both are divided by their length first: the cosine of their angle
+    axes : int, or a pair (axis of a, axis of b), not the batch axis
+    normalize : bool, whether a and b are first scaled to length 1 along these axes
+
+    Notes
+    -----
+    The output has the batch axis, a's other axes, b's other axes; (N, 1) where none are left.
 
     Examples
     --------
     >>> import numpy as np
-    >>> Dot(axes=1)([np.ones((1, 3)), np.ones((1, 3))]).numpy()
-    array([[3.]], dtype=float32)
+    >>> Dot(axes=(1, 2))([np.zeros((4, 3, 5)), np.zeros((4, 10, 3))]).shape
+    (4, 5, 10)
     """
+
+    count = 2
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(axes, int) and len(axes) != 2:
-            raise ArgumentError("Dot", "axes must be one or two ints", received={"axes": axes})
+        if not isinstance(axes, int | list | tuple):
+            raise DtypeError(
+                "Dot", "axes is no axis", expected="an int or two", received={"axes": axes}
+            )
+        pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
+        if len(pair) != 2 or not all(isinstance(axis, int) for axis in pair) or 0 in pair:
+            raise ArgumentError(
+                "Dot",
+                "axes is no axis of each input",
+                expected="an int or two, none of them the batch axis 0",
+                received={"axes": axes},
+            )
         self.axes, self.normalize = axes, normalize
+        self._pair = pair
 
-    def _both(self, ranks: Sequence[int]) -> list[int]:
-        axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
-        return [a + r if a < 0 else a for a, r in zip(axes, ranks, strict=True)]
-
-    def build(self, input_shape: Any) -> None:
-        """Look at the shapes."""
-        self.compute_output_shape(input_shape)
-
-    def call(self, inputs: Any) -> Any:
-        """Return the products' sums: (N, ..., N's rest of a, then of b)."""
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the sums of products."""
         a, b = inputs
-        i, j = self._both([a.ndim, b.ndim])
+        first, second = self._pair[0] % a.ndim, self._pair[1] % b.ndim
         if self.normalize:
             a, b = (
-                x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=n, keepdims=True), 1e-12))
-                for x, n in ((a, i), (b, j))
+                x * ops.rsqrt(ops.maximum(ops.sum(x * x, axis=n, keepdims=True), config.epsilon()))
+                for x, n in ((a, first), (b, second))
             )
-        left = _letters(a.ndim, "cdefgh")
-        right = _letters(b.ndim, "uvwxyz")
-        left[i] = right[j] = "k"
-        rest = [x for x in left[1:] if x != "k"] + [x for x in right[1:] if x != "k"]
-        y = ops.einsum(f"{''.join(left)},{''.join(right)}->n{''.join(rest)}", a, b)
-        return y if rest else ops.expand_dims(y, 1)
+        N, K = a.shape[0], a.shape[first]
+        shape = self.compute_output_shape([a.shape, b.shape])
+        a = ops.reshape(ops.moveaxis(a, first, -1), (N, math.prod(a.shape) // max(N * K, 1), K))
+        b = ops.reshape(ops.moveaxis(b, second, 1), (N, K, math.prod(b.shape) // max(N * K, 1)))
+        return ops.reshape(ops.matmul(a, b), shape)  # (N,P,K) (N,K,Q) -> (N,P,Q)
+
+    def _look(self, shapes: Any) -> None:
+        super()._look(shapes)
+        for shape, axis in zip(shapes, self._pair, strict=True):
+            if not -len(shape) < axis < len(shape):
+                raise ShapeError(
+                    "build",
+                    f"an input has no axis {axis}, or it is the batch's",
+                    expected="an axis of a sample",
+                    received={"shapes": list(shapes), "axes": self.axes},
+                )
+        sizes = [shape[axis] for shape, axis in zip(shapes, self._pair, strict=True)]
+        if None not in sizes and sizes[0] != sizes[1]:
+            raise ShapeError(
+                "build",
+                f"the axes to sum over are {sizes[0]} and {sizes[1]} long",
+                expected="equal lengths",
+                received={"shapes": list(shapes), "axes": self.axes},
+            )
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the sizes that are left of both."""
-        require_several(input_shape, "Dot", 2)
-        a, b = input_shape
-        i, j = self._both([len(a), len(b)])
-        if a[i] != b[j]:
-            raise ShapeError(
-                "Dot",
-                f"axis {i} of the first and axis {j} of the second differ",
-                expected="equal sizes along the axes",
-                received={"shapes": [tuple(a), tuple(b)], "axes": self.axes},
-            )
-        rest = [s for n, s in enumerate(a) if n not in (0, i)]
-        rest += [s for n, s in enumerate(b) if n not in (0, j)]
-        return (a[0], *(rest or [1]))
+        """Return (N, the free axes of both)."""
+        self._look(input_shape)
+        a, b = (list(shape) for shape in input_shape)
+        del a[self._pair[0]], b[self._pair[1]]
+        out = (*a, *b[1:])
+        return out if len(out) > 1 else (*out, 1)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return None."""
-
-
-def _letters(rank: int, alphabet: str) -> list[str]:
-    return ["n", *alphabet[: rank - 1]]
+        """Return None: a sum over an axis has no mask."""
+        return None
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Add` of the inputs."""
+    """Return ``Add(**kwargs)(inputs)``."""
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Subtract` of the inputs."""
+    """Return ``Subtract(**kwargs)(inputs)``."""
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Multiply` of the inputs."""
+    """Return ``Multiply(**kwargs)(inputs)``."""
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Average` of the inputs."""
+    """Return ``Average(**kwargs)(inputs)``."""
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Maximum` of the inputs."""
+    """Return ``Maximum(**kwargs)(inputs)``."""
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Any, **kwargs: Any) -> Any:
-    """Return `Minimum` of the inputs."""
+    """Return ``Minimum(**kwargs)(inputs)``."""
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """Return `Concatenate` of the inputs."""
+    """Return ``Concatenate(axis, **kwargs)(inputs)``."""
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """Return `Dot` of the inputs."""
+def dot(inputs: Any, axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+    """Return ``Dot(axes, **kwargs)(inputs)``."""
     return Dot(axes=axes, **kwargs)(inputs)

@@ -11,7 +11,7 @@ import numpy as np
 from melpy import ops, random, regularizers
 from melpy.errors import ArgumentError
 from melpy.layers.activation import SameShape
-from melpy.layers.base import known_format
+from melpy.layers.base import known_format, require_rank
 from melpy.layers.checks import not_negative
 
 __all__ = [
@@ -72,12 +72,15 @@ class Dropout(SameShape):
 class SpatialDropout(Dropout):
     """Dropout of whole channels: all values of a channel go or stay together. Abstract."""
 
+    rank: int  # how many axes the input has
+
     def __init__(self, rate: float, data_format: str, seed: int | None, **kwargs: Any) -> None:
         super().__init__(rate, seed=seed, **kwargs)
         self.data_format = data_format
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the thinned input while training, else the input."""
+        require_rank(inputs.shape, self.rank, "(N, T, C)" if self.rank == 3 else "of images")
         N, *sizes = inputs.shape
         first = self.data_format == "channels_first"
         channels = sizes[0] if first else sizes[-1]
@@ -98,6 +101,8 @@ class SpatialDropout1D(SpatialDropout):
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(rate, "channels_last", seed, **kwargs)
 
+    rank = 3
+
 
 class SpatialDropout2D(SpatialDropout):
     """Dropout of whole channels of images. J. Tompson et al. 2014.
@@ -113,6 +118,8 @@ class SpatialDropout2D(SpatialDropout):
         self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(rate, known_format(data_format, "SpatialDropout2D"), seed, **kwargs)
+
+    rank = 4
 
 
 class GaussianNoise(SameShape):

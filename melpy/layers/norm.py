@@ -11,6 +11,7 @@ from melpy import config, ops
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.activation import SameShape
 from melpy.layers.arguments import Shape
+from melpy.layers.checks import positive
 
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
 
@@ -123,7 +124,11 @@ class BatchNormalization(SameShape):
             if mask is None:
                 y, mean, variance = ops.batch_norm(x, gamma, beta, epsilon=self.epsilon)
             else:
-                y, mean, variance = self._masked(x, gamma, beta, mask)
+                seen = np.asarray(mask, x.dtype)
+                seen = seen.reshape(seen.shape + (1,) * (inputs.ndim - seen.ndim))
+                seen = np.broadcast_to(seen, inputs.shape)
+                seen = seen if last else np.swapaxes(seen, self.axis, -1)
+                y, mean, variance = self._masked(x, gamma, beta, seen)
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving.value * self.momentum + batch * (1 - self.momentum))
         else:
@@ -131,12 +136,9 @@ class BatchNormalization(SameShape):
             y = x * scale + (beta - self.moving_mean.value * scale)
         return y if last else ops.swapaxes(y, self.axis, -1)
 
-    def _masked(self, x: Any, gamma: Any, beta: Any, mask: Any) -> tuple[Any, Any, Any]:
-        """Return y and the moments of the values that are not masked."""
+    def _masked(self, x: Any, gamma: Any, beta: Any, weight: Any) -> tuple[Any, Any, Any]:
+        """Return y and the moments of the values whose weight is 1, not 0."""
         axes = tuple(range(x.ndim - 1))
-        weight = np.asarray(mask, x.dtype)
-        weight = weight.reshape(weight.shape + (1,) * (x.ndim - weight.ndim))
-        weight = np.broadcast_to(weight, x.shape)
         count = weight.sum(axis=axes) + x.dtype.type(config.epsilon())
         mean = ops.sum(x * weight, axis=axes) / count
         variance = ops.sum(ops.square(x - mean) * weight, axis=axes) / count
@@ -252,6 +254,8 @@ class GroupNormalization(SameShape):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if groups != -1:
+            positive(groups, "groups", "GroupNormalization")
         self.groups, self.axis, self.epsilon = groups, axis, epsilon
         self.center, self.scale = center, scale
         self.rules("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)

@@ -169,7 +169,7 @@ class Bidirectional(Layer):
 
     def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         """Return the merged outputs' shape, then the states' with return_state."""
-        found = self.forward_layer.output_shape(sequences_shape)
+        found = self.forward_layer.compute_output_shape(sequences_shape)
         shape, *states = found if self.return_state else (found,)
         if self.merge_mode == "concat":
             shape = (*shape[:-1], 2 * shape[-1])

@@ -85,7 +85,8 @@ class Steps(Layer):
         self._mean_loss.update_state(float(np.mean(np.asarray(loss))), _rows(x))
         weights = self.trainable_weights
         if weights:
-            self.optimizer.apply(tape.gradients(loss, weights), weights)
+            scaled = self.optimizer.scale_loss(loss)
+            self.optimizer.apply(tape.gradients(scaled, weights), weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""Augmentation and preprocessing layers give Keras's images where both draw the same."""
+
+import numpy as np
+import pytest
+
+from melpy import layers
+
+pytestmark = pytest.mark.parity
+
+IMAGES = (3, 9, 8, 3)
+
+# Ranges of one value: nothing is left to chance.
+CASES = [
+    ("RandomRotation", {"factor": (0.25, 0.25)}),
+    ("RandomRotation", {"factor": (0.1, 0.1), "fill_mode": "constant", "fill_value": 0.5}),
+    ("RandomRotation", {"factor": (0.07, 0.07), "fill_mode": "nearest"}),
+    ("RandomTranslation", {"height_factor": (0.2, 0.2), "width_factor": (-0.1, -0.1)}),
+    ("RandomTranslation", {"height_factor": (0.3, 0.3), "width_factor": 0.0, "fill_mode": "wrap"}),
+    ("RandomZoom", {"height_factor": (0.3, 0.3)}),
+    ("RandomZoom", {"height_factor": (-0.2, -0.2), "width_factor": (0.1, 0.1)}),
+    ("RandomBrightness", {"factor": (0.2, 0.2), "value_range": (0, 1)}),
+    ("RandomCrop", {"height": 9, "width": 8}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_same_draws_same_images(keras, agree, name, arguments):
+    x = np.random.default_rng(0).random(IMAGES).astype("float32")
+    ours, theirs = getattr(layers, name)(**arguments), getattr(keras.layers, name)(**arguments)
+    agree(ours(x, training=True), theirs(x, training=True), 1e-4)
+    agree(ours(x, training=False), theirs(x, training=False), 1e-5)
+    if name != "RandomCrop":
+        assert not np.allclose(ours(x, training=True), x)
+
+
+@pytest.mark.parametrize("mode", ["horizontal", "vertical", "horizontal_and_vertical"])
+def test_flips_are_flips(keras, mode):
+    x = np.random.default_rng(0).random((200, 4, 4, 1)).astype("float32")
+    ways = {"horizontal": [x, x[:, :, ::-1]], "vertical": [x, x[:, ::-1]]}
+    both = [x, x[:, ::-1, ::-1]]  # in both directions or not at all, in Keras too
+    for library in (layers, keras.layers):
+        y = np.asarray(library.RandomFlip(mode, seed=1)(x, training=True))
+        wanted = ways.get(mode, both)
+        counts = [sum(np.array_equal(a, b) for a, b in zip(y, way, strict=True)) for way in wanted]
+        assert sum(counts) == 200
+        assert min(counts) > 200 / len(wanted) / 2
+
+
+def test_contrast_keeps_the_mean(keras):
+    x = np.random.default_rng(0).random(IMAGES).astype("float32") * 0.2 + 0.4
+    for library in (layers, keras.layers):
+        y = np.asarray(library.RandomContrast(0.4, value_range=(0, 1), seed=1)(x, training=True))
+        assert not np.allclose(y, x)
+        np.testing.assert_allclose(y.mean((1, 2)), x.mean((1, 2)), atol=1e-5)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"axis": 1}, {"axis": None}, {"invert": True}])
+def test_normalization(keras, agree, arguments):
+    data = np.random.default_rng(0).normal(3, 2, (20, 5, 4)).astype("float32")
+    ours, theirs = layers.Normalization(**arguments), keras.layers.Normalization(**arguments)
+    ours.adapt(data), theirs.adapt(data)
+    agree(ours(data), theirs(data), 1e-5)
+    given = {**arguments, "mean": 2.0, "variance": 3.0}
+    agree(layers.Normalization(**given)(data), keras.layers.Normalization(**given)(data), 1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomCrop",
+     "RandomContrast", "RandomBrightness", "Normalization", "Resizing", "CenterCrop"],
+)  # fmt: skip
+def test_arguments(keras, same_signature, name):
+    ours, theirs = getattr(layers, name), getattr(keras.layers, name)
+    same_signature(ours.__init__, theirs.__init__, {"data_format", "name", "dtype"})
