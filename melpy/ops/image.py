@@ -11,6 +11,7 @@ import numpy as np
 from melpy import config
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.kernels import dispatch as kernels
+from melpy.ops.image_transform import affine_transform as affine_transform  # its name in Keras
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 
