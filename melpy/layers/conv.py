@@ -39,10 +39,21 @@ class Convolving(Spatial):
         self.kernel_size = whole(kernel_size, self.rank, "kernel_size", who)
         self.strides = whole(strides, self.rank, "strides", who)
         self.dilation_rate = whole(dilation_rate, self.rank, "dilation_rate", who)
-        self.padding = lookup("padding", padding, {name: name for name in self.paddings}, who)
+        named = padding.lower() if isinstance(padding, str) else padding
+        self.padding = lookup("padding", named, {name: name for name in self.paddings}, who)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.bias: Weight | None = None
+
+    def refuse_both(self) -> None:
+        """Refuse strides beside dilation, as Keras does for `Conv` and `ConvTranspose`."""
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                type(self).__name__,
+                "a kernel is either dilated or moved by strides",
+                expected="strides of 1 or a dilation_rate of 1",
+                received={"strides": self.strides, "dilation_rate": self.dilation_rate},
+            )
 
     def channels_of(self, input_shape: Shape) -> int:
         """Return how many channels the input has."""
@@ -115,6 +126,7 @@ class Conv(Convolving):
         self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.groups = positive(groups, "groups", who)
+        self.refuse_both()
         if self.filters % self.groups:
             raise ArgumentError(
                 who,
@@ -242,11 +254,17 @@ class ConvTranspose(Convolving):
         self.filters = positive(filters, "filters", who)
         self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
-        self.output_padding = (
-            None
-            if output_padding is None
-            else whole(output_padding, self.rank, "output_padding", who, least=0)
-        )
+        self.refuse_both()
+        self.output_padding = None
+        if output_padding is not None:
+            self.output_padding = whole(output_padding, self.rank, "output_padding", who, least=0)
+            if any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
+                raise ArgumentError(
+                    who,
+                    "output_padding must be less than the strides",
+                    expected=f"less than {self.strides}",
+                    received={"output_padding": output_padding},
+                )
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel (*kernel_size, D, C) and bias (D,)."""
@@ -301,7 +319,7 @@ class Conv2DTranspose(ConvTranspose):
     kernel_size : int or pair of ints > 0
     strides : int or pair of ints > 0, distance between the windows in the output
     padding : "valid" or "same"
-    output_padding : int or pair of ints >= 0, or None for what the strides ask for
+    output_padding : int or pair of ints >= 0 and < strides, or None for what the strides ask for
     Others as in `Conv2D`.
 
     Notes

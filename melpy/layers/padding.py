@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from melpy import ops
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.arguments import Shape
-from melpy.layers.spatial import Spatial, refuse_empty
+from melpy.layers.spatial import Spatial
 from melpy.ops.spatial import whole
 
 __all__ = [
@@ -26,10 +27,10 @@ Sides = tuple[tuple[int, int], ...]
 
 def sides_of(value: Any, rank: int, name: str, who: str) -> Sides:
     """Return an int, one number an axis, or (before, after) of each axis, as the last of these."""
-    axes = (value,) * rank if isinstance(value, int) else tuple(value)
+    axes = (value,) * rank if isinstance(value, int) else _tuple(value)
     if rank == 1 and len(axes) == 2 and all(isinstance(n, int) for n in axes):
         axes = (axes,)  # (before, after) of the only axis
-    sides = tuple((p, p) if isinstance(p, int) else tuple(p) for p in axes)
+    sides = tuple((p, p) if isinstance(p, int) else _tuple(p) for p in axes)
     if len(sides) != rank or any(
         len(p) != 2 or not all(isinstance(n, int | np.integer) and n >= 0 for n in p) for p in sides
     ):
@@ -41,6 +42,11 @@ def sides_of(value: Any, rank: int, name: str, who: str) -> Sides:
             received={name: value},
         )
     return sides
+
+
+def _tuple(value: Any) -> tuple:
+    """Return a sequence as a tuple; what is none is empty, and refused with the others."""
+    return tuple(value) if isinstance(value, Sequence | np.ndarray) else ()
 
 
 class Framing(Spatial):
@@ -55,7 +61,13 @@ class Framing(Spatial):
             None if size is None else size + self.sign * sum(ends)
             for size, ends in zip(shape[1:-1], self.sides, strict=True)
         ]
-        refuse_empty(sizes, shape)
+        if any(size is not None and size < 1 for size in sizes):
+            raise ArgumentError(
+                "call",
+                "nothing is left of the input",
+                expected="cuts that are smaller than the input",
+                received={"shape": tuple(shape), "output": tuple(sizes)},
+            )
         return (shape[0], *sizes, shape[-1])
 
 
