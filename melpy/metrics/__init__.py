@@ -6,7 +6,7 @@ where there are several numbers, such as `F1Score`'s of each class.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from melpy import losses
@@ -155,7 +155,6 @@ __all__ = [
     "pearson_correlation",
     "poisson",
     "resolve",
-    "resolve_all",
     "serialize",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
@@ -209,25 +208,6 @@ def resolve(identifier: Any, loss: Any = None) -> Metric:
     if named:
         metric.name = identifier
     return metric
-
-
-def resolve_all(identifiers: Iterable[Any], loss: Any = None) -> list[Metric]:
-    """Return `resolve` of each; where names are equal, the later ones get a number.
-
-    Examples
-    --------
-    >>> [metric.name for metric in resolve_all([Precision(0.3), Precision(0.7)])]
-    ['precision', 'precision_1']
-    """
-    found = [resolve(identifier, loss) for identifier in identifiers]
-    taken: set[str] = set()
-    for metric in found:
-        name, number = metric.name, 0
-        while metric.name in taken:
-            number += 1
-            metric.name = f"{name}_{number}"
-        taken.add(metric.name)
-    return found
 
 
 def serialize(metric: Any) -> Any:

@@ -480,11 +480,16 @@ def test_metric(keras, precision, agree, row, weighted):
         held_against_keras(keras, agree, row, weighted, "float64", 1e-9, (N, N))
 
 
+ONE_A_ROOM = (  # the sums are float64 for both types: what differs is what is summed
+    "BinaryAccuracy", "SparseCategoricalAccuracy", "RootMeanSquaredError", "R2Score", "Precision",
+    "SparseCategoricalCrossentropy", "AUC", "F1Score", "BinaryIoU",
+)  # fmt: skip
+
+
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
-@pytest.mark.parametrize(
-    "row", {row[0]: row for row in METRICS}.values(), ids=list({row[0]: 0 for row in METRICS})
-)
-def test_metric_in_float32(keras, precision, agree, row):
+@pytest.mark.parametrize("name", ONE_A_ROOM)
+def test_metric_in_float32(keras, precision, agree, name):
+    row = next(row for row in METRICS if row[0] == name)
     with precision("float32"):
         held_against_keras(keras, agree, row, True, "float32", 1e-5, (N, 4))
 
@@ -559,9 +564,7 @@ def test_metric_arguments(keras, same_signature, name):
     same_signature(getattr(metrics, name).__init__, getattr(keras.metrics, name).__init__)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(public(metrics, inspect.isfunction) - {"resolve", "resolve_all"})
-)
+@pytest.mark.parametrize("name", sorted(public(metrics, inspect.isfunction) - {"resolve"}))
 def test_arguments_of_functions_of_metrics(keras, same_signature, name):
     same_signature(getattr(metrics, name), getattr(keras.metrics, name))
 
