@@ -14,11 +14,11 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ["errors", "tree"],
     ["config", "configurable"],
-    ["random", "tape"],
+    ["tape"],
     ["symbolic"],
     ["kernels"],
     ["ops"],
-    ["tensor", "activations"],
+    ["tensor", "activations", "random"],
     ["constraints", "initializers", "regularizers"],
     ["layers"],
     ["viz", "losses", "schedules", "optimizers", "preprocessing", "datasets", "data"],

@@ -24,7 +24,6 @@ OPTIONS = [
     ("softmax", {"axis": 0}),
     ("log_softmax", {"axis": 0}),
     ("glu", {"axis": 0}),
-    # sparsemax along axis 0 is left out: what Keras gives there does not add up to 1
     ("soft_shrink", {"threshold": 2.0}),
     ("hard_shrink", {"threshold": 2.0}),
 ]
@@ -34,7 +33,11 @@ FAMILIES = sorted(
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
-@pytest.mark.parametrize(("name", "options"), [(name, {}) for name in NAMES] + OPTIONS)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    # what Keras's sparsemax gives for several rows does not add up to 1: ours is tested by itself
+    [(name, {}) for name in NAMES if name != "sparsemax"] + OPTIONS,
+)
 def test_activation(keras, precision, name, options, dtype, tolerance):
     x = np.linspace(-9, 9, 60).reshape(6, 10).astype(dtype)
     needed = NEEDED.get(name, ())
