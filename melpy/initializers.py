@@ -131,7 +131,7 @@ class TruncatedNormal(Random):
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return _array(self.mean + self.stddev * _truncated(self._rng(), shape), dtype)
+        return _array(self.mean + self.stddev * random.truncated(self._rng(), shape), dtype)
 
 
 class VarianceScaling(Random):
@@ -284,13 +284,6 @@ def _array(values: Any, dtype: str | None) -> np.ndarray:
     return np.asarray(values, dtype or config.floatx())
 
 
-def _truncated(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    z = rng.normal(size=shape)
-    while (far := np.abs(z) > 2).any():
-        z = np.where(far, rng.normal(size=shape), z)
-    return z
-
-
 # The standard deviation of a normal cut at +-2 is 0.8796...: dividing restores the variance.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
@@ -300,7 +293,9 @@ _FANS = {
     "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
 }
 _DRAWS: dict[str, Any] = {
-    "truncated_normal": lambda rng, shape, std: _truncated(rng, shape) * std / _TRUNCATED_STDDEV,
+    "truncated_normal": lambda rng, shape, std: (
+        random.truncated(rng, shape) * std / _TRUNCATED_STDDEV
+    ),
     "untruncated_normal": lambda rng, shape, std: rng.normal(0.0, std, shape),
     "uniform": lambda rng, shape, std: rng.uniform(-1.0, 1.0, shape) * math.sqrt(3) * std,
 }

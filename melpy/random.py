@@ -2,15 +2,30 @@
 
 A layer or an initializer that was given no seed takes the next one of this process's stream, so
 `set_seed` at the start of a script makes the whole script repeatable.
+
+The functions that draw are keras.random's. Their ``seed`` is an int, which draws the same each
+time; a `SeedGenerator`, which draws anew each time and repeats from its seed; or None, for the
+process's stream.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from melpy import config, ops
+from melpy.configurable import Configurable
 from melpy.errors import ArgumentError, DtypeError
 
-__all__ = ["generator", "next_seed", "set_seed"]
+__all__ = [
+    "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "generator",
+    "next_seed", "normal", "randint", "set_seed", "shuffle", "truncated", "truncated_normal",
+    "uniform",
+]  # fmt: skip
+
+Seed = Any  # int, SeedGenerator or None
 
 _stream = np.random.default_rng()
 
@@ -31,21 +46,19 @@ def set_seed(seed: int) -> None:
     True
     """
     global _stream
+    _require_seed(seed, "set_seed")
+    _stream = np.random.default_rng(int(seed))
+
+
+def _require_seed(seed: Any, who: str) -> None:
     if not isinstance(seed, int | np.integer):
         raise DtypeError(
-            "set_seed",
-            "a seed is a whole number",
-            expected="an int >= 0",
-            received={"seed": seed},
+            who, "a seed is a whole number", expected="an int >= 0", received={"seed": seed}
         )
     if seed < 0:
         raise ArgumentError(
-            "set_seed",
-            "a seed is not negative",
-            expected="an int >= 0",
-            received={"seed": seed},
+            who, "a seed is not negative", expected="an int >= 0", received={"seed": seed}
         )
-    _stream = np.random.default_rng(int(seed))
 
 
 def next_seed() -> int:
@@ -53,6 +66,189 @@ def next_seed() -> int:
     return int(_stream.integers(2**32))
 
 
-def generator(seed: int | None = None) -> np.random.Generator:
+class SeedGenerator(Configurable):
+    """A source of seeds of its own: the n-th one is the pair (seed, n).
+
+    Parameters
+    ----------
+    seed : int >= 0, or None for the next one of the process's stream
+    name : str or None
+
+    Examples
+    --------
+    >>> from melpy import random
+    >>> first, again = random.SeedGenerator(7), random.SeedGenerator(7)
+    >>> a, b = random.uniform((2,), seed=first), random.uniform((2,), seed=first)
+    >>> bool((a == b).any()), bool((a == random.uniform((2,), seed=again)).all())
+    (False, True)
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        if seed is not None:
+            _require_seed(seed, "SeedGenerator")
+        self.name = name or "seed_generator"
+        self.state = np.array([next_seed() if seed is None else seed, 0], np.int64)
+
+    def next(self, ordered: bool = True) -> np.ndarray:
+        """Return the next seed, two ints; ``ordered`` is taken for Keras's sake only."""
+        seed = self.state.copy()
+        self.state[1] += 1
+        return seed
+
+
+def generator(seed: Seed = None) -> np.random.Generator:
     """Return a generator of its own, from ``seed`` or from the next one of the stream."""
+    if isinstance(seed, SeedGenerator):
+        return np.random.default_rng(seed.next())
     return np.random.default_rng(next_seed() if seed is None else seed)
+
+
+def _kind(dtype: Any) -> np.dtype:
+    return np.dtype(dtype or config.floatx())
+
+
+def normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw from the normal distribution.
+
+    Examples
+    --------
+    >>> normal((2, 3), seed=1).shape
+    (2, 3)
+    """
+    return (mean + stddev * generator(seed).normal(size=shape)).astype(_kind(dtype))
+
+
+def truncated(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    """Draw from the standard normal distribution, those beyond two deviations again."""
+    z = rng.normal(size=shape)
+    while (far := np.abs(z) > 2).any():
+        z = np.where(far, rng.normal(size=shape), z)
+    return z
+
+
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw from the normal distribution, those beyond two deviations again."""
+    return (mean + stddev * truncated(generator(seed), shape)).astype(_kind(dtype))
+
+
+def uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: Any = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw evenly from [minval, maxval); whole numbers for a whole type, as `randint` does."""
+    kind = _kind(dtype)
+    if kind.kind in "iu":
+        return randint(shape, minval, maxval, kind, seed)
+    # a float32 may round up to maxval, which is excluded
+    limit = np.nextafter(kind.type(maxval), kind.type(minval))
+    drawn = generator(seed).uniform(minval, maxval, shape).astype(kind)
+    return np.minimum(drawn, limit) if maxval > minval else drawn
+
+
+def randint(
+    shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = "int32", seed: Seed = None
+) -> np.ndarray:
+    """Draw whole numbers evenly from minval to before maxval."""
+    return generator(seed).integers(minval, maxval, shape).astype(dtype)
+
+
+def categorical(
+    logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed = None
+) -> np.ndarray:
+    """Draw classes with probabilities softmax(logits), (N, C) -> (N, num_samples).
+
+    Examples
+    --------
+    >>> categorical(np.array([[0.0, 90.0]]), 3, seed=1)
+    array([[1, 1, 1]], dtype=int32)
+    """
+    logits = ops.convert_to_numpy(logits)
+    if logits.ndim != 2:
+        raise ArgumentError(
+            "categorical",
+            "the logits are no matrix",
+            expected="shape (N, C)",
+            received={"shape": logits.shape},
+        )
+    # Gumbel's trick: the largest of logits + Gumbel noise is so distributed
+    noise = generator(seed).gumbel(size=(len(logits), num_samples, logits.shape[1]))
+    return np.argmax(logits[:, np.newaxis] + noise, axis=-1).astype(dtype)
+
+
+def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> np.ndarray:
+    """Draw from the gamma distribution of shape ``alpha`` and scale 1."""
+    return generator(seed).gamma(ops.convert_to_numpy(alpha), size=shape).astype(_kind(dtype))
+
+
+def beta(
+    shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: Seed = None
+) -> np.ndarray:
+    """Draw from the beta distribution, with density ~ x^(alpha - 1) (1 - x)^(beta - 1)."""
+    a, b = ops.convert_to_numpy(alpha), ops.convert_to_numpy(beta)
+    return generator(seed).beta(a, b, shape).astype(_kind(dtype))
+
+
+def binomial(
+    shape: Sequence[int],
+    counts: Any,
+    probabilities: Any,
+    dtype: Any = None,
+    seed: Seed = None,
+) -> np.ndarray:
+    """Draw how many of ``counts`` trials succeed, each with a probability."""
+    n, p = (ops.convert_to_numpy(x) for x in (counts, probabilities))
+    return generator(seed).binomial(n.astype(np.int64), p, shape).astype(_kind(dtype))
+
+
+def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Any:
+    """Return x with its entries along an axis in a random order.
+
+    Examples
+    --------
+    >>> sorted(shuffle(np.arange(4), seed=1).tolist())
+    [0, 1, 2, 3]
+    """
+    return ops.take(x, generator(seed).permutation(ops.shape(x)[axis]), axis=axis)
+
+
+def dropout(
+    inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Seed = None
+) -> Any:
+    """Return inputs of which a share is 0 and the rest divided by 1 - rate.
+
+    Parameters
+    ----------
+    inputs : array or tensor, any shape
+    rate : float in [0, 1], the share
+    noise_shape : shape of the draw, which broadcasts to that of inputs; None in it for the same
+        size, None as a whole for one draw an entry
+    """
+    if not 0 <= rate <= 1:
+        raise ArgumentError(
+            "dropout", "the rate is no share", expected="0 <= rate <= 1", received={"rate": rate}
+        )
+    if rate == 0:
+        return inputs
+    if rate == 1:
+        return ops.zeros_like(inputs)
+    sizes = ops.shape(inputs)
+    drawn = [
+        own if size is None else size for own, size in zip(sizes, noise_shape or sizes, strict=True)
+    ]
+    kept = generator(seed).random(drawn) >= rate
+    return ops.where(kept, ops.divide(inputs, 1 - rate), 0)

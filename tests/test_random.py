@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melpy import layers, random
+from melpy import Tensor, layers, random
 from melpy.errors import ArgumentError, DtypeError
 
 
@@ -83,3 +83,81 @@ def test_a_seed_makes_a_whole_model_repeat_and_its_layers_differ():
     np.testing.assert_array_equal(b, d)
     assert not np.array_equal(a, b)
     assert not np.array_equal(a, weights(2)[0])
+
+
+def test_an_int_draws_the_same_and_a_generator_draws_anew():
+    np.testing.assert_array_equal(random.normal((5,), seed=3), random.normal((5,), seed=3))
+    first, again = random.SeedGenerator(3), random.SeedGenerator.from_config({"seed": 3})
+    draws = [random.normal((5,), seed=first) for _ in range(3)]
+    assert len({draw.tobytes() for draw in draws}) == 3
+    for draw in draws:
+        np.testing.assert_array_equal(random.normal((5,), seed=again), draw)
+    random.set_seed(1)
+    a, b = random.uniform((4,)), random.uniform((4,))
+    random.set_seed(1)
+    np.testing.assert_array_equal(random.uniform((4,)), a)
+    assert not np.array_equal(a, b)
+    for wrong, error in ((-1, ArgumentError), ("1", DtypeError)):
+        with pytest.raises(error, match=r"SeedGenerator: .*an int >= 0"):
+            random.SeedGenerator(wrong)
+
+
+N = 40_000
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean", "variance", "low", "high"),
+    [
+        (lambda: random.normal((N,), 2.0, 3.0, seed=0), 2.0, 9.0, -np.inf, np.inf),
+        (lambda: random.uniform((N,), -1.0, 3.0, seed=0), 1.0, 16 / 12, -1.0, 3.0),
+        (lambda: random.truncated_normal((N,), 1.0, 2.0, seed=0), 1.0, 4 * 0.7737413, -3.0, 5.0),
+        (lambda: random.gamma((N,), 3.0, seed=0), 3.0, 3.0, 0.0, np.inf),
+        (lambda: random.beta((N,), 2.0, 3.0, seed=0), 0.4, 0.04, 0.0, 1.0),
+        (lambda: random.binomial((N,), 5, 0.3, seed=0), 1.5, 1.05, 0, 5),
+        (lambda: random.randint((N,), 2, 6, seed=0), 3.5, 1.25, 2, 5),
+    ],
+)
+def test_distributions(draw, mean, variance, low, high):
+    x = draw()
+    assert x.dtype in ("float32", "int32")
+    assert x.min() >= low
+    assert x.max() <= high
+    assert abs(x.mean() - mean) < 5 * np.sqrt(variance / N)
+    assert x.var() == pytest.approx(variance, rel=0.05)
+
+
+def test_uniform_never_draws_its_upper_end():
+    assert random.uniform((200_000,), 1.0, 1.0 + 2e-7, seed=0).max() < 1.0 + 2e-7
+    assert set(random.uniform((50,), 0, 2, dtype="int32", seed=0).tolist()) == {0, 1}
+
+
+def test_categorical_follows_the_logits():
+    p = np.array([0.1, 0.2, 0.7])
+    drawn = random.categorical(np.log([p, p[::-1]]), N, seed=0)
+    assert drawn.shape == (2, N)
+    for row, expected in zip(drawn, (p, p[::-1]), strict=True):
+        np.testing.assert_allclose(np.bincount(row) / N, expected, atol=0.02)
+    with pytest.raises(ArgumentError, match=r"categorical: the logits are no matrix.*\(N, C\)"):
+        random.categorical(np.zeros(3), 2)
+
+
+def test_dropout():
+    x = Tensor(np.ones((400, 100)), requires_grad=True)
+    y = random.dropout(x, 0.25, seed=0)
+    assert set(np.unique(y.value)) == {0.0, 1 / 0.75}
+    assert (y.value == 0).mean() == pytest.approx(0.25, abs=0.02)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.value)
+    rows = random.dropout(np.ones((50, 8)), 0.5, noise_shape=(None, 1), seed=0)
+    assert (rows == rows[:, :1]).all()
+    assert random.dropout(x, 0.0) is x
+    assert not random.dropout(x, 1.0).value.any()
+    with pytest.raises(ArgumentError, match="dropout: the rate is no share"):
+        random.dropout(x, 1.5)
+
+
+def test_shuffle_moves_whole_entries():
+    x = np.arange(20).reshape(10, 2)
+    y = random.shuffle(x, seed=0)
+    assert not np.array_equal(x, y)
+    np.testing.assert_array_equal(y[np.argsort(y[:, 0])], x)

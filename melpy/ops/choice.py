@@ -87,7 +87,7 @@ def _to_winner(first, tie):
     like="torch.where",
     broadcasts=True,
 )
-def where(condition, x1, x2):
+def where(condition, x1=None, x2=None):
     """Choose: y = x1 where the condition holds, x2 elsewhere.
 
     Parameters
@@ -97,7 +97,8 @@ def where(condition, x1, x2):
 
     Returns
     -------
-    array, the broadcast shape, the common type of x1 and x2
+    array, the broadcast shape, the common type of x1 and x2; without these two the places where
+        the condition holds, one array of ints for each axis
 
     Gradient
     --------
@@ -113,6 +114,8 @@ def where(condition, x1, x2):
     >>> ops.where([True, False], [1.0, 2.0], 0.0)
     array([1., 0.], dtype=float32)
     """
+    if x1 is None or x2 is None:
+        return np.nonzero(condition), (None, None, None)
     chosen = condition.astype(bool)
     return np.where(chosen, x1, x2), (None, lambda g: g * chosen, lambda g: g * ~chosen)
 

@@ -53,11 +53,13 @@ def array(x: Any, dtype: Any = None) -> Any:
     """
     if isinstance(x, list | tuple) and any(isinstance(v, Variable | Symbolic) for v in x):
         x = stack(x)
-    if not isinstance(x, Variable | Symbolic):
-        made, parts = np.asarray(x), x if isinstance(x, list | tuple) else [x]
-        own = made.dtype if any(hasattr(v, "dtype") for v in parts) else _kind(made)
-        return np.asarray(made, dtype or own)
-    return x if dtype is None or np.dtype(x.dtype) == np.dtype(dtype) else cast(x, dtype=dtype)
+    if isinstance(x, Variable | Symbolic):
+        tensor: Any = x
+        same = dtype is None or np.dtype(tensor.dtype) == np.dtype(dtype)
+        return tensor if same else cast(tensor, dtype=dtype)
+    made, parts = np.asarray(x), x if isinstance(x, list | tuple) else [x]
+    own = made.dtype if any(hasattr(v, "dtype") for v in parts) else _kind(made)
+    return np.asarray(made, dtype or own)
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:

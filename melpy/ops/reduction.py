@@ -24,6 +24,11 @@ def _spread(g, shape, axis, keepdims):
     return np.broadcast_to(_kept(g, len(shape), axis, keepdims), shape)
 
 
+def _given(**options):
+    """Return the options that are not None: NumPy's default is not always None."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
 def _like(name, **fixed):
     """Return PyTorch's reduction, which takes ``dim`` and wants all axes spelled out."""
 
@@ -120,14 +125,15 @@ def _to_extremes(x, y, axis, keepdims):
 
 
 @op(sample=_samples(distinct), like=_like("amax"))
-def max(x, *, axis=None, keepdims=False):
+def max(x, *, axis=None, keepdims=False, initial=None):
     """Take the largest: y = max x over the axes. Also called ``amax``.
 
     Parameters
     ----------
-    x : array, any shape, not empty along the axes
+    x : array, any shape, not empty along the axes unless there is an initial
     axis : int, tuple of ints, or None for all axes
     keepdims : bool, whether the reduced axes stay, with size 1
+    initial : number that counts among the entries, or None
 
     Returns
     -------
@@ -147,19 +153,20 @@ def max(x, *, axis=None, keepdims=False):
     >>> ops.max([[1.0, 2.0], [3.0, 0.0]], axis=0)
     array([3., 2.], dtype=float32)
     """
-    y = np.max(x, axis=axis, keepdims=keepdims)
+    y = np.max(x, axis=axis, keepdims=keepdims, **_given(initial=initial))
     return y, (_to_extremes(x, y, axis, keepdims),)
 
 
 @op(sample=_samples(distinct), like=_like("amin"))
-def min(x, *, axis=None, keepdims=False):
+def min(x, *, axis=None, keepdims=False, initial=None):
     """Take the smallest: y = min x over the axes. Also called ``amin``.
 
     Parameters
     ----------
-    x : array, any shape, not empty along the axes
+    x : array, any shape, not empty along the axes unless there is an initial
     axis : int, tuple of ints, or None for all axes
     keepdims : bool, whether the reduced axes stay, with size 1
+    initial : number that counts among the entries, or None
 
     Returns
     -------
@@ -179,7 +186,7 @@ def min(x, *, axis=None, keepdims=False):
     >>> ops.min([[1.0, 2.0], [3.0, 0.0]], axis=0)
     array([1., 0.], dtype=float32)
     """
-    y = np.min(x, axis=axis, keepdims=keepdims)
+    y = np.min(x, axis=axis, keepdims=keepdims, **_given(initial=initial))
     return y, (_to_extremes(x, y, axis, keepdims),)
 
 
@@ -191,7 +198,7 @@ def _prod_like(torch, x, axis=None, keepdims=False):
 
 
 @op(sample=_samples(away), like=_prod_like)
-def prod(x, *, axis=None, keepdims=False):
+def prod(x, *, axis=None, keepdims=False, dtype=None):
     """Multiply up: y = Π x over the axes.
 
     Parameters
@@ -199,6 +206,7 @@ def prod(x, *, axis=None, keepdims=False):
     x : array, any shape
     axis : int, tuple of ints, or None for all axes
     keepdims : bool, whether the reduced axes stay, with size 1
+    dtype : type of the result; None for that of x
 
     Returns
     -------
@@ -231,7 +239,10 @@ def prod(x, *, axis=None, keepdims=False):
         others = (before * after).reshape(moved.shape)
         return g * others.transpose(np.argsort([*stay, *away]).astype(int))
 
-    return np.prod(x, axis=axis, keepdims=keepdims), (d_x,)
+    y = np.prod(
+        x, axis=axis, keepdims=keepdims, dtype=dtype or (None if x.dtype == bool else x.dtype)
+    )
+    return y, (d_x,)
 
 
 @op(sample=_samples(normal)[:3], like=_like("var", correction=0))
