@@ -5,11 +5,13 @@ import inspect
 import numpy as np
 import pytest
 
+import melpy
 from melpy import errors, losses, ops, tape
 from melpy.losses.base import same_rank
 from melpy.tensor import Tensor, set_mask
 
 LN2 = float(np.log(2.0))
+SIGNS = ("hinge", "squared_hinge")  # these look at the labels: are they bits?
 
 
 @pytest.mark.parametrize(
@@ -304,3 +306,15 @@ def test_ranks():
     ]:
         assert [x.shape for x in same_rank(np.zeros(a), np.zeros(b))] == [shape, shape]
     assert [x.shape for x in same_rank(np.zeros((3, 2)), np.zeros(3))] == [(3, 2), (3,)]
+
+
+def test_functions_of_losses_are_parts_of_models():
+    inputs = melpy.Input((4,))
+    rng = np.random.default_rng(0)
+    x = rng.dirichlet(np.ones(4), size=3).astype("float32")
+    for name in set(losses.FUNCTIONS) - {"sparse_categorical_crossentropy", *SIGNS}:
+        function = losses.FUNCTIONS[name]
+        outputs = function(inputs, melpy.ops.square(inputs))
+        expected = function(x, x**2)
+        made = melpy.Model(inputs, outputs)(x)
+        np.testing.assert_allclose(np.asarray(made), expected, rtol=1e-5, atol=1e-6)

@@ -62,7 +62,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     size = ops.absolute(error)
     near = ops.square(error) * 0.5
     far = size * delta - 0.5 * delta**2
-    return ops.mean(ops.where(np.asarray(size <= delta), near, far), axis=-1)
+    return ops.mean(ops.where(size <= delta, near, far), axis=-1)
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
