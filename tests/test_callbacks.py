@@ -10,11 +10,17 @@ import pytest
 import melpy
 from melpy import layers
 from melpy.callbacks import (
+    BackupAndRestore,
     Callback,
     CSVLogger,
     EarlyStopping,
     History,
+    LambdaCallback,
+    LearningRateScheduler,
+    LiveMetrics,
+    ModelCheckpoint,
     ProgbarLogger,
+    ReduceLROnPlateau,
     TerminateOnNaN,
 )
 from melpy.errors import ArgumentError, UnknownNameError
@@ -330,3 +336,113 @@ class TestProgbarLogger:
 
     def test_verbose_0_is_silent(self, monkeypatch):
         assert self.shown(Terminal(), monkeypatch, verbose=0) == ""
+
+
+def dropout_model():
+    melpy.random.set_seed(3)
+    model = melpy.Sequential(
+        [melpy.Input((4,)), layers.Dense(8, "relu"), layers.Dropout(0.3), layers.Dense(1)]
+    )
+    model.compile("adam", loss="mse")
+    return model
+
+
+SMALL = np.random.default_rng(0).normal(size=(40, 4)), np.random.default_rng(1).normal(size=(40, 1))
+
+
+class TestFiles:
+    def test_checkpoints_after_epochs_and_batches(self, tmp_path):
+        by_epoch = ModelCheckpoint(tmp_path / "{epoch:02d}-{loss:.3f}.npz", save_weights_only=True)
+        by_batch = ModelCheckpoint(
+            tmp_path / "b{epoch}-{batch}.npz", save_weights_only=True, save_freq=3
+        )
+        model = dropout_model()
+        calls = [by_epoch, by_batch]
+        model.fit(*SMALL, batch_size=10, epochs=2, verbose=0, callbacks=calls)
+        names = sorted(p.name for p in tmp_path.iterdir())
+        assert [n[:2] for n in names] == ["01", "02", "b1", "b2"]
+        last = dropout_model()
+        last.load_weights(tmp_path / names[1])
+        for mine, other in zip(last.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+    def test_only_the_best(self, tmp_path):
+        path = tmp_path / "best.npz"
+        keep = ModelCheckpoint(path, "loss", save_best_only=True, save_weights_only=True)
+        keep.set_model(dropout_model())
+        keep.on_train_begin()
+        for loss, written in ((3.0, True), (4.0, False), (2.0, True)):
+            path.unlink(missing_ok=True)
+            keep.on_epoch_end(0, {"loss": loss})
+            assert path.exists() == written
+
+    def test_names_that_cannot_be_filled_in(self, tmp_path):
+        keep = ModelCheckpoint(tmp_path / "{val_los}.npz", save_weights_only=True)
+        with pytest.raises(ArgumentError, match=r"'val_los'.*not among the numbers"):
+            dropout_model().fit(*SMALL, verbose=0, callbacks=[keep])
+        with pytest.raises(ArgumentError, match=r"ends in \.npz"):
+            ModelCheckpoint("weights.txt", save_weights_only=True)
+
+    def test_a_training_that_was_cut_off_ends_with_the_same_bits(self, tmp_path):
+        whole = dropout_model()
+        whole.fit(*SMALL, batch_size=10, epochs=5, verbose=0)
+
+        class Cut(Callback):
+            def on_train_batch_begin(self, batch, logs=None):
+                if self.model.optimizer.iterations.item() == 10:
+                    raise KeyboardInterrupt
+
+        kept = {"backup_dir": tmp_path / "backup", "delete_checkpoint": False}
+        cut = dropout_model()
+        with pytest.raises(KeyboardInterrupt):
+            cut.fit(
+                *SMALL, batch_size=10, epochs=5, verbose=0,
+                callbacks=[BackupAndRestore(**kept), Cut()],
+            )  # fmt: skip
+        again = dropout_model()
+        history = again.fit(
+            *SMALL, batch_size=10, epochs=5, verbose=0,
+            callbacks=[BackupAndRestore(tmp_path / "backup")],
+        )  # fmt: skip
+        assert history.epoch == [2, 3, 4]
+        for mine, other in zip(again.get_weights(), whole.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, other)
+        assert not (tmp_path / "backup").exists()
+
+
+class TestRates:
+    def test_scheduler(self):
+        model = dropout_model()
+        history = model.fit(
+            *SMALL, epochs=3, verbose=0, callbacks=[LearningRateScheduler(lambda e: 0.1 / (e + 1))]
+        )
+        assert history.history["learning_rate"] == pytest.approx([0.1, 0.05, 0.1 / 3])
+
+    def test_plateau(self):
+        model = dropout_model()
+        call = ReduceLROnPlateau("loss", factor=0.5, patience=2, min_lr=0.0004)
+        call.set_model(model)
+        call.on_train_begin()
+        rates = []
+        for loss in (1.0, 1.0, 1.0, 1.0, 1.0, 0.5):
+            call.on_epoch_end(0, {"loss": loss})
+            rates.append(float(model.optimizer.learning_rate))
+        assert rates == pytest.approx([0.001, 0.001, 0.0005, 0.0005, 0.0004, 0.0004])
+
+    def test_a_schedule_must_give_a_rate(self):
+        with pytest.raises(ArgumentError, match="did not return a rate"):
+            dropout_model().fit(
+                *SMALL, verbose=0, callbacks=[LearningRateScheduler(lambda e, r: "0.1")]
+            )
+
+
+def test_lambda_callback_and_live_metrics(tmp_path):
+    seen = []
+    pytest.importorskip("matplotlib")
+    calls = [
+        LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append((epoch, sorted(logs)))),
+        LiveMetrics(tmp_path / "live.png"),
+    ]
+    dropout_model().fit(*SMALL, epochs=2, validation_data=SMALL, verbose=0, callbacks=calls)
+    assert seen == [(0, ["loss", "val_loss"]), (1, ["loss", "val_loss"])]
+    assert (tmp_path / "live.png").read_bytes()[:4] == b"\x89PNG"

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from melpy.callbacks.base import Callback, Logs, better_of, watched
 from melpy.errors import ArgumentError, DataError
 
@@ -51,16 +53,16 @@ class CSVLogger(Callback):
 
 
 class ModelCheckpoint(Callback):
-    """Saves the model, or its weights, after epochs or every so many batches.
+    """Saves the model's weights after epochs or every so many batches.
 
     Parameters
     ----------
     filepath : path; ``{epoch}`` and names of the logs in braces are filled in, such as
-        "{epoch:02d}-{val_loss:.2f}.keras"
+        "{epoch:02d}-{val_loss:.2f}.npz"
     monitor : str, a name in the logs, for ``save_best_only``
     verbose : int, 1 to say so
     save_best_only : bool, only when the number is better than ever before
-    save_weights_only : bool, ".weights.h5" (or ".npz") instead of ".keras"
+    save_weights_only : bool; whole models cannot be written yet, so it must be True
     mode : "min", "max", or "auto": by the name
     save_freq : "epoch", or an int > 0: every so many batches
     initial_value_threshold : float or None, a value to beat first
@@ -79,18 +81,21 @@ class ModelCheckpoint(Callback):
     ) -> None:
         self.filepath, self.monitor, self.verbose = str(filepath), monitor, verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.save_freq, self.best = (
-            _frequency(save_freq, "ModelCheckpoint"),
-            initial_value_threshold,
-        )
+        self.save_freq = _frequency(save_freq, "ModelCheckpoint")
+        self.best = initial_value_threshold
         if save_best_only:
             self.better = better_of(monitor, mode, "ModelCheckpoint")
-        kinds = (".weights.h5", ".npz", ".safetensors") if save_weights_only else (".keras",)
-        if not self.filepath.endswith(kinds):
+        if not save_weights_only:
+            raise ArgumentError(
+                "ModelCheckpoint",
+                "whole models cannot be written yet",
+                expected="save_weights_only=True",
+            )
+        if not self.filepath.endswith(".npz"):
             raise ArgumentError(
                 "ModelCheckpoint",
                 "unknown kind of file",
-                expected=f"a name that ends in {' or '.join(kinds)}",
+                expected="a name that ends in .npz",
                 received={"filepath": self.filepath},
             )
 
@@ -131,10 +136,7 @@ class ModelCheckpoint(Callback):
             ) from error
         if self.verbose:
             print(f"Epoch {self.epoch + 1}: saving {path}")
-        if self.save_weights_only:
-            self.model.save_weights(path, overwrite=True)
-        else:
-            self.model.save(path, overwrite=True)
+        self.model.save_weights(path, overwrite=True)
 
 
 class BackupAndRestore(Callback):
@@ -183,8 +185,11 @@ class BackupAndRestore(Callback):
                 received={"backup_dir": str(newest)},
                 mend="Delete the folder to begin anew.",
             ) from error
+        self.model.load_weights(newest / "weights.npz")
         self.model.optimizer.build(self.model.trainable_weights)
-        self.model.load_weights(newest / "model.weights.h5")
+        with np.load(newest / "optimizer.npz", allow_pickle=False) as file:
+            for number, variable in enumerate(self.model.optimizer.variables):
+                variable.assign(file[f"{number}"])
         for layer in self.model.layers_inside:
             if layer.name in generators and hasattr(layer, "generator"):
                 layer.generator.bit_generator.state = generators[layer.name]
@@ -221,14 +226,16 @@ class BackupAndRestore(Callback):
         part = self.backup_dir / "part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        self.model.save_weights(part / "model.weights.h5")
+        self.model.save_weights(part / "weights.npz")
+        state = {str(n): v.value for n, v in enumerate(self.model.optimizer.variables)}
+        np.savez(part / "optimizer.npz", **state)  # type: ignore[arg-type]
         generators = {
             layer.name: layer.generator.bit_generator.state
             for layer in self.model.layers_inside
             if hasattr(layer, "generator")
         }
-        state = {"epoch": epoch, "generators": generators}
-        (part / "state.json").write_text(json.dumps(state))
+        progress = {"epoch": epoch, "generators": generators}
+        (part / "state.json").write_text(json.dumps(progress))
         part.rename(self.backup_dir / str(number))
         if before is not None:
             shutil.rmtree(before)
