@@ -228,7 +228,7 @@ class BackupAndRestore(Callback):
         part.mkdir(parents=True)
         self.model.save_weights(part / "weights.npz")
         state = {str(n): v.value for n, v in enumerate(self.model.optimizer.variables)}
-        np.savez(part / "optimizer.npz", **state)  # type: ignore[arg-type]
+        np.savez(part / "optimizer.npz", **state)
         generators = {
             layer.name: layer.generator.bit_generator.state
             for layer in self.model.layers_inside

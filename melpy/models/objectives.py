@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -158,24 +158,28 @@ class Objectives:
             return []
         return [m for listed in (*self.metrics, *self.weighted) for m in listed] + self.trackers
 
-    def results(self) -> Iterator[tuple[str, Any]]:
-        """Yield each metric's name and value; of several outputs, the name stands first."""
-        taken: set[str] = set()
+    def results(self) -> list[tuple[str, Any]]:
+        """Return each metric's name and value, in the order in which `evaluate` lists them.
+
+        Of several outputs, the single losses come first, and metrics by their names, which begin
+        with the output's.
+        """
+        named: dict[str, Any] = {}
         for lists, weighted in ((self.metrics, False), (self.weighted, True)):
             for key, listed in zip(self.keys, lists, strict=True):
                 prefix = f"{key}_" if key and len(self.keys) > 1 else ""
                 for metric in listed:
                     name = prefix + metric.name
-                    if name in taken and weighted:
+                    if name in named and weighted:
                         name = f"{prefix}weighted_{metric.name}"
                     start, number = name, 0
-                    while name in taken:
+                    while name in named:
                         number += 1
                         name = f"{start}_{number}"
-                    taken.add(name)
-                    yield name, metric.result()
-        for tracker in self.trackers:
-            yield tracker.name, tracker.result()
+                    named[name] = metric.result()
+        if len(self.keys) == 1:
+            return list(named.items())
+        return [(t.name, t.result()) for t in self.trackers] + sorted(named.items())
 
     def check(self, y: Any, shapes: Sequence[Any], rows: int) -> None:
         """Hold all labels against the outputs' shapes, before the first step."""
