@@ -5,8 +5,9 @@
 
     model = melpy.Sequential([melpy.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
 
-Rooms: `layers`, `losses`, `metrics`, `optimizers`, `callbacks`, `initializers`, `regularizers`,
-`activations`, `ops`, `datasets`, `preprocessing`, `utils`, `config`, `testing`.
+Rooms: `layers`, `models`, `losses`, `metrics`, `optimizers`, `schedules`, `callbacks`, `ops`,
+`initializers`, `regularizers`, `constraints`, `activations`, `random`, `data`, `datasets`,
+`preprocessing`, `utils`, `config`, `testing`.
 """
 
 __version__ = "0.1.0"
@@ -27,14 +28,26 @@ from melpy import (
     regularizers,
     schedules,
 )
+from melpy.initializers import Initializer
 from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
+from melpy.layers import Layer
+from melpy.losses import Loss
+from melpy.metrics import Metric
 from melpy.models import Input, Model, Sequential
+from melpy.optimizers import Optimizer
+from melpy.regularizers import Regularizer
 from melpy.tape import no_grad
 from melpy.tensor import Tensor, grad, value_and_grad
 
 __all__ = [
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Tensor",
     "activations",
@@ -59,7 +72,7 @@ __all__ = [
     "value_and_grad",
 ]
 
-_LATER = ("datasets", "preprocessing", "testing", "utils")  # imported when first asked for
+_LATER = ("data", "datasets", "preprocessing", "testing", "utils")  # imported when first asked for
 
 
 def __getattr__(name: str) -> object:
