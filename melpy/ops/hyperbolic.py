@@ -359,7 +359,7 @@ def erfinv(x):
     half = 2 / (math.pi * 0.147) + log / 2
     y = np.sign(z) * np.sqrt(np.sqrt(half * half - log / 0.147) - half)
     for _ in range(3):
-        miss = np.where(z < 0, -1.0, 1.0) * _complement(np.abs(y), np.abs(z))
+        miss = np.where(z < 0, -1.0, 1.0) * _miss(np.abs(y), np.abs(z))
         step = miss * (math.sqrt(math.pi) / 2) * np.exp(y * y)
         y = y - step / (1 + y * step)
     limits = np.where(np.abs(wide) == 1, np.copysign(np.inf, wide), np.nan)
@@ -367,7 +367,10 @@ def erfinv(x):
     return y, (lambda g: g * (math.sqrt(math.pi) / 2) * np.exp(y * y),)
 
 
-def _complement(y, z):
-    """Return erf(y) - z for y, z >= 0, as (1 - z) - erfc(y): near 1 that keeps the digits."""
-    erfc = np.fromiter(map(math.erfc, y.ravel().tolist()), np.float64, y.size).reshape(y.shape)
-    return (1 - z) - erfc
+def _miss(y, z):
+    """Return erf(y) - z for y, z >= 0; near 1 as (1 - z) - erfc(y), which keeps the digits."""
+    misses = (
+        math.erf(a) - b if b < 0.5 else (1 - b) - math.erfc(a)
+        for a, b in zip(y.ravel().tolist(), z.ravel().tolist(), strict=True)
+    )
+    return np.fromiter(misses, np.float64, y.size).reshape(y.shape)

@@ -218,6 +218,13 @@ def nanargmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return argmin(_filled(x, np.inf)[0], axis, keepdims)
 
 
+def _mean_of_present(y: Any, present: Any, axis: Any, keepdims: bool) -> Any:
+    """Return Σ y / n, n the number of those present; NaN where none is. Absent ones have y = 0."""
+    count = total(cast(present, str(y.dtype)), axis, keepdims)
+    empty = every(logical_not(present), axis, keepdims)
+    return where(empty, np.nan, divide(total(y, axis, keepdims), where(empty, 1, count)))
+
+
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the mean of all entries but NaN; NaN where there are none.
 
@@ -226,15 +233,14 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> float(nanmean(np.array([1.0, np.nan, 3.0])))
     2.0
     """
-    y, present = _filled(x, 0)
-    count = total(cast(present, str(y.dtype)), axis, keepdims)
-    empty = every(logical_not(present), axis, keepdims)
-    return where(empty, np.nan, divide(total(y, axis, keepdims), where(empty, 1, count)))
+    return _mean_of_present(*_filled(x, 0), axis, keepdims)
 
 
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the variance of all entries but NaN."""
-    return nanmean(square(subtract(x, nanmean(x, axis, True))), axis, keepdims)
+    y, present = _filled(x, 0)
+    centred = where(present, subtract(y, _mean_of_present(y, present, axis, True)), 0)
+    return _mean_of_present(square(centred), present, axis, keepdims)
 
 
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
