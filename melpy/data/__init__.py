@@ -3,7 +3,7 @@
 from melpy.data.loader import Loader
 from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import Samples, batches, checked, class_weights
-from melpy.data.source import Source, source_of, unpacked
+from melpy.data.source import Source, packed, source_of, unpacked
 
 __all__ = [
     "Loader",
@@ -13,6 +13,7 @@ __all__ = [
     "batches",
     "checked",
     "class_weights",
+    "packed",
     "source_of",
     "unpacked",
 ]

@@ -13,7 +13,7 @@ from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import Samples, batches, class_weights
 from melpy.errors import ArgumentError, DataError, DtypeError
 
-__all__ = ["Source", "source_of", "unpacked"]
+__all__ = ["Source", "packed", "source_of", "unpacked"]
 
 
 class Source:
@@ -211,3 +211,11 @@ def unpacked(batch: Any, who: str = "fit") -> tuple[Any, Any, Any]:
         )
     x, y, weight = (*batch, None, None)[:3]
     return x, y, weight
+
+
+def packed(batch: tuple[Any, Any, Any]) -> tuple:
+    """Return three as (x,), (x, y) or (x, y, sample_weight): the inverse of `unpacked`."""
+    x, y, weight = batch
+    if weight is not None:
+        return x, y, weight
+    return (x,) if y is None else (x, y)

@@ -10,7 +10,7 @@ import numpy as np
 
 from melpy import tape, tree
 from melpy.callbacks import Callback, CallbackList, History, ProgbarLogger
-from melpy.data import Samples, Source, source_of, unpacked
+from melpy.data import Samples, Source, packed, source_of, unpacked
 from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError
 from melpy.models.steps import Steps, as_logs, assert_compiled
@@ -125,7 +125,7 @@ class Trainer(Steps):
                 logs: dict[str, Any] = {}
                 for step, batch in enumerate(source.epoch()):
                     watching.call("on_train_batch_begin", step)
-                    logs = as_logs(self.train_step(batch))
+                    logs = as_logs(self.train_step(packed(batch)))
                     watching.call("on_train_batch_end", step, logs)
                     if self.stop_training:
                         break
@@ -205,7 +205,7 @@ class Trainer(Steps):
         watching.call("on_test_begin")
         for step, batch in enumerate(source.epoch()):
             watching.call("on_test_batch_begin", step)
-            logs = as_logs(self.test_step(batch))
+            logs = as_logs(self.test_step(packed(batch)))
             watching.call("on_test_batch_end", step, logs)
         watching.call("on_test_end", logs)
         return logs
@@ -269,7 +269,7 @@ class Trainer(Steps):
         source = source_of(x, y, weight, class_weight=class_weight, who=who)
         self._check_labels(source.samples)  # type: ignore[attr-defined]
         self.reset_metrics()
-        return source.samples.take(slice(None))  # type: ignore[attr-defined]
+        return packed(source.samples.take(slice(None)))  # type: ignore[attr-defined]
 
     def _check_labels(self, samples: Samples) -> None:
         """Hold all labels against the outputs' shapes before the first step."""
