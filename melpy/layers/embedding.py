@@ -57,6 +57,7 @@ class Embedding(Layer):
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
         self.mask_zero = self.supports_masking = mask_zero
+        self.autocast = False  # a large number would not survive float32
         if weights is not None:
             self.ensure_built((None,))
             one = isinstance(weights, list) and len(weights) == 1
@@ -83,6 +84,10 @@ class Embedding(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (N, ..., D)."""
         return (*input_shape, self.output_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer, without the values of its weights."""
+        return {name: value for name, value in super().get_config().items() if name != "weights"}
 
 
 class Masking(Layer):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops
+from melpy import ops, tree
 from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.layers.base import Layer, Shape
+from melpy.layers.nesting import layer_of
 from melpy.layers.recurrent_cells import is_nested
 from melpy.tensor import Tensor
 
@@ -68,6 +69,14 @@ class RNN(Layer):
 
     def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         """Build the cell for one step, (N, C)."""
+        if len(sequences_shape) < 3 or sequences_shape[-1] is None:
+            raise ShapeError(
+                "build",
+                "a sequence must have steps and a known number of features",
+                expected="shape (N, T, C)",
+                received={"shape": tuple(sequences_shape)},
+                mend="Where each step is one number, add an axis: x[..., np.newaxis].",
+            )
         if isinstance(self.cell, Layer):
             self.cell.ensure_built((sequences_shape[0], *sequences_shape[2:]))
 
@@ -78,13 +87,13 @@ class RNN(Layer):
         shape = (N, T, D) if self.return_sequences else (N, D)
         if not self.return_state:
             return shape
-        return shape, *nested(lambda size: (N, size), self.state_size)
+        return shape, *tree.map_structure(lambda size: (N, size), self.state_size)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the input's mask where all outputs are returned; states have none."""
         mask = mask[0] if is_nested(mask) else mask
         kept = mask if self.return_sequences else None
-        return [kept, *(None for _ in self.state_size)] if self.return_state else kept
+        return [kept, *(None for _ in tree.flatten(self.state_size))] if self.return_state else kept
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """Return the states that a sequence begins with: the cell's own, or zeros (N, D)."""
@@ -93,9 +102,16 @@ class RNN(Layer):
     def reset_state(self) -> None:
         """Let the next batch begin with zeros."""
         if self.states is not None:
-            self.states = nested(np.zeros_like, self.states)
+            self.states = tree.map_structure(np.zeros_like, self.states)
 
     reset_states = reset_state  # Keras keeps the old name too
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """Make the layer, and the cell inside, from `get_config`'s result."""
+        if "cell" in config:  # LSTM and its like make their own
+            config = {**config, "cell": cells_of(config["cell"], custom_objects)}
+        return cls(**config)
 
     def call(
         self,
@@ -116,23 +132,15 @@ class RNN(Layer):
             if hasattr(self.cell, "reset_dropout_mask"):
                 self.cell.reset_dropout_mask()
         if self.stateful:
-            self.states = nested(lambda s: np.array(s), states)
+            self.states = tree.map_structure(lambda s: np.array(s), states)
         output = outputs if self.return_sequences else outputs[:, -1]
         return (output, *states) if self.return_state else output
 
     def _start(self, sequences: Any, initial_state: Any) -> list[Any]:
         """Return the states before the first step."""
-        if sequences.ndim < 3:
-            raise ShapeError(
-                "call",
-                f"input has {sequences.ndim} axes",
-                expected="shape (N, T, C)",
-                received={"shape": tuple(sequences.shape)},
-                mend="Add an axis of features: x[..., np.newaxis].",
-            )
         N = sequences.shape[0]
-        if self.stateful and self.states is not None:
-            kept = len(leaves(self.states)[0])
+        if initial_state is None and self.stateful and self.states is not None:
+            kept = len(tree.flatten(self.states)[0])
             if kept != N:
                 raise ShapeError(
                     "call",
@@ -147,7 +155,7 @@ class RNN(Layer):
             states = self.states
         else:
             states = self.get_initial_state(N)
-        return nested(self._as_state, states)
+        return tree.map_structure(self._as_state, states)
 
     def _as_state(self, state: Any) -> Tensor:
         return state if isinstance(state, Tensor) else Tensor(np.asarray(state, self.dtype))
@@ -162,7 +170,9 @@ class RNN(Layer):
             output, new = step(x[:, t], states)
             if mask is not None:
                 output = masked(mask[:, t], output, self._before(outputs, output, states))
-                new = nested(lambda n, s, used=mask[:, t]: masked(used, n, s), new, states)
+                new = tree.map_structure(
+                    lambda n, s, used=mask[:, t]: masked(used, n, s), new, states
+                )
             states = new
             outputs.append(output)
         return ops.stack(outputs, axis=1), states
@@ -225,6 +235,11 @@ class StackedRNNCells(Layer):
             after.append(new)
         return inputs, after
 
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """Make the stack and its cells from `get_config`'s result."""
+        return cls(**{**config, "cells": cells_of(config["cells"], custom_objects)})
+
     def reset_dropout_mask(self) -> None:
         """Forget the masks of all cells."""
         for cell in self.cells:
@@ -251,6 +266,13 @@ def required_cell(cell: Any, who: str) -> Any:
             received={"state_size": cell.state_size},
         )
     return cell
+
+
+def cells_of(entry: Any, custom_objects: Any) -> Any:
+    """Return a cell, or a list of cells, from their descriptions."""
+    if is_nested(entry):
+        return [layer_of(one, custom_objects) for one in entry]
+    return layer_of(entry, custom_objects)
 
 
 def step_of(cell: Any, training: bool) -> Callable[[Any, Any], tuple[Any, list[Any]]]:
@@ -300,15 +322,3 @@ def masked(used: np.ndarray, new: Any, old: Any) -> Any:
 def as_list(x: Any) -> list[Any]:
     """Return a list of states, or a list of the one state."""
     return list(x) if is_nested(x) else [x]
-
-
-def nested(function: Callable[..., Any], *trees: Any) -> Any:
-    """Apply a function to the leaves of nested lists, which stay lists."""
-    if is_nested(trees[0]):
-        return [nested(function, *entries) for entries in zip(*trees, strict=True)]
-    return function(*trees)
-
-
-def leaves(tree: Any) -> list[Any]:
-    """Return the leaves of nested lists, in order."""
-    return [leaf for entry in tree for leaf in leaves(entry)] if is_nested(tree) else [tree]

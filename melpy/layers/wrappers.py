@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from melpy import ops
+from melpy import ops, tree
 from melpy.errors import ArgumentError, DtypeError, ShapeError, lookup
 from melpy.layers.arguments import taken_arguments
 from melpy.layers.base import Layer, Shape
+from melpy.layers.nesting import copied, layer_of
 from melpy.layers.rnn import as_list
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
@@ -28,6 +29,11 @@ class Wrapper(Layer):
     def build(self, input_shape: Shape) -> None:
         """Build the wrapped layer."""
         self.layer.ensure_built(input_shape)
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """Make the wrapper, and the layer inside, from `get_config`'s result."""
+        return cls(**{**config, "layer": layer_of(config["layer"], custom_objects)})
 
 
 class TimeDistributed(Wrapper):
@@ -119,9 +125,9 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         lookup("merge mode", merge_mode or "none", MERGE, "Bidirectional")
         required_layer(layer, "layer", "Bidirectional")
-        self.forward_layer: Any = _copy(layer, name=_prefixed("forward_", layer.name))
+        self.forward_layer: Any = copied(layer, name=_prefixed("forward_", layer.name))
         self.backward_layer: Any = (
-            _copy(layer, name=_prefixed("backward_", layer.name), go_backwards=True)
+            copied(layer, name=_prefixed("backward_", layer.name), go_backwards=True)
             if backward_layer is None
             else required_layer(backward_layer, "backward_layer", "Bidirectional")
         )
@@ -130,7 +136,7 @@ class Bidirectional(Layer):
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         for one in (self.forward_layer, self.backward_layer):
             # else the two would meet where one repeats an output of long ago
-            one.zero_output_for_mask = self.return_sequences  # type: ignore[attr-defined]
+            one.zero_output_for_mask = self.return_sequences  # type: ignore[union-attr]
         self.supports_masking = True
         self._start = weights
 
@@ -183,7 +189,7 @@ class Bidirectional(Layer):
         kept = as_list(mask)[0] if self.return_sequences else None
         merged = [kept, kept] if self.merge_mode is None else [kept]
         if self.return_state:
-            return [*merged, *[None] * (2 * len(self.forward_layer.state_size))]
+            return [*merged, *[None] * (2 * len(tree.flatten(self.forward_layer.state_size)))]
         return merged if self.merge_mode is None else kept
 
     @property
@@ -200,6 +206,18 @@ class Bidirectional(Layer):
         self.backward_layer.reset_state()
 
     reset_states = reset_state  # Keras keeps the old name too
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer, without the values of its weights."""
+        return {name: value for name, value in super().get_config().items() if name != "weights"}
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
+        """Make the layer, and those inside, from `get_config`'s result."""
+        inside = {
+            name: layer_of(config.get(name), custom_objects) for name in ("layer", "backward_layer")
+        }
+        return cls(**{**config, **inside})
 
 
 MERGE: dict[str, Any] = {
@@ -228,11 +246,6 @@ def _one_step(input_shape: Shape) -> Shape:
             received={"shape": tuple(input_shape)},
         )
     return (input_shape[0], *input_shape[2:])
-
-
-def _copy(layer: Layer, **changed: Any) -> Layer:
-    """Return an equal layer with weights of its own."""
-    return type(layer).from_config(layer.get_config() | changed)
 
 
 def _prefixed(prefix: str, name: str) -> str:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.parity
 PRECISIONS = [("float32", 1e-4), ("float64", 1e-9)]
 both_precisions = pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
 few = settings(
-    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 KINDS = ["SimpleRNN", "LSTM", "GRU"]
 STATES = {"SimpleRNN": 1, "LSTM": 2, "GRU": 1}
@@ -38,8 +38,7 @@ def compare(agree, ours, theirs, x, tolerance, states=None, mask=None, training=
     """Hold the outputs, and the gradients of input, states and weights, to Keras's."""
     import jax
 
-    ours.build((None, *x.shape[1:])) if not ours.built else None
-    ours.built = True
+    ours.ensure_built((None, *x.shape[1:]))
     if not theirs.built:
         theirs.build(x.shape)
     same_weights(ours, theirs)
@@ -53,10 +52,12 @@ def compare(agree, ours, theirs, x, tolerance, states=None, mask=None, training=
         return flat(y), after
 
     trainable = [v.value for v in theirs.trainable_variables]
-    expected, back, _ = jax.vjp(forward, trainable, x, start, has_aux=True)
+    with jax.disable_jit():  # a handful of steps is sooner run than compiled
+        expected, back, _ = jax.vjp(forward, trainable, x, start, has_aux=True)
     rng = np.random.default_rng(2)
     cotangents = [rng.normal(size=y.shape).astype(x.dtype) for y in expected]
-    d_weights, d_x, d_start = back(cotangents)
+    with jax.disable_jit():
+        d_weights, d_x, d_start = back(cotangents)
 
     tensor = Tensor(x, requires_grad=True)
     began = [Tensor(s, requires_grad=True) for s in start]
@@ -129,7 +130,7 @@ def test_a_cell_and_cells_in_a_stack(keras, agree, kind):
     cells = [getattr(room, f"{kind}Cell")(3) for room in (layers, keras.layers)]
     for cell in cells:
         cell.build((None, 4))
-    cells[0].built = True
+        cell.built = True
     same_weights(*cells)
     states = [drawn((2, 3), "float32", n) for n in range(STATES[kind])]
     (mine, new), (their, their_new) = (cell(x[:, 0], states) for cell in cells)
