@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from melpy import tree
@@ -45,9 +46,8 @@ def deserialized(entry: dict[str, Any], custom_objects: Any = None) -> Layer:
     made = lookup("layer", entry["class_name"], classes, "from_config")
     config = dict(entry.get("config") or {})
     try:
-        if "layers" in config:
-            return made.from_config(config, custom_objects)  # type: ignore[call-arg]
-        return made.from_config(config)
+        takes = "custom_objects" in inspect.signature(made.from_config).parameters
+        return made.from_config(config, **({"custom_objects": custom_objects} if takes else {}))
     except TypeError as error:
         unknown = str(error).rpartition("argument ")[2].strip("'")
         raise ArgumentError(
