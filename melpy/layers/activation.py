@@ -18,6 +18,11 @@ __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "SameShape", "Soft
 MASKED = -1e9  # added to a logit that is masked: its probability becomes 0
 
 
+def without_masked(x: Any, mask: Any) -> Any:
+    """Return logits that a softmax turns into 0 where the mask is False."""
+    return x + (1 - np.asarray(mask, x.dtype)) * x.dtype.type(MASKED)
+
+
 class SameShape(Layer):
     """A layer whose output has its input's shape, and its mask. Abstract."""
 
@@ -175,7 +180,7 @@ class Softmax(SameShape):
         """Return the probabilities; where the mask is False, 0."""
         x = inputs
         if mask is not None:
-            x = x + (1 - np.asarray(mask, x.dtype)) * x.dtype.type(MASKED)
+            x = without_masked(x, mask)
         if isinstance(self.axis, int):
             y = ops.softmax(x, axis=self.axis)
         elif len(self.axis) == 1:

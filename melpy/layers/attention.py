@@ -10,7 +10,7 @@ import numpy as np
 
 from melpy import ops
 from melpy.errors import ShapeError
-from melpy.layers.activation import MASKED
+from melpy.layers.activation import without_masked
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import fraction, positive
@@ -23,7 +23,7 @@ __all__ = ["Attention", "MultiHeadAttention"]
 def weights_of(scores: Any, mask: Any) -> Any:
     """Return softmax(scores) over the last axis, 0 where the mask is False."""
     if mask is not None:
-        scores = scores + (1 - np.asarray(mask, scores.dtype)) * scores.dtype.type(MASKED)
+        scores = without_masked(scores, mask)
     return ops.softmax(scores, axis=-1)
 
 
