@@ -40,9 +40,9 @@ def floatx() -> str:
     return str(_settings.get("floatx", "float32"))
 
 
-def set_floatx(name: str) -> None:
+def set_floatx(value: str) -> None:
     """Set the default float type, ``"float32"`` or ``"float64"``."""
-    _settings["floatx"] = lookup("float type", name, FLOATS, "set_floatx")
+    _settings["floatx"] = lookup("float type", value, FLOATS, "set_floatx")
 
 
 def epsilon() -> float:
@@ -67,10 +67,10 @@ def image_data_format() -> str:
     return str(_settings.get("image_data_format", "channels_last"))
 
 
-def set_image_data_format(name: str) -> None:
+def set_image_data_format(data_format: str) -> None:
     """Set the default of the layers' ``data_format``."""
     _settings["image_data_format"] = lookup(
-        "data format", name, DATA_FORMATS, "set_image_data_format"
+        "data format", data_format, DATA_FORMATS, "set_image_data_format"
     )
 
 

@@ -42,6 +42,10 @@ Axes = Sequence[int] | None
 class Initializer(Configurable):
     """A function of a shape and a float type that returns a new array. Abstract."""
 
+    def clone(self) -> Any:
+        """Return an equal initializer."""
+        return type(self).from_config(self.get_config())
+
     def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
         raise NotImplementedError

@@ -12,6 +12,7 @@ from melpy import layers
 from melpy.callbacks import (
     BackupAndRestore,
     Callback,
+    CallbackList,
     CSVLogger,
     EarlyStopping,
     History,
@@ -446,3 +447,35 @@ def test_lambda_callback_and_live_metrics(tmp_path):
     dropout_model().fit(*SMALL, epochs=2, validation_data=SMALL, verbose=0, callbacks=calls)
     assert seen == [(0, ["loss", "val_loss"]), (1, ["loss", "val_loss"])]
     assert (tmp_path / "live.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_several_callbacks_are_one():
+    seen = []
+    calls = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append((epoch, logs)))
+    several = CallbackList([calls], add_history=True, add_progbar=True, epochs=3)
+    assert [type(x).__name__ for x in several.callbacks] == [
+        "LambdaCallback", "History", "ProgbarLogger",
+    ]  # fmt: skip
+    assert calls.params == {"epochs": 3}
+    model = melpy.Sequential([melpy.Input((1,)), layers.Dense(1)])
+    several.set_model(model)
+    assert calls.model is model
+    assert model.history is several.callbacks[1]
+    several.callbacks.pop()  # the bar prints
+    several.on_epoch_end(1, {"loss": 2.0})
+    assert seen == [(1, {"loss": 2.0})]
+    assert model.history.history == {"loss": [2.0]}
+    again = CallbackList(several.callbacks, add_history=True)
+    assert again.callbacks == several.callbacks
+
+
+def test_what_is_asked_of_callbacks_between_epochs():
+    assert EarlyStopping("loss").get_monitor_value({"loss": 0.5}) == 0.5
+    rate = ReduceLROnPlateau("loss", patience=1, cooldown=2)
+    rate.set_model(small_model())
+    rate.on_train_begin()
+    resting = []
+    for epoch in range(4):
+        rate.on_epoch_end(epoch, {"loss": 1.0})
+        resting.append(rate.in_cooldown())
+    assert resting == [False, True, True, False]

@@ -1,10 +1,11 @@
 """Callbacks: what happens around epochs and batches while a model trains."""
 
-from melpy.callbacks.base import Callback, CallbackList, History, LambdaCallback
+from melpy.callbacks.base import Callback, History, LambdaCallback
 from melpy.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
 from melpy.callbacks.pictures import LiveMetrics, TensorBoard
 from melpy.callbacks.progress import ProgbarLogger
 from melpy.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from melpy.callbacks.several import CallbackList
 from melpy.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from melpy.errors import ArgumentError, lookup, nearest
 
-__all__ = ["Callback", "CallbackList", "History", "LambdaCallback"]
+__all__ = ["Callback", "History", "LambdaCallback"]
 
 Logs = Mapping[str, Any]
 
@@ -82,21 +82,6 @@ class Callback:
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """After a batch of predict; ``logs["outputs"]`` holds its outputs."""
-
-
-class CallbackList:
-    """Several callbacks, called in order."""
-
-    def __init__(self, callbacks: Iterable[Callback], model: Any, **params: Any) -> None:
-        self.callbacks = list(callbacks)
-        for callback in self.callbacks:
-            callback.set_model(model)
-            callback.set_params(params)
-
-    def call(self, event: str, *args: Any) -> None:
-        """Call ``event`` of each."""
-        for callback in self.callbacks:
-            getattr(callback, event)(*args)
 
 
 class History(Callback):

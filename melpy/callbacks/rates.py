@@ -102,7 +102,11 @@ class ReduceLROnPlateau(RateCallback):
         """Start to count."""
         self.better = better_of(self.monitor, self.mode, "ReduceLROnPlateau")
         self.best: float | None = None
-        self.wait = self.resting = 0
+        self.wait = self.cooldown_counter = 0
+
+    def in_cooldown(self) -> bool:
+        """Return whether epochs do not count yet, after a change."""
+        return self.cooldown_counter > 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare, and reduce the rate after ``patience`` epochs without a better value."""
@@ -111,18 +115,18 @@ class ReduceLROnPlateau(RateCallback):
         value = watched(self.monitor, logs, "ReduceLROnPlateau")
         if value is None:
             return
-        if self.resting:
-            self.resting -= 1
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
             self.wait = 0
         margin = self.min_delta if self.better is np.greater else -self.min_delta
         if self.best is None or self.better(value, self.best + margin):
             self.best, self.wait = value, 0
             return
-        if self.resting:
+        if self.in_cooldown():
             return
         self.wait += 1
         if self.wait >= self.patience and self.rate > np.float32(self.min_lr):
             self.rate = max(self.rate * self.factor, self.min_lr)
-            self.resting, self.wait = self.cooldown, 0
+            self.cooldown_counter, self.wait = self.cooldown, 0
             if self.verbose:
                 print(f"Epoch {epoch + 1}: the learning rate is {self.rate:g} now.")

@@ -78,7 +78,7 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare, and stop after ``patience`` epochs without a better value."""
-        value = watched(self.monitor, logs or {}, "EarlyStopping")
+        value = self.get_monitor_value(logs)
         if value is None:
             return
         if epoch < self.start_from_epoch:
@@ -94,6 +94,10 @@ class EarlyStopping(Callback):
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
+
+    def get_monitor_value(self, logs: Logs | None = None) -> float | None:
+        """Return the number that is watched; None, with a warning, where an epoch has none."""
+        return watched(self.monitor, logs or {}, "EarlyStopping")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Say so, and go back to the best weights."""

@@ -36,9 +36,10 @@ class WindowPooling(Spatial):
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format, **kwargs)
+        super().__init__(data_format, name=name, **kwargs)
         who = type(self).__name__
         self.pool_size = whole(pool_size, self.rank, "pool_size", who)
         self.strides = (
@@ -81,6 +82,7 @@ class MaxPooling2D(WindowPooling):
     strides : int or pair of ints > 0, pool_size by default
     padding : "valid" or "same"
     data_format : "channels_last", "channels_first", or None for the setting
+    name : str or None
 
     Examples
     --------
@@ -109,6 +111,7 @@ class AveragePooling2D(WindowPooling):
     strides : int or pair of ints > 0, pool_size by default
     padding : "valid" or "same"
     data_format : "channels_last", "channels_first", or None for the setting
+    name : str or None
     """
 
     rank = 2

@@ -109,7 +109,7 @@ class Trainer(Steps):
         bar = [] if verbose == 0 else [ProgbarLogger()]
         watching = CallbackList(
             [*bar, *listed(callbacks), self.history],
-            self,
+            model=self,
             epochs=epochs,
             steps=source.epoch_steps,
             verbose=1 if verbose == "auto" else verbose,
@@ -191,7 +191,9 @@ class Trainer(Steps):
         if isinstance(source, ArraySource):
             self._check_labels(source.samples)
         started_s = time.perf_counter()
-        watching = CallbackList(listed(callbacks), self, steps=source.epoch_steps, verbose=verbose)
+        watching = CallbackList(
+            listed(callbacks), model=self, steps=source.epoch_steps, verbose=verbose
+        )
         logs = self._measure(source, watching)
         if verbose not in (0, "auto"):
             numbers = "".join(f"  {name} {value:.4f}" for name, value in logs.items())
@@ -230,7 +232,9 @@ class Trainer(Steps):
         """
         whole_numbers("predict", 1, batch_size=batch_size, steps=steps)
         source = source_of(x, batch_size=batch_size, steps=steps, who="predict")
-        watching = CallbackList(listed(callbacks), self, steps=source.epoch_steps, verbose=verbose)
+        watching = CallbackList(
+            listed(callbacks), model=self, steps=source.epoch_steps, verbose=verbose
+        )
         made: list[Any] = []
         watching.call("on_predict_begin")
         for step, (batch, _, _) in enumerate(source.epoch()):
