@@ -471,11 +471,11 @@ def test_several_callbacks_are_one():
 
 def test_what_is_asked_of_callbacks_between_epochs():
     assert EarlyStopping("loss").get_monitor_value({"loss": 0.5}) == 0.5
-    rate = ReduceLROnPlateau("loss", patience=1, cooldown=2)
+    rate = ReduceLROnPlateau("loss", patience=2, cooldown=2)
     rate.set_model(small_model())
     rate.on_train_begin()
     resting = []
-    for epoch in range(4):
+    for epoch in range(5):
         rate.on_epoch_end(epoch, {"loss": 1.0})
         resting.append(rate.in_cooldown())
-    assert resting == [False, True, True, False]
+    assert resting == [False, False, True, True, False]
