@@ -81,20 +81,20 @@ class Parts(Configurable):
 
     def add_weight(
         self,
-        shape: Sequence[int] = (),
+        shape: Sequence[int] | None = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        name: str = "",
+        name: str | None = None,
         **ignored: Any,
     ) -> Weight:
         """Make a weight of this layer and keep it.
 
         Parameters
         ----------
-        shape : tuple of ints, () for a scalar
+        shape : tuple of ints, () or None for a scalar
         initializer : initializer, Glorot's uniform by default
         dtype : type of the values, the layer's own by default
         trainable : bool
@@ -102,7 +102,7 @@ class Parts(Configurable):
         name : str
         ignored : aggregation, layout, overwrite_with_gradient, autocast, accepted as in Keras
         """
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         start: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
         weight = Weight(
             np.asarray(start(shape, dtype or self.dtype)),
@@ -110,11 +110,27 @@ class Parts(Configurable):
             name or "variable",
             regularizers.get(regularizer),
             constraints.get(constraint),
-            path=f"{self.name}/{name}",
+            path=f"{self.name}/{name or 'variable'}",
         )
         weight.requires_grad = weight.requires_grad and self._trainable
         self._weights.append(weight)
         return weight
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Weight:
+        """Do as `add_weight` does, whose arguments have another order in Keras."""
+        return self.add_weight(
+            shape, initializer, dtype, trainable, regularizer, constraint, name, autocast=autocast
+        )
 
     def rules(self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None):
         """Keep how a weight begins and what holds it, as ``kernel_initializer`` and so on."""
@@ -216,6 +232,23 @@ class Parts(Configurable):
         own = [x for x in self.__dict__.values() if hasattr(x, "update_state")]
         return own + [metric for child in self._children() for metric in child.metrics]
 
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of the `metrics`."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    @property
+    def path(self) -> str:
+        """The layer's name, with which its weights' paths begin."""
+        return self.name
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that the layer computes in: its own, which its weights have too."""
+        return str(self.dtype)
+
+    variable_dtype = input_dtype = compute_dtype
+
     def count_params(self) -> int:
         """Return the number of values in all weights."""
         return sum(w.size for w in self.weights)
@@ -224,19 +257,19 @@ class Parts(Configurable):
         """Return copies of the weights, in Keras's order."""
         return [w.value.copy() for w in self.weights]
 
-    def set_weights(self, values: Sequence[np.ndarray]) -> None:
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Overwrite the weights with arrays of the same shapes, in Keras's order."""
         who = f"{type(self).__name__} {self.name!r}"
-        weights = self.weights
-        if len(values) != len(weights):
+        own = self.weights
+        if len(weights) != len(own):
             raise ShapeError(
                 who,
-                f"has {len(weights)} weights but {len(values)} arrays came",
-                expected=f"shapes {[w.shape for w in weights]}",
-                received={"shapes": [np.shape(v) for v in values]},
+                f"has {len(own)} weights but {len(weights)} arrays came",
+                expected=f"shapes {[w.shape for w in own]}",
+                received={"shapes": [np.shape(v) for v in weights]},
                 mend="" if self.built else "Build the layer first, by calling it once.",
             )
-        for weight, value in zip(weights, values, strict=True):
+        for weight, value in zip(own, weights, strict=True):
             if weight.shape != np.shape(value):  # refuse before anything is overwritten
                 raise ShapeError(
                     who,
@@ -244,7 +277,7 @@ class Parts(Configurable):
                     expected=f"shape {weight.shape}",
                     received={"shape": np.shape(value)},
                 )
-        for weight, value in zip(weights, values, strict=True):
+        for weight, value in zip(own, weights, strict=True):
             weight.assign(value)
 
     # Losses.

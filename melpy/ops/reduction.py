@@ -363,4 +363,11 @@ def logsumexp(x, *, axis=None, keepdims=False):
     return y if keepdims else y.squeeze(tuple(range(x.ndim)) if axis is None else axis), (d_x,)
 
 
-amax, amin = max, min
+def amax(x, axis=None, keepdims=False):
+    """Take the largest, as `max` does."""
+    return max(x, axis=axis, keepdims=keepdims)
+
+
+def amin(x, axis=None, keepdims=False):
+    """Take the smallest, as `min` does."""
+    return min(x, axis=axis, keepdims=keepdims)

@@ -138,7 +138,9 @@ class Nadam(_Moments):
         """Lay the weights end to end, and make the slots."""
         if not self.built:
             super().build(variables)
-            self._product = self.add_variable((), "ones", self._flat.parameters.dtype, "u_product")
+            self._product = self.add_variable(
+                (), "ones", self._flat.parameters.dtype, name="u_product"
+            )
 
     def step(self, weights: list[Any], rate: float) -> None:
         """Make the step."""

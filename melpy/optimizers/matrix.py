@@ -62,7 +62,7 @@ class Adafactor(Optimizer):
             shape, vector = w.value.shape, w.value.ndim < 2
             shapes = [(), ()] if vector else [shape[:-1], shape[:-2] + shape[-1:]]
             kind = "int32" if vector else w.value.dtype
-            r, c = (self.add_variable(s, "zeros", kind, w.name) for s in shapes)
+            r, c = (self.add_variable(s, "zeros", kind, name=w.name) for s in shapes)
             self._means[n] = [r, c, self.add_variable_from_reference(w, "velocity")]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

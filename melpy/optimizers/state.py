@@ -125,22 +125,28 @@ class Stateful(Configurable):
     # A subclass's own state, as in Keras.
 
     def add_variable(
-        self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str = ""
+        self,
+        shape: Sequence[int],
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",  # as in Keras: how devices agree, of which there is one
+        layout: Any = None,
+        name: str | None = None,
     ) -> Tensor:
         """Make an array of a subclass's own state, and keep it among the `variables`."""
         start = initializers.get(initializer)
         if start is None:
             raise ArgumentError(type(self).__name__, "a variable needs an initializer")
-        self._own.append(Tensor(start(tuple(shape), dtype or config.floatx()), name=name))
+        self._own.append(Tensor(start(tuple(shape), dtype or config.floatx()), name=name or ""))
         return self._own[-1]
 
     def add_variable_from_reference(
-        self, reference_variable: Any, name: str = "var", initializer: Any = "zeros"
+        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
     ) -> Tensor:
         """Make an array of a subclass's own state, of a weight's shape and type."""
         path = path_of(reference_variable)
         w = reference_variable.value
-        return self.add_variable(w.shape, initializer, w.dtype, f"{path}_{name}")
+        return self.add_variable(w.shape, initializer, w.dtype, name=f"{path}_{name or 'var'}")
 
     def add_optimizer_variables(
         self, trainable_variables: Sequence[Any], name: Any, initializer: Any = "zeros"

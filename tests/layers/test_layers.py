@@ -405,3 +405,16 @@ class TestSequential:
             melpy.Sequential([layers.Dense])
         with pytest.raises(errors.GraphError, match="no layers"):
             melpy.Sequential([])(np.zeros((1, 2)))
+
+
+def test_what_keras_calls_a_layers_types_and_variables():
+    layer = layers.Dense(2, dtype="float64", name="head")
+    layer.ensure_built((None, 3))
+    assert layer.path == "head"
+    assert {layer.compute_dtype, layer.variable_dtype, layer.input_dtype} == {"float64"}
+    scale = layer.add_variable((2,), "ones", None, False, name="scale")
+    assert (scale.path, scale.dtype, scale.trainable) == ("head/scale", "float64", False)
+    layer.seen = melpy.metrics.Sum()
+    assert layer.metrics_variables == layer.seen.variables
+    layer.set_weights(weights=[np.ones((3, 2)), np.ones(2), np.zeros(2)])
+    assert scale.numpy().tolist() == [0, 0]
