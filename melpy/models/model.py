@@ -10,6 +10,7 @@ from melpy.errors import ArgumentError, GraphError, ShapeError, lookup
 from melpy.layers.base import Layer
 from melpy.models.graph import Graph, unique_names
 from melpy.models.summary import summary_table
+from melpy.models.trace import Trace, trace
 from melpy.models.training import Trainer
 
 __all__ = ["Model"]
@@ -161,6 +162,15 @@ class Model(Trainer):
         line_length, positions, layer_range : accepted as in Keras
         """
         (print_fn or print)(summary_table(self, expand_nested, show_trainable))
+
+    def trace(
+        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool | None = None
+    ) -> Trace:
+        """Return every layer's input, output and gradients for one batch, to look at.
+
+        The model stays as it was; see `melpy.models.trace.trace`.
+        """
+        return trace(self, x, y, sample_weight, training)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights into a file, whole or not at all."""
