@@ -95,7 +95,7 @@ class EarlyStopping(Callback):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
-    def get_monitor_value(self, logs: Logs | None = None) -> float | None:
+    def get_monitor_value(self, logs: Logs | None) -> float | None:
         """Return the number that is watched; None, with a warning, where an epoch has none."""
         return watched(self.monitor, logs or {}, "EarlyStopping")
 
