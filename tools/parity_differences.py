@@ -1,0 +1,120 @@
+"""Why Melpy differs from Keras where it does: the one list, for the table and for the tests.
+
+`parity_table` finds the differences; here stands the reason of each. Keys are "family.Name", the
+family being the first part of Keras's dotted place ("models" for what stands at the top).
+"""
+
+PREFACE = (
+    "Each public name of Keras's is looked up at the same dotted place here, `keras.layers.Dense` "
+    "as `melpy.layers.Dense`. *Same*: the arguments have the same names, order and defaults, and a "
+    "class has the same public methods and properties. *Partly*: something differs, and the row "
+    "says what and why. *Absent*: we lack it. What each name computes is held to Keras's numbers "
+    "by the tests in `tests/parity`. What draws at random draws other numbers from the same seed, "
+    "by the same rules."
+)
+
+# Methods and properties of Keras's classes that are not compared: its own machinery.
+MACHINERY = {
+    "shapes of symbolic tensors are found by running a layer": (
+        "compute_output_spec symbolic_call input_spec"
+    ),
+    "functions of explicit state, for JAX's transformations": (
+        "stateless_call stateless_compute_loss stateless_apply stateless_result "
+        "stateless_update_state stateless_reset_state get_state_tree set_state_tree "
+        "rematerialized_call"
+    ),
+    "quantization and low-rank adapters": (
+        "quantize quantization_mode quantized_build quantized_call enable_lora "
+        "variable_serialization_spec get_quantization_layer_structure"
+    ),
+    "types: a layer computes in its weights' own type": "dtype_policy",
+    "augmentation of labels, boxes and masks beside the images": (
+        "get_random_transformation transform_images transform_labels transform_bounding_boxes "
+        "transform_segmentation_masks transform_single_image transform_single_label "
+        "transform_single_bounding_box transform_single_segmentation_mask get_transformed_x_y "
+        "get_shifted_bbox get_clipped_bbox"
+    ),
+    "steps of an algorithm": (
+        "convolution_op inner_loop convert_weight transpose_last_axis lr_adjust "
+        "zeropower_via_newtonschulz5 interpolate_pr_auc summary"
+    ),
+    "does nothing, or raises, in Keras": "add_metric finalize_state",
+}
+
+_ADAPTERS = "low-rank adapters are not here"
+_QUANTIZED = "quantization is not here"
+_FORMAT = "Keras's choice among other libraries' data sets; a `data.Loader` comes back"
+
+# Arguments, methods and properties that differ: (family.Name, part), or ("*", part) for all.
+DIFFERENCES = {
+    ("*", "lora_rank"): _ADAPTERS,
+    ("*", "lora_alpha"): _ADAPTERS,
+    ("*", "quantization_config"): _QUANTIZED,
+    ("*", "gptq_unpacked_column_size"): _QUANTIZED,
+    ("*", ".get_initial_state(batch_size)"): "without it there is no shape to make zeros of",
+    ("layers.AveragePooling1D", "pool_size"): "a default as max pooling has",
+    ("layers.AveragePooling2D", "pool_size"): "a default as max pooling has",
+    ("layers.InputLayer", "input_tensor"): "to wrap a tensor of another graph",
+    ("callbacks.ProgbarLogger", "stream"): "where it writes, ours alone",
+    ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",
+    ("ops.stack", "x"): "takes the arrays as a list or one by one; by position only",
+    ("preprocessing.image_dataset_from_directory", "format"): _FORMAT,
+    ("preprocessing.timeseries_dataset_from_array", "format"): _FORMAT,
+    ("utils.image_dataset_from_directory", "format"): _FORMAT,
+    ("utils.timeseries_dataset_from_array", "format"): _FORMAT,
+    ("utils.split_dataset", "preferred_backend"): _FORMAT,
+}
+
+# What differs though the arguments are the same.
+BEHAVIOUR = {
+    "models.Model": (
+        "`predict` and `evaluate` print nothing unless asked; `train_on_batch` and `test_on_batch` "
+        "give the batch's own numbers, where Keras's run on until `reset_metrics`; "
+        "`inner(x, training=False)` in a functional model stays so in `fit`, where Keras 3.15 "
+        "passes on training=True"
+    ),
+    "activations.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
+    "ops.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
+    "layers.MultiHeadAttention": (
+        "float64 is computed in float64, which Keras on JAX does only if asked for the scores"
+    ),
+    "layers.RandomCrop": (
+        "at inference resizes the middle, as Keras's documentation says; Keras 3.15 returns its "
+        "input"
+    ),
+    "layers.EinsumDense": (
+        "`compute_output_shape` is right for equations with `...`, where Keras mixes up the axes"
+    ),
+    "layers.Lambda": "is never read from a file: that would run code",
+    "losses.CategoricalCrossentropy": "refuses targets that are no distributions",
+    "optimizers.RMSprop": (
+        "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
+    ),
+    "ops.argpartition": "a half order is not unique: the other entries may lie otherwise",
+}
+
+_VOLUMES = "volumes; the networks here are of vectors, sequences and images"
+_OTHERS = "wraps a layer of another framework"
+_TEXT = "text and categories are encoded by `melpy.preprocessing`, before the model"
+_AUDIO = "sound"
+_LATER = "not built yet"
+_DEVICES = "there is one backend and one kind of device"
+_STATE = "machinery of Keras's backends"
+_CODE = "quiet or loud by each call's own `verbose`"
+_LARGE = "data from hosts that offer no checked copy"
+
+# Patterns of dotted places, and why they are absent: the first that fits.
+ABSENT = {
+    "layers.*3D layers.*3DTranspose ops.image.*3d": _VOLUMES,
+    "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": _OTHERS,
+    "layers.*Lookup layers.Hash* layers.TextVectorization layers.Discretization "
+    "layers.CategoryEncoding utils.FeatureSpace *.text_dataset_from_directory": _TEXT,
+    "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio*": _AUDIO,
+    "layers.MaxNumBoundingBoxes": "boxes around objects",
+    "layers.InputSpec InputSpec": "a layer's `build` says itself what it takes",
+    "*DTypePolicy Quantizer config.dtype_policy config.set_dtype_policy": (
+        "one float type a layer: its `dtype`"
+    ),
+    "Function Operation KerasTensor RematScope StatelessScope SymbolicScope Variable name_scope "
+    "remat device": _STATE,
+}

@@ -1,0 +1,384 @@
+"""Write docs/keras.md: every public name of Keras beside what Melpy has at the same place.
+
+    python tools/parity_table.py          # write the table
+    python tools/parity_table.py --check  # exit with 1 where the table is another
+
+A name is *same* where the arguments (names, order, defaults) and a class's public methods and
+properties are Keras's, *partly* where something differs, *absent* where we lack it. What differs is
+computed here; why it does is said in `parity_differences`. A difference without a reason, and a
+reason without a difference, are errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import inspect
+import os
+import re
+import sys
+import textwrap
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+TOOLS = Path(__file__).parent
+sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import keras  # noqa: E402
+import parity_differences as reasons  # noqa: E402
+
+TABLE = TOOLS.parent / "docs" / "keras.md"
+
+# One section a family: its title, and Keras's modules.
+FAMILIES = {
+    "Models": ["", "models"],
+    "Layers": ["layers"],
+    "Activations": ["activations"],
+    "Losses": ["losses"],
+    "Optimizers": ["optimizers"],
+    "Schedules": ["optimizers.schedules"],
+    "Metrics": ["metrics"],
+    "Callbacks": ["callbacks"],
+    "Initializers": ["initializers"],
+    "Regularizers": ["regularizers"],
+    "Constraints": ["constraints"],
+    "Ops": ["ops", "ops.numpy", "ops.nn", "ops.linalg", "ops.image"],
+    "Random numbers": ["random"],
+    "Datasets": [
+        f"datasets.{name}"
+        for name in ("mnist", "fashion_mnist", "cifar10", "cifar100", "boston_housing",
+                     "california_housing", "imdb", "reuters")
+    ],
+    "Preprocessing": ["preprocessing", "preprocessing.image", "preprocessing.sequence"],
+    "Saving": ["saving"],
+    "Utilities": ["utils", "config"],
+}  # fmt: skip
+
+# Each stands in the table itself: what a class has from it is not compared again.
+BASES = {
+    keras.Model, keras.Layer, keras.Loss, keras.Metric, keras.Optimizer, keras.callbacks.Callback,
+    keras.initializers.Initializer, keras.Regularizer, keras.constraints.Constraint,
+    keras.optimizers.schedules.LearningRateSchedule,
+}  # fmt: skip
+# Keras itself calls these, with its arguments by position: their names are free.
+MACHINERY = {name for group in reasons.MACHINERY.values() for name in group.split()}
+HOOKS = {"build", "call", "compute_mask", "compute_output_shape", "update_step", "from_config"}
+
+
+@dataclass
+class Row:
+    """What became of one name of Keras's."""
+
+    module: str
+    name: str
+    absent: str = ""  # why
+    differs: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        return "absent" if self.absent else "partly" if self.differs else "same"
+
+
+class Unexplained(Exception):
+    """Differences without a reason, or reasons without a difference."""
+
+
+def names(module: ModuleType) -> list[str]:
+    """Return the public names of a module that are no modules."""
+    public = [name for name in dir(module) if not name.startswith("_")]
+    return [name for name in public if not isinstance(getattr(module, name), ModuleType)]
+
+
+def theirs_at(place: str) -> Any:
+    value: Any = keras
+    for part in filter(None, place.split(".")):
+        value = getattr(value, part)
+    return value
+
+
+def ours_at(place: str) -> Any:
+    """Return what Melpy has at a dotted place; None where that is nothing."""
+    room, _, name = place.rpartition(".")
+    with contextlib.suppress(ModuleNotFoundError):
+        found = getattr(importlib.import_module(f"melpy.{room}".rstrip(".")), name, None)
+        return None if isinstance(found, ModuleType) else found
+    return None
+
+
+# What differs between two functions or classes.
+
+
+def arguments(function: Any) -> dict[str, inspect.Parameter]:
+    """Return the arguments that a function names, without self."""
+    found = inspect.signature(function).parameters
+    free = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return {k: p for k, p in found.items() if k != "self" and p.kind not in free}
+
+
+def takes_any(function: Any, kind: str) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.kind is getattr(p, kind) for p in parameters)
+
+
+def taken(function: Any, owner: type | None) -> set[str]:
+    """Return the names a call may use: those behind a constructor's **kwargs are its parents'."""
+    found = set(arguments(function))
+    if owner is not None and takes_any(function, "VAR_KEYWORD"):
+        own = next(n for n, c in enumerate(owner.__mro__) if "__init__" in vars(c))
+        if owner.__mro__[own] is not object:
+            parent = owner.__mro__[own + 1]
+            found |= taken(parent.__init__, parent)
+    return found - {"args", "kwargs"}
+
+
+def plain(default: Any) -> Any:
+    """Return a default such that those that mean the same are equal: 2 and (2, 2), a name."""
+    if isinstance(default, tuple | list) and default and all(x == default[0] for x in default):
+        return plain(default[0])
+    return getattr(default, "__name__", default)
+
+
+def compare_arguments(
+    ours: Any, theirs: Any, owners: tuple[Any, Any] = (None, None)
+) -> Iterator[tuple[str, str]]:
+    """Yield (the argument, what is the matter with it)."""
+    mine, other = arguments(ours), arguments(theirs)
+    we_take, they_take = taken(ours, owners[0]), taken(theirs, owners[1])
+    anything = owners == (None, None) and takes_any(ours, "VAR_KEYWORD")
+    for name in other:
+        if name not in we_take and not anything:
+            yield name, f"lacks `{name}`"
+    if not takes_any(theirs, "VAR_POSITIONAL"):
+        for name in mine:
+            if name not in they_take:
+                yield name, f"adds `{name}`"
+    shared = [name for name in other if name in mine]
+    if shared != [name for name in mine if name in other]:
+        yield "order", f"another order: {', '.join(f'`{name}`' for name in mine)}"
+    by_position = hasattr(ours, "__wrapped__")  # an op takes its options by position too
+    for name, parameter in other.items():
+        if parameter.kind is not parameter.KEYWORD_ONLY and name in we_take and not by_position:
+            if name not in mine or mine[name].kind is parameter.KEYWORD_ONLY:
+                yield name, f"takes `{name}` by name only"
+    for name in shared:
+        defaults = mine[name].default, other[name].default
+        if plain(defaults[0]) != plain(defaults[1]):
+            yield name, "default `{}={!r}` and not `{!r}`".format(name, *defaults)
+
+
+def members(cls: type) -> list[str]:
+    """Return the public methods and properties that a class of Keras's adds to its base."""
+    found: dict[str, None] = {}
+    for part in cls.__mro__[:-1]:
+        if part in BASES and part is not cls:
+            break
+        if not part.__module__.startswith("keras.src.backend."):
+            found |= {name: None for name in vars(part) if not name.startswith("_")}
+    return [name for name in found if name not in MACHINERY]
+
+
+@cache
+def set_by(cls: type) -> set[str]:
+    """Return the attributes that the methods of a class of ours set."""
+    sources = (inspect.getsource(part) for part in cls.__mro__ if part.__module__[:5] == "melpy")
+    return set(re.findall(r"(?:self|made)\.(\w+)(?::[^=\n]+)?(?:, self\.\w+)* = ", "\n".join(sources)))
+
+
+def compare(ours: Any, theirs: Any) -> Iterator[tuple[str, str]]:
+    """Yield (which part, what differs) between two things of one name."""
+    if inspect.isclass(theirs) != inspect.isclass(ours):
+        yield "kind", f"is a {'class' if inspect.isclass(ours) else 'function'} here"
+    elif inspect.isclass(theirs):
+        yield from compare_arguments(ours.__init__, theirs.__init__, (ours, theirs))
+        for name in members(theirs):
+            mine, other = getattr(ours, name, None), getattr(theirs, name)
+            if not hasattr(ours, name):
+                if name not in set_by(ours):
+                    yield f".{name}", f"lacks `.{name}`"
+            elif callable(other) and callable(mine) and name not in HOOKS:
+                for argument, what in compare_arguments(mine, other):
+                    yield f".{name}({argument})", f"`.{name}` {what}"
+    elif callable(theirs):
+        yield from compare_arguments(ours, theirs)
+
+
+# The table.
+
+
+class Explainer:
+    """Finds reasons, and remembers which were needed."""
+
+    def __init__(self) -> None:
+        self.used: set[Any] = set()
+        self.missing: list[str] = []
+
+    def of_difference(self, key: str, part: str) -> str:
+        for place in ((key, part), ("*", part)):
+            if place in reasons.DIFFERENCES:
+                self.used.add(place)
+                return reasons.DIFFERENCES[place]
+        self.missing.append(f"({key!r}, {part!r})")
+        return ""
+
+    def of_absence(self, place: str) -> str:
+        for pattern, reason in reasons.ABSENT.items():
+            if any(fnmatchcase(place, one) for one in pattern.split()):
+                self.used.add(pattern)
+                return reason
+        self.missing.append(f"absent: {place}")
+        return "?"
+
+    def behaviour(self, key: str) -> list[str]:
+        if key in reasons.BEHAVIOUR:
+            self.used.add(key)
+            return [reasons.BEHAVIOUR[key]]
+        return []
+
+    def settle(self) -> None:
+        """Refuse to make a table in which something is not explained, or explained in vain."""
+        everything = {*reasons.DIFFERENCES, *reasons.ABSENT, *reasons.BEHAVIOUR}
+        idle = [f"needless: {one}" for one in sorted(everything - self.used, key=str)]
+        if self.missing or idle:
+            raise Unexplained("\n".join([*dict.fromkeys(self.missing), *idle]))
+
+
+def row(module: str, name: str, explain: Explainer) -> Row:
+    place = f"{module}.{name}".strip(".")
+    made, ours, theirs = Row(module, name), ours_at(place), theirs_at(place)
+    if ours is None:
+        made.absent = explain.of_absence(place)
+        return made
+    # An alias, Convolution2D, is explained with what it stands for.
+    key = f"{module.split('.')[0] or 'models'}.{getattr(theirs, '__name__', name)}"
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for part, what in compare(ours, theirs):
+        by_reason[explain.of_difference(key, part)].append(what)
+    made.differs = [f"{listed(whats)} ({why})" for why, whats in by_reason.items()]
+    made.differs += explain.behaviour(key)
+    return made
+
+
+def listed(whats: list[str]) -> str:
+    """Return differences as one phrase: "lacks `a`, `b`"."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for what in whats:
+        verb, space, rest = what.partition(" ")
+        groups[verb if verb in ("lacks", "adds") else what].append(rest)
+    return "; ".join(
+        f"{verb} {', '.join(rests)}" if verb in ("lacks", "adds") else verb
+        for verb, rests in groups.items()
+    )
+
+
+def other_rooms() -> dict[str, int]:
+    """Return the modules that no family has, with the numbers of their names."""
+    known = {module.split(".")[0] for modules in FAMILIES.values() for module in modules}
+    found = {}
+
+    def count(module: ModuleType) -> int:
+        inside = [
+            value
+            for name, value in vars(module).items()
+            if isinstance(value, ModuleType) and value.__name__ == f"{module.__name__}.{name}"
+        ]
+        return len(names(module)) + sum(map(count, inside))
+
+    for name, value in vars(keras).items():
+        if isinstance(value, ModuleType) and name not in known | {"src"} and name[0] != "_":
+            found[name] = count(value)
+    return dict(sorted(found.items()))
+
+
+def rows() -> tuple[dict[str, list[Row]], dict[str, tuple[int, str]]]:
+    """Return each family's rows, and of each other room how many names it has and why not here."""
+    explain = Explainer()
+    families = {
+        family: [row(m, name, explain) for m in modules for name in names(theirs_at(m))]
+        for family, modules in FAMILIES.items()
+    }
+    rooms = {name: (n, explain.of_absence(f"{name}.*")) for name, n in other_rooms().items()}
+    explain.settle()
+    return families, rooms
+
+
+def spelled(one: Row) -> str:
+    """Return a name as its section writes it: with its module where that is not the family's."""
+    inside = one.module.split(".")[1:] if one.module != "optimizers.schedules" else []
+    return f"`{'.'.join([*inside, one.name])}`"
+
+
+def paragraph(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+def section(family: str, found: list[Row]) -> Iterator[str]:
+    yield f"\n## {family}\n"
+    same = [spelled(one) for one in found if one.state == "same"]
+    if same:
+        yield paragraph(f"Same ({len(same)}): {', '.join(same)}.")
+    groups: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        if one.state == "partly":
+            groups["; ".join(one.differs)].append(spelled(one))
+    if groups:
+        yield "\n| partly | what differs |\n|---|---|"
+        for what, which in groups.items():
+            yield f"| {' '.join(which)} | {what.replace('|', '&#124;')} |"
+    lacking: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        if one.state == "absent":
+            lacking[one.absent].append(spelled(one))
+    if lacking:
+        yield "\n| absent | why |\n|---|---|"
+        for why, which in lacking.items():
+            yield f"| {' '.join(which)} | {why} |"
+
+
+def table() -> str:
+    """Return the whole page."""
+    families, rooms = rows()
+    total = Counter(one.state for found in families.values() for one in found)
+    lines = [
+        "# Keras's names, one by one\n",
+        f"Written by `tools/parity_table.py` beside Keras {keras.__version__}; do not edit.\n",
+        paragraph(reasons.PREFACE) + "\n",
+        "| family | same | partly | absent |\n|---|---|---|---|",
+    ]
+    for family, found in families.items():
+        states = Counter(one.state for one in found)
+        lines.append(f"| {family} | {states['same']} | {states['partly']} | {states['absent']} |")
+    lines.append(f"| **all** | **{total['same']}** | **{total['partly']}** | **{total['absent']}** |")
+    for family, found in families.items():
+        lines += section(family, found)
+    lines.append("\n## Rooms that are not here\n\n| room | names | why |\n|---|---|---|")
+    lines += [f"| `keras.{name}` | {count} | {why} |" for name, (count, why) in rooms.items()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, say what is old")
+    check = parser.parse_args().check
+    try:
+        text = table()
+    except Unexplained as error:
+        print(f"Say why in tools/parity_differences.py, or mend it:\n{error}", file=sys.stderr)
+        return 1
+    if not check:
+        TABLE.write_text(text)
+    elif TABLE.read_text() != text:
+        print("docs/keras.md is old: run python tools/parity_table.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
