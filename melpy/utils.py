@@ -17,6 +17,7 @@ from melpy.preprocessing import (
     to_categorical,
 )
 from melpy.preprocessing.image import array_to_img, img_to_array, load_img, save_img
+from melpy.viz import plot_model
 
 __all__ = [
     "PyDataset",
@@ -27,6 +28,7 @@ __all__ = [
     "load_img",
     "normalize",
     "pad_sequences",
+    "plot_model",
     "save_img",
     "set_random_seed",
     "split_dataset",

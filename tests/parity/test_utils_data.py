@@ -41,6 +41,7 @@ def sklearn():
         ("img_to_array", set()),
         ("array_to_img", set()),
         ("to_categorical", set()),
+        ("plot_model", {"kwargs"}),
     ],
 )
 def test_arguments(keras, same_signature, name, lacking):

@@ -66,6 +66,8 @@ def curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int], title:
             )
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
+        if len(x) == 1:  # no two whole numbers are in sight
+            axes.set_xticks(x)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)

@@ -1,0 +1,14 @@
+"""Pictures of a training run, and diagrams of models."""
+
+from melpy.viz.diagram import plot_model
+from melpy.viz.pictures import confusion, confusion_counts, curves, feature_maps, samples, save
+
+__all__ = [
+    "confusion",
+    "confusion_counts",
+    "curves",
+    "feature_maps",
+    "plot_model",
+    "samples",
+    "save",
+]
