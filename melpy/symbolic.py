@@ -81,6 +81,7 @@ class Call:
         self.serial = next(_serial)
         self.outputs: Any = None
         self.inputs = [x for x in tree.flatten((args, self.kwargs)) if isinstance(x, Symbolic)]
+        self.plain = len(args) == 1 and not kwargs and isinstance(args[0], Symbolic)  # f(x)
 
     @property
     def name(self) -> str:
@@ -90,6 +91,8 @@ class Call:
 
     def run(self, values: Mapping[int, Any]) -> Any:
         """Call the function, ``values[id(x)]`` in the place of each symbolic x."""
+        if self.plain:
+            return self.function(values[id(self.inputs[0])])
         args, kwargs = replace((self.args, self.kwargs), lambda x: values[id(x)])
         return self.function(*args, **kwargs)
 

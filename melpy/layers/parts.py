@@ -14,7 +14,13 @@ from melpy.tensor import Tensor
 
 __all__ = ["Parts", "Weight"]
 
-NO_PARTS = {"_weights", "_losses", "_calls", "_arguments"}  # attributes that hold no parts
+# Attributes that hold no parts.
+NO_PARTS = {"_weights", "_losses", "_calls", "_arguments", "_symbols", "_inventory"}
+# Types of attributes that are set at any time and never are, nor hold, parts.
+PLAIN = {
+    bool, int, float, str, type(None), type(len), type(lambda: None), np.ndarray, np.dtype, Tensor,
+    np.random.Generator,
+}  # fmt: skip
 
 
 class Weight(Tensor):
@@ -58,6 +64,80 @@ class Weight(Tensor):
         return self.assign(self.value - np.asarray(value))
 
 
+class Inventory:
+    """What a layer is made of, gathered once and kept until something is changed.
+
+    A training step asks for weights, losses and metrics many times. An attribute that is set and
+    might be a part makes all inventories out of date; lists and dicts, which change unseen, are
+    compared each time.
+
+    Parameters
+    ----------
+    owner : the layer
+    """
+
+    latest: object = object()  # another one after each change of any layer's attributes
+
+    def __init__(self, owner: Parts) -> None:
+        self.version = Inventory.latest
+        children = list(owner._children())
+        inside = [child._gathered() for child in children]
+        own = owner.__dict__
+        self.lists: list[tuple[dict, str, list[int]]] = [
+            (own, key, [id(part) for part in parts_in(value)])
+            for key, value in own.items()
+            if key not in NO_PARTS and _kind(value) == "list"
+        ]
+        self.lists += [entry for one in inside for entry in one.lists]
+        layers: list[Any] = []
+        for child, one in zip(children, inside, strict=True):
+            layers += [child, *one.layers]
+        self.layers: list[Any] = _each_once(layers)
+        self.weights = _each_once(
+            [*owner._own_weights(), *(w for c in children for w in c.weights)]
+        )
+        self.metrics: list[Any] = [x for x in own.values() if hasattr(x, "update_state")]
+        for child, one in zip(children, inside, strict=True):
+            # A class that has its own rule for its metrics is asked each time.
+            ruled = type(child).metrics is not Parts.metrics
+            self.metrics += [child] if ruled else one.metrics
+
+    def is_current(self) -> bool:
+        """Return whether nothing has changed since."""
+        return self.version is Inventory.latest and all(
+            [id(part) for part in parts_in(own.get(key))] == known for own, key, known in self.lists
+        )
+
+    @staticmethod
+    def expire() -> None:
+        """Make all inventories out of date."""
+        Inventory.latest = object()
+
+
+def parts_in(value: Any) -> Iterator[Parts]:
+    """Yield the parts in a list, tuple or dict, in their order; or the value, if it is one."""
+    if isinstance(value, Parts):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for entry in value.values() if isinstance(value, dict) else value:
+            if type(entry) not in PLAIN:
+                yield from parts_in(entry)
+
+
+def _kind(value: Any) -> str:
+    """Return "plain" for what never is a part, "list" for what may come to hold some, or ""."""
+    if type(value) in PLAIN:
+        return "plain"
+    if isinstance(value, tuple):
+        kinds = set(map(_kind, value))
+        return "plain" if kinds <= {"plain"} else "list" if kinds <= {"plain", "list"} else ""
+    return "list" if isinstance(value, list | dict) else ""
+
+
+def _each_once(values: list[Any]) -> list[Any]:
+    return list({id(value): value for value in values}.values())
+
+
 class Parts(Configurable):
     """What has weights, penalties and parts of its own kind; a layer without its call. Abstract.
 
@@ -78,6 +158,23 @@ class Parts(Configurable):
         made._weights, made._losses = [], []  # before __init__ sets any attribute
         made._trainable, made.built = True, False
         return made
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind, before = _kind(value), _kind(self.__dict__.get(name))
+        object.__setattr__(self, name, value)
+        if kind != before or not kind:  # a list in the place of a list is compared anyway
+            Inventory.expire()
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        Inventory.expire()
+
+    def _gathered(self) -> Inventory:
+        """Return what this layer is made of, as it is now."""
+        inventory = self.__dict__.get("_inventory")
+        if inventory is None or not inventory.is_current():
+            inventory = self.__dict__["_inventory"] = Inventory(self)
+        return inventory
 
     def add_weight(
         self,
@@ -114,6 +211,7 @@ class Parts(Configurable):
         )
         weight.requires_grad = weight.requires_grad and self._trainable
         self._weights.append(weight)
+        Inventory.expire()
         return weight
 
     def add_variable(
@@ -151,20 +249,8 @@ class Parts(Configurable):
 
     def _children(self) -> Iterator[Parts]:
         """Yield the layers that are attributes, or in lists and dicts of attributes, once each."""
-        seen = set()
-        for key, value in self.__dict__.items():
-            if key in NO_PARTS:
-                continue
-            if isinstance(value, Parts):
-                found = [value]
-            elif isinstance(value, list | tuple | dict):
-                found = [x for x in tree.flatten(value) if isinstance(x, Parts)]
-            else:
-                continue
-            for layer in found:
-                if id(layer) not in seen:
-                    seen.add(id(layer))
-                    yield layer
+        values = (value for key, value in self.__dict__.items() if key not in NO_PARTS)
+        yield from _each_once([part for value in values for part in parts_in(value)])
 
     def _own_weights(self) -> list[Weight]:
         """Return the weights that are no sublayer's: the trainable ones, then the others."""
@@ -177,11 +263,7 @@ class Parts(Configurable):
     @property
     def layers_inside(self) -> list[Any]:
         """All layers that are part of this one, at any depth, each before its own parts."""
-        inside: dict[int, Parts] = {}
-        for child in self._children():
-            for layer in (child, *child.layers_inside):
-                inside.setdefault(id(layer), layer)
-        return list(inside.values())
+        return list(self._gathered().layers)
 
     def rename(self, name: str) -> None:
         """Take another name."""
@@ -192,10 +274,7 @@ class Parts(Configurable):
     @property
     def weights(self) -> list[Weight]:
         """All weights: the layer's own, then those of its parts, in Keras's order."""
-        found = {id(w): w for w in self._own_weights()}
-        for child in self._children():
-            found.update((id(w), w) for w in child.weights if id(w) not in found)
-        return list(found.values())
+        return list(self._gathered().weights)
 
     variables = weights
 
@@ -229,8 +308,8 @@ class Parts(Configurable):
     @property
     def metrics(self) -> list[Any]:
         """The metrics that are attributes of the layer or of its parts."""
-        own = [x for x in self.__dict__.values() if hasattr(x, "update_state")]
-        return own + [metric for child in self._children() for metric in child.metrics]
+        found = self._gathered().metrics
+        return [m for x in found for m in (x.metrics if isinstance(x, Parts) else [x])]
 
     @property
     def metrics_variables(self) -> list[Any]:
@@ -287,12 +366,12 @@ class Parts(Configurable):
         self._losses.extend(tree.flatten(loss))
 
     def _forget_losses(self) -> None:
-        self._losses.clear()
-        for child in self._children():
-            child._forget_losses()
+        for layer in (self, *self._gathered().layers):
+            layer._losses.clear()
 
     @property
     def losses(self) -> list[Any]:
         """What `add_loss` was given in the last call, and the trained weights' penalties."""
-        added = [loss for layer in (self, *self.layers_inside) for loss in layer._losses]
+        layers = self._gathered().layers
+        added = [loss for layer in (self, *layers) for loss in layer._losses]
         return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer]

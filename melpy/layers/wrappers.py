@@ -136,7 +136,7 @@ class Bidirectional(Layer):
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         for one in (self.forward_layer, self.backward_layer):
             # else the two would meet where one repeats an output of long ago
-            one.zero_output_for_mask = self.return_sequences  # type: ignore[union-attr]
+            one.zero_output_for_mask = self.return_sequences
         self.supports_masking = True
         self._start = weights
 

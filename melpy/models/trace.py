@@ -12,6 +12,7 @@ import numpy as np
 from melpy import random, tape, tree
 from melpy.errors import lookup
 from melpy.layers.base import Layer
+from melpy.layers.parts import Inventory
 from melpy.models.objectives import Objectives
 from melpy.models.steps import assert_compiled
 from melpy.tensor import Tensor, mask_of, set_mask
@@ -311,6 +312,7 @@ def _unchanged(model: Any) -> Iterator[None]:
             vars(layer).clear()
             vars(layer).update(own)
             layer._losses[:] = added
+        Inventory.expire()
         for variable, value in (*weights, *metrics):
             variable.value[...] = value
         for bits, state in states:

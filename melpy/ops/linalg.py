@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 
 import numpy as np
@@ -91,7 +92,7 @@ def matmul(x1, x2):
 
 def _rows(x):
     """Flatten all axes but the last, (..., K) -> (P, K)."""
-    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _contract(x1, x2, axes1, axes2, who):
@@ -109,10 +110,10 @@ def _contract(x1, x2, axes1, axes2, who):
     free2 = tuple(n for n in range(x2.ndim) if n not in axes2)
     order1, order2 = free1 + axes1, axes2 + free2
     moved1, moved2 = x1.transpose(order1), x2.transpose(order2)
-    inner = int(np.prod(sizes1))
+    inner = math.prod(sizes1)
     outer1, outer2 = moved1.shape[: len(free1)], moved2.shape[len(axes2) :]
-    a = moved1.reshape(int(np.prod(outer1)), inner)  # (free1..., axes...) -> (P, K)
-    b = moved2.reshape(inner, int(np.prod(outer2)))  # (axes..., free2...) -> (K, Q)
+    a = moved1.reshape(math.prod(outer1), inner)  # (free1..., axes...) -> (P, K)
+    b = moved2.reshape(inner, math.prod(outer2))  # (axes..., free2...) -> (K, Q)
 
     def d_x1(g):
         d_a = g.reshape(a.shape[0], b.shape[1]) @ b.T

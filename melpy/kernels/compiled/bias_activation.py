@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from melpy.errors import lookup
@@ -59,7 +61,7 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
-    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])  # (...,C) -> (rows,C)
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (...,C) -> (rows,C)
 
 
 @compiled
