@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from melpy import ops
+from melpy import custom, ops
 from melpy.errors import ArgumentError, DtypeError, lookup
 from melpy.ops import (
     celu,
@@ -134,7 +134,8 @@ def get(identifier: Any) -> Callable[..., Any]:
             expected="a name, a function of one tensor, or None",
             received={"identifier": identifier},
         )
-    return lookup("activation", identifier, ACTIVATIONS, "activations.get")
+    own = custom.found(identifier)
+    return lookup("activation", identifier, ACTIVATIONS, "activations.get") if own is None else own
 
 
 def serialize(activation: Callable[..., Any]) -> Any:
@@ -173,6 +174,9 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         named = config.get("config") if is_function else config.get("class_name")
     if custom_objects and named in custom_objects:
         return custom_objects[named]
+    own = custom.found(config)
+    if own is not None:
+        return own
     if isinstance(config, Mapping) and not is_function:
         raise ArgumentError(
             "activations.get",

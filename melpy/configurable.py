@@ -1,7 +1,8 @@
 """Objects that know the arguments they were made with, and names that stand for objects.
 
 ``get_config`` of a layer, an initializer or an optimizer is what its constructor was called with;
-this is remembered here, once, when the object is made.
+this is remembered here, once, when the object is made. `plain` writes it down in the form that
+Keras's files have.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from melpy import custom
 from melpy.errors import DtypeError, lookup
 
-__all__ = ["Configurable", "find", "snake_case", "widened"]
+__all__ = ["Configurable", "find", "plain", "snake_case", "widened"]
 
 T = TypeVar("T")
 
@@ -52,15 +54,77 @@ class Configurable:
         return cls(**config)
 
 
+# Where Keras keeps what a room of ours keeps.
+MODULES = {"schedules": "keras.optimizers.schedules"}
+SPECIAL = {
+    "Model": ("keras.src.models.functional", "Functional", "Functional"),
+    "Sequential": ("keras", "Sequential", None),
+}
+
+
 def plain(value: Any) -> Any:
-    """Return a value as numbers, strings, lists and dicts."""
+    """Return a value as numbers, strings, lists and dicts, in the form of Keras's files."""
     if isinstance(value, Configurable):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        return described(value)
+    if isinstance(value, Mapping):
+        return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, tuple | list):
         return type(value)(plain(entry) for entry in value)
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
+    if isinstance(value, slice):
+        ends = {name: plain(getattr(value, name)) for name in ("start", "stop", "step")}
+        return {"class_name": "__slice__", "config": ends}
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(value, type(plain)):
+        return _function(value)
     return getattr(value, "__name__", value) if callable(value) else value
+
+
+def described(value: Configurable) -> dict[str, Any]:
+    """Return an object as where its class is, its config, and what it was built and compiled with."""
+    made = type(value)
+    room, _, rest = made.__module__.partition(".")
+    own = room != "melpy"
+    if own:
+        names = (None if room == "__main__" else made.__module__, made.__name__)
+        module, class_name, registered = *names, custom.get_registered_name(made)
+    else:
+        room = rest.partition(".")[0]
+        ours = (MODULES.get(room, f"keras.{room}"), made.__name__, None)
+        module, class_name, registered = SPECIAL.get(made.__name__, ours)
+    entry = {
+        "module": module,
+        "class_name": class_name,
+        "config": value.get_config(),
+        "registered_name": registered,
+    }
+    for kind in ("build", "compile"):
+        if hasattr(value, f"get_{kind}_config"):
+            more = getattr(value, f"get_{kind}_config")()
+            if more is not None:
+                entry[f"{kind}_config"] = more
+    custom.share_written(value, entry)
+    return entry
+
+
+def _function(value: Callable[..., Any]) -> Any:
+    """Return the name of a function of ours, or how Keras writes one of the user's.
+
+    A lambda has no name that could find it again: files refuse this description of it.
+    """
+    if value.__name__ == "<lambda>":
+        return {"class_name": "__lambda__", "config": {}}
+    if value.__module__.startswith("melpy."):
+        return value.__name__
+    name = custom.get_registered_name(value)
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": name,
+    }
 
 
 def snake_case(name: str) -> str:
@@ -101,6 +165,9 @@ def find(
     """
     if isinstance(identifier, base):
         return identifier
+    own = custom.found(identifier)
+    if own is not None:
+        return own if not isinstance(own, type) else own(**_config_of(identifier))
     if isinstance(identifier, type) and issubclass(identifier, base):
         return identifier()
     classes = {
@@ -111,9 +178,9 @@ def find(
         and value is not base
         and name in namespace["__all__"]
     }
-    config: Mapping[str, Any] = {}
+    config = _config_of(identifier)
     if isinstance(identifier, Mapping):
-        config, identifier = identifier.get("config", {}), identifier.get("class_name")
+        identifier = identifier.get("class_name")
     if not isinstance(identifier, str):
         raise DtypeError(
             _getter(kind),
@@ -127,6 +194,11 @@ def find(
     if made is None:
         made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, _getter(kind))
     return made(**config)
+
+
+def _config_of(identifier: Any) -> dict[str, Any]:
+    config = identifier.get("config") if isinstance(identifier, Mapping) else None
+    return dict(config) if isinstance(config, Mapping) else {}
 
 
 def widened(namespace: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> dict:

@@ -62,9 +62,10 @@ class TestConfig:
         assert config["slope"] == 0.5
         assert type(config["slope"]) is float
         assert config["inner"]["class_name"] == "Ruler"
+        described = {"class_name": "Shape2D", "registered_name": "Shape2D", "config": {}}
         assert config["inner"]["config"]["marks"] == (
             [0, 1],
-            [{"class_name": "Shape2D", "config": {}}, "tanh"],
+            [{"module": __name__, **described}, "tanh"],
         )
         json.dumps(config)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -190,6 +191,7 @@ class Layer(Parts):
         elif not self.built:
             self.build(**shapes)
             self.built = True
+            self._build_shape = shapes
 
     def ensure_built(self, input_shape: Any) -> None:
         """Build the layer once."""
@@ -269,7 +271,26 @@ class Layer(Parts):
         arguments = super().get_config()
         base = {"name": self.name, "trainable": self.trainable, "dtype": str(self.dtype)}
         accepted = taken_arguments(type(self)).base_arguments
+        if arguments.get("data_format", "") is None:  # the setting may be another one elsewhere
+            arguments["data_format"] = getattr(self, "data_format", None)
         return arguments | {name: value for name, value in base.items() if name in accepted}
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the shapes that the weights were made for, None where there are none yet."""
+        shapes = self._build_shape
+        if shapes is None:
+            return None
+        name = "shapes_dict" if isinstance(shapes, dict) else "input_shape"
+        return {name: tree.map_structure(lambda size: size, shapes)}
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Make the weights for the shapes of `get_build_config`."""
+        if config.get("shapes_dict"):
+            shapes = {name: _as_shape(shape) for name, shape in config["shapes_dict"].items()}
+            self.build(**shapes)
+            self.built, self._build_shape = True, shapes
+        elif config.get("input_shape"):
+            self.ensure_built(_as_shape(config["input_shape"]))
 
 
 def float_type(dtype: Any, who: str) -> str:
@@ -278,6 +299,16 @@ def float_type(dtype: Any, who: str) -> str:
         dtype = dtype.get("config", {}).get("name")
     name = dtype if isinstance(dtype, str | None) else np.dtype(dtype).name
     return config.floatx() if name is None else lookup("float type", name, config.FLOATS, who)
+
+
+def _as_shape(shape: Any) -> Any:
+    """Return a shape, or a structure of shapes, as JSON gave it, as tuples."""
+    if isinstance(shape, Mapping):
+        return {name: _as_shape(one) for name, one in shape.items()}
+    if isinstance(shape, list | tuple):
+        inner = any(isinstance(one, list | tuple | Mapping) for one in shape)
+        return [_as_shape(one) for one in shape] if inner else tuple(shape)
+    return shape
 
 
 def _shape_of_first(kwargs: dict[str, Any]) -> Shape | None:

@@ -1,4 +1,4 @@
-"""Layers inside the configurations of other layers."""
+"""Layers from their descriptions, at any depth: in files, and in the configs of other layers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,47 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from melpy.errors import lookup
+from melpy import custom
+from melpy.configurable import Configurable, described
+from melpy.errors import ArgumentError, DtypeError, lookup, nearest
 from melpy.layers.base import Layer
 
-__all__ = ["copied", "layer_of"]
+__all__ = ["copied", "deserialize", "layer_of", "serialize"]
+
+# Arguments of Keras's layers that have no counterpart here, and the values that change nothing.
+WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    "quantization_config": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "use_gate": (False,),
+    "sliding_window": (None,),
+    "rms_scaling": (False,),
+    "fused": (None, True, False),
+}
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """Return a layer as plain values, which `deserialize` reads, in the form of Keras's files."""
+    return described(layer)
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the layer, with new weights, of a `serialize` result.
+
+    Parameters
+    ----------
+    config : dict with "class_name" and "config"
+    custom_objects : dict of names to classes and functions that are not the library's own
+    """
+    if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str):
+        raise DtypeError(
+            "deserialize",
+            "this is no layer's config",
+            expected='a dict with "class_name" and "config"',
+            received={"type": type(config).__name__},
+        )
+    with custom.CustomObjectScope(custom_objects):
+        return custom.share_read(config, lambda: _made(config))
 
 
 def layer_of(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -22,11 +59,67 @@ def layer_of(entry: Any, custom_objects: Mapping[str, Any] | None = None) -> Any
     """
     if not isinstance(entry, Mapping) or "class_name" not in entry:
         return entry
+    return deserialize(entry, custom_objects)
+
+
+def _made(entry: Mapping[str, Any]) -> Any:
+    name = entry["class_name"]
+    made = custom.found(entry)
+    if made is None:
+        made = lookup("layer", name, _known(), "from_config")
+    if name == "Lambda":
+        raise ArgumentError(
+            "from_config",
+            "a Lambda layer is code, which no description may bring along",
+            expected="layers that are classes",
+            mend="Write it as a class of its own, and register that.",
+        )
+    config = dict(entry.get("config") or {})
+    if not issubclass(made, Layer):
+        layer = made.from_config(config)
+    else:
+        for argument, harmless in WITHOUT_EFFECT.items():
+            if argument in config and config[argument] in harmless:
+                del config[argument]
+        if _is_plain(made):
+            config = {key: _nested(value) for key, value in config.items()}
+        scope = () if not _takes_custom_objects(made) else (None,)
+        try:
+            layer = made.from_config(config, *scope)
+        except TypeError as error:
+            unknown = str(error).rpartition("argument ")[2].strip("'")
+            raise ArgumentError(
+                "from_config",
+                f"{name} does not take its config ({error})",
+                mend=nearest(unknown, list(config)),
+            ) from error
+    built = entry.get("build_config")
+    if isinstance(built, Mapping) and not getattr(layer, "built", True):
+        layer.build_from_config(built)
+    return layer
+
+
+def _known() -> dict[str, type[Layer]]:
+    """Return the library's own layers and models by the names that files give them."""
     known = {c.__name__: c for c in _subclasses(Layer) if c.__module__.startswith("melpy.")}
-    classes: dict[str, Any] = known | dict(custom_objects or {})
-    made = lookup("layer", entry["class_name"], classes, "from_config")
-    told = (custom_objects,) if _takes_custom_objects(made) else ()
-    return made.from_config(dict(entry["config"]), *told)
+    return known | ({"Functional": known["Model"]} if "Model" in known else {})
+
+
+def _is_plain(made: Any) -> bool:
+    """Return whether a class leaves it to the library to make what its config describes."""
+    return made.from_config.__func__ is Configurable.from_config.__func__  # type: ignore[attr-defined]
+
+
+def _nested(value: Any) -> Any:
+    """Return a config's value with layers in the place of their descriptions."""
+    if isinstance(value, list | tuple):
+        return type(value)(_nested(entry) for entry in value)
+    if isinstance(value, Mapping) and isinstance(value.get("class_name"), str):
+        own = custom.found(value)
+        known = own if isinstance(own, type) else _known().get(value["class_name"])
+        if known is not None and issubclass(known, Layer) and "config" in value:
+            return layer_of(value)
+    return value
 
 
 def copied(layer: Layer, **changed: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import custom
 from melpy.configurable import find, plain
 from melpy.losses.base import FunctionLoss, Loss, PairLoss
 from melpy.losses.crossentropy import (
@@ -129,6 +130,7 @@ def get(identifier: Any) -> Any:
     >>> get("mse") is mean_squared_error
     True
     """
+    identifier = custom.unwrapped(identifier)
     if isinstance(identifier, str) and identifier in FUNCTIONS:
         return FUNCTIONS[identifier]
     if identifier is None or (callable(identifier) and not isinstance(identifier, type)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from melpy import losses
+from melpy import custom, losses
 from melpy.configurable import find, plain
 from melpy.losses import (
     binary_crossentropy,
@@ -182,6 +182,7 @@ def get(identifier: Any) -> Any:
     >>> get("mse")
     <MeanSquaredError name=mean_squared_error>
     """
+    identifier = custom.unwrapped(identifier)
     if identifier is None or (callable(identifier) and not isinstance(identifier, type)):
         return identifier
     return find("metric", identifier, Metric, globals(), ALIASES)

@@ -126,7 +126,8 @@ class TestLearningRate:
             optimizer.apply([np.ones(1)], [w])
         np.testing.assert_allclose(w.value, start - 0.5 - 1.0)
         config = optimizer.get_config()
-        assert config["learning_rate"] == {"class_name": "Warm", "config": {"top": 2.0}}
+        described = {"class_name": "Warm", "registered_name": "Warm", "config": {"top": 2.0}}
+        assert config["learning_rate"] == {"module": __name__, **described}
         again = optimizers.SGD.from_config(config, custom_objects={"Warm": Warm})
         assert float(again.learning_rate) == 0.5
 

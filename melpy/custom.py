@@ -1,0 +1,156 @@
+"""Classes and functions of the user's own, by the names that configs and files give them.
+
+Loading a file makes objects of known classes only: the library's, and those that were registered
+or named here beforehand. No name in a file is ever imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from melpy.errors import ArgumentError
+
+__all__ = [
+    "CustomObjectScope", "custom_object_scope", "found", "get_custom_objects",
+    "get_registered_name", "get_registered_object", "register_keras_serializable", "sharing",
+]  # fmt: skip
+
+_registered: dict[str, Any] = {}
+_names: dict[Any, str] = {}
+_scope: ContextVar[dict[str, Any]] = ContextVar("custom_objects")  # noqa: B039
+# Objects met while one file is read or written: {number: object}, {id(object): description}.
+_read: ContextVar[dict[int, Any] | None] = ContextVar("read", default=None)
+_written: ContextVar[dict[int, Any] | None] = ContextVar("written", default=None)
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
+    """Return a decorator that lets files name a class or a function "package>name".
+
+    Parameters
+    ----------
+    package : str
+    name : str, the class's or the function's own by default
+
+    Examples
+    --------
+    >>> @register_keras_serializable("mine")
+    ... def double(x):
+    ...     return 2 * x
+    >>> get_registered_name(double), get_registered_object("mine>double") is double
+    ('mine>double', True)
+    >>> del get_custom_objects()["mine>double"]
+    """
+
+    def register(thing: Any) -> Any:
+        if isinstance(thing, type) and not hasattr(thing, "get_config"):
+            raise ArgumentError(
+                "register_keras_serializable",
+                f"{thing.__name__} has no get_config",
+                expected="a class whose objects can be written down",
+            )
+        _names[thing] = f"{package}>{name or thing.__name__}"
+        _registered[_names[thing]] = thing
+        return thing
+
+    return register
+
+
+def get_registered_name(obj: Any) -> str:
+    """Return the name that files give a class or a function."""
+    return _names.get(obj, obj.__name__)
+
+
+def get_registered_object(
+    name: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return what a name stands for in a scope, in the register or in the given dicts, or None."""
+    for objects in (_scope.get({}), _registered, custom_objects or {}, module_objects or {}):
+        if name in objects:
+            return objects[name]
+    return None
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """Return the register itself: names that hold everywhere."""
+    return _registered
+
+
+class CustomObjectScope:
+    """Let names stand for classes and functions inside a ``with`` block.
+
+    Parameters
+    ----------
+    custom_objects : dict of names to classes and functions
+    """
+
+    def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
+        self.custom_objects = dict(custom_objects or {})
+
+    def __enter__(self) -> CustomObjectScope:
+        self._token = _scope.set({**_scope.get({}), **self.custom_objects})
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _scope.reset(self._token)
+
+
+custom_object_scope = CustomObjectScope
+
+
+def found(identifier: Any) -> Any:
+    """Return the user's own object that a name or a config means, or None."""
+    if isinstance(identifier, str):
+        return get_registered_object(identifier)
+    if not isinstance(identifier, Mapping):
+        return None
+    names = [identifier.get("registered_name"), identifier.get("class_name")]
+    if identifier.get("class_name") == "function":
+        names = [identifier.get("config")]
+    known = (get_registered_object(name) for name in names if isinstance(name, str))
+    return next((thing for thing in known if thing is not None), None)
+
+
+def unwrapped(identifier: Any) -> Any:
+    """Return a function's name in the place of Keras's description of the function."""
+    if isinstance(identifier, Mapping) and identifier.get("class_name") == "function":
+        return identifier.get("config")
+    return identifier
+
+
+# One file may describe one object in several places: a layer that two models share.
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Keep objects that are described several times the same object."""
+    tokens = _read.set({}), _written.set({})
+    try:
+        yield
+    finally:
+        _read.reset(tokens[0])
+        _written.reset(tokens[1])
+
+
+def share_written(thing: Any, entry: dict[str, Any]) -> None:
+    """Mark an object's descriptions if there are several."""
+    seen = _written.get()
+    if seen is None:
+        return
+    first, _ = seen.setdefault(id(thing), (entry, thing))
+    if first is not entry:
+        first["shared_object_id"] = entry["shared_object_id"] = id(thing)
+
+
+def share_read(entry: Mapping[str, Any], make: Callable[[], Any]) -> Any:
+    """Return the object that a description stands for, made at most once."""
+    seen, key = _read.get(), entry.get("shared_object_id")
+    if seen is None or not isinstance(key, int):
+        return make()
+    if key not in seen:
+        seen[key] = make()
+    return seen[key]
