@@ -1,7 +1,7 @@
 """Layers: Keras's names, arguments, defaults, weight order and shapes."""
 
 from melpy.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from melpy.layers.attention import Attention, MultiHeadAttention
+from melpy.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from melpy.layers.augment import RandomBrightness, RandomContrast, RandomCrop, RandomFlip
 from melpy.layers.augment_geometry import RandomRotation, RandomTranslation, RandomZoom
 from melpy.layers.base import Layer
@@ -35,6 +35,7 @@ from melpy.layers.merge import (
 )
 from melpy.layers.noise import (
     ActivityRegularization,
+    AlphaDropout,
     Dropout,
     GaussianDropout,
     GaussianNoise,
@@ -65,6 +66,7 @@ from melpy.layers.preprocessing import CenterCrop, Normalization, Rescaling, Res
 from melpy.layers.recurrent import GRU, LSTM, SimpleRNN
 from melpy.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from melpy.layers.rnn import RNN, StackedRNNCells
+from melpy.layers.scaling import RMSNormalization, UnitNormalization
 from melpy.layers.shape import Flatten, Permute, RepeatVector, Reshape
 from melpy.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
@@ -92,6 +94,8 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "AlphaDropout",
     "Attention",
     "Average",
     "AveragePooling1D",
@@ -153,6 +157,7 @@ __all__ = [
     "PReLU",
     "Permute",
     "Pooling2D",
+    "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -177,6 +182,7 @@ __all__ = [
     "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "Wrapper",

@@ -17,7 +17,7 @@ from melpy.layers.checks import fraction, positive
 from melpy.layers.core import EinsumDense
 from melpy.layers.noise import Dropout
 
-__all__ = ["Attention", "MultiHeadAttention"]
+__all__ = ["AdditiveAttention", "Attention", "MultiHeadAttention"]
 
 
 def weights_of(scores: Any, mask: Any) -> Any:
@@ -44,17 +44,21 @@ class MultiHeadAttention(Layer):
     use_bias : bool, in the projections
     output_shape : int or tuple of ints, the features of y, the query's by default
     attention_axes : ints, the axes that attend, all between batch and features by default
+    sliding_window : int > 0, with which position t sees none that is so far away, or farther; None
+        for all
     flash_attention : accepted as in Keras
     kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
     bias_constraint : of every projection
     activity_regularizer : regularizer or None
+    use_gate : bool, whether the heads' outputs are multiplied with sigmoid(query W + b)
     seed : int or None, for the dropout
 
     Notes
     -----
     Inputs query (N, T, C), value (N, S, D), key (N, S, D), value by default; output (N, T, C), and
     with ``return_attention_scores`` the weights (N, H, T, S). Weights: query, key, value and output
-    kernels (C, H, K), (D, H, K), (D, H, V), (H, V, C), each followed by its bias.
+    kernels (C, H, K), (D, H, K), (D, H, V), (H, V, C), each followed by its bias; with use_gate one
+    more kernel (C, H, V) before that of value.
 
     Source
     ------
@@ -79,6 +83,7 @@ class MultiHeadAttention(Layer):
         use_bias: bool = True,
         output_shape: int | Sequence[int] | None = None,
         attention_axes: int | Sequence[int] | None = None,
+        sliding_window: int | None = None,
         flash_attention: bool | None = None,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
@@ -87,6 +92,7 @@ class MultiHeadAttention(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        use_gate: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -96,7 +102,10 @@ class MultiHeadAttention(Layer):
         self.key_dim = positive(key_dim, "key_dim", who)
         self.value_dim = positive(value_dim or key_dim, "value_dim", who)
         self.dropout = fraction(dropout, "dropout", who)
-        self.use_bias, self.seed = use_bias, seed
+        self.use_bias, self.use_gate, self.seed = use_bias, use_gate, seed
+        self.sliding_window = sliding_window
+        if sliding_window is not None:
+            positive(sliding_window, "sliding_window", who)
         sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
         self.output_sizes = None if sizes is None else tuple(sizes)
         axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
@@ -133,19 +142,22 @@ class MultiHeadAttention(Layer):
         self._check(query_shape, value_shape, key_shape)
         H, K, V = self.num_heads, self.key_dim, self.value_dim
         rank = len(query_shape)
-        self._query_dense = self._projection(rank, rank - 1, (H, K), "query")
-        self._query_dense.ensure_built(query_shape)
-        self._key_dense = self._projection(rank, rank - 1, (H, K), "key")
-        self._key_dense.ensure_built(key_shape)
-        self._value_dense = self._projection(rank, rank - 1, (H, V), "value")
-        self._value_dense.ensure_built(value_shape)
+        self.query_dense = self._projection(rank, rank - 1, (H, K), "query")
+        self.query_dense.ensure_built(query_shape)
+        self.key_dense = self._projection(rank, rank - 1, (H, K), "key")
+        self.key_dense.ensure_built(key_shape)
+        if self.use_gate:
+            self._gate_dense = self._projection(rank, rank - 1, (H, V), "gate")
+            self._gate_dense.ensure_built(query_shape)
+        self.value_dense = self._projection(rank, rank - 1, (H, V), "value")
+        self.value_dense.ensure_built(value_shape)
         if self.attention_axes is None:
             self.attention_axes = tuple(range(1, rank - 1))
         if self.dropout:
             self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype)
         made = self.output_sizes or (query_shape[-1],)
-        self._output_dense = self._projection(rank + 1, rank - 1, made, "attention_output")  # type: ignore[arg-type]
-        self._output_dense.ensure_built((*query_shape[:-1], H, V))
+        self.output_dense = self._projection(rank + 1, rank - 1, made, "attention_output")  # type: ignore[arg-type]
+        self.output_dense.ensure_built((*query_shape[:-1], H, V))
 
     def _check(self, query: Shape, value: Shape, key: Shape) -> None:
         if not len(query) == len(value) == len(key) or len(query) < 3 or value[1:-1] != key[1:-1]:
@@ -174,8 +186,8 @@ class MultiHeadAttention(Layer):
         mask = self._mask(
             query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
-        q = self._heads(self._query_dense(query)) * (1 / math.sqrt(self.key_dim))
-        k, v = self._heads(self._key_dense(key)), self._heads(self._value_dense(value))
+        q = self._heads(self.query_dense(query)) * (1 / math.sqrt(self.key_dim))
+        k, v = self._heads(self.key_dense(key)), self._heads(self.value_dense(value))
         scores = ops.matmul(q, ops.swapaxes(k, -1, -2))  # (..,H,T,K) (..,H,K,S) -> (..,H,T,S)
         if mask is not None:
             if mask.ndim == query.ndim:  # (N, T, S): the same for all heads
@@ -188,7 +200,10 @@ class MultiHeadAttention(Layer):
         if return_attention_scores and mask is not None:
             weights = weights * np.asarray(mask, weights.dtype)  # 0 for a query that sees nothing
         thinned = self._dropout_layer(weights, training=training) if self.dropout else weights
-        y = self._output_dense(self._unheads(ops.matmul(thinned, v), query.shape))
+        y = self._unheads(ops.matmul(thinned, v), query.shape)
+        if self.use_gate:
+            y = y * ops.sigmoid(self._gate_dense(query))
+        y = self.output_dense(y)
         if not return_attention_scores:
             return y
         axes = self._axes(query.ndim)  # (.., H, T, S) -> (.., H, *T's axes, *S's axes)
@@ -238,6 +253,9 @@ class MultiHeadAttention(Layer):
                 masks.append(np.asarray(mask, bool)[:, np.newaxis])  # (N, 1, S)
         if use_causal_mask:
             masks.append(causal(query.shape[1], value.shape[1]))
+        if self.sliding_window is not None:
+            far = np.subtract.outer(np.arange(query.shape[1]), np.arange(value.shape[1]))
+            masks.append((np.abs(far) < self.sliding_window)[np.newaxis])
         found = [mask for mask in masks if mask is not None]
         whole: Any = None
         for mask in found:
@@ -285,7 +303,9 @@ class Attention(Layer):
         super().__init__(**kwargs)
         self.use_scale, self.score_mode, self.seed = use_scale, score_mode, seed
         self.dropout = fraction(dropout, "dropout", type(self).__name__)
-        self._dropout_layer = Dropout(self.dropout, seed=seed) if self.dropout else None
+        self._dropout_layer = None
+        if self.dropout:
+            self._dropout_layer = Dropout(self.dropout, seed=seed, dtype=self.dtype)
 
     def build(self, input_shape: Any) -> None:
         """Make the scales."""
@@ -338,3 +358,40 @@ class Attention(Layer):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return (N, T, V)."""
         return (*input_shape[0][:-1], input_shape[1][-1])
+
+
+class AdditiveAttention(Attention):
+    """y = softmax(sum scale tanh(query + key)) value, without projections.
+
+    Parameters
+    ----------
+    use_scale : bool, whether a learned scale (K,) multiplies the terms of each score
+    dropout : float in [0, 1], of the weights
+
+    Notes
+    -----
+    Inputs and output as in `Attention`.
+
+    Source
+    ------
+    D. Bahdanau et al. 2015, section 3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> AdditiveAttention()([np.ones((2, 3, 4)), np.ones((2, 5, 4))]).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the scale."""
+        if self.use_scale:
+            self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale")
+
+    def scores(self, query: Any, key: Any) -> Any:
+        """Return (N, T, S)."""
+        terms = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))  # (N,T,S,K)
+        return ops.sum(terms * self.scale if self.use_scale else terms, axis=-1)

@@ -16,12 +16,16 @@ from melpy.layers.checks import not_negative
 
 __all__ = [
     "ActivityRegularization",
+    "AlphaDropout",
     "Dropout",
     "GaussianDropout",
     "GaussianNoise",
     "SpatialDropout1D",
     "SpatialDropout2D",
 ]
+
+# The lower limit of selu(x): -1.0507 * 1.6733.
+SELU_LIMIT = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
 
 
 class Dropout(SameShape):
@@ -60,13 +64,50 @@ class Dropout(SameShape):
         """Return the thinned input while training, else the input."""
         if not training or self.rate == 0:
             return inputs
-        shape = inputs.shape
-        if self.noise_shape is not None:
-            shape = tuple(s or size for s, size in zip(self.noise_shape, shape, strict=True))
         if self.rate == 1:
             return ops.multiply(inputs, np.zeros((), inputs.dtype))
-        kept = self.generator.random(shape, dtype=np.float32) >= self.rate
+        kept = self._kept(inputs.shape)
         return ops.multiply(inputs, kept.astype(inputs.dtype) / (1 - self.rate))
+
+    def _kept(self, shape: Sequence[int]) -> np.ndarray:
+        """Draw which values stay."""
+        if self.noise_shape is not None:
+            shape = tuple(s or size for s, size in zip(self.noise_shape, shape, strict=True))
+        return self.generator.random(shape, dtype=np.float32) >= self.rate
+
+
+class AlphaDropout(Dropout):
+    """Dropout that keeps mean 0 and variance 1 of what a selu gives: y = a (x or -1.7581) + b.
+
+    Parameters
+    ----------
+    rate : float in [0, 1), the probability of the selu's lower limit in x's place
+    noise_shape : shape of the mask, broadcast to the input's; None for the input's shape
+    seed : int or None, for the next one of the process's stream
+
+    Source
+    ------
+    G. Klambauer et al. 2017, section 3, "new dropout technique".
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rate, noise_shape, seed, **kwargs)
+        _require_below_one(rate, "AlphaDropout")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the thinned input while training, else the input."""
+        if not training or self.rate == 0:
+            return inputs
+        kept = self._kept(inputs.shape).astype(inputs.dtype)
+        a = ((1 - self.rate) * (1 + self.rate * SELU_LIMIT**2)) ** -0.5
+        b = -a * SELU_LIMIT * self.rate
+        return a * (inputs * kept + SELU_LIMIT * (1 - kept)) + b
 
 
 class SpatialDropout(Dropout):
@@ -96,10 +137,18 @@ class SpatialDropout1D(SpatialDropout):
     ----------
     rate : float in [0, 1]
     seed : int or None
+    name, dtype : as of every layer
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, "channels_last", seed, **kwargs)
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rate, "channels_last", seed, name=name, dtype=dtype, **kwargs)
 
     rank = 3
 
@@ -112,12 +161,20 @@ class SpatialDropout2D(SpatialDropout):
     rate : float in [0, 1]
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None
+    name, dtype : as of every layer
     """
 
     def __init__(
-        self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(rate, known_format(data_format, "SpatialDropout2D"), seed, **kwargs)
+        place = known_format(data_format, "SpatialDropout2D")
+        super().__init__(rate, place, seed, name=name, dtype=dtype, **kwargs)
 
     rank = 4
 
@@ -144,6 +201,13 @@ class GaussianNoise(SameShape):
         return inputs + noise * inputs.dtype.type(self.stddev)
 
 
+def _require_below_one(rate: float, who: str) -> None:
+    if not 0 <= rate < 1:
+        raise ArgumentError(
+            who, "rate is out of range", expected="a float in [0, 1)", received={"rate": rate}
+        )
+
+
 class GaussianDropout(SameShape):
     """While training, y = x e, with e of mean 1 and variance rate / (1 - rate).
 
@@ -159,13 +223,7 @@ class GaussianDropout(SameShape):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ArgumentError(
-                "GaussianDropout",
-                "rate is out of range",
-                expected="a float in [0, 1)",
-                received={"rate": rate},
-            )
+        _require_below_one(rate, "GaussianDropout")
         self.rate, self.seed = rate, seed
         self.generator = random.generator(seed)
 

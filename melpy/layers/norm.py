@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,16 +32,21 @@ class BatchNormalization(SameShape):
     moving_mean_initializer, moving_variance_initializer : initializers
     beta_regularizer, gamma_regularizer : regularizers or None
     beta_constraint, gamma_constraint : constraints or None
-    renorm, renorm_clipping, renorm_momentum : batch renormalization, which is refused
+    renorm : bool, whether training, too, sees the moving averages: y = gamma (r x' + d) + beta,
+        with x' normalized by the batch, and constants r and d that lead from the batch's deviation
+        and mean to the moving ones
+    renorm_clipping : dict of limits "rmin" <= r <= "rmax" and |d| <= "dmax", none by default
+    renorm_momentum : float in [0, 1], of the moving averages that training sees
     synchronized : accepted as in Keras
 
     Notes
     -----
-    Weights: gamma, beta, moving_mean, moving_variance, each (C,).
+    Weights: gamma, beta, moving_mean, moving_variance, each (C,); with renorm moving_stddev,
+    renorm_mean and renorm_stddev too.
 
     Source
     ------
-    S. Ioffe, C. Szegedy 2015, algorithms 1 and 2.
+    S. Ioffe, C. Szegedy 2015, algorithms 1 and 2. S. Ioffe 2017, algorithm 1 (renorm).
 
     Examples
     --------
@@ -74,14 +79,8 @@ class BatchNormalization(SameShape):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if renorm:
-            raise ArgumentError(
-                "BatchNormalization",
-                "batch renormalization is not supported",
-                expected="renorm=False",
-                received={"renorm": renorm},
-            )
-        for name, value in (("momentum", momentum), ("epsilon", epsilon)):
+        numbers = {"momentum": momentum, "epsilon": epsilon, "renorm_momentum": renorm_momentum}
+        for name, value in numbers.items():
             if not 0 <= value <= 1:
                 raise ArgumentError(
                     "BatchNormalization",
@@ -91,6 +90,8 @@ class BatchNormalization(SameShape):
                 )
         self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
         self.center, self.scale = center, scale
+        self.renorm, self.renorm_momentum = renorm, renorm_momentum
+        self.renorm_clipping = _limits(renorm_clipping or {}) if renorm else renorm_clipping
         self.rules("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.rules("beta", beta_initializer, beta_regularizer, beta_constraint)
         self.rules("moving_mean", moving_mean_initializer)
@@ -112,6 +113,15 @@ class BatchNormalization(SameShape):
             self.beta = self.ruled_weight("beta", one_each)
         self.moving_mean = self.ruled_weight("moving_mean", one_each, trainable=False)
         self.moving_variance = self.ruled_weight("moving_variance", one_each, trainable=False)
+        if self.renorm:
+            deviation = np.sqrt(self.moving_variance.value)
+            for name, start in (
+                ("moving_stddev", deviation),
+                ("renorm_mean", self.moving_mean.value),
+                ("renorm_stddev", deviation),
+            ):
+                setattr(self, name, self.add_weight(one_each, "zeros", trainable=False, name=name))
+                getattr(self, name).assign(start)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Return the normalized input."""
@@ -121,20 +131,44 @@ class BatchNormalization(SameShape):
         gamma = self.gamma if self.scale else np.ones(C, x.dtype)
         beta = self.beta if self.center else np.zeros(C, x.dtype)
         if training and self.trainable:
-            if mask is None:
-                y, mean, variance = ops.batch_norm(x, gamma, beta, epsilon=self.epsilon)
-            else:
-                seen = np.asarray(mask, x.dtype)
-                seen = seen.reshape(seen.shape + (1,) * (inputs.ndim - seen.ndim))
-                seen = np.broadcast_to(seen, inputs.shape)
-                seen = seen if last else np.swapaxes(seen, self.axis, -1)
-                y, mean, variance = self._masked(x, gamma, beta, seen)
-            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                moving.assign(moving.value * self.momentum + batch * (1 - self.momentum))
+            y = self._of_batch(x, gamma, beta, self._seen(mask, inputs))
         else:
             scale = gamma / np.sqrt(self.moving_variance.value + x.dtype.type(self.epsilon))
             y = x * scale + (beta - self.moving_mean.value * scale)
         return y if last else ops.swapaxes(y, self.axis, -1)
+
+    def _seen(self, mask: Any, inputs: Any) -> Any:
+        """Return 1 for each value that counts, 0 for padding, the channels last; None for all 1."""
+        if mask is None:
+            return None
+        seen = np.asarray(mask, inputs.dtype)
+        seen = seen.reshape(seen.shape + (1,) * (inputs.ndim - seen.ndim))
+        return np.swapaxes(np.broadcast_to(seen, inputs.shape), self.axis, -1)
+
+    def _of_batch(self, x: Any, gamma: Any, beta: Any, seen: Any) -> Any:
+        """Return y by the batch's own moments, and let the moving averages follow them."""
+        one, zero = np.ones(x.shape[-1], x.dtype), np.zeros(x.shape[-1], x.dtype)
+        scale, offset = (one, zero) if self.renorm else (gamma, beta)
+        if seen is None:
+            y, mean, variance = ops.batch_norm(x, scale, offset, epsilon=self.epsilon)
+        else:
+            y, mean, variance = self._masked(x, scale, offset, seen)
+        _follow(self.moving_mean, mean, self.momentum)
+        if not self.renorm:
+            _follow(self.moving_variance, variance, self.momentum)
+            return y
+        deviation = np.sqrt(variance + x.dtype.type(self.epsilon))
+        known = np.maximum(self.renorm_stddev.value, x.dtype.type(np.sqrt(self.epsilon)))
+        limits = self.renorm_clipping
+        r = np.clip(deviation / known, limits.get("rmin"), limits.get("rmax"))
+        most = limits.get("dmax", np.inf)
+        d = np.clip((mean - self.renorm_mean.value) / known, -most, most)
+        _follow(self.renorm_mean, mean, self.renorm_momentum)
+        _follow(self.renorm_stddev, deviation, self.renorm_momentum)
+        _follow(self.moving_stddev, deviation, self.momentum)
+        square = self.moving_stddev.value**2 - x.dtype.type(self.epsilon)
+        self.moving_variance.assign(np.maximum(square, 0))
+        return y * (gamma * r) + (gamma * d + beta)
 
     def _masked(self, x: Any, gamma: Any, beta: Any, weight: Any) -> tuple[Any, Any, Any]:
         """Return y and the moments of the values whose weight is 1, not 0."""
@@ -144,6 +178,25 @@ class BatchNormalization(SameShape):
         variance = ops.sum(ops.square(x - mean) * weight, axis=axes) / count
         y = (x - mean) * (gamma / ops.sqrt(variance + self.epsilon)) + beta
         return y, np.asarray(mean), np.asarray(variance)
+
+
+def _follow(moving: Any, batch: Any, momentum: float) -> None:
+    """Bring a moving average nearer to a batch's number."""
+    moving.assign(moving.value * momentum + batch * (1 - momentum))
+
+
+def _limits(clipping: Mapping[str, float]) -> dict[str, float]:
+    """Return the limits of r and d, checked."""
+    rmin, rmax, dmax = (clipping.get(name) for name in ("rmin", "rmax", "dmax"))
+    turned = rmin is not None and rmax is not None and rmin > rmax
+    if set(clipping) - {"rmin", "rmax", "dmax"} or turned or (dmax is not None and dmax < 0):
+        raise ArgumentError(
+            "BatchNormalization",
+            "renorm_clipping sets no limits that can be kept",
+            expected='a dict of "rmin" <= "rmax" and "dmax" >= 0, each of which may be missing',
+            received={"renorm_clipping": dict(clipping)},
+        )
+    return {name: value for name, value in clipping.items() if value is not None}
 
 
 class LayerNormalization(SameShape):
@@ -204,7 +257,10 @@ class LayerNormalization(SameShape):
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""
-        sizes = [input_shape[axis] for axis in self._axes(len(input_shape))]
+        self._axes(len(input_shape))
+        # Of -1 beside 1, Keras puts -1 first: the weights' shape, not which number they multiply.
+        axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
+        sizes = [input_shape[axis] for axis in axes]
         if self.scale:
             self.gamma = self.ruled_weight("gamma", sizes)
         if self.center:

@@ -62,6 +62,7 @@ CASES = [
     (layers.PReLU, {"shared_axes": [1], "alpha_initializer": "ones"}, STEPS),
     (layers.Permute, {"dims": (2, 1)}, STEPS),
     (layers.RepeatVector, {"n": 3}, ROWS),
+    (layers.AlphaDropout, {"rate": 0.4, "seed": 3}, STEPS),
     (layers.SpatialDropout1D, {"rate": 0.4, "seed": 3}, STEPS),
     (layers.SpatialDropout2D, {"rate": 0.4, "seed": 3}, IMAGES),
     (layers.GaussianNoise, {"stddev": 0.4, "seed": 3}, STEPS),
@@ -72,6 +73,8 @@ CASES = [
                           "bias_axes": "d"}, STEPS),
     (layers.LayerNormalization, {"axis": [1, 2]}, STEPS),
     (layers.GroupNormalization, {"groups": 3}, IMAGES),
+    (layers.RMSNormalization, {"axis": [1, 2]}, STEPS),
+    (layers.UnitNormalization, {}, IMAGES),
     (layers.SimpleRNN, {"units": 4}, STEPS),
     (layers.LSTM, {"units": 4, "return_sequences": True}, STEPS),
     (layers.GRU, {"units": 4, "reset_after": False}, STEPS),
@@ -96,8 +99,9 @@ ELSEWHERE = {  # layers whose inputs are no single float tensor, or that need ot
     "Layer", "InputLayer", "Lambda", "Wrapper", "Embedding", "Masking", "Bidirectional",
     "TimeDistributed", "RNN", "StackedRNNCells", "SimpleRNNCell", "LSTMCell", "GRUCell", "Add",
     "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention",
-    "MultiHeadAttention", "Normalization", "Resizing", "CenterCrop", "RandomFlip", "RandomCrop",
-    "RandomRotation", "RandomTranslation", "RandomZoom", "RandomContrast", "RandomBrightness",
+    "AdditiveAttention", "MultiHeadAttention", "Normalization", "Resizing", "CenterCrop",
+    "RandomFlip", "RandomCrop", "RandomRotation", "RandomTranslation", "RandomZoom",
+    "RandomContrast", "RandomBrightness",
 }  # fmt: skip
 
 

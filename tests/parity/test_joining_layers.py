@@ -28,6 +28,8 @@ MERGES = [
     ("Attention", {}, [T, S]),
     ("Attention", {"use_scale": True}, [T, S, S]),
     ("Attention", {"score_mode": "concat"}, [T, S]),
+    ("AdditiveAttention", {}, [T, S]),
+    ("AdditiveAttention", {"use_scale": False}, [T, S, S]),
 ]
 ATTENTIONS = [
     ({"num_heads": 2, "key_dim": 3}, [T, S], {}),
@@ -36,6 +38,10 @@ ATTENTIONS = [
     ({"num_heads": 2, "key_dim": 3, "attention_axes": (2,)}, [(2, 3, 4, 5), (2, 3, 6, 5)], {}),
     ({"num_heads": 2, "key_dim": 3}, [(2, 3, 4, 5), (2, 2, 6, 5)], {}),
     ({"num_heads": 2, "key_dim": 3}, [T, S], {"attention_mask": "draw"}),
+    ({"num_heads": 2, "key_dim": 3, "sliding_window": 2}, [T, S], {}),
+    ({"num_heads": 2, "key_dim": 3, "sliding_window": 3}, [T, T], {"use_causal_mask": True}),
+    ({"num_heads": 2, "key_dim": 3, "value_dim": 4, "use_gate": True}, [T, S, S], {}),
+    ({"num_heads": 2, "key_dim": 3, "use_gate": True, "use_bias": False}, [T, T], {}),
 ]
 
 
@@ -142,3 +148,10 @@ def test_masks_go_through_as_in_keras(keras, agree):
     changed = ids.copy()
     changed[:, 3] = [0, 4]
     assert not np.allclose(ours.predict(ids)[1], ours.predict(changed)[1])
+
+
+def test_arguments_of_attention(keras, same_signature):
+    for name in ("MultiHeadAttention", "AdditiveAttention", "Attention"):
+        ours, theirs = getattr(layers, name), getattr(keras.layers, name)
+        same_signature(ours.__init__, theirs.__init__)
+        same_signature(ours.call, theirs.call, apart={"training"})

@@ -71,6 +71,10 @@ CASES = [
     ("BatchNormalization", {"axis": 2, "momentum": 0.7}, IMAGES),
     ("BatchNormalization", {"center": False, "epsilon": 0.1}, ROWS),
     ("BatchNormalization", {"momentum": 0.5}, ROWS),
+    ("BatchNormalization", {"renorm": True, "momentum": 0.9}, IMAGES),
+    ("BatchNormalization", {"renorm": True, "renorm_momentum": 0.5, "axis": 1, "scale": False,
+                            "renorm_clipping": {"rmin": 0.5, "rmax": 1.5, "dmax": 0.7}}, IMAGES),
+    ("BatchNormalization", {"renorm": True, "renorm_clipping": {"dmax": 0.2}, "center": False}, ROWS),
     ("ZeroPadding2D", {}, IMAGES),
     ("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, IMAGES),
     ("ZeroPadding2D", {"padding": (0, 2), "data_format": "channels_first"}, FIRST),
@@ -112,6 +116,7 @@ CASES = [
     ("PReLU", {}, ROWS),
     ("Permute", {"dims": (3, 1, 2)}, IMAGES),
     ("RepeatVector", {"n": 3}, ROWS),
+    ("AlphaDropout", {"rate": 0.4}, STEPS),
     ("SpatialDropout1D", {"rate": 0.4}, STEPS),
     ("SpatialDropout2D", {"rate": 0.4}, IMAGES),
     ("GaussianNoise", {"stddev": 0.4}, STEPS),
@@ -126,7 +131,13 @@ CASES = [
     ("EinsumDense", {"equation": "ab...,bc->ac...", "output_shape": 5, "bias_axes": "c"}, STEPS),
     ("LayerNormalization", {}, IMAGES),
     ("LayerNormalization", {"axis": [1, 2], "epsilon": 0.1}, STEPS),
+    ("LayerNormalization", {"axis": [2, 1]}, STEPS),
+    ("LayerNormalization", {"axis": [-1, 1]}, STEPS),
     ("LayerNormalization", {"center": False, "scale": False}, ROWS),
+    ("RMSNormalization", {}, IMAGES),
+    ("RMSNormalization", {"axis": [-2, -1], "epsilon": 0.1}, STEPS),
+    ("UnitNormalization", {}, IMAGES),
+    ("UnitNormalization", {"axis": [1, 2]}, IMAGES),
     ("GroupNormalization", {"groups": 2}, IMAGES),
     ("GroupNormalization", {"groups": -1, "axis": 1}, IMAGES),
     ("SimpleRNN", {"units": 4, "go_backwards": True}, STEPS),
@@ -152,7 +163,7 @@ LACKING = {
     "name",  # in Keras's pooling; ours is behind **kwargs
 }  # fmt: skip
 NO_DRAWS = {
-    "Dropout": {"rate": 0}, "SpatialDropout1D": {"rate": 0}, "SpatialDropout2D": {"rate": 0},
+    "AlphaDropout": {"rate": 0}, "Dropout": {"rate": 0}, "SpatialDropout1D": {"rate": 0}, "SpatialDropout2D": {"rate": 0},
     "GaussianNoise": {"stddev": 0}, "GaussianDropout": {"rate": 0},
 }  # fmt: skip
 # each library draws its own mask; see test_dropout
