@@ -87,7 +87,7 @@ class Row:
         return "absent" if self.absent else "partly" if self.differs else "same"
 
 
-class Unexplained(Exception):
+class UnexplainedError(Exception):
     """Differences without a reason, or reasons without a difference."""
 
 
@@ -165,9 +165,10 @@ def compare_arguments(
         yield "order", f"another order: {', '.join(f'`{name}`' for name in mine)}"
     by_position = hasattr(ours, "__wrapped__")  # an op takes its options by position too
     for name, parameter in other.items():
-        if parameter.kind is not parameter.KEYWORD_ONLY and name in we_take and not by_position:
-            if name not in mine or mine[name].kind is parameter.KEYWORD_ONLY:
-                yield name, f"takes `{name}` by name only"
+        named_only = name not in mine or mine[name].kind is parameter.KEYWORD_ONLY
+        free = parameter.kind is not parameter.KEYWORD_ONLY and not by_position
+        if name in we_take and named_only and free:
+            yield name, f"takes `{name}` by name only"
     for name in shared:
         defaults = mine[name].default, other[name].default
         if plain(defaults[0]) != plain(defaults[1]):
@@ -188,8 +189,9 @@ def members(cls: type) -> list[str]:
 @cache
 def set_by(cls: type) -> set[str]:
     """Return the attributes that the methods of a class of ours set."""
-    sources = (inspect.getsource(part) for part in cls.__mro__ if part.__module__[:5] == "melpy")
-    return set(re.findall(r"(?:self|made)\.(\w+)(?::[^=\n]+)?(?:, self\.\w+)* = ", "\n".join(sources)))
+    own = [part for part in cls.__mro__ if part.__module__.startswith("melpy")]
+    source = "\n".join(map(inspect.getsource, own))
+    return set(re.findall(r"(?:self|made)\.(\w+)(?::[^=\n]+)?(?:, self\.\w+)* = ", source))
 
 
 def compare(ours: Any, theirs: Any) -> Iterator[tuple[str, str]]:
@@ -247,7 +249,7 @@ class Explainer:
         everything = {*reasons.DIFFERENCES, *reasons.ABSENT, *reasons.BEHAVIOUR}
         idle = [f"needless: {one}" for one in sorted(everything - self.used, key=str)]
         if self.missing or idle:
-            raise Unexplained("\n".join([*dict.fromkeys(self.missing), *idle]))
+            raise UnexplainedError("\n".join([*dict.fromkeys(self.missing), *idle]))
 
 
 def row(module: str, name: str, explain: Explainer) -> Row:
@@ -270,7 +272,7 @@ def listed(whats: list[str]) -> str:
     """Return differences as one phrase: "lacks `a`, `b`"."""
     groups: dict[str, list[str]] = defaultdict(list)
     for what in whats:
-        verb, space, rest = what.partition(" ")
+        verb, _, rest = what.partition(" ")
         groups[verb if verb in ("lacks", "adds") else what].append(rest)
     return "; ".join(
         f"{verb} {', '.join(rests)}" if verb in ("lacks", "adds") else verb
@@ -355,7 +357,7 @@ def table() -> str:
     for family, found in families.items():
         states = Counter(one.state for one in found)
         lines.append(f"| {family} | {states['same']} | {states['partly']} | {states['absent']} |")
-    lines.append(f"| **all** | **{total['same']}** | **{total['partly']}** | **{total['absent']}** |")
+    lines.append("| **all** | **{same}** | **{partly}** | **{absent}** |".format_map(total))
     for family, found in families.items():
         lines += section(family, found)
     lines.append("\n## Rooms that are not here\n\n| room | names | why |\n|---|---|---|")
@@ -369,7 +371,7 @@ def main() -> int:
     check = parser.parse_args().check
     try:
         text = table()
-    except Unexplained as error:
+    except UnexplainedError as error:
         print(f"Say why in tools/parity_differences.py, or mend it:\n{error}", file=sys.stderr)
         return 1
     if not check:

@@ -45,7 +45,7 @@ class Depthwise(Convolving):
     def build(self, input_shape: Shape) -> None:
         """Make kernel (*kernel_size, C, M) and bias (C * M,)."""
         C, M = self.channels_of(input_shape), self.depth_multiplier
-        self.kernel = self.ruled_weight("depthwise", (*self.kernel_size, C, M))
+        self.kernel = self.ruled_weight("depthwise", (*self.kernel_size, C, M), name="kernel")
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (C * M,))
 
@@ -145,9 +145,13 @@ class Separable(Convolving):
     def build(self, input_shape: Shape) -> None:
         """Make the depthwise kernel, the pointwise kernel (1, 1, C * M, D) and bias (D,)."""
         C, M = self.channels_of(input_shape), self.depth_multiplier
-        self.depthwise_kernel = self.ruled_weight("depthwise", (*self.kernel_size, C, M))
+        self.depthwise_kernel = self.ruled_weight(
+            "depthwise", (*self.kernel_size, C, M), name="depthwise_kernel"
+        )
         ones = (1,) * self.rank
-        self.pointwise_kernel = self.ruled_weight("pointwise", (*ones, C * M, self.filters))
+        self.pointwise_kernel = self.ruled_weight(
+            "pointwise", (*ones, C * M, self.filters), name="pointwise_kernel"
+        )
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (self.filters,))
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from melpy import constraints, initializers, regularizers, tree
 from melpy.configurable import Configurable
-from melpy.errors import ShapeError
+from melpy.errors import DataError, ShapeError
 from melpy.tensor import Tensor
 
-__all__ = ["Parts", "Weight"]
+__all__ = ["Parts", "Weight", "limited_weights"]
 
 # Attributes that hold no parts.
 NO_PARTS = {"_weights", "_losses", "_calls", "_arguments", "_symbols", "_inventory"}
@@ -201,6 +204,7 @@ class Parts(Configurable):
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         start: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
+        _claim(shape, dtype or self.dtype)
         weight = Weight(
             np.asarray(start(shape, dtype or self.dtype)),
             trainable,
@@ -236,15 +240,17 @@ class Parts(Configurable):
         setattr(self, f"{name}_regularizer", regularizer)
         setattr(self, f"{name}_constraint", constraint)
 
-    def ruled_weight(self, name: str, shape: Any, trainable: bool = True) -> Weight:
-        """Make the weight of that name by its `rules`."""
+    def ruled_weight(
+        self, rules: str, shape: Any, trainable: bool = True, name: str | None = None
+    ) -> Weight:
+        """Make a weight by the `rules` of that name, which is its own unless it has another."""
         return self.add_weight(
             shape,
-            getattr(self, f"{name}_initializer"),
+            getattr(self, f"{rules}_initializer"),
             trainable=trainable,
-            regularizer=getattr(self, f"{name}_regularizer"),
-            constraint=getattr(self, f"{name}_constraint"),
-            name=name,
+            regularizer=getattr(self, f"{rules}_regularizer"),
+            constraint=getattr(self, f"{rules}_constraint"),
+            name=name or rules,
         )
 
     def _children(self) -> Iterator[Parts]:
@@ -359,6 +365,26 @@ class Parts(Configurable):
         for weight, value in zip(own, weights, strict=True):
             weight.assign(value)
 
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the layer's own weights into a mapping, under "0", "1", ..., as in Keras's files."""
+        for number, weight in enumerate(self._own_weights()):
+            store[str(number)] = weight.value.copy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read what `save_own_variables` wrote."""
+        own = self._own_weights()
+        shapes = [np.shape(store[key]) for key in sorted(store, key=int)]
+        if shapes != [w.shape for w in own]:
+            raise ShapeError(
+                f"{type(self).__name__} {self.name!r}",
+                "the arrays are those of another layer",
+                expected=f"shapes {[w.shape for w in own]}",
+                received={"shapes": shapes},
+                mend="" if self.built else "Build the layer first, by calling it once.",
+            )
+        for number, weight in enumerate(own):
+            weight.assign(store[str(number)])
+
     # Losses.
 
     def add_loss(self, loss: Any) -> None:
@@ -375,3 +401,29 @@ class Parts(Configurable):
         layers = self._gathered().layers
         added = [loss for layer in (self, *layers) for loss in layer._losses]
         return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
+
+
+# What the weights of a model that is being loaded may still take, in bytes; no limit otherwise.
+_left_bytes: ContextVar[list[int] | None] = ContextVar("left_bytes", default=None)
+
+
+@contextmanager
+def limited_weights(size_bytes: int) -> Iterator[None]:
+    """Let the weights that are made inside take so much memory together, and no more."""
+    token = _left_bytes.set([size_bytes])
+    try:
+        yield
+    finally:
+        _left_bytes.reset(token)
+
+
+def _claim(shape: Sequence[int], dtype: Any) -> None:
+    left = _left_bytes.get()
+    if left is not None:
+        left[0] -= math.prod(shape) * np.dtype(dtype).itemsize
+        if left[0] < 0:
+            raise DataError(
+                "load_model",
+                f"the description asks for a weight of shape {tuple(shape)}, more than the file has",
+                expected="weights that are in the file",
+            )

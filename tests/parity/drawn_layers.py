@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-T, H, W = (5, 6), (5, 6), (4, 7)  # steps, heights and widths to choose from
+H, W = (5, 6), (5, 7)  # heights, or steps, and widths to choose from
 ACTIVATIONS = (None, "tanh", "softplus", "gelu")
 
 LAYERS: dict[str, Callable[[Any], Case]] = {}
@@ -241,12 +241,6 @@ def _wrapper(some, name):
     return Case({}, [(4, 3)], make=make)
 
 
-@row("InputLayer")
-def _input_layer(some, name):
-    shape = any_shape(some)
-    return Case({"shape": shape[1:]}, [shape])
-
-
 @row("ActivityRegularization")
 def _activity(some, name):
     return Case({"l1": some(0.0, 0.2), "l2": some(0.0, 0.3)}, [any_shape(some)])
@@ -261,7 +255,7 @@ def _dropout(some, name):
     return Case(made, [(2, 5, 3)])
 
 
-@row("GaussianDropout", "SpatialDropout1D")
+@row("AlphaDropout", "GaussianDropout", "SpatialDropout1D")
 def _more_dropout(some, name):
     return Case({"rate": some(0.4, 0), "seed": some(None, 3)}, [(2, 5, 3)])
 
@@ -400,14 +394,27 @@ def _batch_norm(some, name):
     shape = some((6, 3), (4, 5, 3), (2, 3, 4, 3))
     mask = kept(shape[:2], some) if len(shape) == 3 and made["axis"] == -1 else None
     options = {} if mask is None else {"mask": mask}
+    if some(False, True):
+        made |= {"renorm": True, "renorm_momentum": some(0.99, 0.5)}
+        made["renorm_clipping"] = some(None, {"rmin": 0.5, "rmax": 1.5, "dmax": 0.3}, {"dmax": 1.0})
     return Case(made | rules(some, "beta", "gamma"), [shape], options=options)
 
 
 @row("LayerNormalization")
 def _layer_norm(some, name):
-    made = {"axis": some(-1, 1, [1, 2]), "epsilon": some(1e-3, 0.1)}
+    made = {"axis": some(-1, 1, [1, 2], [2, 1]), "epsilon": some(1e-3, 0.1)}
     made |= {"center": some(True, False), "scale": some(True, False)}
     return Case(made | rules(some, "beta", "gamma"), [some((2, 5, 3), (2, 3, 4, 3))])
+
+
+@row("RMSNormalization")
+def _rms_norm(some, name):
+    return Case({"axis": some(-1, [-2, -1]), "epsilon": some(1e-6, 0.1)}, [some((2, 5, 3), (4, 3))])
+
+
+@row("UnitNormalization")
+def _unit_norm(some, name):
+    return Case({"axis": some(-1, 1, [1, 2])}, [some((2, 5, 3), (2, 3, 4, 3))])
 
 
 @row("GroupNormalization")
@@ -444,9 +451,11 @@ def _dot(some, name):
     return Case({"axes": axes, "normalize": some(False, True)}, shapes, "list")
 
 
-def _masks(some, query, value):
-    masks = [kept(query, some), kept(value, some)]
-    return {} if masks == [None, None] else {"mask": masks}
+def masks(some, shapes):
+    """Draw the masks of a list of a query and what it looks at."""
+    query, value = (kept(shape[:2], some) for shape in shapes[:2])
+    made = [query, value, *[None] * (len(shapes) - 2)]
+    return {} if query is None and value is None else {"mask": made}
 
 
 @row("Attention")
@@ -454,7 +463,15 @@ def _attention(some, name):
     made = {"use_scale": some(False, True), "score_mode": some("dot", "concat")}
     made["dropout"] = some(0.0, 0.4)
     shapes = [(3, 5, 4), (3, 6, 4), *some([], [(3, 6, 4)])]
-    options = {"use_causal_mask": some(False, True)}
+    options = {"use_causal_mask": some(False, True)} | masks(some, shapes)
+    return Case(made, shapes, "list", options, together=True)
+
+
+@row("AdditiveAttention")
+def _additive_attention(some, name):
+    made = {"use_scale": some(False, True), "dropout": some(0.0, 0.4)}
+    shapes = [(3, 5, 4), (3, 6, 4), *some([], [(3, 6, 4)])]
+    options = {"use_causal_mask": some(False, True)} | masks(some, shapes)
     return Case(made, shapes, "list", options, together=True)
 
 
@@ -462,6 +479,7 @@ def _attention(some, name):
 def _multi_head_attention(some, name):
     made = {"num_heads": some(1, 2), "key_dim": some(2, 3), "value_dim": some(None, 4)}
     made |= {"use_bias": some(True, False), "output_shape": some(None, 5), "dropout": 0.0}
+    made |= {"sliding_window": some(None, 3), "use_gate": some(False, True)}
     made |= {f"kernel_{k[7:]}": v for k, v in rules(some, "kernel").items()}
     shapes = some([(3, 5, 4), (3, 6, 4)], [(3, 5, 4), (3, 6, 4), (3, 6, 4)])
     options = {"use_causal_mask": some(False, True)}
@@ -520,7 +538,7 @@ def _wrapped(some, name):
     def make(room, name, dtype):
         cells = [getattr(room, f"{kind}Cell")(n, dtype=dtype) for n in (2, units)]
         if name == "RNN":
-            return room.RNN(cells, **options, dtype=dtype)
+            return room.RNN(cells[0], **options, dtype=dtype)
         if name == "StackedRNNCells":
             return room.StackedRNNCells(cells, dtype=dtype)
         if name == "Bidirectional":
