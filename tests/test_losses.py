@@ -44,12 +44,20 @@ SIGNS = ("hinge", "squared_hinge")  # these look at the labels: are they bits?
         ("SparseCategoricalCrossentropy", {}, [1, 0], [[0.5, 0.5], [0.25, 0.75]], 1.5 * LN2),
         ("SparseCategoricalCrossentropy", {"ignore_class": -1}, [1, -1], [[0.5, 0.5], [0.1, 0.9]],
          LN2),
+        ("CategoricalGeneralizedCrossEntropy", {}, [1, 0], [[0.75, 0.25], [1, 0]], (1 + 0) / 2),
+        # two frames of a blank and a class, all as likely: "1" is said in 3 of 4 ways
+        ("CTC", {}, [[1]], [[[0, 0], [0, 0]]], -np.log(0.75)),
+        ("CTC", {}, [[1, 1]], [[[0, 0]] * 3], -np.log(1 / 8)),  # 1, blank, 1 alone
+        # distances 1, 0, 1: a pair to draw together (0.84), others to push away (0.84, -0.16)
+        ("Circle", {"gamma": 1.0}, [0, 0, 1], [[1, 0], [0, 1], [1, 0]],
+         (np.log1p(np.exp(1.68)) + np.log1p(np.exp(0.68))) / 2),  # the third has no pair
         ("Dice", {}, [[1, 0]], [[1, 1]], 1 - 2 / 3),
         ("Tversky", {"alpha": 1.0, "beta": 0.0}, [[1, 1]], [[1, 0.5]], 1 - 1.5 / 2),
     ],
 )  # fmt: skip
 def test_by_hand(name, arguments, y_true, y_pred, expected):
     loss = getattr(losses, name)(**arguments)
+    y_true = np.array(y_true)
     assert float(loss(y_true, np.array(y_pred, float))) == pytest.approx(expected, abs=1e-6)
 
 
@@ -308,11 +316,18 @@ def test_ranks():
     assert [x.shape for x in same_rank(np.zeros((3, 2)), np.zeros(3))] == [(3, 2), (3,)]
 
 
+def test_a_name_whose_function_needs_more_means_the_class():
+    found = losses.get("categorical_generalized_cross_entropy")
+    assert isinstance(found, losses.CategoricalGeneralizedCrossEntropy)
+    assert losses.resolve("categorical_generalized_cross_entropy").q == 0.5
+
+
 def test_functions_of_losses_are_parts_of_models():
     inputs = melpy.Input((4,))
     rng = np.random.default_rng(0)
     x = rng.dirichlet(np.ones(4), size=3).astype("float32")
-    for name in set(losses.FUNCTIONS) - {"sparse_categorical_crossentropy", *SIGNS}:
+    of_numbers = {"sparse_categorical_crossentropy", "ctc", "circle"}
+    for name in set(losses.FUNCTIONS) - of_numbers - {*SIGNS}:
         function = losses.FUNCTIONS[name]
         outputs = function(inputs, melpy.ops.square(inputs))
         expected = function(x, x**2)

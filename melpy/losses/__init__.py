@@ -18,12 +18,15 @@ from melpy.losses.base import FunctionLoss, Loss, PairLoss
 from melpy.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
     binary_crossentropy,
     categorical_crossentropy,
+    categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
 from melpy.losses.distributions import KLDivergence, Poisson, kl_divergence, poisson
+from melpy.losses.embeddings import Circle, circle
 from melpy.losses.focal import (
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
@@ -55,13 +58,17 @@ from melpy.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from melpy.losses.segmentation import Dice, Tversky, dice, tversky
+from melpy.losses.sequences import CTC, ctc
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "Dice",
     "Hinge",
@@ -81,8 +88,11 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",
@@ -109,6 +119,7 @@ CLASSES: dict[Callable[..., Any], type[Any]] = {
     if isinstance(made, type) and issubclass(made, PairLoss) and "function" in vars(made)
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {function.__name__: function for function in CLASSES}
+del FUNCTIONS["categorical_generalized_cross_entropy"]  # it needs its q: the name means the class
 for short, function in {
     "bce": binary_crossentropy,
     "kld": kl_divergence,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config, ops
+from melpy.errors import ArgumentError
 from melpy.losses import checks
 from melpy.losses.base import PairLoss, as_float, paired
 from melpy.tape import Variable
@@ -14,9 +15,11 @@ from melpy.tape import Variable
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "SparseCategoricalCrossentropy",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
     "sparse_categorical_crossentropy",
 ]
 
@@ -127,6 +130,15 @@ def _logits_of(y_pred: Any) -> Any:
         return None
     axis = node.options.get("axis", -1)
     return node.inputs[0] if axis in (-1, y_pred.value.ndim - 1) else None
+
+
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+    """loss = (1 - p_t^q) / q, p_t the probability of the true class t, the last axis's."""
+    y_pred = as_float(y_pred)
+    labels = np.asarray(y_true).astype(np.int64)
+    labels = labels[..., 0] if labels.ndim == y_pred.ndim else labels
+    one_hot = np.equal.outer(labels, np.arange(y_pred.shape[-1])).astype(y_pred.dtype)
+    return (1 - ops.power(ops.sum(y_pred * one_hot, axis=-1), q)) / q
 
 
 class CrossentropyLoss(PairLoss):
@@ -271,3 +283,50 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         checks.class_numbers(
             "SparseCategoricalCrossentropy", y_true, output_shape, self.axis, self.ignore_class
         )
+
+
+class CategoricalGeneralizedCrossEntropy(PairLoss):
+    """loss = (1 - p_t^q) / q: near cross-entropy for small q, and less moved by wrong labels.
+
+    Parameters
+    ----------
+    q : float in (0, 1); with 1 it would be the mean absolute error
+    reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels are class numbers (N,); predictions are probabilities (N, C).
+
+    Source
+    ------
+    Z. Zhang, M. Sabuncu 2018, Generalized cross entropy loss, equation 6.
+
+    Examples
+    --------
+    >>> from melpy import losses
+    >>> loss = losses.CategoricalGeneralizedCrossEntropy(q=0.5)
+    >>> float(loss(np.array([1]), np.array([[0.75, 0.25]])))  # 2 (1 - 1/2)
+    1.0
+    """
+
+    function = staticmethod(categorical_generalized_cross_entropy)
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: str | None = None,
+    ) -> None:
+        if not 0 < q < 1:
+            raise ArgumentError(
+                "CategoricalGeneralizedCrossEntropy",
+                "q is out of range",
+                expected="a float in (0, 1)",
+                received={"q": q},
+            )
+        super().__init__(name, reduction, dtype, q=q)
+
+    def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
+        """Refuse labels that are not class numbers in range."""
+        checks.class_numbers("CategoricalGeneralizedCrossEntropy", y_true, output_shape)

@@ -13,6 +13,7 @@ from melpy.ops.control import *
 from melpy.ops.conv import *
 from melpy.ops.creation import *
 from melpy.ops.crossentropy import *
+from melpy.ops.ctc import *
 from melpy.ops.cumulative import *
 from melpy.ops.curves import *
 from melpy.ops.depthwise import *

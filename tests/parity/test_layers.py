@@ -74,7 +74,8 @@ CASES = [
     ("BatchNormalization", {"renorm": True, "momentum": 0.9}, IMAGES),
     ("BatchNormalization", {"renorm": True, "renorm_momentum": 0.5, "axis": 1, "scale": False,
                             "renorm_clipping": {"rmin": 0.5, "rmax": 1.5, "dmax": 0.7}}, IMAGES),
-    ("BatchNormalization", {"renorm": True, "renorm_clipping": {"dmax": 0.2}, "center": False}, ROWS),
+    ("BatchNormalization", {"renorm": True, "renorm_clipping": {"dmax": 0.2},
+                            "center": False}, ROWS),
     ("ZeroPadding2D", {}, IMAGES),
     ("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, IMAGES),
     ("ZeroPadding2D", {"padding": (0, 2), "data_format": "channels_first"}, FIRST),
@@ -163,7 +164,8 @@ LACKING = {
     "name",  # in Keras's pooling; ours is behind **kwargs
 }  # fmt: skip
 NO_DRAWS = {
-    "AlphaDropout": {"rate": 0}, "Dropout": {"rate": 0}, "SpatialDropout1D": {"rate": 0}, "SpatialDropout2D": {"rate": 0},
+    "AlphaDropout": {"rate": 0}, "Dropout": {"rate": 0},
+    "SpatialDropout1D": {"rate": 0}, "SpatialDropout2D": {"rate": 0},
     "GaussianNoise": {"stddev": 0}, "GaussianDropout": {"rate": 0},
 }  # fmt: skip
 # each library draws its own mask; see test_dropout

@@ -54,6 +54,12 @@ CALLS = [
     ("cross", (A[:, :3], B[:, :3]), {}),
     ("cross", (A[:, :2], B[:, :3]), {}),
     ("cross", (A[:, :2], B[:, :2]), {}),
+    ("ctc_decode", (np.cos(np.arange(40.0)).reshape(2, 5, 4), np.array([5, 3])), {}),
+    (
+        "ctc_decode",
+        (np.cos(np.arange(40.0)).reshape(2, 5, 4), np.array([4, 5])),
+        {"merge_repeated": False, "mask_index": 2},
+    ),
     ("diag", (V,), {"k": 1}),
     ("diag", (A,), {"k": -1}),
     ("divide_no_nan", (A, np.array([0.0, 1.0, 2.0, 0.0])), {}),
@@ -151,7 +157,7 @@ CALLS = [
     ("zeros", (3,), {"dtype": "int32"}),
 ]
 WITHOUT_GRADIENT = {
-    "bincount", "categorical_crossentropy", "binary_crossentropy", "empty_like",
+    "bincount", "categorical_crossentropy", "binary_crossentropy", "ctc_decode", "empty_like",
     "logspace", "meshgrid", "multi_hot", "nanargmax", "nanargmin", "nonzero", "slogdet",
 }  # fmt: skip
 
