@@ -34,7 +34,7 @@ def circle(
     known = y_pred if ref_embeddings is None else as_float(ref_embeddings, y_pred.dtype)
     d = ops.maximum(1 - ops.matmul(y_pred, ops.transpose(known)), 0.0)  # (N,D) (D,M) -> (N,M)
     same = labels[:, None] == others[None]
-    near = same & ~np.eye(*same.shape, dtype=bool) if remove_diagonal else same
+    near = np.where(np.eye(*same.shape), False, same) if remove_diagonal else same
     pull = gamma * (margin + d) * (d - margin)
     push = gamma * ops.maximum(1 + margin - d, 0.0) * (1 - margin - d)
     pull = ops.logsumexp(ops.where(near, pull, NEVER), axis=1)

@@ -12,6 +12,7 @@ from melpy.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from melpy.optimizers.base import Optimizer
 from melpy.optimizers.descent import SGD, Lion
 from melpy.optimizers.matrix import Adafactor, Muon
+from melpy.optimizers.recent import Lamb, ScheduleFreeAdamW
 
 __all__ = [
     "SGD",
@@ -22,11 +23,13 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "Lion",
     "Muon",
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "schedules",

@@ -13,10 +13,10 @@ from melpy.optimizers.base import Optimizer
 from melpy.optimizers.state import Rate, require
 from melpy.tape import Variable
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
+__all__ = ["Adam", "AdamW", "Adamax", "Moments", "Nadam"]
 
 
-class _Moments(Optimizer):
+class Moments(Optimizer):
     """What the family shares: beta_1, beta_2 and epsilon. Abstract."""
 
     def _set(self, beta_1: float, beta_2: float, epsilon: float) -> None:
@@ -25,7 +25,7 @@ class _Moments(Optimizer):
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
 
-class Adam(_Moments):
+class Adam(Moments):
     """m and v average g and g^2; w -= rate m / (sqrt(v) + epsilon), both freed of their start at 0.
 
     Parameters
@@ -99,7 +99,7 @@ class AdamW(Adam):
         )  # fmt: skip
 
 
-class Nadam(_Moments):
+class Nadam(Moments):
     """Adam with Nesterov's look ahead: the step is by b1' m / (1 - B') + (1 - b1) g / (1 - B).
 
     b1 grows with the steps t, b1 = beta_1 (1 - 0.96^t / 2); b1' is that of the next step, B and B'
@@ -164,7 +164,7 @@ class Nadam(_Moments):
         )  # fmt: skip
 
 
-class Adamax(_Moments):
+class Adamax(Moments):
     """m averages g, u is the decaying maximum of |g|; w -= rate m / (u + epsilon).
 
     Parameters

@@ -288,3 +288,40 @@ def test_config_round_trip(name):
         assert again.get_config() == made.get_config()
     assert optimizers.get(made) is made
     assert optimizers.get(None) is None
+
+
+class TestRecent:
+    def test_lamb_by_hand(self):
+        """Adam's first step is the gradients' signs, of length sqrt 2; the weight's length is 5."""
+        w = Weight(np.array([3.0, 4.0]), name="w")
+        optimizers.Lamb(0.1, epsilon=0.0).apply([np.array([2.0, -7.0])], [w])
+        step = 0.1 * 5 / np.sqrt(2)
+        np.testing.assert_allclose(w.value, [3 - step, 4 + step], rtol=1e-7)
+
+    def test_lamb_moves_a_weight_that_is_zero(self):
+        w = Weight(np.zeros(2), name="w")
+        optimizers.Lamb(0.1, epsilon=0.0).apply([np.array([2.0, -7.0])], [w])
+        np.testing.assert_allclose(w.value, [-0.1, 0.1], rtol=1e-7)
+
+    def test_schedule_free_by_hand(self):
+        """z = 1 - 0.1, then 0.8; x is their mean; w lies between."""
+        w = Weight(np.array([1.0]), name="w")
+        optimizer = optimizers.ScheduleFreeAdamW(0.1, beta_1=0.75, epsilon=0.0)
+        optimizer.apply([np.array([2.0])], [w])
+        np.testing.assert_allclose(w.value, [0.9], rtol=1e-7)
+        optimizer.apply([np.array([2.0])], [w])
+        np.testing.assert_allclose(w.value, [0.25 * 0.8 + 0.75 * 0.85], rtol=1e-7)
+
+    def test_schedule_free_warms_up(self):
+        w = Weight(np.array([1.0]), name="w")
+        optimizer = optimizers.ScheduleFreeAdamW(0.1, epsilon=0.0, warmup_steps=4)
+        optimizer.apply([np.array([2.0])], [w])
+        np.testing.assert_allclose(w.value, [1 - 0.1 / 4], rtol=1e-7)
+
+    def test_messages(self):
+        with pytest.raises(ArgumentError, match="beta_1"):
+            optimizers.ScheduleFreeAdamW(beta_1=0.0)
+        with pytest.raises(ArgumentError, match="warmup_steps"):
+            optimizers.ScheduleFreeAdamW(warmup_steps=-1)
+        with pytest.raises(ArgumentError, match="beta_2"):
+            optimizers.Lamb(beta_2=1.0)

@@ -47,6 +47,10 @@ KINDS = {
         },
     ],
     "Adafactor": [{}, {"learning_rate": 0.05, "clip_threshold": 0.5, "relative_step": False}],
+    "Lamb": [{}, {"learning_rate": 0.05, "beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-4}],
+    "ScheduleFreeAdamW": [
+        {}, {"learning_rate": 0.05, "beta_1": 0.7, "warmup_steps": 4, "weight_decay": 0.1},
+    ],
     "Muon": [
         {},
         {"learning_rate": 0.02, "nesterov": False, "rms_rate": None, "ns_steps": 2},
@@ -194,7 +198,8 @@ def test_arguments(keras, same_signature, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_names_and_configs(keras, name):
     for spelled in (name.lower(), name):
-        assert type(keras.optimizers.get(spelled)).__name__ == name
+        if name != "Lamb":  # which Keras does not find by its name
+            assert type(keras.optimizers.get(spelled)).__name__ == name
         assert type(optimizers.get(spelled)).__name__ == name
 
     options = {"weight_decay": 0.25, "use_ema": True}
@@ -206,6 +211,8 @@ def test_names_and_configs(keras, name):
     # What Keras wrote makes an equal optimizer here, and the other way round.
     read = optimizers.deserialize(keras.optimizers.serialize(theirs))
     assert read.get_config() == theirs.get_config()
+    if name == "Lamb":
+        return
     again = keras.optimizers.deserialize(optimizers.serialize(ours))
     assert again.get_config() == ours.get_config()
 
