@@ -57,9 +57,15 @@ class Configurable:
 # Where Keras keeps what a room of ours keeps.
 MODULES = {"schedules": "keras.optimizers.schedules"}
 SPECIAL = {
-    "Model": ("keras.src.models.functional", "Functional", "Functional"),
+    "Functional": ("keras.src.models.functional", "Functional", "Functional"),
     "Sequential": ("keras", "Sequential", None),
 }
+
+
+def class_name(made: type) -> str:
+    """Return a class's name in Keras's files, where a model of a graph is a Functional."""
+    ours = made.__module__.startswith("melpy.")
+    return "Functional" if ours and made.__name__ == "Model" else made.__name__
 
 
 def plain(value: Any) -> Any:
@@ -83,20 +89,21 @@ def plain(value: Any) -> Any:
 
 
 def described(value: Configurable) -> dict[str, Any]:
-    """Return an object as where its class is, its config, and what it was built and compiled with."""
+    """Return an object's class, its config, and what it was built and compiled with."""
     made = type(value)
     room, _, rest = made.__module__.partition(".")
     own = room != "melpy"
     if own:
-        names = (None if room == "__main__" else made.__module__, made.__name__)
-        module, class_name, registered = *names, custom.get_registered_name(made)
+        module = None if room == "__main__" else made.__module__
+        name, registered = made.__name__, custom.get_registered_name(made)
     else:
         room = rest.partition(".")[0]
-        ours = (MODULES.get(room, f"keras.{room}"), made.__name__, None)
-        module, class_name, registered = SPECIAL.get(made.__name__, ours)
+        name = class_name(made)
+        ours = (MODULES.get(room, f"keras.{room}"), name, None)
+        module, name, registered = SPECIAL.get(name, ours)
     entry = {
         "module": module,
-        "class_name": class_name,
+        "class_name": name,
         "config": value.get_config(),
         "registered_name": registered,
     }

@@ -20,7 +20,7 @@ __all__ = [
 
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
-_scope: ContextVar[dict[str, Any]] = ContextVar("custom_objects")  # noqa: B039
+_scope: ContextVar[dict[str, Any]] = ContextVar("custom_objects")
 # Objects met while one file is read or written: {number: object}, {id(object): description}.
 _read: ContextVar[dict[int, Any] | None] = ContextVar("read", default=None)
 _written: ContextVar[dict[int, Any] | None] = ContextVar("written", default=None)

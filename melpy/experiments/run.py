@@ -23,7 +23,7 @@ from melpy.experiments.pictures import Shown, draw
 from melpy.kernels import dispatch
 from melpy.models import Sequential
 from melpy.preprocessing import to_categorical
-from melpy.saving.npz_file import write_atomically
+from melpy.saving.files import write_atomically
 
 __all__ = ["DEFAULT_MODELS", "Settings", "load", "train"]
 

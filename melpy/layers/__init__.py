@@ -33,6 +33,7 @@ from melpy.layers.merge import (
     multiply,
     subtract,
 )
+from melpy.layers.nesting import deserialize, serialize
 from melpy.layers.noise import (
     ActivityRegularization,
     AlphaDropout,
@@ -191,9 +192,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

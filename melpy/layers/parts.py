@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from melpy import constraints, initializers, regularizers, tree
 from melpy.configurable import Configurable
-from melpy.errors import DataError, ShapeError
+from melpy.errors import ShapeError
+from melpy.layers.weight import Weight, claim
 from melpy.tensor import Tensor
 
-__all__ = ["Parts", "Weight", "limited_weights"]
+__all__ = ["Parts", "Weight"]
 
 # Attributes that hold no parts.
 NO_PARTS = {"_weights", "_losses", "_calls", "_arguments", "_symbols", "_inventory"}
@@ -24,47 +22,6 @@ PLAIN = {
     bool, int, float, str, type(None), type(len), type(lambda: None), np.ndarray, np.dtype, Tensor,
     np.random.Generator,
 }  # fmt: skip
-
-
-class Weight(Tensor):
-    """A tensor that a layer owns; training may change it.
-
-    Parameters
-    ----------
-    value : array, the first values
-    trainable : bool, whether training changes it (its layer may be frozen beside)
-    name : str, "kernel"
-    regularizer : regularizer or None, its penalty is added to the loss
-    constraint : constraint or None, applied after each step
-    path : str, the layer's name and the weight's: "dense/kernel"
-    """
-
-    __slots__ = ("constraint", "path", "regularizer", "trainable")
-
-    def __init__(
-        self,
-        value: Any,
-        trainable: bool = True,
-        name: str = "",
-        regularizer: Any = None,
-        constraint: Any = None,
-        path: str = "",
-    ) -> None:
-        super().__init__(value, name=name)
-        self.trainable = trainable
-        self.requires_grad = trainable and self.dtype.kind == "f"
-        self.regularizer, self.constraint = regularizer, constraint
-        self.path = path or name
-
-    of = Tensor.of  # what is computed from a weight is a tensor, not a weight
-
-    def assign_add(self, value: Any) -> Tensor:
-        """Add to the values in place."""
-        return self.assign(self.value + np.asarray(value))
-
-    def assign_sub(self, value: Any) -> Tensor:
-        """Subtract from the values in place."""
-        return self.assign(self.value - np.asarray(value))
 
 
 class Inventory:
@@ -204,7 +161,7 @@ class Parts(Configurable):
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         start: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
-        _claim(shape, dtype or self.dtype)
+        claim(shape, dtype or self.dtype)
         weight = Weight(
             np.asarray(start(shape, dtype or self.dtype)),
             trainable,
@@ -366,7 +323,7 @@ class Parts(Configurable):
             weight.assign(value)
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the layer's own weights into a mapping, under "0", "1", ..., as in Keras's files."""
+        """Write the layer's own weights into a mapping, under "0", "1", ..., as Keras does."""
         for number, weight in enumerate(self._own_weights()):
             store[str(number)] = weight.value.copy()
 
@@ -401,29 +358,3 @@ class Parts(Configurable):
         layers = self._gathered().layers
         added = [loss for layer in (self, *layers) for loss in layer._losses]
         return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
-
-
-# What the weights of a model that is being loaded may still take, in bytes; no limit otherwise.
-_left_bytes: ContextVar[list[int] | None] = ContextVar("left_bytes", default=None)
-
-
-@contextmanager
-def limited_weights(size_bytes: int) -> Iterator[None]:
-    """Let the weights that are made inside take so much memory together, and no more."""
-    token = _left_bytes.set([size_bytes])
-    try:
-        yield
-    finally:
-        _left_bytes.reset(token)
-
-
-def _claim(shape: Sequence[int], dtype: Any) -> None:
-    left = _left_bytes.get()
-    if left is not None:
-        left[0] -= math.prod(shape) * np.dtype(dtype).itemsize
-        if left[0] < 0:
-            raise DataError(
-                "load_model",
-                f"the description asks for a weight of shape {tuple(shape)}, more than the file has",
-                expected="weights that are in the file",
-            )

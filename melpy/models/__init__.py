@@ -3,5 +3,6 @@
 from melpy.layers.input import Input
 from melpy.models.model import Model
 from melpy.models.sequential import Sequential
+from melpy.saving import load_model, model_from_json, save_model
 
-__all__ = ["Input", "Model", "Sequential"]
+__all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]

@@ -1,132 +1,111 @@
-"""Models as plain values and back: the form that Keras's files have."""
+"""Functional models as plain values and back: the form that Keras's files have."""
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
+import numpy as np
+
 from melpy import tree
-from melpy.errors import ArgumentError, DtypeError, lookup, nearest
+from melpy.configurable import plain
+from melpy.errors import ArgumentError, DataError
+from melpy.layers import deserialize, serialize
 from melpy.layers.base import Layer
-from melpy.symbolic import Symbolic
+from melpy.layers.input import InputLayer, beginning
+from melpy.models.graph import unique
+from melpy.models.operations import described_operation, operation_of
+from melpy.saving import deserialize_keras_object
+from melpy.symbolic import Call, Symbolic
+from melpy.tensor import Tensor
 
-__all__ = ["deserialized", "graph_config", "known_classes", "model_of_graph", "serialized"]
-
-
-def known_classes() -> dict[str, type[Layer]]:
-    """Return every layer and model class that a config may name."""
-    from melpy import layers, models
-
-    found = {**vars(layers), **vars(models)}
-    return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, type) and issubclass(value, Layer)
-    } | {"Functional": models.Model}
-
-
-def serialized(layer: Layer) -> dict[str, Any]:
-    """Return a layer as its class's name and its config."""
-    name = type(layer).__name__
-    if name == "Model":
-        name = "Functional"
-    return {"class_name": name, "config": layer.get_config()}
-
-
-def deserialized(entry: dict[str, Any], custom_objects: Any = None) -> Layer:
-    """Make a layer of `serialized`'s result; only known class names are."""
-    if not isinstance(entry, dict) or "class_name" not in entry:
-        raise DtypeError(
-            "from_config",
-            "this is no layer's config",
-            expected='a dict with "class_name" and "config"',
-            received={"type": type(entry).__name__},
-        )
-    classes = known_classes() | dict(custom_objects or {})
-    made = lookup("layer", entry["class_name"], classes, "from_config")
-    config = dict(entry.get("config") or {})
-    try:
-        takes = "custom_objects" in inspect.signature(made.from_config).parameters
-        return made.from_config(config, **({"custom_objects": custom_objects} if takes else {}))
-    except TypeError as error:
-        unknown = str(error).rpartition("argument ")[2].strip("'")
-        raise ArgumentError(
-            "from_config",
-            f"{entry['class_name']} does not take its config ({error})",
-            mend=nearest(unknown, list(config)),
-        ) from error
+__all__ = ["graph_config", "model_of_graph"]
 
 
 def graph_config(model: Any) -> dict[str, Any]:
-    """Return a functional model as plain values: its layers, and how each is used."""
+    """Return a functional model as plain values: layers, operations, and how each is used."""
     graph = model._graph
-    uses: dict[int, list[Any]] = {}  # the uses of each layer inside this graph, in order
-    for x in graph.starts:
-        uses.setdefault(id(x.call.function), []).append(x.call)
-    for call in graph.calls:
-        uses.setdefault(id(call.function), []).append(call)
+    names = _names(graph)
+    uses: dict[int, list[Call]] = {}  # the uses of each layer inside this graph, in order
+    for call in [x.call for x in graph.starts if x.call] + graph.calls:
+        owner = call.function if isinstance(call.function, Layer) else call
+        uses.setdefault(id(owner), []).append(call)
     where = {
-        id(x): (call.function, number, place)
-        for calls in uses.values()
+        id(x): (names[owner], number, place)
+        for owner, calls in uses.items()
         for number, call in enumerate(calls)
         for place, x in enumerate(tree.flatten(call.outputs))
     }
 
-    def history(x: Symbolic) -> list[Any]:
-        layer, number, place = where[id(x)]
-        if not isinstance(layer, Layer):
-            raise ArgumentError(
-                "get_config",
-                f"the model computes {layer.__name__} outside of layers",
-                expected="a graph of layers alone, which can be written down",
-                mend="Use a layer for it, such as Add or Rescaling.",
-            )
-        return [layer.name, number, place]
+    def described(x: Any) -> Any:
+        if isinstance(x, Symbolic):
+            history = list(where[id(x)])
+            told = {"shape": list(x.shape), "dtype": str(x.dtype), "keras_history": history}
+            return {"class_name": "__keras_tensor__", "config": told}
+        if isinstance(x, np.ndarray | Tensor):
+            array = np.asarray(x)
+            told = {"value": array.tolist(), "dtype": str(array.dtype)}
+            return {"class_name": "__tensor__", "config": told}
+        return plain(x)
 
-    def plain(x: Any) -> Any:
-        if not isinstance(x, Symbolic):
-            return x
+    def node(args: Any, kwargs: Any) -> dict[str, Any]:
         return {
-            "class_name": "__keras_tensor__",
-            "config": {
-                "shape": list(x.shape),
-                "dtype": str(x.dtype),
-                "keras_history": history(x),
-            },
+            "args": tree.map_structure(described, list(args)),
+            "kwargs": tree.map_structure(described, kwargs),
         }
 
+    layers = [
+        {
+            **serialize(layer),
+            "name": layer.name,
+            "inbound_nodes": [node(c.args, c.kwargs) for c in uses.get(id(layer), []) if c.inputs],
+        }
+        for layer in graph.layers
+    ]
     for call in graph.calls:
-        for x in call.inputs:
-            history(x)
-    layers = []
-    for layer in graph.layers:
-        nodes = [
-            {
-                "args": tree.map_structure(plain, list(call.args)),
-                "kwargs": tree.map_structure(plain, call.kwargs),
-            }
-            for call in uses.get(id(layer), [])
-            if call.inputs
-        ]
-        layers.append({**serialized(layer), "name": layer.name, "inbound_nodes": nodes})
+        if not isinstance(call.function, Layer):
+            entry, *arguments = described_operation(
+                call.function, call.args, call.kwargs, names[id(call)]
+            )
+            entry["config"] = plain(entry["config"])
+            layers.append({**entry, "inbound_nodes": [node(*arguments)]})
+
+    def side(x: Symbolic) -> list[Any]:
+        name, number, place = where[id(x)]
+        return [name, number + _nodes_before(x.call and x.call.function), place]
+
     return {
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": tree.map_structure(history, graph.inputs),
-        "output_layers": tree.map_structure(history, graph.outputs),
+        "input_layers": tree.map_structure(side, graph.inputs),
+        "output_layers": tree.map_structure(side, graph.outputs),
     }
+
+
+def _names(graph: Any) -> dict[int, str]:
+    """Return the names of layers, and of operations, which are numbered, by id."""
+    names = {id(layer): layer.name for layer in graph.layers}
+    for call in graph.calls:
+        if not isinstance(call.function, Layer):
+            names[id(call)] = unique(call.name, set(names.values()))
+    return names
+
+
+def _nodes_before(made: Any) -> int:
+    """Return by how much Keras's count of a use is higher at the model's ends.
+
+    A functional model that is used inside another one has a use of its own, by which it was made.
+    """
+    return int(getattr(made, "_graph", None) is not None and type(made).__name__ != "Sequential")
 
 
 def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None) -> Any:
     """Make a functional model of `graph_config`'s result."""
-    from melpy.layers.input import InputLayer, beginning
-
-    made: dict[str, Layer] = {}
+    made: dict[str, Any] = {}
     outputs: dict[str, list[list[Symbolic]]] = {}  # by layer: the outputs of each use
     waiting: list[tuple[str, dict[str, Any]]] = []
     for entry in config["layers"]:
-        layer = deserialized(entry, custom_objects)
+        layer = operation_of(entry) or deserialize(entry, custom_objects)
         name = entry.get("name") or layer.name
         made[name], outputs[name] = layer, []
         if isinstance(layer, InputLayer):
@@ -135,12 +114,16 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
 
     def tensor(history: Any) -> Any:
         name, number, place = history
+        if number < 0 or place < 0:
+            raise DataError("from_config", f"there is no output {history} in the config")
         return outputs[name][number][place]
 
     def filled(x: Any) -> Any:
         if isinstance(x, dict):
             if x.get("class_name") == "__keras_tensor__":
                 return tensor(x["config"]["keras_history"])
+            if "class_name" in x:
+                return deserialize_keras_object(x, custom_objects)
             return {key: filled(value) for key, value in x.items()}
         return [filled(value) for value in x] if isinstance(x, list | tuple) else x
 
@@ -167,7 +150,8 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
         if isinstance(histories, dict):
             return {key: side(value) for key, value in histories.items()}
         if len(histories) == 3 and isinstance(histories[0], str):
-            return tensor(histories)
+            name, number, place = histories
+            return tensor([name, number - _nodes_before(made[name]), place])
         return [side(value) for value in histories]
 
     return cls(

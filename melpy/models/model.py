@@ -172,12 +172,20 @@ class Model(Trainer):
         """
         return trace(self, x, y, sample_weight, training)
 
+    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
+        """Write the whole model into a ".keras" file, which `load_model` and Keras 3 read."""
+        saving.save_model(self, filepath, overwrite, zipped)
+
+    def to_json(self, **options: Any) -> str:
+        """Return the model as text, without weights; `models.model_from_json` reads it."""
+        return saving.to_json(self, **options)
+
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the weights into a file, whole or not at all."""
         saving.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any, **options: Any) -> None:
-        """Read the weights from a file that `save_weights` wrote for the same layers."""
+        """Read the weights from a file that was saved for the same layers."""
         saving.load_weights(self, filepath, **options)
 
     def get_config(self) -> dict[str, Any]:

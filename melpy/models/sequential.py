@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from melpy.errors import ArgumentError, DtypeError, GraphError, MelpyError
+from melpy.layers import deserialize, serialize
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer, beginning
 from melpy.models.graph import Graph, path_to, unique_names
@@ -168,22 +169,18 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layers and their arguments as plain values."""
-        from melpy.models.config import serialized
-
         return {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": self.dtype,
-            "layers": [serialized(layer) for layer in self._layers],
+            "layers": [serialize(layer) for layer in self._layers],
         }
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: Any = None) -> Sequential:
         """Make a model, with new weights, from `get_config`'s result."""
-        from melpy.models.config import deserialized
-
         model = cls(
-            [deserialized(entry, custom_objects) for entry in config["layers"]],
+            [deserialize(entry, custom_objects) for entry in config["layers"]],
             name=config.get("name"),
         )
         model._trainable = config.get("trainable", True)  # the layers have their own

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from typing import Any
 
 import numpy as np
 
-from melpy import optimizers, tape, tree
+from melpy import optimizers, saving, tape, tree
+from melpy.configurable import plain
 from melpy.data import unpacked
 from melpy.errors import ArgumentError, GraphError
 from melpy.layers.base import Layer
@@ -70,10 +73,35 @@ class Steps(Layer):
         self._objectives = Objectives(loss, loss_weights, metrics, weighted_metrics)
         self._mean_loss = Mean("loss")
         self._compile_config = {
-            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights,
+            "optimizer": self.optimizer, "loss": loss, "loss_weights": loss_weights,
             "metrics": metrics, "weighted_metrics": weighted_metrics,
         }  # fmt: skip
         self.compiled = True
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return the arguments of `compile` as plain values; {} where a lambda is among them."""
+        if not self.compiled or type(self).compile is not Steps.compile:
+            return {}
+        described = plain(self._compile_config)
+        if "__lambda__" in repr(described):
+            warnings.warn(
+                f"{type(self).__name__} {self.name!r}: a lambda among the losses or metrics cannot "
+                "be saved. The file has no losses, metrics and optimizer arguments: compile the "
+                "model again after loading it, or define the function with def.",
+                stacklevel=3,
+            )
+            return {}
+        return described
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile by what `get_compile_config` returned, and make the optimizer's slots."""
+        if type(self).compile is not Steps.compile:
+            return
+        known = inspect.signature(Steps.compile).parameters
+        arguments = {key: value for key, value in config.items() if key in known}
+        self.compile(**saving.deserialize_keras_object(arguments))
+        if self.built and self.optimizer is not None:
+            self.optimizer.build(self.trainable_weights)
 
     # One step.
 

@@ -1,5 +1,30 @@
 """Files of models. Reading one never runs code."""
 
+from melpy.custom import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from melpy.saving.keras_file import load_model, model_from_json, save_model, to_json
+from melpy.saving.objects import deserialize_keras_object, serialize_keras_object
 from melpy.saving.weights import load_weights, save_weights
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "load_model",
+    "load_weights",
+    "model_from_json",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+    "serialize_keras_object",
+    "to_json",
+]

@@ -1,39 +1,26 @@
-"""Weights in NumPy's own .npz: one array a weight, read without pickle, written atomically."""
+"""Weights in NumPy's own .npz: one array a weight, read without pickle; needs no other package."""
 
 from __future__ import annotations
 
-import os
+import io
 import zipfile
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from melpy.errors import DataError, ShapeError
 from melpy.layers.parts import Weight
 
-__all__ = ["load_weights", "save_weights", "write_atomically"]
+__all__ = ["read_npz", "written_npz"]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: a temporary file beside it, then a rename."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
-
-
-def save_weights(path: str | Path, weights: Sequence[Weight]) -> None:
-    """Write weights under keys ``000 layer/name``, in order."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
+def written_npz(weights: Sequence[Weight]) -> bytes:
+    """Return the bytes of a file, the weights under keys ``000 layer.name``, in order."""
     arrays = {f"{n:03d} {w.path.replace('/', '.')}": w.value for n, w in enumerate(weights)}
-    try:
-        with open(part, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
 
 
 _DAMAGE = (
@@ -53,20 +40,17 @@ def _numbers(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def load_weights(path: str | Path, weights: Sequence[Weight]) -> None:
+def read_npz(content: bytes, who: str, weights: Sequence[Weight]) -> None:
     """Read weights back; number, order and shapes must be those of the model."""
-    who = "load_weights"
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            _require_room(file.zip.infolist(), weights)
             arrays = [_numbers(file[key]) for key in sorted(file.files, key=_place)]
     except _DAMAGE as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise DataError(
             who,
-            f"{Path(path).name} is damaged or no .npz file of weights ({error})",
+            f"the file is damaged or no .npz file of weights ({error})",
             expected="a file that save_weights wrote",
-            received={"path": str(path)},
         ) from error
     if [a.shape for a in arrays] != [w.shape for w in weights]:
         raise ShapeError(
@@ -77,3 +61,11 @@ def load_weights(path: str | Path, weights: Sequence[Weight]) -> None:
         )
     for weight, array in zip(weights, arrays, strict=True):
         weight.assign(array)
+
+
+def _require_room(members: Sequence[zipfile.ZipInfo], weights: Sequence[Weight]) -> None:
+    """Refuse, before memory is taken, a file that unpacks to far more than the weights."""
+    size_bytes = sum(member.file_size for member in members)
+    needed_bytes = sum(w.size * 8 + 1024 for w in weights) + 65536
+    if size_bytes > needed_bytes:
+        raise ValueError(f"it unpacks to {size_bytes} bytes, the weights have {needed_bytes}")

@@ -372,7 +372,7 @@ class TestSequential:
         model.save_weights(path)
         before = model.get_weights()
         path.write_bytes(path.read_bytes()[:100])
-        with pytest.raises(errors.DataError, match=r"w\.npz is damaged"):
+        with pytest.raises(errors.DataError, match=r"the file is damaged.*w\.npz"):
             model.load_weights(path)
         other = melpy.Sequential([melpy.Input((4,)), layers.Dense(2)])
         other.save_weights(path)

@@ -5,7 +5,7 @@ import pytest
 
 import melpy
 from melpy import errors, layers, ops, tape
-from melpy.models.config import deserialized, serialized
+from melpy.layers import deserialize, serialize
 from melpy.tensor import Tensor, mask_of
 from melpy.testing import check_gradient
 
@@ -294,7 +294,7 @@ NESTED = [
 @pytest.mark.parametrize("made", NESTED)
 def test_configuration_round_trip(made):
     layer = made()
-    twin = deserialized(serialized(layer))
+    twin = deserialize(serialize(layer))
     assert twin.get_config() == layer.get_config()
     x = np.array([[1, 2], [3, 0]]) if isinstance(layer, layers.Embedding) else sample()
     layer(x), twin(x)

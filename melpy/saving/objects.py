@@ -1,0 +1,125 @@
+"""Objects of all kinds from their descriptions, as files have them; known classes only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy import (
+    constraints,
+    custom,
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+    schedules,
+)
+from melpy.configurable import plain
+from melpy.errors import ArgumentError, UnknownNameError
+from melpy.layers import nesting
+
+__all__ = ["deserialize_keras_object", "serialize_keras_object"]
+
+# By the module that a description names: what makes the object.
+ROOMS: dict[str, Callable[[Any], Any]] = {
+    "keras": nesting.deserialize,
+    "keras.models": nesting.deserialize,
+    "keras.layers": nesting.deserialize,
+    "keras.src.models.functional": nesting.deserialize,
+    "keras.src.models.sequential": nesting.deserialize,
+    "keras.losses": losses.get,
+    "keras.metrics": metrics.get,
+    "keras.optimizers": optimizers.get,
+    "keras.optimizers.schedules": schedules.deserialize,
+    "keras.initializers": initializers.get,
+    "keras.regularizers": regularizers.get,
+    "keras.constraints": constraints.get,
+}
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """Return an object as plain values, which `deserialize_keras_object` reads."""
+    return plain(obj)
+
+
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+    **ignored: Any,
+) -> Any:
+    """Return the object, or the structure of objects, that plain values describe.
+
+    Parameters
+    ----------
+    config : plain values; dicts with "class_name" and "config" are objects
+    custom_objects : dict of names to classes and functions that are not the library's own
+    safe_mode : accepted as in Keras; no description runs code here, safe_mode=False or not
+
+    Raises
+    ------
+    ArgumentError : a class that is not known, a lambda
+
+    Examples
+    --------
+    >>> from melpy import losses
+    >>> config = serialize_keras_object({"a": losses.Huber(0.5), "b": "mse"})
+    >>> deserialize_keras_object(config)["a"].delta
+    0.5
+    """
+    with custom.CustomObjectScope(custom_objects):
+        return _revived(config)
+
+
+def _revived(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return type(x)(_revived(entry) for entry in x)
+    if not isinstance(x, Mapping):
+        return x
+    if "class_name" not in x or "config" not in x:
+        return {key: _revived(value) for key, value in x.items()}
+    own = custom.found(x)
+    name, module = x["class_name"], x.get("module")
+    if name == "function":
+        return x["config"] if own is None and _is_known_function(x["config"]) else _known(own, x)
+    if own is not None and not isinstance(own, type):
+        return own
+    if own is not None and not hasattr(own, "add_weight"):  # layers are made by nesting
+        return own.from_config(dict(x["config"] or {}))
+    if name == "__tensor__":
+        return np.asarray(x["config"]["value"], x["config"]["dtype"])
+    if name == "__slice__":
+        return slice(*(x["config"][end] for end in ("start", "stop", "step")))
+    if name == "__ellipsis__":
+        return ...
+    if name == "DTypePolicy":
+        return x["config"]["name"]
+    make = nesting.deserialize if own is not None else _known(ROOMS.get(str(module)), x)
+    return make(x)
+
+
+def _is_known_function(name: Any) -> bool:
+    return name in losses.__all__ or name in metrics.__all__
+
+
+def _known(made: Any, x: Mapping[str, Any]) -> Any:
+    """Return what a description stands for, or refuse the description by its name."""
+    if made is not None:
+        return made
+    if x["class_name"] == "__lambda__":
+        raise ArgumentError(
+            "deserialize_keras_object",
+            "a lambda is code, which no description may bring along",
+            expected="functions with a name",
+            mend="Define it with def, and register it with register_keras_serializable.",
+        )
+    name = x["config"] if x["class_name"] == "function" else x["class_name"]
+    raise UnknownNameError(
+        "deserialize_keras_object",
+        f"unknown {x.get('module') or 'class'} {name!r}",
+        expected="a class or function of the library, or one that custom_objects names",
+        mend=f'Pass custom_objects={{"{name}": ...}}, or register it.',
+    )

@@ -1,0 +1,106 @@
+"""What a model's files hold: the arrays of each layer and of the optimizer, under Keras's paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy.configurable import class_name, snake_case
+from melpy.errors import DataError, MelpyError
+from melpy.layers.parts import NO_PARTS, Parts
+
+__all__ = ["Arrays", "gathered", "restored", "states"]
+
+Arrays = Mapping[str, np.ndarray]  # of one layer: "0", "1", ..., in the order of its weights
+
+
+def states(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each thing that has a state of its own, and where it is: "layers/dense_1".
+
+    A path goes by attributes, in lists by classes. What is found twice is where it is found first:
+    the layers of a graph come before attributes, private attributes after public ones.
+    """
+    yield from _walk("", model, {})
+
+
+def _walk(path: str, thing: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
+    if id(thing) in seen:
+        return
+    seen[id(thing)] = thing  # kept, so that no other thing gets its id
+    if hasattr(thing, "save_own_variables"):
+        yield path, thing
+        attributes = vars(thing) if isinstance(thing, Parts) else {}
+        attributes = {key: value for key, value in attributes.items() if key not in NO_PARTS}
+        first = [("layers", thing.layers)] if hasattr(thing, "layers") else []
+        if getattr(thing, "_graph", None) is None and "_layers" not in attributes:
+            # A class with a call of its own has them in their alphabetical place.
+            first, attributes = [], {**attributes, **dict(first)}
+        for key, value in [*first, *sorted(attributes.items(), key=_rank)]:
+            yield from _walk(f"{path}/{key}".lstrip("/"), value, seen)
+    elif isinstance(thing, list | tuple | dict):
+        names: dict[str, int] = {}
+        for entry in thing.values() if isinstance(thing, dict) else thing:
+            inner = isinstance(entry, list | tuple | dict)
+            if not inner and not hasattr(entry, "save_own_variables"):
+                continue
+            name = "container" if inner else snake_case(class_name(type(entry)))
+            number = names[name] = names.get(name, -1) + 1
+            yield from _walk(f"{path}/{name}_{number}" if number else f"{path}/{name}", entry, seen)
+
+
+def _rank(item: tuple[str, Any]) -> str:
+    """Return what sorts private attributes last."""
+    return f"~{item[0]}" if item[0].startswith("_") else item[0]
+
+
+def gathered(model: Any) -> dict[str, tuple[str, dict[str, np.ndarray]]]:
+    """Return, by path, each thing's name and its arrays."""
+    made: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
+    for path, thing in states(model):
+        arrays: dict[str, np.ndarray] = {}
+        thing.save_own_variables(arrays)
+        made[path] = thing.name, arrays
+    return made
+
+
+def restored(
+    model: Any, arrays_at: Mapping[str, Arrays], who: str, skip_mismatch: bool = False
+) -> None:
+    """Give a model the arrays of a file; all of them, or the model stays as it was.
+
+    Parameters
+    ----------
+    arrays_at : by path, each thing's arrays
+    who : the function to name in messages
+    skip_mismatch : bool, whether to pass over layers whose arrays do not fit
+    """
+    before = model.get_weights()
+    for path, thing in states(model):
+        arrays = arrays_at.get(path, {})
+        try:
+            if isinstance(thing, Parts):
+                thing.load_own_variables(arrays)
+            elif arrays:
+                _restore_optimizer(thing, model, arrays)
+        except MelpyError as error:
+            if skip_mismatch:
+                continue
+            model.set_weights(before)
+            error.who = f"{who}, {path or type(model).__name__}"
+            raise
+        except Exception as error:  # a class of the user's own, or a damaged array
+            model.set_weights(before)
+            raise DataError(
+                who,
+                f"the arrays of {path or type(model).__name__} cannot be read ({error})",
+                expected="a file that was saved for the same layers",
+            ) from error
+
+
+def _restore_optimizer(optimizer: Any, model: Any, arrays: Arrays) -> None:
+    """Give an optimizer its state; one that was saved before its first step has no slots yet."""
+    if not optimizer.built and len(arrays) > len(optimizer.variables):
+        optimizer.build(model.trainable_weights)
+    optimizer.load_own_variables(arrays)
