@@ -33,6 +33,16 @@ def _compared(function: Callable[..., Any]) -> Callable[..., Any]:
     return compare
 
 
+def _joined(function: Callable[..., Any], logical: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return an operator and its reflection: symbolic tensors are bools, as in Keras."""
+
+    def join(self: Any, other: Any) -> Any:
+        symbolic = isinstance(self, Symbolic) or isinstance(other, Symbolic)
+        return logical(self, other) if symbolic else function(_plain(self), _plain(other))
+
+    return join, _swapped(join)
+
+
 class Operators:
     """Python's operators, NumPy's methods and NumPy's protocols; each is its op."""
 
@@ -45,9 +55,12 @@ class Operators:
     __truediv__, __rtruediv__ = ops.divide, _swapped(ops.divide)
     __pow__, __rpow__ = ops.power, _swapped(ops.power)
     __matmul__, __rmatmul__ = ops.matmul, _swapped(ops.matmul)
+    __floordiv__, __rfloordiv__ = ops.floor_divide, _swapped(ops.floor_divide)
+    __mod__, __rmod__ = ops.mod, _swapped(ops.mod)
     __neg__, __abs__, __getitem__ = ops.negative, ops.absolute, ops.get_item
     sum, mean, max, min, var, std = ops.sum, ops.mean, ops.max, ops.min, ops.var, ops.std
     squeeze, swapaxes, astype = ops.squeeze, ops.swapaxes, ops.cast
+    __round__ = ops.round
     T = property(lambda self: ops.transpose(self))
 
     def reshape(self, *newshape: Any) -> Any:
@@ -64,12 +77,23 @@ class Operators:
     __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
     __hash__ = object.__hash__
 
+    # Of bools, and bit by bit of whole numbers; these have no gradient either.
+    __and__, __rand__ = _joined(operator.and_, ops.logical_and)
+    __or__, __ror__ = _joined(operator.or_, ops.logical_or)
+    __xor__, __rxor__ = _joined(operator.xor, ops.logical_xor)
+
+    def __invert__(self) -> Any:
+        return ops.logical_not(self) if isinstance(self, Symbolic) else ~_plain(self)
+
     # NumPy's protocols: np.exp(t) and np.sum(t) are recorded, np.asarray(t) is not.
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and {"d->?", "dd->?"} & set(ufunc.types):
-            return ufunc(*map(_plain, inputs), **kwargs)  # a comparison has no gradient to lose
-        if method == "__call__" and ufunc.__name__ in OPS and not kwargs:
-            return OPS[ufunc.__name__].call(*inputs)
+        of_floats = [kind for kind in ufunc.types if "d" in kind]
+        if method == "__call__" and (not of_floats or {"d->?", "dd->?"} & set(of_floats)):
+            # neither comparisons nor whole numbers have a gradient to lose
+            return ufunc(*map(_plain, inputs), **kwargs)
+        name = "mod" if ufunc is np.remainder else ufunc.__name__
+        if method == "__call__" and name in OPS and not kwargs:
+            return OPS[name].call(*inputs)
         raise _unrecorded(f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:

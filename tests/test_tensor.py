@@ -10,7 +10,8 @@ from melpy import Tensor, ops
 from melpy.errors import DtypeError, GraphError, ShapeError
 
 OPERATORS = [
-    operator.add, operator.sub, operator.mul, operator.truediv, operator.pow,
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod,
+    operator.floordiv,
 ]  # fmt: skip
 
 
@@ -119,6 +120,36 @@ def test_comparisons_give_plain_arrays():
     np.testing.assert_array_equal(x == np.array([1.0, 1.0]), [True, False])
     np.testing.assert_array_equal(np.array([1.0, 1.0]) == x, [True, False])
     assert len({x, Tensor([1.0])}) == 2  # hashed by identity
+
+
+class TestBits:
+    @pytest.mark.parametrize("function", [operator.and_, operator.or_, operator.xor])
+    @pytest.mark.parametrize("other", [np.array([True, False, True]), True])
+    def test_bools(self, function, other):
+        bits = np.array([True, True, False])
+        for y in (function(Tensor(bits), other), function(Tensor(bits), Tensor(other))):
+            np.testing.assert_array_equal(y, function(bits, other))
+        np.testing.assert_array_equal(function(other, Tensor(bits)), function(other, bits))
+
+    def test_whole_numbers(self):
+        x, y = np.array([12, 5]), np.array([10, 4])
+        np.testing.assert_array_equal(Tensor(x) & y, [8, 4])
+        np.testing.assert_array_equal(y | Tensor(x), [14, 5])
+        np.testing.assert_array_equal(~Tensor(x), [-13, -6])
+        np.testing.assert_array_equal(np.gcd(Tensor(x), y), [2, 1])
+
+    def test_floats_are_refused_as_numpy_does(self):
+        with pytest.raises(TypeError, match="bitwise_and"):
+            Tensor([1.0]) & Tensor([2.0])
+
+    def test_in_a_model(self):
+        x = melpy.Input((3,))
+        y = ops.where((x > 0) & ~(x > 1) | (x < -1), x % 2, x // 2)
+        values = np.array([[0.5, 3.0, -2.5]], "float32")
+        np.testing.assert_allclose(melpy.Model(x, y)(values), [[0.5, 1.0, 1.5]])
+
+    def test_round(self):
+        np.testing.assert_allclose(round(Tensor([1.26, 2.5]), 1), [1.3, 2.5], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

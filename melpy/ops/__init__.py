@@ -7,6 +7,7 @@ One function is one operation: its forward pass, its gradient, its samples and i
 # ruff: noqa: F403
 from melpy.ops.activations import *
 from melpy.ops.assembling import *
+from melpy.ops.bits import *
 from melpy.ops.choice import *
 from melpy.ops.comparison import *
 from melpy.ops.control import *
