@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import saving
 from melpy.callbacks.base import Callback, Logs, better_of, watched
 from melpy.errors import ArgumentError, DataError
 
@@ -53,16 +54,17 @@ class CSVLogger(Callback):
 
 
 class ModelCheckpoint(Callback):
-    """Saves the model's weights after epochs or every so many batches.
+    """Saves the model, or its weights, after epochs or every so many batches.
 
     Parameters
     ----------
     filepath : path; ``{epoch}`` and names of the logs in braces are filled in, such as
-        "{epoch:02d}-{val_loss:.2f}.npz"
+        "{epoch:02d}-{val_loss:.2f}.keras"; whole models end in ".keras", weights in ".weights.h5",
+        ".safetensors" or ".npz"
     monitor : str, a name in the logs, for ``save_best_only``
     verbose : int, 1 to say so
     save_best_only : bool, only when the number is better than ever before
-    save_weights_only : bool; whole models cannot be written yet, so it must be True
+    save_weights_only : bool, weights instead of whole models
     mode : "min", "max", or "auto": by the name
     save_freq : "epoch", or an int > 0: every so many batches
     initial_value_threshold : float or None, a value to beat first
@@ -85,18 +87,13 @@ class ModelCheckpoint(Callback):
         self.best = initial_value_threshold
         if save_best_only:
             self.better = better_of(monitor, mode, "ModelCheckpoint")
-        if not save_weights_only:
-            raise ArgumentError(
-                "ModelCheckpoint",
-                "whole models cannot be written yet",
-                expected="save_weights_only=True",
-            )
-        if not self.filepath.endswith(".npz"):
+        endings = saving.WEIGHTS if save_weights_only else (".keras",)
+        if not self.filepath.endswith(endings):
             raise ArgumentError(
                 "ModelCheckpoint",
                 "unknown kind of file",
-                expected="a name that ends in .npz",
-                received={"filepath": self.filepath},
+                expected=f"a name that ends in {', '.join(endings)}",
+                received={"filepath": self.filepath, "save_weights_only": save_weights_only},
             )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -136,7 +133,10 @@ class ModelCheckpoint(Callback):
             ) from error
         if self.verbose:
             print(f"Epoch {self.epoch + 1}: saving {path}")
-        self.model.save_weights(path, overwrite=True)
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
 
 
 class BackupAndRestore(Callback):

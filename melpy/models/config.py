@@ -138,6 +138,8 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
             except (KeyError, IndexError):  # what it needs is not made yet
                 later.append((name, node))
                 continue
+            if kwargs.get("mask", 0) is None:  # Keras writes it where its models take one
+                del kwargs["mask"]
             outputs[name].append(tree.flatten(made[name](*args, **kwargs)))
         if len(later) == len(waiting):
             raise ArgumentError(

@@ -10,9 +10,10 @@ from melpy.custom import (
 )
 from melpy.saving.keras_file import load_model, model_from_json, save_model, to_json
 from melpy.saving.objects import deserialize_keras_object, serialize_keras_object
-from melpy.saving.weights import load_weights, save_weights
+from melpy.saving.weights import WEIGHTS, load_weights, save_weights
 
 __all__ = [
+    "WEIGHTS",
     "CustomObjectScope",
     "custom_object_scope",
     "deserialize_keras_object",

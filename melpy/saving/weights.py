@@ -11,9 +11,9 @@ from melpy.saving import h5_file, keras_file, npz_file, safetensors_file
 from melpy.saving.files import naming, writable, write_atomically
 from melpy.saving.state import gathered, restored, states
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = ["WEIGHTS", "load_weights", "save_weights"]
 
-ENDINGS = (".weights.h5", ".safetensors", ".npz")
+WEIGHTS = (".weights.h5", ".safetensors", ".npz")
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -27,7 +27,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     overwrite : bool, whether a file that is there may be replaced
     """
     who = "save_weights"
-    ending = _ending(filepath, who, ENDINGS)
+    ending = _ending(filepath, who, WEIGHTS)
     _require_built(model, who)
     path = writable(filepath, who, overwrite)
     if ending == ".npz":
@@ -49,7 +49,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None
         ".npz"
     """
     who = "load_weights"
-    ending = _ending(filepath, who, (*ENDINGS, ".keras"))
+    ending = _ending(filepath, who, (*WEIGHTS, ".keras"))
     _require_built(model, who)
     with naming(filepath):
         _load(model, Path(filepath).read_bytes(), ending, who, skip_mismatch)
