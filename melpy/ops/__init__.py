@@ -5,6 +5,9 @@ One function is one operation: its forward pass, its gradient, its samples and i
 """
 
 # ruff: noqa: F403
+from melpy.ops import linalg as linalg
+from melpy.ops import nn as nn
+from melpy.ops import numpy as numpy
 from melpy.ops.activations import *
 from melpy.ops.assembling import *
 from melpy.ops.bits import *
@@ -21,17 +24,17 @@ from melpy.ops.depthwise import *
 from melpy.ops.elementwise import *
 from melpy.ops.encoding import *
 from melpy.ops.exponential import *
+from melpy.ops.fused import *
 from melpy.ops.gates import *
 from melpy.ops.hyperbolic import *
 from melpy.ops.image import *
 from melpy.ops.image_transform import *
 from melpy.ops.indexing import *
 from melpy.ops.joining import *
-from melpy.ops.linalg import *
 from melpy.ops.matrix import *
-from melpy.ops.nn import *
 from melpy.ops.norm import *
 from melpy.ops.pooling import *
+from melpy.ops.products import *
 from melpy.ops.quantiles import *
 from melpy.ops.recurrent import *
 from melpy.ops.reduction import *

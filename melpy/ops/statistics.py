@@ -16,8 +16,8 @@ from melpy.ops.creation import array
 from melpy.ops.elementwise import add, divide, multiply, rsqrt, square, subtract
 from melpy.ops.gates import softmax
 from melpy.ops.indexing import repeat
-from melpy.ops.linalg import matmul
 from melpy.ops.norm import standardize
+from melpy.ops.products import matmul
 from melpy.ops.reduction import mean, var
 from melpy.ops.shaping import reshape, transpose
 

@@ -12,7 +12,7 @@ from melpy.ops.creation import ndim, shape
 from melpy.ops.elementwise import absolute, multiply, power, subtract
 from melpy.ops.indexing import get_item
 from melpy.ops.joining import stack
-from melpy.ops.linalg import tensordot
+from melpy.ops.products import tensordot
 from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import min as smallest
 from melpy.ops.reduction import sum as total

@@ -109,3 +109,10 @@ def test_erfinv_is_exact_to_its_ends():
     np.testing.assert_allclose(ops.erf(ops.erfinv(x)), x, rtol=1e-15)
     np.testing.assert_array_equal(ops.erfinv(np.array([1.0, -1.0])), [np.inf, -np.inf])
     assert np.isnan(ops.erfinv(np.array(1.5)))
+
+
+def test_namespaces_of_keras():
+    assert ops.numpy.mean is ops.mean
+    assert ops.nn.relu is ops.relu
+    assert ops.linalg.solve is ops.solve
+    assert ops.image.resize is ops.resize

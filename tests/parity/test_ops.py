@@ -280,6 +280,14 @@ def test_arguments(keras, same_signature):
     assert count > 250
 
 
+@pytest.mark.parametrize("space", ["numpy", "nn", "linalg", "image"])
+def test_namespaces(keras, space):
+    """ops.numpy, ops.nn and so on have the functions that stand there in Keras."""
+    theirs = {name for name in dir(getattr(keras.ops, space)) if name[0] != "_"}
+    for name in theirs & set(dir(ops)):
+        assert getattr(getattr(ops, space), name) is getattr(ops, name)
+
+
 def test_no_room_hides_a_function(keras):
     """A room named like a function would take its place."""
     for name in dir(keras.ops):

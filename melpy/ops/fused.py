@@ -1,0 +1,251 @@
+"""The fused steps of a network: bias and activation, normalization, cross-entropy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.errors import ArgumentError, ShapeError
+from melpy.kernels import dispatch as kernels
+from melpy.ops.registry import op
+from melpy.tape import joint
+
+__all__ = ["batch_norm", "bias_activation", "softmax_cross_entropy"]
+
+
+def _bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
+    functional = torch.nn.functional
+    return {
+        "linear": lambda z: z,
+        "relu": functional.relu,
+        "leaky_relu": lambda z: functional.leaky_relu(z, slope),
+        "elu": lambda z: functional.elu(z, slope),
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+    }[activation](x + b)
+
+
+def _off_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Values of both signs, at least 0.3 from the kink at 0 even after a bias of up to 0.1."""
+    return rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.4, 2.0, size=shape)
+
+
+def _biased(activation: str, slope: float = 0.0):
+    return lambda rng: (
+        _off_zero(rng, (2, 3, 5)),
+        rng.uniform(-0.1, 0.1, size=5),
+        {"activation": activation, "slope": slope},
+    )
+
+
+@op(
+    sample=[
+        _biased("linear"),
+        _biased("relu"),
+        _biased("leaky_relu", 0.2),
+        _biased("elu", 0.7),
+        _biased("sigmoid"),
+        _biased("tanh"),
+    ],
+    like=_bias_activation_like,
+)
+def bias_activation(x, b, *, activation="linear", slope=0.0):
+    """Add a bias and activate in one sweep: y = act(x + b).
+
+    Parameters
+    ----------
+    x : tensor, shape (..., C)
+    b : tensor, shape (C,)
+    activation : "linear", "relu", "leaky_relu", "elu", "sigmoid" or "tanh"
+    slope : float >= 0, the slope of leaky_relu below 0, the alpha of elu
+
+    Returns
+    -------
+    tensor, shape (..., C), dtype of x
+
+    Gradient
+    --------
+    d_x = g act'(x + b), taken from y, so that x need not be kept; d_b = d_x summed to (C,).
+
+    Raises
+    ------
+    UnknownNameError : the activation is not one of the six
+    ShapeError : b is not of shape (C,)
+
+    Source
+    ------
+    Standard; see `melpy.kernels.spec.bias_activation` for each activation's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> ops.bias_activation(np.array([[-2.0, 2.0]]), np.array([1.0, 1.0]), activation="relu")
+    array([[0., 3.]])
+    """
+    if b.shape != x.shape[-1:]:
+        raise ShapeError(
+            "bias_activation",
+            "the bias does not fit the last axis",
+            expected=f"shape {x.shape[-1:]}",
+            received={"b.shape": b.shape},
+        )
+    y = kernels.bias_activation(x, b, activation, slope)
+    latest: list = [None, None]  # both gradients need d_x, and ask for it with the same g
+
+    def d_x(g):
+        if latest[0] is not g:
+            latest[:] = [g, kernels.bias_activation_d_x(g, y, activation, slope)]
+        return latest[1]
+
+    def d_b(g):
+        return kernels.sum_rows(d_x(g))
+
+    return y, (d_x, d_b)
+
+
+def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3):
+    axes = tuple(range(x.ndim - 1))
+    mean, variance = x.mean(axes), x.var(axes, unbiased=False)
+    return (x - mean) / torch.sqrt(variance + epsilon) * gamma + beta
+
+
+@op(
+    sample=[
+        lambda rng: (rng.normal(size=(6, 3)), rng.uniform(0.5, 2, 3), rng.normal(size=3)),
+        lambda rng: (
+            rng.normal(size=(2, 3, 2, 4)),
+            rng.uniform(0.5, 2, 4),
+            rng.normal(size=4),
+            {"epsilon": 0.1},
+        ),
+    ],
+    like=_batch_norm_like,
+)
+def batch_norm(x, gamma, beta, *, epsilon=1e-3):
+    """Normalize each channel over the batch: y = gamma (x - mean) / sqrt(variance + eps) + beta.
+
+    Parameters
+    ----------
+    x : tensor, shape (..., C)
+    gamma, beta : tensors, shape (C,)
+    epsilon : float > 0
+
+    Returns
+    -------
+    (y, mean, variance) : tensor of x's shape and dtype, and two constant arrays of shape (C,),
+        the batch's mean and biased variance
+
+    Gradient
+    --------
+    With z = (x - mean) / s, s = sqrt(variance + eps), M values a channel, and sums over them:
+    d_beta = sum g, d_gamma = sum g z, d_x = gamma / s (g - d_beta / M - z d_gamma / M).
+
+    Raises
+    ------
+    ShapeError : x has no values to average
+
+    Source
+    ------
+    S. Ioffe, C. Szegedy 2015, Batch normalization, algorithm 1 and section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> y, mean, variance = ops.batch_norm(np.array([[1.0], [3.0]]), np.ones(1), np.zeros(1))
+    >>> mean, variance
+    (array([2.]), array([1.]))
+    """
+    rows = x.reshape(-1, x.shape[-1]) if x.size else x.reshape(0, x.shape[-1])  # (..., C) -> (M,C)
+    count = len(rows)
+    if count == 0:
+        raise ShapeError(
+            "batch_norm",
+            "there is nothing to average over",
+            expected="at least one value a channel",
+            received={"shape": x.shape},
+        )
+    mean = rows.mean(axis=0)
+    centered = rows - mean
+    variance = np.einsum("mc,mc->c", centered, centered) / x.dtype.type(count)
+    scale = 1 / np.sqrt(variance + x.dtype.type(epsilon))
+    z = centered * scale
+    y = (z * gamma + beta).reshape(x.shape)
+
+    def back(g):
+        g = g.reshape(rows.shape)
+        d_beta, d_gamma = g.sum(axis=0), np.einsum("mc,mc->c", g, z)
+        d_x = (gamma * scale) * (g - d_beta / count - z * (d_gamma / count))
+        return d_x.reshape(x.shape), d_gamma, d_beta
+
+    return (y, mean, variance), joint(back, 3)
+
+
+def _targets(rng: np.random.Generator, count: int, classes: int) -> np.ndarray:
+    return np.eye(classes)[rng.integers(0, classes, size=count)]
+
+
+@op(
+    sample=[
+        lambda rng: (rng.normal(size=(4, 5)), _targets(rng, 4, 5).astype(int), {"epsilon": 0.0}),
+        lambda rng: (rng.normal(size=(3, 4)), _targets(rng, 3, 4).astype(int)),
+    ],
+    like=lambda torch, logits, target, epsilon=1e-7: torch.nn.functional.cross_entropy(
+        logits, target.double(), reduction="none"
+    ),
+)
+def softmax_cross_entropy(logits, target, *, epsilon=1e-7):
+    """Cross-entropy of softmax(logits): loss_n = -sum_c target_nc log(clip(p_nc, eps, 1 - eps)).
+
+    Parameters
+    ----------
+    logits : tensor, shape (N, C)
+    target : array, shape (N, C), each row a distribution; a constant
+    epsilon : float in [0, 0.5), where probabilities are clipped; 0 for not at all
+
+    Returns
+    -------
+    (loss, p) : tensor of shape (N,), and the probabilities, a constant array of shape (N, C)
+
+    Gradient
+    --------
+    d_logits = g (p - target), while no probability is clipped; clipped ones pass nothing on.
+
+    Raises
+    ------
+    ShapeError : logits and target are not both of shape (N, C)
+    ArgumentError : epsilon is out of its range
+
+    Source
+    ------
+    J. Bridle 1990, Probabilistic interpretation of feedforward classification network outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> loss, p = ops.softmax_cross_entropy(np.zeros((1, 2)), np.array([[0.0, 1.0]]))
+    >>> p
+    array([[0.5, 0.5]])
+    """
+    if logits.ndim != 2 or logits.shape != target.shape:
+        raise ShapeError(
+            "softmax_cross_entropy",
+            "logits and targets do not fit together",
+            expected="both of shape (N, C)",
+            received={"logits.shape": logits.shape, "target.shape": target.shape},
+        )
+    if not 0 <= epsilon < 0.5:
+        raise ArgumentError(
+            "softmax_cross_entropy",
+            "epsilon is out of range",
+            expected="a float in [0, 0.5)",
+            received={"epsilon": epsilon},
+        )
+    target = target.astype(logits.dtype, copy=False)
+    loss, p = kernels.softmax_cross_entropy(logits, target, epsilon)
+
+    def d_logits(g):
+        return kernels.softmax_cross_entropy_d_logits(g, p, target, epsilon)
+
+    return (loss, p), (d_logits, None)

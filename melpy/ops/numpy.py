@@ -1,0 +1,28 @@
+"""The functions that NumPy has too, under the name of ``keras.ops.numpy``."""
+
+# ruff: noqa: F403
+from melpy.ops.activations import tanh as tanh
+from melpy.ops.assembling import *
+from melpy.ops.bits import *
+from melpy.ops.choice import *
+from melpy.ops.comparison import *
+from melpy.ops.control import select as select
+from melpy.ops.creation import *
+from melpy.ops.cumulative import *
+from melpy.ops.elementwise import *
+from melpy.ops.exponential import *
+from melpy.ops.hyperbolic import *
+from melpy.ops.indexing import *
+from melpy.ops.joining import *
+from melpy.ops.matrix import *
+from melpy.ops.products import *
+from melpy.ops.quantiles import *
+from melpy.ops.reduction import *
+from melpy.ops.remainders import *
+from melpy.ops.scatter import slice as slice
+from melpy.ops.scatter import take_along_axis as take_along_axis
+from melpy.ops.shaping import *
+from melpy.ops.solving import slogdet as slogdet
+from melpy.ops.sorting import *
+from melpy.ops.trigonometry import *
+from melpy.ops.vectors import *
