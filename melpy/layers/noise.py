@@ -129,6 +129,10 @@ class SpatialDropout(Dropout):
         self.noise_shape = (N, channels, *ones) if first else (N, *ones, channels)
         return super().call(inputs, training=training)
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; without ``trainable``, which Keras's classes do not take."""
+        return {key: value for key, value in super().get_config().items() if key != "trainable"}
+
 
 class SpatialDropout1D(SpatialDropout):
     """Dropout of whole channels of sequences (N, T, C). J. Tompson et al. 2014.

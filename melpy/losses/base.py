@@ -115,6 +115,11 @@ class Loss(Configurable):
         self.dtype = dtype or config.floatx()
         self._asked_dtype = dtype
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments; ``dtype`` only where there is one, as in Keras."""
+        arguments = super().get_config()
+        return {k: value for k, value in arguments.items() if k != "dtype" or value is not None}
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample. Abstract."""
         raise NotImplementedError

@@ -10,10 +10,12 @@ from melpy import tree
 from melpy.configurable import plain
 from melpy.errors import ArgumentError, DataError
 from melpy.layers import deserialize, serialize
+from melpy.layers.arguments import taken_arguments
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer, beginning
 from melpy.models.graph import unique
 from melpy.models.operations import described_operation, operation_of
+from melpy.models.steps import Steps
 from melpy.saving import deserialize_keras_object
 from melpy.symbolic import Call, Symbolic
 from melpy.tensor import Tensor
@@ -138,8 +140,7 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
             except (KeyError, IndexError):  # what it needs is not made yet
                 later.append((name, node))
                 continue
-            if kwargs.get("mask", 0) is None:  # Keras writes it where its models take one
-                del kwargs["mask"]
+            kwargs = _without_defaults(made[name], kwargs)
             outputs[name].append(tree.flatten(made[name](*args, **kwargs)))
         if len(later) == len(waiting):
             raise ArgumentError(
@@ -162,3 +163,17 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
         name=config.get("name"),
         trainable=config.get("trainable", True),
     )
+
+
+def _without_defaults(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what Keras writes down of every call although nobody passed it.
+
+    A dropout whose call was described with training=False would never drop anything again.
+    """
+    default = taken_arguments(type(layer)).training_default if isinstance(layer, Layer) else None
+    usual = {"mask": [None], "training": [None] if isinstance(layer, Steps) else [None, default]}
+    return {
+        key: value
+        for key, value in kwargs.items()
+        if not any(value is common for common in usual.get(key, []))
+    }

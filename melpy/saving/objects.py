@@ -89,7 +89,7 @@ def _revived(x: Any) -> Any:
         return own
     if own is not None and not hasattr(own, "add_weight"):  # layers are made by nesting
         return own.from_config(dict(x["config"] or {}))
-    if name == "__tensor__":
+    if name in ("__tensor__", "__numpy__"):
         return np.asarray(x["config"]["value"], x["config"]["dtype"])
     if name == "__slice__":
         return slice(*(x["config"][end] for end in ("start", "stop", "step")))
