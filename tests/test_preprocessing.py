@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from melpy import config
+from melpy.data import finite
 from melpy.errors import (
     ArgumentError,
     DataError,
@@ -22,7 +23,6 @@ from melpy.preprocessing import (
     NotFittedError,
     OneHotEncoder,
     StandardScaler,
-    checks,
     scalers,
     to_categorical,
 )
@@ -89,8 +89,8 @@ def test_per_says_what_has_statistics_of_its_own(per, axes, shape):
 def test_blocks_do_not_change_the_result(cls, monkeypatch):
     x = np.random.default_rng(0).normal(5, 2, (37, 6))
     whole = cls().fit_transform(x)
-    monkeypatch.setattr(checks, "BLOCK_VALUES", 20)  # three rows at a time
-    assert len(list(checks.blocks(x))) == 13
+    monkeypatch.setattr(finite, "BLOCK_VALUES", 20)  # three rows at a time
+    assert len(list(finite.blocks(x))) == 13
     np.testing.assert_allclose(cls().fit_transform(x), whole, rtol=1e-6)
 
 
@@ -227,7 +227,7 @@ def test_transform_takes_no_rows():
 @pytest.mark.parametrize("method", ["fit", "transform", "inverse_transform"])
 @pytest.mark.parametrize("cls", SCALERS)
 def test_nan_is_refused_with_its_row(cls, method, value, monkeypatch):
-    monkeypatch.setattr(checks, "BLOCK_VALUES", 4)  # the row is in the third block
+    monkeypatch.setattr(finite, "BLOCK_VALUES", 4)  # the row is in the third block
     x = np.zeros((6, 2))
     scaler = cls().fit(x)
     x[5, 1] = value

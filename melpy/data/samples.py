@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from melpy import tree
+from melpy.data.finite import first_not_finite
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.tape import Variable
 
 __all__ = ["Samples", "batches", "checked", "class_weights"]
-
-ROWS_AT_A_TIME = 4096  # how many rows are looked at for NaN at once, to keep memory flat
 
 
 def checked(values: Any, name: str, who: str) -> np.ndarray:
@@ -42,18 +41,14 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
             received={f"{name}.shape": array.shape},
         )
     if array.dtype.kind == "f":
-        for start in range(0, len(array), ROWS_AT_A_TIME):
-            rows = array[start : start + ROWS_AT_A_TIME]
-            rows = rows.reshape(len(rows), rows[0].size)
-            finite = np.isfinite(rows)
-            if not finite.all():
-                row, column = np.argwhere(~finite)[0]
-                raise DataError(
-                    who,
-                    f"row {start + row} of {name} holds {rows[row, column]}",
-                    expected="finite numbers",
-                    mend="Repair or drop such rows; np.isfinite finds them.",
-                )
+        place = first_not_finite(array)
+        if place is not None:
+            raise DataError(
+                who,
+                f"row {place[0]} of {name} holds {array[place]}",
+                expected="finite numbers",
+                mend="Repair or drop such rows; np.isfinite finds them.",
+            )
     return array
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import activations, ops, random
+from melpy import activations, ops, random, tree
 from melpy.layers.base import Layer, Shape
 from melpy.layers.checks import positive
 
@@ -147,11 +147,6 @@ def _cut(x: Any, D: int) -> list[Any]:
     return [x[:, k : k + D] for k in range(0, x.shape[1], D)]
 
 
-def is_nested(states: Any) -> bool:
-    """Return whether states came in a list."""
-    return isinstance(states, list | tuple)
-
-
 class SimpleRNNCell(Cell):
     """One step of `SimpleRNN`: h' = act(x W + h U + b).
 
@@ -200,11 +195,11 @@ class SimpleRNNCell(Cell):
 
     def call(self, sequence: Any, states: Any, training: bool = False) -> Any:
         """Return h' and the new states."""
-        h = states[0] if is_nested(states) else states
+        h = states[0] if tree.is_nested(states) else states
         x = _plus(_product(sequence, self.kernel, self.input_masks(sequence, training)), self.bias)
         h = _product(h, self.recurrent_kernel, self.recurrent_masks(h, training))
         y = self.activation(x + h)
-        return y, [y] if is_nested(states) else y
+        return y, [y] if tree.is_nested(states) else y
 
 
 class LSTMCell(Cell):
@@ -338,7 +333,7 @@ class GRUCell(Cell):
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         """Return h' and the new states."""
-        h = states[0] if is_nested(states) else states
+        h = states[0] if tree.is_nested(states) else states
         D, u, masks = self.units, self.recurrent_kernel, self.recurrent_masks(h, training)
         b_in, b_h = self.bias, None
         if self.reset_after and self.bias is not None:
@@ -355,4 +350,4 @@ class GRUCell(Cell):
             z, r = gate(x_z + a_z), gate(x_r + a_r)
             n = act(x_n + _product(r * h, u[:, 2 * D :], masks[2:] or [None]))
         y = z * h + (1 - z) * n
-        return y, [y] if is_nested(states) else y
+        return y, [y] if tree.is_nested(states) else y

@@ -12,7 +12,6 @@ from melpy import ops, tree
 from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.layers.base import Layer, Shape
 from melpy.layers.nesting import layer_of
-from melpy.layers.recurrent_cells import is_nested
 from melpy.tensor import Tensor
 
 __all__ = ["RNN", "StackedRNNCells"]
@@ -59,7 +58,9 @@ class RNN(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.cell = StackedRNNCells(cell) if is_nested(cell) else required_cell(cell, "RNN")
+        self.cell = (
+            StackedRNNCells(cell) if isinstance(cell, list | tuple) else required_cell(cell, "RNN")
+        )
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.zero_output_for_mask = zero_output_for_mask
@@ -91,7 +92,7 @@ class RNN(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the input's mask where all outputs are returned; states have none."""
-        mask = mask[0] if is_nested(mask) else mask
+        mask = mask[0] if tree.is_nested(mask) else mask
         kept = mask if self.return_sequences else None
         return [kept, *(None for _ in tree.flatten(self.state_size))] if self.return_state else kept
 
@@ -183,7 +184,8 @@ class RNN(Layer):
             return outputs[-1] if outputs else np.zeros(output.shape, output.dtype)
         if self.zero_output_for_mask:
             return np.zeros(output.shape, output.dtype)
-        first = states[-1] if is_nested(states[0]) else states  # of stacked cells, the last one's
+        # of stacked cells, the last one's
+        first = states[-1] if tree.is_nested(states[0]) else states
         return first[0]
 
     def _whole(self, h: Any, mask: np.ndarray | None) -> Any:
@@ -270,7 +272,7 @@ def required_cell(cell: Any, who: str) -> Any:
 
 def cells_of(entry: Any, custom_objects: Any) -> Any:
     """Return a cell, or a list of cells, from their descriptions."""
-    if is_nested(entry):
+    if tree.is_nested(entry):
         return [layer_of(one, custom_objects) for one in entry]
     return layer_of(entry, custom_objects)
 
@@ -303,7 +305,7 @@ def steps_to_use(mask: Any, sequences: Any) -> np.ndarray | None:
     """Return a mask as booleans (N, T), or None."""
     if mask is None:
         return None
-    used = np.asarray(mask[0] if is_nested(mask) else mask).astype(bool)
+    used = np.asarray(mask[0] if tree.is_nested(mask) else mask).astype(bool)
     if used.shape[:2] != tuple(sequences.shape[:2]):
         raise ShapeError(
             "call",
@@ -321,4 +323,4 @@ def masked(used: np.ndarray, new: Any, old: Any) -> Any:
 
 def as_list(x: Any) -> list[Any]:
     """Return a list of states, or a list of the one state."""
-    return list(x) if is_nested(x) else [x]
+    return list(x) if tree.is_nested(x) else [x]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import ArrayLike
 
+from melpy.data.finite import first_not_finite
 from melpy.errors import DataError, DtypeError, MelpyError, ShapeError
 
-__all__ = ["NotFittedError", "blocks", "numbers", "refuse_not_finite", "require_fit"]
-
-BLOCK_VALUES = 1 << 20  # a float64 copy is made of so many values at a time: 8 MB
+__all__ = ["NotFittedError", "numbers", "refuse_not_finite", "require_fit"]
 
 
 class NotFittedError(MelpyError, ValueError, AttributeError):
@@ -26,13 +23,6 @@ def require_fit(learner: object, attribute: str, who: str) -> None:
             "it has not seen any training data yet",
             mend="Call fit with the training data first.",
         )
-
-
-def blocks(x: np.ndarray) -> Iterator[slice]:
-    """Yield slices of rows that together are all of ``x``, each small enough to copy."""
-    rows = max(1, BLOCK_VALUES * len(x) // max(x.size, 1))
-    for start in range(0, len(x), rows):
-        yield slice(start, start + rows)
 
 
 def numbers(x: ArrayLike, who: str) -> np.ndarray:
@@ -59,14 +49,12 @@ def numbers(x: ArrayLike, who: str) -> np.ndarray:
 
 def refuse_not_finite(data: np.ndarray, who: str) -> None:
     """Refuse data with a NaN or an infinity, by the number of its row."""
-    for rows in blocks(data):
-        finite = np.isfinite(data[rows])
-        if not finite.all():
-            first = np.argwhere(~finite)[0]
-            raise DataError(
-                who,
-                f"row {rows.start + int(first[0])} has a value that is not a finite number",
-                expected="finite numbers",
-                received={"value": data[rows][tuple(first)].item()},
-                mend="Drop the row or fill the value in.",
-            )
+    place = first_not_finite(data)
+    if place is not None:
+        raise DataError(
+            who,
+            f"row {place[0]} has a value that is not a finite number",
+            expected="finite numbers",
+            received={"value": data[place].item()},
+            mend="Drop the row or fill the value in.",
+        )

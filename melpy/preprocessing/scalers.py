@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from melpy import config
+from melpy.data.finite import blocks
 from melpy.errors import ArgumentError, ShapeError, lookup
-from melpy.preprocessing.checks import blocks, numbers, require_fit
+from melpy.preprocessing.checks import numbers, require_fit
 
 __all__ = ["MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler"]
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from melpy import Tensor
-from melpy.data.samples import ROWS_AT_A_TIME, Samples, batches, checked, class_weights
+from melpy.data import finite
+from melpy.data.samples import Samples, batches, checked, class_weights
 from melpy.errors import ArgumentError, DataError, DtypeError, MelpyError, ShapeError
 
 
@@ -19,12 +20,11 @@ class TestChecked:
         np.testing.assert_array_equal(checked(Tensor([1.0, 2.0]), "x", "fit"), [1, 2])
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    @pytest.mark.parametrize(
-        "row", [0, 1, ROWS_AT_A_TIME - 1, ROWS_AT_A_TIME, 2 * ROWS_AT_A_TIME + 5]
-    )
+    @pytest.mark.parametrize("row", [0, 1, 9, 10, 25])
     @pytest.mark.parametrize("shape", [(), (3,), (2, 2, 1)], ids=str)
-    def test_the_row_of_what_is_not_finite_is_named(self, value, row, shape):
-        x = np.zeros((2 * ROWS_AT_A_TIME + 9, *shape), "float32")
+    def test_the_row_of_what_is_not_finite_is_named(self, value, row, shape, monkeypatch):
+        x = np.zeros((29, *shape), "float32")
+        monkeypatch.setattr(finite, "BLOCK_VALUES", 10 * x[0].size)  # ten rows at a time
         x.reshape(len(x), -1)[row, -1] = value
         x.reshape(len(x), -1)[row + 1 :, 0] = np.nan  # the first one is named
         with pytest.raises(DataError) as refused:
