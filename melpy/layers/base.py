@@ -113,11 +113,12 @@ class Layer(Parts):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         taken = taken_arguments(type(self))
+        given = args, kwargs
         try:
             if len(args) != 1:
                 args, kwargs = taken.with_one_positional(args, kwargs)
             if symbolic.any_in(args, kwargs):
-                return self._describe(taken, args, kwargs)
+                return self._describe(taken, args, kwargs, given)
             first = self._as_input(args[0]) if args else None
             kwargs = {name: self._as_tensor(value) for name, value in kwargs.items()}
             if not self.built:
@@ -168,8 +169,14 @@ class Layer(Parts):
             if isinstance(leaf, Tensor) and mask is not None:
                 set_mask(leaf, np.asarray(mask))
 
-    def _describe(self, taken: TakenArguments, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """Put this call into the graph of symbolic tensors, and return symbolic outputs."""
+    def _describe(
+        self, taken: TakenArguments, args: tuple, kwargs: dict[str, Any], given: tuple
+    ) -> Any:
+        """Put this call into the graph of symbolic tensors, and return symbolic outputs.
+
+        The graph keeps the arguments as they were ``given``: by position or by name, they tell the
+        order of the layers before, hence of weights.
+        """
         first = args[0] if args else None
         if not self.built:
             self._build_for(taken, first, kwargs)
@@ -178,7 +185,7 @@ class Layer(Parts):
         if ruled and not kwargs.keys() - {"training", "mask"} and not args[1:]:
             shape = self.compute_output_shape(shapes_of(first))
             made_of = _like(shape, self.dtype)
-        outputs = symbolic.defer(self, args, kwargs, made_of)
+        outputs = symbolic.defer(self, *given, made_of)
         leaf = next(x for x in tree.flatten(outputs) if isinstance(x, Symbolic))
         self._calls.append(leaf.call)
         return outputs
@@ -286,11 +293,11 @@ class Layer(Parts):
     def build_from_config(self, config: Mapping[str, Any]) -> None:
         """Make the weights for the shapes of `get_build_config`."""
         if config.get("shapes_dict"):
-            shapes = {name: _as_shape(shape) for name, shape in config["shapes_dict"].items()}
+            shapes = {name: as_shape(shape) for name, shape in config["shapes_dict"].items()}
             self.build(**shapes)
             self.built, self._build_shape = True, shapes
         elif config.get("input_shape"):
-            self.ensure_built(_as_shape(config["input_shape"]))
+            self.ensure_built(as_shape(config["input_shape"]))
 
 
 def float_type(dtype: Any, who: str) -> str:
@@ -301,13 +308,13 @@ def float_type(dtype: Any, who: str) -> str:
     return config.floatx() if name is None else lookup("float type", name, config.FLOATS, who)
 
 
-def _as_shape(shape: Any) -> Any:
+def as_shape(shape: Any) -> Any:
     """Return a shape, or a structure of shapes, as JSON gave it, as tuples."""
     if isinstance(shape, Mapping):
-        return {name: _as_shape(one) for name, one in shape.items()}
+        return {name: as_shape(one) for name, one in shape.items()}
     if isinstance(shape, list | tuple):
         inner = any(isinstance(one, list | tuple | Mapping) for one in shape)
-        return [_as_shape(one) for one in shape] if inner else tuple(shape)
+        return [as_shape(one) for one in shape] if inner else tuple(shape)
     return shape
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from melpy import custom
 from melpy.configurable import Configurable, described
-from melpy.errors import ArgumentError, DtypeError, lookup, nearest
+from melpy.errors import ArgumentError, DtypeError, UnknownNameError, lookup, nearest
 from melpy.layers.base import Layer
 
 __all__ = ["copied", "deserialize", "layer_of", "serialize"]
@@ -66,6 +66,14 @@ def _made(entry: Mapping[str, Any]) -> Any:
     name = entry["class_name"]
     made = custom.found(entry)
     if made is None:
+        module = str(entry.get("module") or "keras")
+        if module.partition(".")[0] != "keras":  # a class of someone else's, by whatever name
+            raise UnknownNameError(
+                "from_config",
+                f"unknown layer {name!r} of {module}",
+                expected="a layer of the library, or one that custom_objects names",
+                mend=f'Pass custom_objects={{"{name}": ...}}, or register it.',
+            )
         made = lookup("layer", name, _known(), "from_config")
     if name == "Lambda":
         raise ArgumentError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from melpy import saving, tree
 from melpy.errors import ArgumentError, GraphError, ShapeError, lookup
-from melpy.layers.base import Layer
+from melpy.layers.base import Layer, as_shape
 from melpy.models.graph import Graph, unique_names
 from melpy.models.summary import summary_table
 from melpy.models.trace import Trace, trace
@@ -75,6 +75,30 @@ class Model(Trainer):
                 expected="Model(inputs, outputs), or a subclass with a method call(self, inputs)",
             )
         return self._graph.run(inputs)
+
+    def ensure_built(self, input_shape: Any) -> None:
+        """Note the shape; the layers of a ``call`` are built as they are called."""
+        if type(self).build is not Model.build:
+            super().ensure_built(input_shape)
+        elif not self.built:
+            self.built, self._build_shape = True, input_shape
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights, by running ``call`` on zeros of a shape (or a list, a dict of shapes).
+
+        Parameters
+        ----------
+        input_shape : tuple that begins with None, for the batch axis
+        """
+        if self._graph is None and input_shape is not None:
+            super().compute_output_shape(input_shape)
+
+    def build_from_config(self, config: Any) -> None:
+        """Make the weights for the shapes of `get_build_config`."""
+        if not self.built and config.get("input_shape"):
+            self.build(as_shape(config["input_shape"]))
+        else:
+            super().build_from_config(config)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the outputs' shapes."""

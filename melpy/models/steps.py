@@ -94,14 +94,12 @@ class Steps(Layer):
         return described
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile by what `get_compile_config` returned, and make the optimizer's slots."""
+        """Compile by what `get_compile_config` returned."""
         if type(self).compile is not Steps.compile:
             return
         known = inspect.signature(Steps.compile).parameters
         arguments = {key: value for key, value in config.items() if key in known}
         self.compile(**saving.deserialize_keras_object(arguments))
-        if self.built and self.optimizer is not None:
-            self.optimizer.build(self.trainable_weights)
 
     # One step.
 
