@@ -272,7 +272,7 @@ def required_cell(cell: Any, who: str) -> Any:
 
 def cells_of(entry: Any, custom_objects: Any) -> Any:
     """Return a cell, or a list of cells, from their descriptions."""
-    if tree.is_nested(entry):
+    if isinstance(entry, list | tuple):  # a dict is one description
         return [layer_of(one, custom_objects) for one in entry]
     return layer_of(entry, custom_objects)
 
