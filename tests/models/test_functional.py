@@ -343,3 +343,14 @@ class TestData:
         two.compile("sgd", "mse")
         with pytest.raises(errors.ShapeError, match=r"different numbers of samples"):
             two.fit([X, Z[:10]], [Y, Y], verbose=0)
+
+
+def test_layers_before_several_arguments_come_in_the_arguments_order():
+    """Weights come in the order query, value, key: as given, whatever the names' alphabet says."""
+    inputs = [melpy.Input((3, 2)) for _ in range(3)]
+    query, value, key = (layers.Dense(2, name=n)(x) for n, x in zip("qvk", inputs, strict=True))
+    attention = layers.MultiHeadAttention(1, 2)
+    model = melpy.Model(inputs, attention(query, value, key))
+    assert [x.name for x in model.layers[3:6]] == ["q", "v", "k"]
+    again = melpy.Model.from_config(model.get_config())
+    assert [x.name for x in again.layers[3:6]] == ["q", "v", "k"]
