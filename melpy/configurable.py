@@ -56,7 +56,7 @@ class Configurable:
 
 # Where Keras keeps what a room of ours keeps.
 MODULES = {"schedules": "keras.optimizers.schedules"}
-SPECIAL = {
+SPECIAL: dict[str, tuple[str | None, str, str | None]] = {
     "Functional": ("keras.src.models.functional", "Functional", "Functional"),
     "Sequential": ("keras", "Sequential", None),
 }
@@ -92,15 +92,16 @@ def described(value: Configurable) -> dict[str, Any]:
     """Return an object's class, its config, and what it was built and compiled with."""
     made = type(value)
     room, _, rest = made.__module__.partition(".")
-    own = room != "melpy"
-    if own:
+    module: str | None
+    registered: str | None
+    if room != "melpy":
         module = None if room == "__main__" else made.__module__
         name, registered = made.__name__, custom.get_registered_name(made)
     else:
         room = rest.partition(".")[0]
         name = class_name(made)
-        ours = (MODULES.get(room, f"keras.{room}"), name, None)
-        module, name, registered = SPECIAL.get(name, ours)
+        usual = (MODULES.get(room, f"keras.{room}"), name, None)
+        module, name, registered = SPECIAL.get(name, usual)
     entry = {
         "module": module,
         "class_name": name,

@@ -1,8 +1,17 @@
 """Models: layers that train."""
 
 from melpy.layers.input import Input
+from melpy.models.clone import clone_model
 from melpy.models.model import Model
 from melpy.models.sequential import Sequential
 from melpy.saving import load_model, model_from_json, save_model
 
-__all__ = ["Input", "Model", "Sequential", "load_model", "model_from_json", "save_model"]
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]

@@ -9,7 +9,7 @@ from melpy import saving, tree
 from melpy.errors import ArgumentError, GraphError, ShapeError, lookup
 from melpy.layers.base import Layer, as_shape
 from melpy.models.graph import Graph, unique_names
-from melpy.models.summary import summary_table
+from melpy.models.summary import print_table, summary_table
 from melpy.models.trace import Trace, trace
 from melpy.models.training import Trainer
 
@@ -185,7 +185,7 @@ class Model(Trainer):
         show_trainable : bool, whether to mark layers that training leaves alone
         line_length, positions, layer_range : accepted as in Keras
         """
-        (print_fn or print)(summary_table(self, expand_nested, show_trainable))
+        (print_fn or print_table)(summary_table(self, expand_nested, show_trainable))
 
     def trace(
         self, x: Any, y: Any = None, sample_weight: Any = None, training: bool | None = None

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from melpy import tree
+from melpy.callbacks.progress import can_write
 
-__all__ = ["summary_table"]
+__all__ = ["print_table", "summary_table"]
+
+
+def print_table(table: str) -> None:
+    """Print a table; where the output's encoding knows no lines, by dashes."""
+    print(table if can_write(sys.stdout, "─") else table.replace("─", "-"))
 
 
 def summary_table(model: Any, expand_nested: bool = False, show_trainable: bool = False) -> str:

@@ -88,7 +88,7 @@ def _revived(x: Any) -> Any:
     if own is not None and not isinstance(own, type):
         return own
     if own is not None and not hasattr(own, "add_weight"):  # layers are made by nesting
-        return own.from_config(dict(x["config"] or {}))
+        return own.from_config(dict(x["config"] or {}))  # type: ignore[attr-defined]
     if name in ("__tensor__", "__numpy__"):
         return np.asarray(x["config"]["value"], x["config"]["dtype"])
     if name == "__slice__":

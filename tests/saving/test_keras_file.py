@@ -227,8 +227,8 @@ class TestAttacks:
 
     @pytest.mark.parametrize(
         ("module", "name"),
-        [("os", "system"), ("builtins", "eval"), ("keras.layers", "system"), ("subprocess", "Popen"),
-         ("evil", "Dense"), ("melpy.saving.files", "write_atomically")],
+        [("os", "system"), ("builtins", "eval"), ("keras.layers", "system"), ("evil", "Dense"),
+         ("subprocess", "Popen"), ("melpy.saving.files", "write_atomically")],
     )  # fmt: skip
     def test_unknown_classes(self, saved, module, name):
         config = config_of(saved)
@@ -315,7 +315,7 @@ class TestAttacks:
         with pytest.raises(errors.DataError, match=r"model\.weights\.h5"):
             models.load_model(saved)
         saved.write_bytes(pickle.dumps([1, 2, 3]))
-        with pytest.raises(errors.DataError, match="no .keras file"):
+        with pytest.raises(errors.DataError, match=r"no \.keras file"):
             models.load_model(saved)
         with pytest.raises(errors.ArgumentError, match=r"ends in \.keras"):
             models.load_model("model.h5")
