@@ -288,11 +288,20 @@ def value_and_grad(function: Callable[..., Any], argnums: int | tuple[int, ...] 
     def with_gradient(*args: Any, **kwargs: Any) -> tuple[float, Any]:
         leaves: list[Tensor] = []
 
-        def leaf(x: Any) -> Tensor:
-            leaves.append(Tensor(x, requires_grad=True))
+        def leaf(x: Any, n: int) -> Tensor:
+            value = Tensor(x)
+            if value.dtype.kind != "f":
+                raise DtypeError(
+                    "value_and_grad",
+                    f"argument {n} is made of whole numbers, which have no gradient",
+                    expected="floats",
+                    received={"dtype": str(value.dtype)},
+                    mend="Write 3.0 instead of 3, or use .astype(float).",
+                )
+            leaves.append(Tensor(value, requires_grad=True))
             return leaves[-1]
 
-        traced = {n: _map(leaf, args[n]) for n in wanted}
+        traced = {n: _map(lambda x, n=n: leaf(x, n), args[n]) for n in wanted}  # type: ignore[misc]
         y = function(*[traced.get(n, arg) for n, arg in enumerate(args)], **kwargs)
         if not isinstance(y, Tensor):
             raise GraphError(

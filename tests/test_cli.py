@@ -143,6 +143,13 @@ class TestTrain:
         assert report["kernels"] == "numpy"
         assert report["results"]["test_accuracy"] > 0.4
 
+    def test_one_epoch_is_no_epochs(self, tmp_path, capsys):
+        melpy_train(tmp_path / "run", "--kernels", "numpy")
+        out = capsys.readouterr().out
+        assert ": 1 epoch, batches of" in out
+        assert "for 1 epoch\n" in out
+        assert "1 epochs" not in out
+
     def test_folders_are_numbered_where_none_is_named(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         for _ in range(3):
@@ -314,7 +321,8 @@ class TestPredict:
             )
         gone = tmp_path / "gone.png"
         assert refusal(capsys, "predict", run[0], gone) == (
-            f"melpy: No such file or directory: {gone}\n"
+            f"melpy: predict: {gone} cannot be read (No such file or directory). "
+            "Expected an image file.\n"
         )
 
     def test_what_is_no_run(self, tmp_path, capsys):
@@ -322,7 +330,9 @@ class TestPredict:
         assert "holds no run" in refusal(capsys, "predict", tmp_path / "gone", "x.png")
         file = tmp_path / "file"
         file.touch()
-        assert str(file) in refusal(capsys, "predict", file, "x.png")
+        assert f"{file} holds no run" in refusal(capsys, "predict", file, "x.png")
+        (tmp_path / "run.json").mkdir()
+        assert "holds no run" in refusal(capsys, "predict", tmp_path, "x.png")
 
     @pytest.mark.parametrize("content", ["", '{"arguments": {"mo', "[]", "{}", "\0"])
     def test_damaged_run_json(self, copy, capsys, content):
@@ -331,7 +341,14 @@ class TestPredict:
 
     def test_run_json_with_impossible_values(self, copy, capsys):
         whole = json.loads((copy / "run.json").read_text())
-        for key, value in [("input_shape", [8]), ("class_names", 3), ("pixels", {"low": 0})]:
+        for key, value in [
+            ("input_shape", [8]), ("input_shape", [8, 8, "1"]), ("input_shape", None),
+            ("class_names", 3), ("class_names", [1, 2]), ("pixels", {"low": 0}), ("pixels", []),
+            ("pixels", whole["pixels"] | {"high": "16"} | {"mean": ["a"]}),
+            ("pixels", whole["pixels"] | {"std": [0.0]}),
+            ("pixels", whole["pixels"] | {"mean": [0.1, 0.2]}),
+            ("pixels", whole["pixels"] | {"high": None}), ("arguments", "lenet5"),
+        ]:  # fmt: skip
             (copy / "run.json").write_text(json.dumps(whole | {key: value}))
             assert "run.json is damaged" in refusal(capsys, "predict", copy, "x.png")
 
@@ -339,7 +356,9 @@ class TestPredict:
     def test_truncated_weights(self, copy, capsys, size):
         whole = (copy / "weights.npz").read_bytes()
         (copy / "weights.npz").write_bytes(whole[:size])
-        assert "weights.npz is damaged" in refusal(capsys, "predict", copy, "x.png")
+        sentence = refusal(capsys, "predict", copy, "x.png")
+        assert "damaged" in sentence
+        assert "weights.npz" in sentence
 
     def test_missing_weights(self, copy, capsys):
         (copy / "weights.npz").unlink()

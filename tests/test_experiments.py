@@ -9,7 +9,7 @@ from melpy import layers
 from melpy.errors import DataError, ShapeError, UnknownNameError
 from melpy.experiments.architectures import ARCHITECTURES, build
 from melpy.experiments.images import Pixels, read_image, write_image
-from melpy.experiments.run import DEFAULT_MODELS, Settings
+from melpy.experiments.run import DEFAULT_MODELS, Settings, as_json
 
 # The paper's tables 2 and 3: parameters, convolutions, dense layers, epochs, batch, rate. None
 # where the table's row is empty.
@@ -144,11 +144,30 @@ class TestPixels:
         np.testing.assert_array_equal(alone, kept.transform(pictures)[:1])
         assert kept.transform(np.zeros_like(pictures)).max() < 0
 
+    @pytest.mark.parametrize("value", [0, 7])
+    def test_images_of_one_value_become_zeros(self, value):
+        images = np.full((3, 4, 4), value, np.uint8)
+        kept = Pixels.fit(images)
+        np.testing.assert_array_equal(kept.transform(images), np.zeros((3, 4, 4, 1)))
+        assert np.isfinite(kept.transform(images + 1)).all()
+        assert Pixels.from_json(kept.to_json()) == kept
+
     def test_json_round_trip(self, pictures):
         kept = Pixels.fit(pictures)
         again = Pixels.from_json(json.loads(json.dumps(kept.to_json())))
         assert again == kept
         np.testing.assert_array_equal(again.transform(pictures), kept.transform(pictures))
+
+
+class TestReport:
+    def test_is_strict_json(self):
+        report = {"results": {"loss": float("nan"), "best": np.inf, "all": (1.5, -np.inf)}, "n": 3}
+
+        def refused(name):
+            raise AssertionError(f"{name} is no JSON")
+
+        read = json.loads(as_json(report), parse_constant=refused)
+        assert read == {"results": {"loss": None, "best": None, "all": [1.5, None]}, "n": 3}
 
 
 class TestImageFiles:

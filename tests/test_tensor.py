@@ -260,3 +260,9 @@ def test_grad_of_a_small_network_agrees_with_the_worked_value():
 
     value, (d_w1, d_w2) = melpy.value_and_grad(loss, (0, 1))(2.0, 3.0)
     assert (value, d_w1, d_w2) == (1.0, 6.0, 4.0)
+
+
+@pytest.mark.parametrize("whole", [3, np.array([1, 2]), [1, 2], np.array([True])])
+def test_whole_numbers_have_no_gradient(whole):
+    with pytest.raises(DtypeError, match=r"argument 1 is made of whole numbers.*3\.0"):
+        melpy.grad(lambda a, x: (a * x).sum(), argnums=1)(np.ones(2), whole)

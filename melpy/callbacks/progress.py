@@ -31,7 +31,7 @@ class ProgbarLogger(Callback):
         """Start the clock."""
         self.out = self.stream or sys.stdout
         self.live = self.out.isatty() and self.params["verbose"] != 2
-        self.marks = "━╺" if _can_write(self.out, "━╺") else "=>"
+        self.marks = "━╺" if can_write(self.out, "━╺") else "=>"
         self.started_s = self.shown_s = time.perf_counter()
         self.label = f"Epoch {epoch + 1:>{len(str(self.params['epochs']))}}/{self.params['epochs']}"
 
@@ -62,7 +62,8 @@ class ProgbarLogger(Callback):
         self.out.flush()
 
 
-def _can_write(stream: TextIO, text: str) -> bool:
+def can_write(stream: TextIO, text: str) -> bool:
+    """Return whether a stream's encoding knows all signs of a text."""
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import DataError, DependencyError, ShapeError
+from melpy.errors import ArgumentError, DataError, DependencyError, ShapeError
 from melpy.preprocessing import MinMaxScaler, StandardScaler
 
 __all__ = ["Pixels", "read_image", "write_image"]
@@ -20,7 +20,8 @@ class Pixels:
     """x = ((pixel - low) / (high - low) - mean) / std, with one mean and std a channel.
 
     ``low`` and ``high`` are the range of the training pixels, ``mean`` and ``std`` the channels'
-    statistics after scaling. It is plain numbers, so that a run can keep it.
+    statistics after scaling. Where all pixels are alike, ``high - low`` counts as 1. It is plain
+    numbers, so that a run can keep it.
     """
 
     low: float
@@ -43,8 +44,8 @@ class Pixels:
 
     def transform(self, images: np.ndarray) -> np.ndarray:
         """Return images (N, H, W, C) as the network takes them."""
-        span = (self.high - self.low) * np.asarray(self.std)
-        shift = self.low + (self.high - self.low) * np.asarray(self.mean)
+        spread = (self.high - self.low) or 1.0
+        span, shift = spread * np.asarray(self.std), self.low + spread * np.asarray(self.mean)
         dtype = config.floatx()
         return (with_channels(images).astype(dtype) - shift.astype(dtype)) / span.astype(dtype)
 
@@ -54,8 +55,12 @@ class Pixels:
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Pixels:
-        """Make it again from `to_json`'s result."""
-        return cls(kept["low"], kept["high"], tuple(kept["mean"]), tuple(kept["std"]))
+        """Make it again from `to_json`'s result; a ValueError says that it is none."""
+        low, high = float(kept["low"]), float(kept["high"])
+        mean, std = (tuple(float(x) for x in kept[name]) for name in ("mean", "std"))
+        if not np.isfinite([low, high, *mean, *std]).all() or min(std) <= 0 or low > high:
+            raise ValueError("pixels of such a range and spread cannot be")
+        return cls(low, high, mean, std)
 
 
 def with_channels(images: np.ndarray) -> np.ndarray:
@@ -92,7 +97,11 @@ def read_image(
             image = file.convert("L" if C == 1 else "RGB")
     except (*damaged, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the file, not what it holds
-            raise
+            raise ArgumentError(
+                "predict",
+                f"{path} cannot be read ({error.strerror})",
+                expected="an image file",
+            ) from error
         raise DataError(
             "predict",
             f"{path} is no image, or a damaged one ({error})",
@@ -116,5 +125,7 @@ def write_image(path: str | Path, image: np.ndarray, high: float) -> None:
     """Write pixels (H, W) or (H, W, C) in 0..high as a PNG file."""
     from PIL import Image
 
-    pixels = np.rint(np.squeeze(image).astype(np.float64) * (255.0 / high)).astype(np.uint8)
+    pixels = np.rint(np.squeeze(image).astype(np.float64) * (255.0 / (high or 1.0))).astype(
+        np.uint8
+    )
     Image.fromarray(pixels).save(path)

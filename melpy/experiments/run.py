@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -127,7 +128,7 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
 
     say(
         f"Training on {len(train_x):,} images of {settings.dataset}, testing on {len(test_x):,}: "
-        f"{settings.epochs} epochs, batches of {settings.batch_size}, "
+        f"{_counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, "
         f"Adam {settings.learning_rate:g}, seed {settings.seed}, "
         f"{kernels} kernels on {threads} threads."
     )
@@ -159,7 +160,7 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
         "pixels": pixels.to_json(),
         "machine": machine(),
     }
-    write_atomically(folder / "run.json", json.dumps(report, indent=2).encode() + b"\n")
+    write_atomically(folder / "run.json", as_json(report))
     title = f"{settings.model} on {settings.dataset}"
     shown = Shown(x_test, test_x, labels, module.CLASS_NAMES, pixels.high)
     if not draw(model, shown, folder, title):
@@ -176,21 +177,49 @@ def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]
     folder = Path(folder)
     try:
         report = json.loads((folder / "run.json").read_text())
-        name, shape = report["arguments"]["model"], tuple(report["input_shape"])
-        model = build(name, shape, len(report["class_names"]))
-        pixels = images.Pixels.from_json(report["pixels"])
-    except FileNotFoundError as error:
+        model, pixels = _made_of(report)
+    except OSError as error:
         raise ArgumentError(
             "predict",
-            f"{folder} holds no run",
+            f"{folder} holds no run ({error.strerror})",
             expected="a folder that `melpy train` left, with run.json and weights.npz",
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             "predict", f"{folder / 'run.json'} is damaged ({type(error).__name__}: {error})"
         ) from error
     model.load_weights(folder / "weights.npz")
     return model, pixels, report
+
+
+def _made_of(report: dict[str, Any]) -> tuple[Sequential, images.Pixels]:
+    """Return the network, yet without its weights, and the pixel scaling of a run.json."""
+    shape, names = tuple(report["input_shape"]), report["class_names"]
+    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ValueError(f"no images have the shape {shape}")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("class_names is no list of names")
+    pixels = images.Pixels.from_json(report["pixels"])
+    if not len(pixels.mean) == len(pixels.std) == shape[-1]:
+        raise ValueError(f"the pixels have not {shape[-1]} channels")
+    return build(report["arguments"]["model"], shape, len(names)), pixels
+
+
+def as_json(report: dict[str, Any]) -> bytes:
+    """Return a run.json; null stands for a number that is not finite, which JSON does not know."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(entry) for key, entry in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(entry) for entry in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(plain(report), indent=2, allow_nan=False).encode() + b"\n"
+
+
+def _counted(count: int | None, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _compiled(settings: Settings, shape: tuple[int, ...], classes: int) -> Sequential:
@@ -317,7 +346,7 @@ def _table(results: dict[str, Any]) -> str:
         f"best test accuracy {results['best_test_accuracy']:.2%} at epoch {results['best_epoch']}"
     )
     time_ = f"{results['seconds_an_epoch']:.2f} s an epoch (median), "
-    time_ += f"{results['seconds_of_training']:.1f} s for {results['epochs']} epochs"
+    time_ += f"{results['seconds_of_training']:.1f} s for {_counted(results['epochs'], 'epoch')}"
     return "\n".join(
         [
             "              loss   accuracy",

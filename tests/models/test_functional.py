@@ -1,5 +1,8 @@
 """Functional models, models of one's own, and every kind of data that fit takes."""
 
+import io
+import sys
+
 import numpy as np
 import pytest
 
@@ -88,6 +91,15 @@ class TestGraph:
         for mine, other in zip(model.predict([X, Z]), again.predict([X, Z]), strict=True):
             np.testing.assert_array_equal(mine, other)
         assert [x.name for x in again.layers] == [x.name for x in model.layers]
+
+    def test_summary_where_the_output_knows_no_lines(self, monkeypatch):
+        out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        monkeypatch.setattr(sys, "stdout", out)
+        two_by_two().summary()
+        out.flush()
+        text = out.buffer.getvalue().decode("ascii")
+        assert "-----" in text
+        assert "parameters" in text
 
     def test_summary_shows_where_inputs_come_from(self):
         lines = []
