@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import melpy
-from melpy import layers, tape, tree
+from melpy import config, layers, tape, tree
 from melpy.tensor import Tensor
 
 pytestmark = pytest.mark.parity
@@ -80,7 +80,7 @@ def test_outputs_and_gradients(keras, precision, agree, name, data):
 
     case, dtype = LAYERS[name](some), some("float32", "float64")
     training = some(False, True) and not case.draws
-    tolerance = TOLERANCE[dtype]
+    tolerance = TOLERANCE["float32" if case.rough else dtype]
     with precision(dtype):
         import jax
 
@@ -142,51 +142,47 @@ def shapes(layer, shape):
 def network(library, name, case):
     """Return a model that trains something before the layer and something after it."""
     L = library.layers
-    calm = {"training": False} if name.startswith("Random") else {}
-
-    class Network(library.Model):
-        def __init__(self):
-            super().__init__()
-            self.stems = [] if case.whole else [L.Dense(shape[-1]) for shape in case.shapes]
-            self.layer = case.layer(L, name, "float32")
-            self.flat, self.join, self.head = L.Flatten(), L.Concatenate(), L.Dense(1)
-
-        def call(self, xs, training=False):
-            xs = xs if isinstance(xs, list | tuple) else [xs]
-            xs = [stem(x) for stem, x in zip(self.stems, xs, strict=True)] if self.stems else [*xs]
-            ys = [self.flat(y) for y in tree.flatten(case.call(self.layer, xs, "float32", **calm))]
-            return self.head(self.join(ys) if len(ys) > 1 else ys[0])
-
-    return Network()
+    kind, precise = "int32" if case.whole else "float64", {"dtype": "float64"}
+    inputs = [library.Input(batch_shape=shape, dtype=kind) for shape in case.shapes]
+    stems = inputs if case.whole else [L.Dense(x.shape[-1], **precise)(x) for x in inputs]
+    outputs = tree.flatten(case.call(case.layer(L, name, "float64"), stems, "float64"))
+    if name == "MultiHeadAttention":
+        outputs = outputs[:1]  # of the scores, Keras expects another shape than they have
+    # What is flat already keeps its mask in Keras on JAX alone.
+    flat = [L.Flatten(**precise)(y) if len(y.shape) > 2 else y for y in outputs]
+    joined = L.Concatenate(**precise)(flat) if len(flat) > 1 else flat[0]
+    return library.Model(inputs, L.Dense(1, **precise)(joined))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_ten_steps(keras, agree, name):
+DRAWING = {"RandomFlip", "RandomContrast"}  # cannot be kept from it
+
+
+@pytest.mark.filterwarnings("ignore:.*destroy the mask:UserWarning")  # as it should
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in DRAWING])
+def test_ten_steps(keras, precision, agree, monkeypatch, name):
+    """In float64, since errors of rounding grow with each step."""
     chooser = random.Random(zlib.crc32(name.encode()))
-    case = LAYERS[name](lambda *values: chooser.choice(values))
-    for rate in {"rate", "stddev", "dropout", "recurrent_dropout"} & case.arguments.keys():
-        case.arguments[rate] = 0.0
-    models = []
-    for library in (melpy, keras):
-        model = network(library, name, case)
-        model(packed(case.inputs("float32")))
-        model.compile(library.optimizers.SGD(0.01, momentum=0.9), "mse", run_eagerly=True)
-        models.append(model)
-    ours, theirs = models
-    start = ours.get_weights()
-    theirs.set_weights(start)
-    rng = np.random.default_rng(0)
-    for step in range(10):
-        inputs = case.inputs("float32", step)
-        batch = packed(inputs), rng.normal(size=(len(inputs[0]), 1)).astype("float32")
-        theirs.reset_metrics()
-        mine, other = ours.train_on_batch(*batch), theirs.train_on_batch(*batch)
-        assert float(mine) == pytest.approx(float(other), rel=1e-4), f"the loss of step {step}"
-    trained = [not np.array_equal(*pair) for pair in zip(start, ours.get_weights(), strict=True)]
-    assert any(trained)
-    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        agree(mine, other, 1e-4, "a weight")
-
-
-def packed(inputs):
-    return inputs if len(inputs) > 1 else inputs[0]
+    case = LAYERS[name](lambda *values: chooser.choice(values)).without_draws()
+    monkeypatch.setitem(config._settings, "floatx", "float64")
+    with precision("float64"):
+        ours, theirs = (network(library, name, case) for library in (melpy, keras))
+        for library, model in ((melpy, ours), (keras, theirs)):
+            model.compile(library.optimizers.SGD(0.002, momentum=0.9), "mse")
+        start = ours.get_weights()
+        theirs.set_weights(start)
+        tolerance = TOLERANCE["float32" if case.rough else "float64"]
+        rng = np.random.default_rng(0)
+        for step in range(10):
+            inputs = case.inputs("float64", step)
+            batch = inputs, rng.normal(size=(len(inputs[0]), 1))
+            theirs.reset_metrics()
+            mine, other = ours.train_on_batch(*batch), theirs.train_on_batch(*batch)
+            assert float(mine) == pytest.approx(float(other), rel=tolerance), (
+                f"the loss of step {step}"
+            )
+        end = ours.get_weights()
+        assert any(not np.array_equal(*pair) for pair in zip(start, end, strict=True))
+        # A bias before a normalization is nothing but rounding: held to the largest weight.
+        agree(
+            *(np.concatenate([*map(np.ravel, w)]) for w in (end, theirs.get_weights())), tolerance
+        )
