@@ -59,6 +59,7 @@ def python_blocks(path):
 
 @pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="not a checkout")
 def test_the_readmes_code_runs(capsys):
+    monkeypatch.chdir(tmp_path)  # the code writes files
     blocks = python_blocks(ROOT / "README.md")
     assert len(blocks) >= 2
     for block in blocks:
