@@ -58,7 +58,7 @@ def python_blocks(path):
 
 
 @pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="not a checkout")
-def test_the_readmes_code_runs(capsys):
+def test_the_readmes_code_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the code writes files
     blocks = python_blocks(ROOT / "README.md")
     assert len(blocks) >= 2
