@@ -29,16 +29,6 @@ from melpy.saving import (
     serialize_keras_object,
 )
 from melpy.symbolic import Symbolic
-from melpy.saving import (
-    CustomObjectScope,
-    custom_object_scope,
-    deserialize_keras_object,
-    get_custom_objects,
-    get_registered_name,
-    get_registered_object,
-    register_keras_serializable,
-    serialize_keras_object,
-)
 from melpy.viz import plot_model
 
 __all__ = [
@@ -61,9 +51,7 @@ __all__ = [
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
-    "register_keras_serializable",
     "save_img",
-    "serialize_keras_object",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
@@ -105,14 +93,15 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 def standardize_dtype(dtype: Any) -> str:
-    """Return a type's name; of None the setting's, of Python's types their arrays'.
+    """Return a type's name; the setting's for None and for Python's floats.
 
     Examples
     --------
     >>> standardize_dtype(np.float64), standardize_dtype(None), standardize_dtype(int)
-    ('float64', 'float32', 'int64')
+    ('float64', 'float32', 'int32')
     """
-    return config.floatx() if dtype is None else np.dtype(dtype).name
+    python_types = {None: config.floatx(), float: config.floatx(), int: "int32"}
+    return python_types.get(dtype) or np.dtype(dtype).name
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -124,7 +113,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     (1, ([1, 2],), (1, 2))
     """
     if y is None:
-        return (x,) if isinstance(x, list | tuple | dict) else x
+        return (x,) if isinstance(x, list | tuple) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 

@@ -9,6 +9,7 @@ import melpy
 from melpy import preprocessing, utils
 from melpy.data import Loader, PyDataset
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, UnknownNameError
+from melpy.kernels import memory
 
 
 def test_seeds():
@@ -179,3 +180,24 @@ class TestSplitDataset:
     def test_refusals(self, dataset, sizes, error, message):
         with pytest.raises(error, match=message):
             utils.split_dataset(dataset, **sizes)
+
+
+def test_a_batch_is_packed_and_unpacked():
+    for parts in ([1, 2], [1, 2, 3]):
+        assert utils.pack_x_y_sample_weight(*parts) == tuple(parts)
+        assert utils.unpack_x_y_sample_weight(parts) == (*parts, None)[:3]
+    assert utils.pack_x_y_sample_weight({"a": 1}) == {"a": 1}
+    assert utils.unpack_x_y_sample_weight({"a": 1}) == ({"a": 1}, None, None)
+    with pytest.raises(ArgumentError, match=r"a batch of 4 parts\. Expected x, \(x, y\)"):
+        utils.unpack_x_y_sample_weight((1, 2, 3, 4))
+
+
+def test_symbols_types_and_memory():
+    assert utils.is_keras_tensor(melpy.Input((2,)))
+    assert not utils.is_keras_tensor(np.ones(2))
+    assert utils.standardize_dtype(bool) == "bool"
+    memory.empty((1000, 1000), np.dtype("float32"))
+    utils.clear_session(free_memory=False)
+    assert memory._buffers
+    utils.clear_session()
+    assert not memory._buffers

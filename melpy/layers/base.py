@@ -185,7 +185,7 @@ class Layer(Parts):
         if ruled and not kwargs.keys() - {"training", "mask"} and not args[1:]:
             shape = self.compute_output_shape(shapes_of(first))
             made_of = _like(shape, self.dtype)
-        outputs = symbolic.defer(self, *given, made_of)
+        outputs = symbolic.defer(self, given[0], given[1], made_of)
         leaf = next(x for x in tree.flatten(outputs) if isinstance(x, Symbolic))
         self._calls.append(leaf.call)
         return outputs

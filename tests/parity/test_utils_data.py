@@ -298,3 +298,13 @@ def test_keras_trains_on_our_loader(keras, agree):
             model.fit(iter(source), steps_per_epoch=len(source), shuffle=False, verbose=0)
         results.append(model.get_weights()[0])
     agree(*results, 1e-6)
+
+
+def test_packing_and_types(keras):
+    for x in (1, [1, 2], (1,), {"a": 1}):
+        for rest in ((), (2,), (2, 3)):
+            packed = utils.pack_x_y_sample_weight(x, *rest)
+            assert packed == keras.utils.pack_x_y_sample_weight(x, *rest)
+        assert utils.unpack_x_y_sample_weight(x) == keras.utils.unpack_x_y_sample_weight(x)
+    for dtype in (None, int, float, bool, np.float64, "int8"):
+        assert utils.standardize_dtype(dtype) == keras.utils.standardize_dtype(dtype)
