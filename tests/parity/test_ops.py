@@ -60,6 +60,8 @@ CALLS = [
         (np.cos(np.arange(40.0)).reshape(2, 5, 4), np.array([4, 5])),
         {"merge_repeated": False, "mask_index": 2},
     ),
+    ("cholesky_inverse", (np.tril(A[:, :3]) + 3 * np.eye(3),), {}),
+    ("cholesky_inverse", (np.triu(A[:, :3]) + 3 * np.eye(3),), {"upper": True}),
     ("diag", (V,), {"k": 1}),
     ("diag", (A,), {"k": -1}),
     ("divide_no_nan", (A, np.array([0.0, 1.0, 2.0, 0.0])), {}),
@@ -87,7 +89,11 @@ CALLS = [
     ("kron", (A[:2, :2], B), {}),
     ("layer_normalization", (A, B[0], B[1]), {"epsilon": 0.01}),
     ("layer_normalization", (HEADS,), {"axis": [1, 2], "epsilon": 0.01}),
+    ("lstsq", (A, V), {}),
+    ("lstsq", (A[:, :2], B), {}),
     ("logdet", (A[:, :3].T @ A[:, :3] + 2 * np.eye(3),), {}),
+    ("matrix_rank", (A,), {}),
+    ("matrix_rank", (HEADS,), {"tol": 0.5}),
     ("median", (A,), {"axis": 1}),
     ("median", (A,), {"axis": 0, "keepdims": True}),
     ("moments", (A, [0]), {}),
@@ -124,6 +130,9 @@ CALLS = [
     ("select", ([A < 0, B < 0], [A, B], 0.5), {}),
     ("slice", (A, (1, 0), (2, 3)), {}),
     ("slogdet", (A[:, :3] + 2 * np.eye(3),), {}),
+    ("solve_triangular", (A[:, :3] + 4 * np.eye(3), V), {}),
+    ("solve_triangular", (A[:, :3] + 4 * np.eye(3), B), {"lower": True}),
+    ("svd", (HEADS,), {"compute_uv": False}),
     ("sparse_categorical_crossentropy", (np.array([0, 3, 1]), np.abs(A)), {}),
     ("sparse_categorical_crossentropy", (np.array([[0], [3], [1]]), A), {"from_logits": True}),
     ("split", (A, 2), {"axis": 1}),
@@ -278,6 +287,43 @@ def test_arguments(keras, same_signature):
             same_signature(getattr(ops, name), theirs)
             count += 1
     assert count > 250
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4, 3), (3, 5)])
+def test_decompositions(keras, agree, precision, shape):
+    """Signs of vectors are free, so what no sign changes is compared, and its gradients."""
+    import jax
+
+    x = np.random.default_rng(0).normal(size=shape)
+    m, n = shape[-2:]
+
+    def gram(library, u, s, vt):
+        return library.matmul(u * library.expand_dims(library.exp(s), -2), vt)
+
+    def of_svd(library, x):
+        return gram(library, *library.svd(x, full_matrices=False))
+
+    def of_qr(library, x):
+        q, r = library.qr(x)
+        return library.matmul(q * q, library.abs(r))
+
+    def of_eigh(library, x):
+        w, v = library.eigh(library.matmul(x, library.swapaxes(x, -1, -2)))
+        return gram(library, v, w, library.swapaxes(v * v * v, -1, -2))
+
+    with precision("float64"):
+        for made in (of_svd, of_qr, of_eigh):
+            if made is of_eigh and m > n:
+                continue  # eigenvalues of 0, several times
+            tensor = Tensor(x, requires_grad=True)
+            y = made(ops, tensor)
+            if made is of_qr and m < n:
+                agree(y, made(keras.ops, x), 1e-10)
+                continue  # JAX has no gradient here
+            expected, back = jax.vjp(lambda x, made=made: made(keras.ops, x), x)
+            agree(y, expected, 1e-10)
+            g = np.random.default_rng(1).normal(size=y.shape)
+            agree(gradients(y, [tensor], g)[0], back(jax.numpy.asarray(g))[0], 1e-8)
 
 
 @pytest.mark.parametrize("space", ["numpy", "nn", "linalg", "image"])
