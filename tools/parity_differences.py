@@ -10,7 +10,7 @@ PREFACE = (
     "class has the same public methods and properties. *Partly*: something differs, and the row "
     "says what and why. *Absent*: we lack it. What each name computes is held to Keras's numbers "
     "by the tests in `tests/parity`. What draws at random draws other numbers from the same seed, "
-    "by the same rules."
+    "by the same rules. What Keras has in several places of one family counts once."
 )
 
 # Methods and properties of Keras's classes that are not compared: its own machinery.
@@ -36,13 +36,15 @@ MACHINERY = {
     ),
     "steps of an algorithm": (
         "convolution_op inner_loop convert_weight transpose_last_axis lr_adjust "
-        "zeropower_via_newtonschulz5 interpolate_pr_auc summary"
+        "zeropower_via_newtonschulz5 interpolate_pr_auc finalize_state"
     ),
-    "does nothing, or raises, in Keras": "add_metric finalize_state",
+    "raises an error in Keras": "add_metric",
 }
 
 _ADAPTERS = "low-rank adapters are not here"
 _QUANTIZED = "quantization is not here"
+_LATER = "not built yet"
+_COMPILED = "every call runs at once; `config.set_kernels` chooses what it runs"
 _FORMAT = "Keras's choice among other libraries' data sets; a `data.Loader` comes back"
 
 # Arguments, methods and properties that differ: (family.Name, part), or ("*", part) for all.
@@ -56,6 +58,12 @@ DIFFERENCES = {
     ("layers.AveragePooling2D", "pool_size"): "a default as max pooling has",
     ("layers.InputLayer", "input_tensor"): "to wrap a tensor of another graph",
     ("callbacks.ProgbarLogger", "stream"): "where it writes, ours alone",
+    ("models.Model", ".save_weights(max_shard_size)"): "one file holds all weights",
+    ("saving.save_weights", "max_shard_size"): "one file holds all weights",
+    ("models.Model", ".export"): _LATER,
+    ("models.Model", ".jit_compile"): _COMPILED,
+    ("models.Model", ".run_eagerly"): _COMPILED,
+    ("callbacks.TensorBoard", ".summary"): "TensorFlow's own module",
     ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",
     ("ops.stack", "x"): "takes the arrays as a list or one by one; by position only",
     ("preprocessing.image_dataset_from_directory", "format"): _FORMAT,
@@ -90,31 +98,67 @@ BEHAVIOUR = {
     "optimizers.RMSprop": (
         "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
     ),
+    "metrics.*IoU": "sample weights are floats, which Keras cuts to whole numbers",
     "ops.argpartition": "a half order is not unique: the other entries may lie otherwise",
 }
 
-_VOLUMES = "volumes; the networks here are of vectors, sequences and images"
-_OTHERS = "wraps a layer of another framework"
-_TEXT = "text and categories are encoded by `melpy.preprocessing`, before the model"
-_AUDIO = "sound"
-_LATER = "not built yet"
-_DEVICES = "there is one backend and one kind of device"
-_STATE = "machinery of Keras's backends"
-_CODE = "quiet or loud by each call's own `verbose`"
-_LARGE = "data from hosts that offer no checked copy"
-
 # Patterns of dotted places, and why they are absent: the first that fits.
 ABSENT = {
-    "layers.*3D layers.*3DTranspose ops.image.*3d": _VOLUMES,
-    "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": _OTHERS,
+    "layers.*3D layers.*3DTranspose ops.image.*3d": (
+        "volumes; the networks here are of vectors, sequences and images"
+    ),
+    "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": (
+        "wraps a layer of another framework"
+    ),
     "layers.*Lookup layers.Hash* layers.TextVectorization layers.Discretization "
-    "layers.CategoryEncoding utils.FeatureSpace *.text_dataset_from_directory": _TEXT,
-    "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio*": _AUDIO,
+    "layers.CategoryEncoding utils.FeatureSpace *.text_dataset_from_directory": (
+        "text and categories are encoded by `melpy.preprocessing`, before the model"
+    ),
+    "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio* ops.*stft "
+    "ops.extract_sequences": "sound",
     "layers.MaxNumBoundingBoxes": "boxes around objects",
     "layers.InputSpec InputSpec": "a layer's `build` says itself what it takes",
-    "*DTypePolicy Quantizer config.dtype_policy config.set_dtype_policy": (
-        "one float type a layer: its `dtype`"
+    "layers.AugMix layers.AutoContrast layers.Contrast* layers.CutMix layers.Equalization "
+    "layers.MixUp layers.Pipeline layers.RandAugment layers.Random* layers.Solarization": (
+        "further augmentation of images, not built yet"
     ),
-    "Function Operation KerasTensor RematScope StatelessScope SymbolicScope Variable name_scope "
-    "remat device": _STATE,
+    "optimizers.LossScaleOptimizer *DTypePolicy Quantizer config.*dtype_policy dtype_policies.* "
+    "mixed_precision.* quantizers.*": (
+        "computing is in float32 or float64, one type a layer: no half precision, no quantization"
+    ),
+    "callbacks.OrbaxCheckpoint": "JAX's own format",
+    "callbacks.RemoteMonitor": "sends numbers over a network",
+    "ops.*angle ops.*conj ops.*conjugate ops.*imag ops.*real ops.*isreal ops.*polar ops.view_as_* "
+    "ops.*fft ops.*fft2 ops.*eig": "complex numbers",
+    "ops.*bartlett ops.*blackman ops.*hamming ops.*hanning ops.*kaiser ops.*i0": (
+        "windows of signals: NumPy has them"
+    ),
+    "ops.custom_gradient ops.*jvp ops.associative_scan ops.*vectorize": (
+        "the tape records one operation after another, and goes backwards"
+    ),
+    "ops.image.*": "further operations on images, not built yet",
+    "datasets.*": "not among the data sets that are loaded here",
+    "*interactive_logging* utils.Progbar": "quiet or loud by each call's own `verbose`",
+    "config.*traceback_filtering*": "errors say what is wrong in one sentence",
+    "config.*flash_attention* config.*backend config.is_nnx_enabled device Function Operation "
+    "KerasTensor RematScope StatelessScope SymbolicScope Variable name_scope remat utils.Config "
+    "utils.get_source_inputs backend.*": "machinery of Keras's backends; there is one here",
+    "config.enable_unsafe_deserialization": "reading a file never runs code",
+    "config.*max_*": "limits for tests of examples",
+    "utils.get_file": "`melpy.datasets` downloads what it knows, and checks it",
+    "utils.model_to_dot": "`plot_model` draws by itself, without Graphviz",
+    "version": "`melpy.__version__`",
+    "applications.*": "no trained networks are shipped",
+    "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "
+    "layers.SpectralNormalization": _LATER,
+    "optimizers.MultiOptimizer optimizers.OptimizerMap callbacks.SwapEMAWeights": _LATER,
+    "saving.KerasFileEditor": _LATER,
+    "ops.*adaptive_*_pool ops.*depth_to_space ops.*space_to_depth ops.*fold ops.*psnr ops.cdist "
+    "ops.*corrcoef ops.*correlate ops.erfc ops.*ldexp ops.*lu_factor ops.*nan* ops.*nextafter "
+    "ops.rearrange ops.saturate_cast ops.segment_prod ops.*unravel_index ops.*vander ops.*view": (
+        "rarely used, not built yet"
+    ),
+    "distribution.* distillation.* export.* visualization.* wrappers.*": _LATER,
+    "legacy.*": "of older releases",
+    "tree.*": "`melpy.tree` is for ourselves",
 }

@@ -28,14 +28,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-TOOLS = Path(__file__).parent
-sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
+ROOT = Path(__file__).parents[1]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras  # noqa: E402
 import parity_differences as reasons  # noqa: E402
 
-TABLE = TOOLS.parent / "docs" / "keras.md"
+TABLE = ROOT / "docs" / "keras.md"
 
 # One section a family: its title, and Keras's modules.
 FAMILIES = {
@@ -113,6 +114,11 @@ def ours_at(place: str) -> Any:
     return None
 
 
+def both_at(one: Row) -> tuple[Any, Any]:
+    place = f"{one.module}.{one.name}".strip(".")
+    return ours_at(place), theirs_at(place)
+
+
 # What differs between two functions or classes.
 
 
@@ -172,7 +178,12 @@ def compare_arguments(
     for name in shared:
         defaults = mine[name].default, other[name].default
         if plain(defaults[0]) != plain(defaults[1]):
-            yield name, "default `{}={!r}` and not `{!r}`".format(name, *defaults)
+            mine_is, theirs_is = map(spelled_default, defaults)
+            yield name, f"`{name}` defaults to {mine_is}, not to {theirs_is}"
+
+
+def spelled_default(default: Any) -> str:
+    return "nothing" if default is inspect.Parameter.empty else f"`{default!r}`"
 
 
 def members(cls: type) -> list[str]:
@@ -239,10 +250,9 @@ class Explainer:
         return "?"
 
     def behaviour(self, key: str) -> list[str]:
-        if key in reasons.BEHAVIOUR:
-            self.used.add(key)
-            return [reasons.BEHAVIOUR[key]]
-        return []
+        found = [pattern for pattern in reasons.BEHAVIOUR if fnmatchcase(key, pattern)]
+        self.used.update(found)
+        return [reasons.BEHAVIOUR[pattern] for pattern in found]
 
     def settle(self) -> None:
         """Refuse to make a table in which something is not explained, or explained in vain."""
@@ -302,10 +312,14 @@ def other_rooms() -> dict[str, int]:
 def rows() -> tuple[dict[str, list[Row]], dict[str, tuple[int, str]]]:
     """Return each family's rows, and of each other room how many names it has and why not here."""
     explain = Explainer()
-    families = {
-        family: [row(m, name, explain) for m in modules for name in names(theirs_at(m))]
-        for family, modules in FAMILIES.items()
-    }
+    families: dict[str, list[Row]] = {}
+    for family, modules in FAMILIES.items():
+        found = [row(m, name, explain) for m in modules for name in names(theirs_at(m))]
+        # ops.numpy.abs is ops.abs again: what a family has twice counts once
+        first: dict[Any, Row] = {}
+        for one in found:
+            first.setdefault((one.name, one.state, *map(id, both_at(one))), one)
+        families[family] = list(first.values())
     rooms = {name: (n, explain.of_absence(f"{name}.*")) for name, n in other_rooms().items()}
     explain.settle()
     return families, rooms
@@ -315,6 +329,10 @@ def spelled(one: Row) -> str:
     """Return a name as its section writes it: with its module where that is not the family's."""
     inside = one.module.split(".")[1:] if one.module != "optimizers.schedules" else []
     return f"`{'.'.join([*inside, one.name])}`"
+
+
+def ticked(words: str) -> str:
+    return " ".join(f"`{word}`" for word in words.split())
 
 
 def paragraph(text: str) -> str:
@@ -360,6 +378,8 @@ def table() -> str:
     lines.append("| **all** | **{same}** | **{partly}** | **{absent}** |".format_map(total))
     for family, found in families.items():
         lines += section(family, found)
+    lines.append("\n## Methods and properties that are not compared\n\n| which | why |\n|---|---|")
+    lines += [f"| {ticked(which)} | {why} |" for why, which in reasons.MACHINERY.items()]
     lines.append("\n## Rooms that are not here\n\n| room | names | why |\n|---|---|---|")
     lines += [f"| `keras.{name}` | {count} | {why} |" for name, (count, why) in rooms.items()]
     return "\n".join(lines) + "\n"

@@ -133,7 +133,7 @@ def kept(shape: tuple[int, ...], some: Any) -> np.ndarray | None:
 
 @row("Dense")
 def _dense(some, name):
-    made = {"units": some(1, 4), "activation": some(*ACTIVATIONS, "softmax")}
+    made = {"units": some(2, 4), "activation": some(*ACTIVATIONS, "softmax")}
     made |= {"use_bias": some(True, False), "activity_regularizer": some(None, "l2")}
     return Case(made | rules(some, "kernel", "bias"), [any_shape(some)])
 

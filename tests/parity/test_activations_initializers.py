@@ -49,11 +49,6 @@ def test_activation(keras, precision, name, options, dtype, tolerance):
     np.testing.assert_allclose(y, expected, rtol=10 * tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_activation_arguments(keras, same_signature, name):
-    same_signature(activations.get(name), getattr(keras.activations, name))
-
-
 def test_every_activation_of_keras(keras):
     functions = {name for name in dir(keras.activations) if not name.startswith("_")}
     assert functions <= set(activations.__all__)
@@ -64,12 +59,6 @@ def test_activation_configs(keras, name):
     config = keras.activations.serialize(getattr(keras.activations, name))
     assert activations.serialize(getattr(activations, name)) == config
     assert activations.get(config) is activations.get(name)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_initializer_arguments(keras, same_signature, name):
-    ours, theirs = getattr(initializers, name), getattr(keras.initializers, name)
-    same_signature(ours.__init__, theirs.__init__)
 
 
 @pytest.mark.parametrize("shape", [(300, 500), (3, 3, 100, 150)])

@@ -62,13 +62,3 @@ def test_normalization(keras, agree, arguments):
     agree(ours(data), theirs(data), 1e-5)
     given = {**arguments, "mean": 2.0, "variance": 3.0}
     agree(layers.Normalization(**given)(data), keras.layers.Normalization(**given)(data), 1e-6)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomCrop",
-     "RandomContrast", "RandomBrightness", "Normalization", "Resizing", "CenterCrop"],
-)  # fmt: skip
-def test_arguments(keras, same_signature, name):
-    ours, theirs = getattr(layers, name), getattr(keras.layers, name)
-    same_signature(ours.__init__, theirs.__init__, {"data_format", "name", "dtype"})

@@ -1,7 +1,6 @@
 """Every layer computes Keras's numbers from the same weights, and has Keras's arguments."""
 
 import inspect
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,23 +157,12 @@ every_case = pytest.mark.parametrize(("name", "arguments", "shape"), CASES, ids=
 PRECISIONS = [("float32", 1e-5, 1e-4), ("float64", 1e-9, 1e-8)]
 both_precisions = pytest.mark.parametrize(("dtype", "of_values", "of_gradients"), PRECISIONS)
 
-LACKING = {
-    "lora_rank", "lora_alpha", "quantization_config", "gptq_unpacked_column_size", "autocast",
-    "dtype",  # behind **kwargs
-    "name",  # in Keras's pooling; ours is behind **kwargs
-}  # fmt: skip
+# Each library draws its own mask; see test_dropout.
 NO_DRAWS = {
     "AlphaDropout": {"rate": 0}, "Dropout": {"rate": 0},
     "SpatialDropout1D": {"rate": 0}, "SpatialDropout2D": {"rate": 0},
     "GaussianNoise": {"stddev": 0}, "GaussianDropout": {"rate": 0},
 }  # fmt: skip
-# each library draws its own mask; see test_dropout
-PAIRS = {"strides", "dilation_rate", "padding", "pool_size"}  # ours: one number for both
-WITH_PAIRS = """
-    Conv2D Convolution2D Conv2DTranspose DepthwiseConv2D SeparableConv2D ZeroPadding2D MaxPooling2D
-    AveragePooling1D AveragePooling2D
-"""
-APART = dict.fromkeys(WITH_PAIRS.split(), PAIRS)
 
 
 def twins(keras, name, arguments, shape, dtype):
@@ -198,17 +186,6 @@ def sample(shape, dtype):
     size = int(np.prod(shape))
     values = (rng.permutation(size).reshape(shape) - size / 2 + 0.137) * (3.0 / size)
     return values.astype(dtype)
-
-
-HERE = Path(__file__).parent
-
-
-def test_every_layer_has_a_case():
-    """Each layer is named in some file of this folder, beside Keras's of the same name."""
-    text = "".join(path.read_text() for path in HERE.glob("test_*.py"))
-    ours_alone = {"Layer", "Input", "InputLayer", "Lambda", "Wrapper", "Pooling2D"}
-    classes = {n for n in layers.__all__ if isinstance(getattr(layers, n), type)} - ours_alone
-    assert not {n for n in classes if f'"{getattr(layers, n).__name__}"' not in text}
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -265,14 +242,6 @@ def test_shapes(keras, name, arguments, shape):
         elif name == "EinsumDense":  # Keras leaves sizes open that its own argument leaves open
             found = [None if e is None else f for f, e in zip(found, expected, strict=True)]
         assert tuple(found) == tuple(expected)
-
-
-@pytest.mark.parametrize("name", sorted({name for name, _, _ in CASES}))
-def test_arguments(keras, same_signature, name):
-    ours, theirs = getattr(layers, name), getattr(keras.layers, name)
-    if ours.__init__ is layers.Layer.__init__:
-        return  # it has no arguments of its own
-    same_signature(ours.__init__, theirs.__init__, LACKING, APART.get(name, set()))
 
 
 def test_a_frozen_batch_normalization_uses_its_averages(keras, agree):

@@ -323,16 +323,6 @@ def test_loss_after_a_softmax_without_doubt(keras, precision, agree, dtype, tole
         agree(tape.gradients(loss, [logits])[0], expected_gradient, tolerance, "the gradient")
 
 
-@pytest.mark.parametrize("name", sorted({row[0] for row in LOSSES} | {"Loss"}))
-def test_loss_arguments(keras, same_signature, name):
-    same_signature(getattr(losses, name).__init__, getattr(keras.losses, name).__init__)
-
-
-@pytest.mark.parametrize("name", sorted(public(losses, inspect.isfunction) - {"resolve"}))
-def test_arguments_of_functions_of_losses(keras, same_signature, name):
-    same_signature(getattr(losses, name), getattr(keras.losses, name))
-
-
 # One row a configuration: class, arguments, labels, predictions.
 METRICS = [
     ("Accuracy", {}, "classes", "guesses"),
@@ -564,18 +554,6 @@ def test_mean_and_sum(keras, name):
         ours.update_state(values, weight)
         theirs.update_state(values, weight)
         assert ours.result() == pytest.approx(float(theirs.result()), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    "name", sorted({r[0] for r in METRICS} | {"Mean", "Sum", "MeanMetricWrapper", "Metric"})
-)
-def test_metric_arguments(keras, same_signature, name):
-    same_signature(getattr(metrics, name).__init__, getattr(keras.metrics, name).__init__)
-
-
-@pytest.mark.parametrize("name", sorted(public(metrics, inspect.isfunction) - {"resolve"}))
-def test_arguments_of_functions_of_metrics(keras, same_signature, name):
-    same_signature(getattr(metrics, name), getattr(keras.metrics, name))
 
 
 @pytest.mark.parametrize("identifier", ["accuracy", "acc", "mse", "MeanAbsoluteError", "AUC"])

@@ -274,21 +274,6 @@ def test_op(keras, agree, precision, monkeypatch, name):
         )
 
 
-OTHERWISE = {"einsum"}  # the subscripts come first in both; only the signature differs
-SAME = sorted(set(dir(ops)) - LISTS - OTHERWISE)
-
-
-def test_arguments(keras, same_signature):
-    """Every function of Keras's that we have takes Keras's arguments."""
-    count = 0
-    for name in SAME:
-        theirs = getattr(keras.ops, name, None)
-        if inspect.isfunction(theirs):
-            same_signature(getattr(ops, name), theirs)
-            count += 1
-    assert count > 250
-
-
 @pytest.mark.parametrize("shape", [(3, 3), (2, 4, 3), (3, 5)])
 def test_decompositions(keras, agree, precision, shape):
     """Signs of vectors are free, so what no sign changes is compared, and its gradients."""
@@ -354,13 +339,6 @@ def test_loops(keras):
         assert int(library.fori_loop(1, 4, lambda i, s: s * i, 1)) == 6
         assert int(library.cond(np.array(True), lambda: 1, lambda: 2)) == 1
         assert int(library.switch(9, [lambda n: n, lambda n: n + 1], 5)) == 6
-
-
-def test_random_arguments(keras, same_signature):
-    functions = [name for name in dir(keras.random) if name[0] != "_"]
-    for name in set(functions) - {"SeedGenerator"}:
-        same_signature(getattr(random, name), getattr(keras.random, name))
-    same_signature(random.SeedGenerator.__init__, keras.random.SeedGenerator.__init__)
 
 
 @pytest.mark.parametrize(

@@ -188,14 +188,6 @@ def test_options_matter(keras, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_arguments(keras, same_signature, name):
-    ours, theirs = getattr(optimizers, name), getattr(keras.optimizers, name)
-    same_signature(ours.__init__, theirs.__init__)
-    for method in ("apply", "apply_gradients", "exclude_from_weight_decay", "build"):
-        same_signature(getattr(optimizers.Optimizer, method), getattr(keras.Optimizer, method))
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_names_and_configs(keras, name):
     for spelled in (name.lower(), name):
         if name != "Lamb":  # which Keras does not find by its name

@@ -269,18 +269,6 @@ def test_masking(keras, agree):
     agree(layers.Masking(7.0)(x), keras.layers.Masking(7.0)(x), 0)
 
 
-NAMES = [
-    "Bidirectional", "Embedding", "GRU", "GRUCell", "LSTM", "LSTMCell", "Masking", "RNN",
-    "SimpleRNN", "SimpleRNNCell", "StackedRNNCells", "TimeDistributed", "Wrapper",
-]  # fmt: skip
-LACKING = {"lora_rank", "lora_alpha", "quantization_config"}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_arguments(keras, same_signature, name):
-    same_signature(getattr(layers, name).__init__, getattr(keras.layers, name).__init__, LACKING)
-
-
 def test_arguments_of_calls(keras, same_signature):
     for name in ("GRU", "LSTM", "RNN", "SimpleRNN"):
         same_signature(getattr(layers, name).call, getattr(keras.layers, name).call)

@@ -50,13 +50,6 @@ def test_numbers_and_configs(keras, name, data):
     assert read.get_config() == ours.get_config()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_arguments(keras, same_signature, name):
-    same_signature(
-        getattr(schedules, name).__init__, getattr(keras.optimizers.schedules, name).__init__
-    )
-
-
 MADE = {
     "MaxNorm": {"max_value": 0.7, "axis": 1},
     "NonNeg": {},

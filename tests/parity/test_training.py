@@ -215,21 +215,3 @@ def test_frozen_layers_stay(twins, agree):
     for kept, mine in zip(before[:6], ours.get_weights(), strict=False):
         np.testing.assert_array_equal(mine, kept)
     assert_same_models(ours, theirs, agree)
-
-
-LACKING = {
-    "fit": {"steps_per_epoch", "validation_steps", "validation_freq"},
-    "evaluate": {"steps", "callbacks"},
-    "predict": {"steps", "callbacks"},
-}
-
-
-@pytest.mark.parametrize(
-    "method",
-    ["fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"],
-)
-def test_arguments(keras, same_signature, method):
-    # x and y are needed here; Keras's may be None, for data of other kinds. predict is silent.
-    apart = {"x", "y"} | ({"verbose"} if method == "predict" else set())
-    ours, theirs = getattr(melpy.Sequential, method), getattr(keras.Sequential, method)
-    same_signature(ours, theirs, LACKING.get(method, set()), apart)

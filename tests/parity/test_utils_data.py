@@ -28,26 +28,6 @@ def sklearn():
     return pytest.importorskip("sklearn")
 
 
-@pytest.mark.parametrize(
-    ("name", "lacking"),
-    [
-        ("pad_sequences", set()),
-        ("normalize", set()),
-        ("split_dataset", {"preferred_backend"}),
-        ("image_dataset_from_directory", {"format"}),
-        ("timeseries_dataset_from_array", {"format"}),
-        ("load_img", set()),
-        ("save_img", set()),
-        ("img_to_array", set()),
-        ("array_to_img", set()),
-        ("to_categorical", set()),
-        ("plot_model", {"kwargs"}),
-    ],
-)
-def test_arguments(keras, same_signature, name, lacking):
-    same_signature(getattr(utils, name), getattr(keras.utils, name), lacking)
-
-
 def test_more_arguments(keras, same_signature):
     from keras.src.legacy.preprocessing import text
 
