@@ -58,6 +58,12 @@ KINDS = {
     ],
 }  # fmt: skip
 NAMES = list(KINDS)
+
+
+def test_every_optimizer_has_a_case():
+    assert {name for name in optimizers.__all__ if name[0].isupper()} == {*NAMES, "Optimizer"}
+
+
 OPTIONS = [
     {}, {"weight_decay": 0.3}, {"clipnorm": 0.4}, {"clipvalue": 0.3}, {"global_clipnorm": 0.9},
     {"weight_decay": 0.2, "clipnorm": 0.5}, {"use_ema": True, "ema_momentum": 0.6},

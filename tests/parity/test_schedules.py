@@ -60,7 +60,7 @@ MADE = {
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-6), ("float64", 1e-12)])
 @pytest.mark.parametrize("name", MADE)
-def test_constraints(keras, precision, agree, same_signature, name, dtype, tolerance):
+def test_constraints(keras, precision, agree, name, dtype, tolerance):
     w = np.random.default_rng(0).normal(size=(3, 4, 2)).astype(dtype)
     ours, theirs = getattr(constraints, name), getattr(keras.constraints, name)
     with precision(dtype):
@@ -70,22 +70,36 @@ def test_constraints(keras, precision, agree, same_signature, name, dtype, toler
             assert actual.dtype == np.dtype(dtype)
             agree(actual, expected, tolerance)
             assert ours(**arguments).get_config() == theirs(**arguments).get_config()
-    if MADE[name]:
-        same_signature(ours.__init__, theirs.__init__)
 
 
-@pytest.mark.parametrize("mode", ["rows", "columns"])
-def test_orthogonal_regularizer(keras, agree, same_signature, mode):
+PENALTIES = {
+    "L1": [{}, {"l1": 0.3}],
+    "L2": [{}, {"l2": 0.3}],
+    "L1L2": [{"l1": 0.3}, {"l2": 0.2}, {"l1": 0.3, "l2": 0.2}],
+    "OrthogonalRegularizer": [{}, {"factor": 0.3, "mode": "columns"}],
+}
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_regularizers(keras, precision, agree, name, dtype, tolerance):
     import jax
 
-    w = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
-    theirs = keras.regularizers.OrthogonalRegularizer(0.3, mode)
-    value, gradient = jax.value_and_grad(theirs)(jax.numpy.asarray(w))
-    tensor = Tensor(w, requires_grad=True)
-    penalty = regularizers.OrthogonalRegularizer(0.3, mode)(tensor)
-    ops.sum(penalty).backward()
-    agree(penalty.value, value, 1e-6)
-    agree(tensor.grad, gradient, 1e-5)
-    for name in ("L1", "L2", "L1L2", "OrthogonalRegularizer"):
-        ours, other = getattr(regularizers, name), getattr(keras.regularizers, name)
-        same_signature(ours.__init__, other.__init__)
+    w = np.random.default_rng(0).normal(size=(4, 3)).astype(dtype)
+    for arguments in PENALTIES[name]:
+        ours = getattr(regularizers, name)(**arguments)
+        with precision(dtype):
+            theirs = getattr(keras.regularizers, name)(**arguments)
+            value, gradient = jax.value_and_grad(theirs)(jax.numpy.asarray(w))
+        tensor = Tensor(w, requires_grad=True)
+        penalty = ours(tensor)
+        ops.sum(penalty).backward()
+        agree(penalty.value, value, tolerance)
+        agree(tensor.grad, gradient, tolerance)
+        assert ours.get_config() == pytest.approx(theirs.get_config())
+
+
+def test_every_constraint_and_regularizer_has_a_case():
+    for module, cases in ((constraints, MADE), (regularizers, PENALTIES)):
+        classes = {name for name in module.__all__ if name[0].isupper()}
+        assert classes - {"Constraint", "Regularizer"} == set(cases)
