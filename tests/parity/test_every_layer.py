@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import melpy
 from melpy import config, layers, tape, tree
-from melpy.tensor import Tensor
+from melpy.tensor import Tensor, mask_of
 
 pytestmark = pytest.mark.parity
 
@@ -137,6 +137,36 @@ def test_outputs_and_gradients(keras, precision, agree, name, data):
 def shapes(layer, shape):
     found = layer.compute_output_shape(shape)
     return [tuple(x) for x in found] if isinstance(found[0], tuple | list) else tuple(found)
+
+
+def takes_steps(name):
+    if name == "Softmax":  # its mask has the input's own shape
+        return False
+    case = LAYERS[name](lambda *values: values[0])
+    return case.form == "one" and not case.whole and len(case.shapes[0]) == 3
+
+
+@pytest.mark.filterwarnings("ignore:.*destroy the mask:UserWarning")  # as it should
+@pytest.mark.parametrize("name", [name for name in NAMES if takes_steps(name)])
+def test_masks_that_come_with_the_input(keras, agree, name):
+    """The mask of an input changes the output, and goes on or ends, as in Keras."""
+    from keras.src.backend import get_keras_mask
+
+    case = LAYERS[name](lambda *values: values[0]).without_draws()
+    case.options.pop("mask", None)
+    x = case.inputs("float32")[0]
+    x[0, 2:] = x[1, 1] = 9.0
+    ours, theirs = twins(keras, name, case, "float32")
+    y, other = (
+        case.call(layer, [library.layers.Masking(9.0)(x)], "float32")
+        for library, layer in ((melpy, ours), (keras, theirs))
+    )
+    for mine, expected in zip(tree.flatten(y), tree.flatten(other), strict=True):
+        agree(mine, expected, 1e-4, "an output")
+        masks = mask_of(mine), get_keras_mask(expected)
+        assert (masks[0] is None) == (masks[1] is None)
+        if masks[0] is not None:
+            np.testing.assert_array_equal(*masks)
 
 
 def network(library, name, case):
