@@ -326,7 +326,7 @@ def _convolution(some, name):
     if not name.startswith("Depthwise"):
         made["filters"] = some(1, 2, 4)
     if name in ("Conv1D", "Conv2D"):
-        made["groups"] = some(1, 2)
+        made["groups"] = some(1, 2, 3)
         made["filters"], channels = made["filters"] * made["groups"], channels * made["groups"]
     kernels = ["kernel"]
     if name.startswith(("Depthwise", "Separable")):

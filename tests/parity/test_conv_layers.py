@@ -1,31 +1,22 @@
-"""Convolution, pooling, padding and resizing give Keras's numbers, whatever their arguments."""
+"""Convolution, pooling, padding and resizing: their ops, aliases and errors are Keras's.
+
+What the layers compute is in `test_every_layer`.
+"""
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import melpy
 from melpy import layers, ops, tape
 from melpy.tensor import Tensor
 
 pytestmark = pytest.mark.parity
 
-TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 few = settings(
     max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 
-WINDOWS = ("Conv", "DepthwiseConv", "SeparableConv")
-LAYERS = [
-    f"{kind}{rank}D{suffix}"
-    for rank in (1, 2)
-    for kind, suffix in [
-        *((kind, "") for kind in WINDOWS), ("Conv", "Transpose"), ("MaxPooling", ""),
-        ("AveragePooling", ""), ("GlobalMaxPooling", ""), ("GlobalAveragePooling", ""),
-        ("ZeroPadding", ""), ("Cropping", ""), ("UpSampling", ""),
-    ]
-]  # fmt: skip
 ALIASES = {
     "Convolution1D": "Conv1D", "Convolution2D": "Conv2D",
     "Convolution1DTranspose": "Conv1DTranspose", "Convolution2DTranspose": "Conv2DTranspose",
@@ -37,148 +28,16 @@ ALIASES = {
 }  # fmt: skip
 
 
-def draw_arguments(draw, name):
-    """Return arguments that Keras takes too, and an input's shape for them."""
-
-    def some(*values):
-        return draw(st.sampled_from(values))
-
-    def sizes(low, high):
-        return tuple(draw(st.integers(low, high)) for _ in range(rank))
-
-    rank = 1 if "1D" in name else 2
-    shape, C = sizes(5, 7), some(1, 2, 3)
-    made = {}
-    if "Conv" in name:
-        made["kernel_size"] = sizes(1, 3)
-        made["padding"] = some("valid", "same", *(["causal"] if name == "Conv1D" else []))
-        made[some("strides", "dilation_rate")] = sizes(1, 2)
-        made["activation"] = some(None, "tanh", "softplus")
-        made["use_bias"] = some(True, False)
-        if not name.startswith("Depthwise"):
-            made["filters"] = some(1, 2, 5)
-        if name in ("Conv1D", "Conv2D"):
-            made["groups"] = some(1, 2, 3)
-            made["filters"], C = made["filters"] * made["groups"], C * made["groups"]
-        if name.startswith(("Depthwise", "Separable")):
-            made["depth_multiplier"] = some(1, 2)
-        if name.endswith("Transpose") and some(True, False):
-            strides = made.get("strides", (1,) * rank)
-            made["output_padding"] = tuple(draw(st.integers(0, s - 1)) for s in strides)
-    elif name.startswith(("Max", "Average")):
-        made = {"pool_size": sizes(1, 3), "padding": some("valid", "same")}
-        made["strides"] = some(None, sizes(1, 3))
-    elif name.startswith("Global"):
-        made = {"keepdims": some(True, False)}
-    elif name == "UpSampling1D":
-        made = {"size": some(1, 2, 3)}
-    elif name == "UpSampling2D":
-        made = {"size": sizes(1, 3)}
-        made["interpolation"] = some("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
-    else:
-        kind = "padding" if name.startswith("Zero") else "cropping"
-        both = (sizes(0, 2), sizes(0, 2))
-        ends = (both[0][0], both[1][0]) if rank == 1 else both
-        made = {kind: some(some(0, 1, 2), ends)}
-    if name not in ("Cropping1D", "UpSampling1D"):
-        made["data_format"] = some("channels_last", "channels_first")
-    first = made.get("data_format") == "channels_first"
-    return made, (2, C, *shape) if first else (2, *shape, C)
-
-
 def sample(shape, dtype, seed=0):
     """Return distinct values on both sides of 0."""
     rng, size = np.random.default_rng(seed), int(np.prod(shape))
     return ((rng.permutation(size).reshape(shape) - size / 2 + 0.137) * (3.0 / size)).astype(dtype)
 
 
-def twins(keras, name, arguments, shape, dtype):
-    """Return our layer and Keras's with the same weights, the biases not 0."""
-    ours = getattr(layers, name)(**arguments, dtype=dtype)
-    theirs = getattr(keras.layers, name)(**arguments, dtype=dtype)
-    ours(sample(shape, dtype))
-    theirs.build((None, *shape[1:]))
-    assert [w.shape for w in ours.get_weights()] == [w.shape for w in theirs.get_weights()]
-    rng = np.random.default_rng(1)
-    weights = [rng.normal(size=w.shape).astype(dtype) for w in ours.get_weights()]
-    ours.set_weights(weights)
-    theirs.set_weights(weights)
-    return ours, theirs
-
-
-@pytest.mark.parametrize("name", LAYERS)
-@few
-@given(data=st.data())
-def test_outputs_and_gradients(keras, precision, agree, name, data):
-    arguments, shape = draw_arguments(data.draw, name)
-    dtype = data.draw(st.sampled_from(["float32", "float64"]))
-    with precision(dtype):
-        import jax
-
-        ours, theirs = twins(keras, name, arguments, shape, dtype)
-        x = sample(shape, dtype)
-        weights = [v.value for v in theirs.trainable_variables]
-        expected, back = jax.vjp(lambda w, x: theirs.stateless_call(w, [], x)[0], weights, x)
-        g = np.random.default_rng(2).normal(size=expected.shape).astype(dtype)
-        d_weights, d_x = back(g)
-
-        tensor = Tensor(x, requires_grad=True)
-        y = ours(tensor)
-        assert y.dtype == np.dtype(dtype)
-        agree(y, expected, TOLERANCE[dtype], "the output")
-        gradients = tape.gradients(y, [tensor, *ours.trainable_weights], g)
-        for mine, keras_own in zip(gradients, [d_x, *d_weights], strict=True):
-            agree(mine, keras_own, TOLERANCE[dtype], "a gradient")
-
-        for batch in (None, 2):
-            shape = (batch, *shape[1:])
-            assert ours.compute_output_shape(shape) == tuple(theirs.compute_output_shape(shape))
-
-
 @pytest.mark.parametrize("alias", ALIASES)
 def test_aliases(keras, alias):
     for library in (layers, keras.layers):
         assert getattr(library, alias) is getattr(library, ALIASES[alias])
-
-
-TRAINED = {
-    "Conv1D": {"filters": 3, "kernel_size": 3, "padding": "causal", "activation": "tanh",
-               "kernel_constraint": "non_neg", "bias_regularizer": "l2"},
-    "Conv2D": {"filters": 4, "kernel_size": 2, "groups": 2, "strides": 2, "padding": "same",
-               "kernel_regularizer": "l2", "activity_regularizer": "l2"},
-    "Conv1DTranspose": {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same",
-                        "kernel_constraint": "unit_norm"},
-    "Conv2DTranspose": {"filters": 2, "kernel_size": 3, "strides": 2, "output_padding": 1,
-                        "bias_constraint": "non_neg"},
-    "DepthwiseConv1D": {"kernel_size": 2, "depth_multiplier": 2, "depthwise_regularizer": "l2"},
-    "DepthwiseConv2D": {"kernel_size": 3, "padding": "same", "depthwise_constraint": "max_norm"},
-    "SeparableConv1D": {"filters": 3, "kernel_size": 2, "pointwise_regularizer": "l2"},
-    "SeparableConv2D": {"filters": 3, "kernel_size": 2, "pointwise_constraint": "non_neg"},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_ten_steps(keras, agree, name):
-    shape = (6, 4) if "1D" in name else (6, 6, 4)
-    models = []
-    for library in (melpy, keras):
-        made = [library.Input(shape), getattr(library.layers, name)(**TRAINED[name])]
-        model = library.Sequential([*made, library.layers.Flatten(), library.layers.Dense(1)])
-        model.compile(library.optimizers.SGD(0.01, momentum=0.9), loss="mse")
-        models.append(model)
-    ours, theirs = models
-    start = ours.get_weights()
-    theirs.set_weights(start)
-    for step in range(10):
-        x, y = sample((8, *shape), "float32", step), sample((8, 1), "float32", step)
-        mine, keras_own = ours.train_on_batch(x, y), theirs.train_on_batch(x, y)
-        theirs.reset_metrics()
-        assert float(mine) == pytest.approx(float(keras_own), rel=1e-4)
-    for before, mine, keras_own in zip(
-        start, ours.get_weights(), theirs.get_weights(), strict=True
-    ):
-        assert not np.array_equal(mine, before), "the weight was not trained"
-        agree(mine, keras_own, 1e-4, "a weight")
 
 
 IMAGES, STEPS = (2, 6, 5, 4), (2, 6, 4)
