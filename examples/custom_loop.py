@@ -4,7 +4,7 @@ Shows  a network as plain functions of plain arrays, its gradients from `melpy.v
        the update of Adam written out; then the same with layers, whose variables keep their
        gradients after `loss.backward()`, and with an optimizer's `apply`.
 Takes  about 3 seconds. The digits are part of melpy; no network is needed.
-Expect about 97% of the test digits right, both ways.
+Expect about 95% of the test digits right, both ways.
 
     python examples/custom_loop.py
 """

@@ -4,7 +4,7 @@ Shows  text as numbers, an Embedding and an LSTM that answers at every place of 
        drawing from what it answers, colder or warmer.
 Takes  about 30 seconds. The text, five sonnets and three speeches (William Shakespeare, about 1600;
        in the public domain), stands in examples/data/shakespeare.txt; no network is needed.
-Expect a perplexity near 2 on the text itself, which is to know it almost by heart: 4000 letters are
+Expect a perplexity below 2 on the text itself, which is to know it almost by heart: 4000 letters are
        far too few to learn English from. Cold, it recites; warm, it invents words.
 
     python examples/shakespeare.py
@@ -53,7 +53,7 @@ def write(
     return text
 
 
-def main(epochs: int = 30) -> dict[str, float]:
+def main(epochs: int = 60) -> dict[str, float]:
     """Train, print what came out, and return the figures."""
     melpy.utils.set_random_seed(0)
     text = TEXT.read_text(encoding="utf-8")
