@@ -5,8 +5,8 @@ Shows  a recurrent network on windows of a series, and why a series that grows h
        a window only what is above its last logarithm is shown. What is left is the same task at
        every size, and so a network that has seen small numbers goes on to large ones.
 Takes  about 3 seconds. The series are made here; no network is needed.
-Expect the next number within about 0.1% on series of other starts than those it learnt from, and the
-       30th of Fibonacci's own numbers, from its first four, within about 1%.
+Expect the next number within about 0.1% on series of other starts than those it learnt from, and
+       the 30th of Fibonacci's own numbers, from its first four, within about 1%.
 
     python examples/fibonacci.py
 """

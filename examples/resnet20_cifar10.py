@@ -19,6 +19,7 @@ import melpy
 from melpy import datasets, layers, regularizers
 
 DECAY = 1e-4
+MOMENTUM = 0.9  # of the moving averages; with Keras's 0.99 a short run would not fill them
 
 
 def convolution(filters: int, size: int, strides: int) -> layers.Conv2D:
@@ -37,8 +38,8 @@ def convolution(filters: int, size: int, strides: int) -> layers.Conv2D:
 def block(x: melpy.Tensor, filters: int, strides: int) -> melpy.Tensor:
     """Return relu(x + f(x)); where the shape changes, every second pixel and channels of zeros."""
     h = convolution(filters, 3, strides)(x)
-    h = layers.ReLU()(layers.BatchNormalization()(h))
-    h = layers.BatchNormalization()(convolution(filters, 3, 1)(h))
+    h = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(h))
+    h = layers.BatchNormalization(momentum=MOMENTUM)(convolution(filters, 3, 1)(h))
     if strides > 1:  # their option A: a shortcut without parameters
         x = layers.AveragePooling2D(1, strides=strides)(x)
         x = layers.Concatenate()([x, melpy.ops.zeros_like(x)])
@@ -51,7 +52,8 @@ def resnet(n: int = 3) -> melpy.Model:
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     x = layers.RandomFlip("horizontal")(x)
     x = layers.RandomTranslation(0.125, 0.125, fill_mode="constant")(x)
-    x = layers.ReLU()(layers.BatchNormalization()(convolution(16, 3, 1)(x)))
+    x = layers.BatchNormalization(momentum=MOMENTUM)(convolution(16, 3, 1)(x))
+    x = layers.ReLU()(x)
     for stage, filters in enumerate((16, 32, 64)):
         for number in range(n):
             x = block(x, filters, 2 if stage > 0 and number == 0 else 1)

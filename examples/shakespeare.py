@@ -2,10 +2,10 @@
 
 Shows  text as numbers, an Embedding and an LSTM that answers at every place of a sequence, and
        drawing from what it answers, colder or warmer.
-Takes  about 30 seconds. The text, five sonnets and three speeches (William Shakespeare, about 1600;
-       in the public domain), stands in examples/data/shakespeare.txt; no network is needed.
-Expect a perplexity below 2 on the text itself, which is to know it almost by heart: 4000 letters are
-       far too few to learn English from. Cold, it recites; warm, it invents words.
+Takes  about 30 seconds. The text, five sonnets and three speeches (William Shakespeare, about
+       1600; in the public domain), stands in examples/data/shakespeare.txt; no network is needed.
+Expect a perplexity below 2 on the text itself, which is to know it almost by heart: 4000 letters
+       are far too few to learn English from. Cold, it recites; warm, it invents words.
 
     python examples/shakespeare.py
 """
@@ -68,7 +68,7 @@ def main(epochs: int = 60) -> dict[str, float]:
     loss = history.history["loss"][-1]
     shares = np.bincount(numbers) / len(numbers)
     blind = float(np.exp(-(shares * np.log(shares)).sum()))
-    print(f"{len(text)} letters, {len(vocabulary)} different ones, {len(x)} sequences of {LENGTH}\n")
+    print(f"{len(text)} letters, {len(vocabulary)} different ones, {len(x)} cuts of {LENGTH}\n")
     print("                                   perplexity")
     print(f"  this network                     {np.exp(loss):6.2f}")
     print(f"  knowing how often each letter is {blind:6.2f}")
