@@ -50,8 +50,30 @@ class Configurable:
 
     @classmethod
     def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
-        """Make an object from `get_config`'s result."""
-        return cls(**config)
+        """Make an object from `get_config`'s result, here or in Keras."""
+        return cls(**_with_effect(cls, config))
+
+
+# Arguments of Keras's that have no counterpart here, and the values that change nothing.
+WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
+    "quantization_config": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "use_gate": (False,),
+    "sliding_window": (None,),
+    "rms_scaling": (False,),
+    "fused": (None, True, False),
+}
+
+
+def _with_effect(made: type, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config without what the class does not take and what changes nothing."""
+    taken = inspect.signature(made.__init__).parameters  # type: ignore[misc]
+    return {
+        name: value
+        for name, value in config.items()
+        if name in taken or value not in WITHOUT_EFFECT.get(name, ())
+    }
 
 
 # Where Keras keeps what a room of ours keeps.

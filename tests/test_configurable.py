@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from melpy import layers
 from melpy.configurable import Configurable, find, snake_case
-from melpy.errors import DtypeError, UnknownNameError
+from melpy.errors import ArgumentError, DtypeError, UnknownNameError
 
 __all__ = ["GradientRuler", "Ruler", "Shape2D"]
 
@@ -130,3 +131,26 @@ class TestFind:
 )
 def test_snake_case(name, snake):
     assert snake_case(name) == snake
+
+
+@pytest.mark.parametrize(
+    ("layer", "extra"),
+    [
+        (layers.Dense(2), {"quantization_config": None}),
+        (layers.LayerNormalization(), {"rms_scaling": False}),
+    ],
+)
+def test_what_changes_nothing_in_a_config_of_keras_is_left_out(layer, extra):
+    config = layer.get_config()
+    assert type(layer).from_config({**config, **extra}).get_config() == config
+    with pytest.raises(ArgumentError, match=next(iter(extra))):
+        type(layer).from_config({**config, next(iter(extra)): "something"})
+
+
+def test_a_class_that_takes_such_an_argument_is_given_it():
+    class Fusing(layers.Layer):
+        def __init__(self, fused=True, **kwargs):
+            super().__init__(**kwargs)
+            self.fused = fused
+
+    assert Fusing.from_config({"fused": False}).fused is False

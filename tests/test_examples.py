@@ -47,7 +47,7 @@ def test_an_example_finds_what_it_says(name, tmp_path, monkeypatch, capsys):
     sys.modules.pop(name)
     assert holds(figures), figures
     assert time.perf_counter() - begin < 180  # a minute on a machine of its own
-    assert capsys.readouterr().out.count("\n") > 5
+    assert capsys.readouterr().out.count("\n") >= 5
 
 
 def test_the_table_is_that_of_the_results(monkeypatch):

@@ -13,17 +13,6 @@ from melpy.layers.base import Layer
 
 __all__ = ["copied", "deserialize", "layer_of", "serialize"]
 
-# Arguments of Keras's layers that have no counterpart here, and the values that change nothing.
-WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
-    "quantization_config": (None,),
-    "lora_rank": (None,),
-    "lora_alpha": (None,),
-    "use_gate": (False,),
-    "sliding_window": (None,),
-    "rms_scaling": (False,),
-    "fused": (None, True, False),
-}
-
 
 def serialize(layer: Layer) -> dict[str, Any]:
     """Return a layer as plain values, which `deserialize` reads, in the form of Keras's files."""
@@ -86,9 +75,6 @@ def _made(entry: Mapping[str, Any]) -> Any:
     if not issubclass(made, Layer):
         layer = made.from_config(config)
     else:
-        for argument, harmless in WITHOUT_EFFECT.items():
-            if argument in config and config[argument] in harmless:
-                del config[argument]
         if _is_plain(made):
             config = {key: _nested(value) for key, value in config.items()}
         scope = () if not _takes_custom_objects(made) else (None,)
