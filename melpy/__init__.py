@@ -80,4 +80,11 @@ def __getattr__(name: str) -> object:
         import importlib
 
         return importlib.import_module(f"melpy.{name}")
-    raise AttributeError(f"module 'melpy' has no attribute {name!r}")
+    raise AttributeError(
+        f"module 'melpy' has no attribute {name!r}. docs/keras.md lists every name of Keras's that "
+        "is here, and why others are not."
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

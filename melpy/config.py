@@ -15,11 +15,13 @@ from pathlib import Path
 from melpy.errors import ArgumentError, DtypeError, lookup
 
 __all__ = [
+    "assume_finite",
     "epsilon",
     "floatx",
     "home",
     "image_data_format",
     "kernels",
+    "set_assume_finite",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -60,6 +62,19 @@ def set_epsilon(value: float) -> None:
             received={"value": value},
         )
     _settings["epsilon"] = float(value)
+
+
+def assume_finite() -> bool:
+    """Return whether data goes unsearched for NaN and infinity: False unless it was set."""
+    return bool(_settings.get("assume_finite", False))
+
+
+def set_assume_finite(value: bool) -> None:
+    """Let NaN and infinity pass in the data of ``fit``, ``evaluate`` and ``predict``.
+
+    For models that mean them, as labels that a loss leaves out; also saves the search.
+    """
+    _settings["assume_finite"] = bool(value)
 
 
 def image_data_format() -> str:

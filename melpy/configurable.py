@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from melpy import custom
-from melpy.errors import DtypeError, lookup
+from melpy.errors import DtypeError, lookup, refuse_unknown
 
 __all__ = ["Configurable", "find", "plain", "snake_case", "widened"]
 
@@ -31,8 +31,9 @@ class Configurable:
         made = super().__new__(cls)
         try:
             bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
-        except TypeError:  # __init__ itself is about to refuse these, in Python's words
-            made._arguments = {}
+        except TypeError:
+            refuse_unknown(cls, kwargs)
+            made._arguments = {}  # __init__ is about to refuse these; or this is a copy to fill
             return made
         bound.apply_defaults()
         arguments = dict(list(bound.arguments.items())[1:])  # without self
@@ -220,7 +221,8 @@ def find(
         )
     same = {name.lower(): made for name, made in classes.items()}
     same |= {alias: classes[name] for alias, name in (aliases or {}).items()}
-    made = same.get(identifier.lower().replace("_", ""))
+    wellformed = re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", identifier.lower())
+    made = same.get(identifier.lower().replace("_", "")) if wellformed else None
     if made is None:
         made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, _getter(kind))
     return made(**config)

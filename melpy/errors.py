@@ -9,7 +9,9 @@ called (`melpy.layers.base.Layer.__call__`), so an op needs to know its own name
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 __all__ = [
@@ -21,12 +23,17 @@ __all__ = [
     "GraphError",
     "MelpyError",
     "ShapeError",
+    "SignatureError",
     "UnknownNameError",
     "lookup",
     "nearest",
+    "refuse_unknown",
+    "signature_error",
+    "suggesting",
 ]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class MelpyError(Exception):
@@ -77,6 +84,10 @@ class ArgumentError(MelpyError, ValueError):
     """An argument's value is out of its range."""
 
 
+class SignatureError(ArgumentError, TypeError):
+    """A call lacks an argument, or has one that is not taken."""
+
+
 class UnknownNameError(ArgumentError):
     """A name that stands for no known thing; the nearest right one is suggested."""
 
@@ -120,3 +131,43 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_lower = {candidate.lower().replace("-", "_"): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.5)
     return f"Did you mean {by_lower[found[0]]!r}?" if found else ""
+
+
+OLD_NAMES = {"lr": "learning_rate", "nb_epoch": "epochs"}  # too far from what they mean
+
+
+def signature_error(who: str, taken: Iterable[str], given: Iterable[str]) -> SignatureError | None:
+    """Return the refusal of the first argument of ``given`` that is not ``taken``, or None."""
+    known = list(taken)
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is None:
+        return None
+    return SignatureError(
+        who,
+        f"unknown argument {unknown!r}",
+        expected=f"some of {', '.join(known)}",
+        mend=nearest(OLD_NAMES.get(unknown, unknown), known),
+    )
+
+
+def refuse_unknown(made: type, given: Iterable[str]) -> None:
+    """Refuse the first keyword argument that a class does not take; some classes take any."""
+    parameters = inspect.signature(made.__init__).parameters  # type: ignore[misc]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        error = signature_error(made.__name__, list(parameters)[1:], given)
+        if error is not None:
+            raise error from None
+
+
+def suggesting(method: F) -> F:
+    """Let a method refuse unknown arguments with the name that was meant."""
+    taken = [name for name in inspect.signature(method).parameters if name != "self"]
+
+    @functools.wraps(method)
+    def refusing(self: Any, *args: Any, **kwargs: Any) -> Any:
+        error = signature_error(method.__name__, taken, kwargs)
+        if error is not None:
+            raise error
+        return method(self, *args, **kwargs)
+
+    return refusing  # type: ignore[return-value]

@@ -151,7 +151,7 @@ class TestLabels:
             ("sparse_categorical_crossentropy", np.arange(3), (3, 7, 7, 4), "Is a Flatten"),
             ("categorical_crossentropy", np.arange(3), (3, 4),
              r"not one-hot.*Use SparseCategoricalCrossentropy, or to_categorical\(y, 4\)"),
-            ("categorical_crossentropy", 2 * np.eye(3), (3, 3), "row 0 is neither one-hot nor"),
+            ("categorical_crossentropy", -np.eye(3), (3, 3), "row 0 is neither one-hot nor"),
             ("sparse_categorical_crossentropy", np.eye(3), (3, 3),
              "Use CategoricalCrossentropy for one-hot labels"),
             ("sparse_categorical_crossentropy", np.array([0, 3]), (2, 3),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError, lookup, nearest
+from melpy.errors import ArgumentError, lookup, nearest, refuse_unknown
 
 __all__ = ["Callback", "History", "LambdaCallback"]
 
@@ -24,6 +24,13 @@ class Callback:
 
     model: Any = None
     params: Mapping[str, Any] = {}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        refuse_unknown(cls, kwargs)
+        return super().__new__(cls)
+
+    def __init__(self) -> None:
+        """Take nothing."""
 
     def set_model(self, model: Any) -> None:
         """Learn which model is trained."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from melpy.callbacks.base import Callback, History
 from melpy.callbacks.progress import ProgbarLogger
+from melpy.errors import DtypeError
 
 __all__ = ["CallbackList"]
 
@@ -39,6 +40,15 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         self.callbacks = list(callbacks or ())
+        for one in self.callbacks:
+            if isinstance(one, type) or not hasattr(one, "set_model"):
+                raise DtypeError(
+                    "callbacks",
+                    "this is no callback",
+                    expected="objects of class Callback",
+                    received={"callback": one},
+                    mend=f"Make one: {one.__name__}()." if isinstance(one, type) else "",
+                )
         for wanted, kind in ((add_history, History), (add_progbar, ProgbarLogger)):
             if wanted and not any(isinstance(x, kind) for x in self.callbacks):
                 self.callbacks.append(kind())
@@ -61,18 +71,24 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_params(params)
 
-    def call(self, event: str, *args: Any) -> None:
-        """Call the method ``event`` of each."""
+    def _call(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(*args)
 
 
 def _of_all(event: str) -> Any:
-    def method(self: CallbackList, *args: Any, **kwargs: Any) -> None:
-        for callback in self.callbacks:
-            getattr(callback, event)(*args, **kwargs)
+    """Return the method that calls ``event`` of each, with empty logs where there are none."""
 
-    return method
+    def of_epoch(self: CallbackList, epoch: int, logs: Any = None) -> None:
+        self._call(event, epoch, {} if logs is None else logs)
+
+    def of_batch(self: CallbackList, batch: int, logs: Any = None) -> None:
+        self._call(event, batch, {} if logs is None else logs)
+
+    def plain(self: CallbackList, logs: Any = None) -> None:
+        self._call(event, {} if logs is None else logs)
+
+    return of_epoch if "epoch" in event else of_batch if "batch" in event else plain
 
 
 for _event in [name for name in vars(Callback) if name.startswith("on_")]:

@@ -102,7 +102,7 @@ class Loader:
         self._samples = 0 if self._dataset else _length(self._parts)
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         self.seed = random.next_seed() if seed is None else seed
-        self.augment, self.prefetch, self.workers = augment, prefetch, workers
+        self.augment, self._ready, self.workers = augment, prefetch, workers
         self.epoch = 0
 
     @property
@@ -125,6 +125,12 @@ class Loader:
         made.batch_size = batch_size
         return made
 
+    def prefetch(self, count: int) -> Loader:
+        """Return a loader of the same samples that makes ``count`` batches ready ahead."""
+        made = copy.copy(self)
+        made._ready = max(count, 0)
+        return made
+
     def __iter__(self) -> Iterator[Any]:
         """Begin the next epoch."""
         epoch, self.epoch = self.epoch, self.epoch + 1
@@ -134,7 +140,7 @@ class Loader:
         if self._dataset:
             self._dataset.on_epoch_begin()
         tasks = enumerate(self._order(epoch))
-        if self.prefetch:
+        if self._ready:
             yield from self._ahead(epoch, tasks)
         else:
             yield from (self._make(epoch, *task) for task in tasks)
@@ -149,7 +155,7 @@ class Loader:
         try:
             waiting = deque(
                 pool.submit(self._make, epoch, *task)
-                for task in itertools.islice(tasks, max(self.prefetch, self.workers))
+                for task in itertools.islice(tasks, max(self._ready, self.workers))
             )
             while waiting:
                 batch = waiting.popleft().result()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import tree
+from melpy import config, tree
 from melpy.data.finite import first_not_finite
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.tape import Variable
@@ -40,14 +40,15 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
             expected="at least one sample along the first axis",
             received={f"{name}.shape": array.shape},
         )
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" and not config.assume_finite():
         place = first_not_finite(array)
         if place is not None:
             raise DataError(
                 who,
                 f"row {place[0]} of {name} holds {array[place]}",
                 expected="finite numbers",
-                mend="Repair or drop such rows; np.isfinite finds them.",
+                mend="Repair or drop such rows; np.isfinite finds them. If they are meant, "
+                "config.set_assume_finite(True) lets them pass.",
             )
     return array
 

@@ -48,7 +48,12 @@ class Source:
     def epoch(self) -> Iterator[tuple[Any, Any, Any]]:
         """Yield one epoch's batches; with ``steps``, go on where the last epoch stopped."""
         if self.steps is None:
-            yield from self.whole()
+            self.exhausted = True
+            for whole_batch in self.whole():
+                self.exhausted = False
+                yield whole_batch
+            if self.exhausted:
+                self._warn("at least one batch")
             return
         for _ in range(self.steps):
             if self._coming is None:
@@ -59,14 +64,16 @@ class Source:
                 batch = next(self._coming, None)
             if batch is None:
                 self.exhausted = True
-                warnings.warn(
-                    "The data came to its end before the epoch did: training stops. Expected "
-                    f"{self.steps} batches an epoch; use a generator that begins anew, or a "
-                    "smaller steps_per_epoch.",
-                    stacklevel=2,
-                )
+                self._warn(f"{self.steps} batches")
                 return
             yield batch
+
+    def _warn(self, expected: str) -> None:
+        warnings.warn(
+            f"The data came to its end before the epoch did. Expected {expected} an epoch; use a "
+            "generator that begins anew, or set steps_per_epoch to what it has.",
+            stacklevel=3,
+        )
 
 
 class ArraySource(Source):
@@ -109,7 +116,7 @@ class IterableSource(Source):
             x, y, weight = unpacked(batch, self.who)
             if self.class_weight is not None:
                 own = class_weights(np.asarray(y), self.class_weight, self.who)
-                weight = own if weight is None else own * np.asarray(weight)
+                weight = _only_weight(own, weight, self.who)
             yield x, y, weight
 
 
@@ -169,7 +176,7 @@ def source_of(
         samples = Samples(x, y, sample_weight, who)
         if class_weight is not None:
             weight = class_weights(np.asarray(samples.y), class_weight, who)
-            samples.weight = weight if samples.weight is None else weight * samples.weight
+            samples.weight = _only_weight(weight, samples.weight, who)
         return ArraySource(samples, batch_size or 32, shuffle, steps)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
@@ -189,6 +196,18 @@ def source_of(
             received={"x": type(x).__name__},
         )
     return IterableSource(x, steps, class_weight, who)
+
+
+def _only_weight(of_classes: np.ndarray, of_samples: Any, who: str) -> np.ndarray:
+    """Return the classes' weights where the samples have none."""
+    if of_samples is not None:
+        raise ArgumentError(
+            who,
+            "class_weight and sample_weight come together",
+            expected="one of them",
+            mend="Multiply the classes' weights into sample_weight.",
+        )
+    return of_classes
 
 
 def is_arrays(x: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from melpy import config, ops, regularizers, symbolic, tree
 from melpy.configurable import snake_case
-from melpy.errors import ArgumentError, DtypeError, MelpyError, ShapeError, lookup, nearest
+from melpy.errors import ArgumentError, DtypeError, MelpyError, ShapeError, lookup, signature_error
 from melpy.layers.arguments import Shape, TakenArguments, shapes_of, taken_arguments
 from melpy.layers.parts import Parts, Weight
 from melpy.symbolic import Symbolic
@@ -82,13 +82,12 @@ class Layer(Parts):
     def _refuse_arguments(self, unknown: dict[str, Any]) -> None:
         known = [name for name in self._arguments if name not in unknown]
         known += ["name", "trainable", "dtype", "activity_regularizer"]
-        name = next(iter(unknown))
-        raise ArgumentError(
-            type(self).__name__,
-            f"unknown argument {name!r}",
-            expected=f"some of {', '.join(dict.fromkeys(known))}",
-            mend=nearest(name, known),
-        )
+        error = signature_error(type(self).__name__, dict.fromkeys(known), unknown)
+        if error is not None:
+            raise error
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
     def build(self, *args: Any, **kwargs: Any) -> None:
         """Make the weights from ``input_shape``, which begins with the batch axis, None."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from melpy import custom
 from melpy.configurable import Configurable, described
-from melpy.errors import ArgumentError, DtypeError, UnknownNameError, lookup, nearest
+from melpy.errors import ArgumentError, DtypeError, UnknownNameError, nearest
 from melpy.layers.base import Layer
 
-__all__ = ["copied", "deserialize", "layer_of", "serialize"]
+__all__ = ["copied", "deserialize", "layer_of", "nested", "serialize"]
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
@@ -56,14 +56,17 @@ def _made(entry: Mapping[str, Any]) -> Any:
     made = custom.found(entry)
     if made is None:
         module = str(entry.get("module") or "keras")
-        if module.partition(".")[0] != "keras":  # a class of someone else's, by whatever name
+        own = module.partition(".")[0] != "keras"  # a class of someone else's, by whatever name
+        made = None if own else _known().get(name)
+        if made is None:
             raise UnknownNameError(
                 "from_config",
-                f"unknown layer {name!r} of {module}",
+                f"unknown layer {name!r}" + (f" of {module}" if own else ""),
                 expected="a layer of the library, or one that custom_objects names",
-                mend=f'Pass custom_objects={{"{name}": ...}}, or register it.',
+                mend=f"{nearest(name, _known())} A class of your own is found by "
+                f'custom_objects={{"{name}": {name}}}, or by the decorator '
+                "saving.register_keras_serializable().",
             )
-        made = lookup("layer", name, _known(), "from_config")
     if name == "Lambda":
         raise ArgumentError(
             "from_config",
@@ -76,7 +79,7 @@ def _made(entry: Mapping[str, Any]) -> Any:
         layer = made.from_config(config)
     else:
         if _is_plain(made):
-            config = {key: _nested(value) for key, value in config.items()}
+            config = {key: nested(value) for key, value in config.items()}
         scope = () if not _takes_custom_objects(made) else (None,)
         try:
             layer = made.from_config(config, *scope)
@@ -104,10 +107,10 @@ def _is_plain(made: Any) -> bool:
     return made.from_config.__func__ is Configurable.from_config.__func__  # type: ignore[attr-defined]
 
 
-def _nested(value: Any) -> Any:
+def nested(value: Any) -> Any:
     """Return a config's value with layers in the place of their descriptions."""
     if isinstance(value, list | tuple):
-        return type(value)(_nested(entry) for entry in value)
+        return type(value)(nested(entry) for entry in value)
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str):
         own = custom.found(value)
         known = own if isinstance(own, type) else _known().get(value["class_name"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import constraints, initializers, regularizers, tree
 from melpy.configurable import Configurable
-from melpy.errors import ShapeError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.weight import Weight, claim
 from melpy.tensor import Tensor
 
@@ -292,7 +292,19 @@ class Parts(Configurable):
     variable_dtype = input_dtype = compute_dtype
 
     def count_params(self) -> int:
-        """Return the number of values in all weights."""
+        """Return the number of values in all weights.
+
+        Raises
+        ------
+        ArgumentError : the layer has seen no input's shape yet, so the number is not known
+        """
+        if not self.built:
+            raise ArgumentError(
+                f"{type(self).__name__} {self.name!r}",
+                "its weights are not made yet",
+                expected="a built layer",
+                mend="Call it on data once, or begin the model with an Input.",
+            )
         return sum(w.size for w in self.weights)
 
     def get_weights(self) -> list[np.ndarray]:

@@ -83,15 +83,21 @@ def distributions(who: str, y_true: np.ndarray, output_shape: Shape, axis: int =
             received={"y.shape": y_true.shape, "outputs": shape},
             mend=mend,
         )
-    right = (y_true >= 0).all(axis=axis) & (np.abs(y_true.sum(axis=axis) - 1) < 1e-3)
-    if not right.all():
-        row = _row(right)
-        raise DataError(
-            who,
-            f"label of row {row} is neither one-hot nor a distribution",
-            expected="values of at least 0 that sum to 1",
-            received={f"y[{row}]": y_true[row].tolist()},
-        )
+    positive = (y_true >= 0).all(axis=axis)
+    right = positive & (np.abs(y_true.sum(axis=axis) - 1) < 1e-3)
+    if right.all():
+        return
+    row = _row(np.asarray(right if positive.all() else positive))
+    problem = DataError(
+        who,
+        f"label of row {row} is neither one-hot nor a distribution",
+        expected="values of at least 0 that sum to 1",
+        received={f"y[{row}]": y_true[row].tolist()},
+        mend="For classes that do not exclude each other use BinaryCrossentropy.",
+    )
+    if not positive.all():
+        raise problem
+    warnings.warn(str(problem), stacklevel=2)  # a loss all the same, and some scripts mean it
 
 
 def class_numbers(

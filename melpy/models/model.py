@@ -8,6 +8,7 @@ from typing import Any
 from melpy import saving, tree
 from melpy.errors import ArgumentError, GraphError, ShapeError, lookup
 from melpy.layers.base import Layer, as_shape
+from melpy.layers.nesting import nested
 from melpy.models.graph import Graph, unique_names
 from melpy.models.summary import print_table, summary_table
 from melpy.models.trace import Trace, trace
@@ -49,6 +50,8 @@ class Model(Trainer):
         trainable: bool = True,
         **kwargs: Any,
     ) -> None:
+        if inputs is not None and type(self) is Model:
+            name = name or "functional"  # as Keras calls it
         super().__init__(name=name, trainable=trainable, **kwargs)
         if (inputs is None) != (outputs is None):
             raise ArgumentError(
@@ -226,7 +229,7 @@ class Model(Trainer):
         from melpy.models.config import model_of_graph
 
         if "input_layers" not in config:
-            return cls(**config)
+            return super().from_config({key: nested(value) for key, value in config.items()})
         return model_of_graph(cls, config, custom_objects)
 
 

@@ -7,6 +7,7 @@ config has the options and whose call has the arrays.
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,6 +32,11 @@ ROOM_OF = {name: room for room, names in ROOMS.items() for name in names.split()
 NO_CLASS = {
     "batch_norm", "batch_normalization", "bias_activation", "exponential", "gru",
     "layer_normalization", "linear", "lstm", "mish", "simple_rnn", "softmax_cross_entropy",
+}  # fmt: skip
+# What Python's own comparisons of tensors are called.
+COMPARISONS: dict[Callable[..., Any], Callable[..., Any]] = {
+    operator.gt: ops.greater, operator.ge: ops.greater_equal, operator.lt: ops.less,
+    operator.le: ops.less_equal, operator.eq: ops.equal, operator.ne: ops.not_equal,
 }  # fmt: skip
 # What is an option here and an array of the call in Keras.
 IN_CALL = {
@@ -94,6 +100,7 @@ def described_operation(
     ------
     ArgumentError : Keras has no class for it
     """
+    function = COMPARISONS.get(function, function)
     op = getattr(function, "__name__", "")
     if op in NO_CLASS or getattr(ops, op, None) is not function:
         raise ArgumentError(

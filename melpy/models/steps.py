@@ -11,7 +11,7 @@ import numpy as np
 from melpy import optimizers, saving, tape, tree
 from melpy.configurable import plain
 from melpy.data import unpacked
-from melpy.errors import ArgumentError, GraphError
+from melpy.errors import ArgumentError, GraphError, suggesting
 from melpy.layers.base import Layer
 from melpy.metrics import Mean
 from melpy.models.objectives import Objectives
@@ -33,6 +33,7 @@ class Steps(Layer):
     output_names: Any = None
     _objectives: Objectives | None = None
 
+    @suggesting
     def compile(
         self,
         optimizer: Any = "rmsprop",

@@ -11,6 +11,8 @@ from melpy.callbacks.progress import can_write
 
 __all__ = ["print_table", "summary_table"]
 
+Row = tuple[str, str, int | None, list[str], bool]
+
 
 def print_table(table: str) -> None:
     """Print a table; where the output's encoding knows no lines, by dashes."""
@@ -36,12 +38,12 @@ def summary_table(model: Any, expand_nested: bool = False, show_trainable: bool 
     cells = [header]
     for label, shape, count, sources, trained in rows:
         cells.append(
-            [label, shape, f"{count:,}"]
+            [label, shape, "unbuilt" if count is None else f"{count:,}"]
             + ([", ".join(sources)] if branches else [])
             + (["yes" if trained else "no"] if show_trainable else [])
         )
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    total = model.count_params()
+    total = sum(w.size for w in model.weights)
     trainable = sum(w.size for w in model.trainable_weights)
     rule = "  " + "─" * (sum(widths) + 2 * (len(widths) - 1))
     return "\n".join(
@@ -65,8 +67,11 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return ("  " + "  ".join(padded)).rstrip()
 
 
-def _rows(model: Any, expand: bool, indent: str = "") -> Iterator[tuple[str, str, int, list, bool]]:
-    """Yield label, output shape, parameters, sources, and whether it trains, of each layer."""
+def _rows(model: Any, expand: bool, indent: str = "") -> Iterator[Row]:
+    """Yield each layer's label, output shape, parameters, sources, and whether it trains.
+
+    The number of parameters is None where the layer is not built yet.
+    """
     for layer in model.layers:
         uses = layer._calls
         shape, sources = "?", []
@@ -75,6 +80,7 @@ def _rows(model: Any, expand: bool, indent: str = "") -> Iterator[tuple[str, str
             shape = ", ".join(shapes)
             sources = [x.call.name if x.call else x.name for x in uses[0].inputs]
         label = f"{indent}{layer.name} ({type(layer).__name__})"
-        yield label, shape, layer.count_params(), sources, bool(layer.trainable_weights)
+        count = layer.count_params() if layer.built else None
+        yield label, shape, count, sources, bool(layer.trainable_weights)
         if expand and hasattr(layer, "layers"):
             yield from _rows(layer, expand, indent + "  ")

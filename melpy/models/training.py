@@ -12,7 +12,7 @@ from melpy import tape, tree
 from melpy.callbacks import Callback, CallbackList, History, ProgbarLogger
 from melpy.data import Samples, Source, packed, source_of, unpacked
 from melpy.data.source import ArraySource, is_arrays
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, suggesting
 from melpy.models.steps import Steps, as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -25,6 +25,7 @@ class Trainer(Steps):
     next_epoch = 0
     history: History | None = None
 
+    @suggesting
     def fit(
         self,
         x: Any = None,
@@ -116,29 +117,32 @@ class Trainer(Steps):
         )
         self.stop_training, self.next_epoch = False, 0
 
-        watching.call("on_train_begin")  # may set next_epoch, to go on from a backup
+        logs: dict[str, Any] = {}
+        watching.on_train_begin()  # may set next_epoch, to go on from a backup
         try:
             for epoch in range(max(initial_epoch, self.next_epoch), epochs):
                 source.number = epoch
-                watching.call("on_epoch_begin", epoch)
+                watching.on_epoch_begin(epoch)
                 self.reset_metrics()
-                logs: dict[str, Any] = {}
+                logs = {}
                 for step, batch in enumerate(source.epoch()):
-                    watching.call("on_train_batch_begin", step)
+                    watching.on_train_batch_begin(step)
                     logs = as_logs(self.train_step(packed(batch)))
-                    watching.call("on_train_batch_end", step, logs)
+                    watching.on_train_batch_end(step, logs)
                     if self.stop_training:
                         break
+                if not logs:  # there was no batch left
+                    break
                 if valid is not None and _is_due(epoch, validation_freq):
                     measured = self._measure(valid, watching)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
-                watching.call("on_epoch_end", epoch, logs)
+                watching.on_epoch_end(epoch, logs)
                 if self.stop_training or source.exhausted:
                     break
             if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
                 self.optimizer.finalize_variable_values(self.trainable_weights)
         finally:
-            watching.call("on_train_end")
+            watching.on_train_end(logs)
         return self.history
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Source:
@@ -163,6 +167,7 @@ class Trainer(Steps):
             )
         return source_of(data, steps=steps, who=who)
 
+    @suggesting
     def evaluate(
         self,
         x: Any = None,
@@ -204,14 +209,15 @@ class Trainer(Steps):
         """Return the means over one epoch of a source, nothing trained."""
         self.reset_metrics()
         logs: dict[str, Any] = {}
-        watching.call("on_test_begin")
+        watching.on_test_begin()
         for step, batch in enumerate(source.epoch()):
-            watching.call("on_test_batch_begin", step)
+            watching.on_test_batch_begin(step)
             logs = as_logs(self.test_step(packed(batch)))
-            watching.call("on_test_batch_end", step, logs)
-        watching.call("on_test_end", logs)
+            watching.on_test_batch_end(step, logs)
+        watching.on_test_end(logs)
         return logs
 
+    @suggesting
     def predict(
         self,
         x: Any,
@@ -236,13 +242,13 @@ class Trainer(Steps):
             listed(callbacks), model=self, steps=source.epoch_steps, verbose=verbose
         )
         made: list[Any] = []
-        watching.call("on_predict_begin")
+        watching.on_predict_begin()
         for step, (batch, _, _) in enumerate(source.epoch()):
-            watching.call("on_predict_batch_begin", step)
+            watching.on_predict_batch_begin(step)
             y = tree.map_structure(np.asarray, self.predict_step((batch,)))
             made.append(y)
-            watching.call("on_predict_batch_end", step, {"outputs": y})
-        watching.call("on_predict_end")
+            watching.on_predict_batch_end(step, {"outputs": y})
+        watching.on_predict_end()
         return tree.map_structure(lambda *parts: np.concatenate(parts), *made)
 
     def predict_on_batch(self, x: Any) -> Any:

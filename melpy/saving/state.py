@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -86,6 +87,7 @@ def restored(
                 _restore_optimizer(thing, model, arrays)
         except MelpyError as error:
             if skip_mismatch:
+                warnings.warn(f"{who}, skipped: {error}", stacklevel=2)
                 continue
             model.set_weights(before)
             error.who = f"{who}, {path or type(model).__name__}"

@@ -241,14 +241,22 @@ class TestBadInput:
         with pytest.raises(errors.DataError, match="row 3 of x holds nan"):
             classifier().predict(self.with_nan())
 
+    def test_nan_may_be_meant(self, monkeypatch):
+        monkeypatch.setattr(melpy.config, "_settings", dict(melpy.config._settings))
+        melpy.config.set_assume_finite(True)
+        outputs = classifier().predict(self.with_nan())
+        np.testing.assert_array_equal(np.isnan(outputs).any(axis=1), np.arange(6) == 3)
+
     def test_labels_that_are_not_one_hot(self):
         model = classifier("categorical_crossentropy")
         with pytest.raises(errors.ShapeError, match=r"not one-hot.*to_categorical\(y, 3\)"):
             model.fit(self.X, self.Y, verbose=0)
         labels = np.eye(3)[self.Y]
         labels[4] *= 2
-        with pytest.raises(errors.DataError, match="label of row 4 is neither one-hot"):
+        with pytest.warns(UserWarning, match="label of row 4 is neither one-hot"):
             model.fit(self.X, labels, verbose=0)
+        with pytest.raises(errors.DataError, match="label of row 4 is neither one-hot"):
+            model.fit(self.X, labels - (labels == 2) * 4, verbose=0)
 
     def test_a_model_that_was_not_compiled(self):
         model = melpy.Sequential([melpy.Input((4,)), layers.Dense(1)])

@@ -425,7 +425,8 @@ class TestWeightsInHdf5:
         other = melpy.Sequential([melpy.Input((4,)), layers.Dense(3), layers.Dense(7)])
         with pytest.raises(errors.ShapeError, match="layers/dense_1"):
             other.load_weights(tmp_path / "w.weights.h5")
-        other.load_weights(tmp_path / "w.weights.h5", skip_mismatch=True)
+        with pytest.warns(UserWarning, match=r"skipped: Dense 'dense_1'"):
+            other.load_weights(tmp_path / "w.weights.h5", skip_mismatch=True)
         np.testing.assert_array_equal(other.get_weights()[0], self.before[0])
 
     def test_without_h5py(self, model, tmp_path, monkeypatch):
