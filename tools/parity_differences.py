@@ -76,7 +76,9 @@ DIFFERENCES = {
 # What differs though the arguments are the same.
 BEHAVIOUR = {
     "models.Model": (
-        "`predict` and `evaluate` print nothing unless asked; data with NaN or infinity is refused unless `config.set_assume_finite(True)`; `train_on_batch` and `test_on_batch` "
+        "`predict` and `evaluate` print nothing unless asked; "
+        "data with NaN or infinity is refused unless `config.set_assume_finite(True)`; "
+        "`train_on_batch` and `test_on_batch` "
         "give the batch's own numbers, where Keras's run on until `reset_metrics`; "
         "`inner(x, training=False)` in a functional model stays so in `fit`, where Keras 3.15 "
         "passes on training=True"
