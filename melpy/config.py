@@ -16,12 +16,14 @@ from melpy.errors import ArgumentError, DtypeError, lookup
 
 __all__ = [
     "assume_finite",
+    "conv_path",
     "epsilon",
     "floatx",
     "home",
     "image_data_format",
     "kernels",
     "set_assume_finite",
+    "set_conv_path",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -32,6 +34,7 @@ __all__ = [
 
 KERNELS = {name: name for name in ("loops", "numpy", "compiled")}
 FLOATS = {name: name for name in ("float32", "float64")}
+CONV_PATHS = {name: name for name in ("direct", "winograd")}
 DATA_FORMATS = {name: name for name in ("channels_last", "channels_first")}
 
 _settings: dict[str, object] = {}  # what was set; a reader falls back on its default
@@ -104,6 +107,23 @@ def set_kernels(name: str) -> None:
     Numba cannot be imported.
     """
     _settings["kernels"] = lookup("set of kernels", name, KERNELS, "set_kernels")
+
+
+def conv_path() -> str | None:
+    """Return the way that all compiled convolutions are forced to take; None for each its own."""
+    path = _settings.get("conv_path")
+    return None if path is None else str(path)
+
+
+def set_conv_path(name: str | None) -> None:
+    """Force a way upon the compiled convolutions: ``"direct"``, ``"winograd"``, or None.
+
+    To measure and to test: None, the default, lets each shape take the way that is faster. A
+    convolution that the forced way does not fit raises an `ArgumentError`.
+    """
+    _settings["conv_path"] = (
+        None if name is None else lookup("convolution path", name, CONV_PATHS, "set_conv_path")
+    )
 
 
 def usable_cpus() -> int:

@@ -1,29 +1,57 @@
-"""Convolution, compiled: direct, over padded NHWC images, with the register tile of `tile`.
+"""Convolution, compiled: products with the register tile, over NHWC images, without im2col.
 
-For one row of outputs and one row ky of the kernel, the inputs of pixel p are the kW*C numbers
-that start at p*stride*C of the image's row: contiguous, no im2col. So
+    y    = X W        X: a row per pixel of y, a column per (tap, channel) of its window
+    d_x  = G W^T      G: a row per pixel of x, a column per (tap, channel of g) that reaches it
+    d_w  = X^T g
 
-    y[row]   += X_ky W_ky        X_ky: (oW, kW*C), strided     W_ky: (kW*C, D)
-    d_w[ky]  += X_ky^T g[row]
-
-and d_x is a convolution again: g, with stride-1 zeros between its pixels, with the kernel
-rotated by half a turn. Dilation is zeros between the kernel's own taps.
+None of X and G is ever written down: tables say where their parts are (`conv_plans`). What the
+shapes decide, such as which images are summed together, knows nothing of the number of threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
+from melpy import config
+from melpy.errors import ArgumentError
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled import conv_plans, winograd
+from melpy.kernels.compiled.conv_plans import Plan
 from melpy.kernels.compiled.jit import compiled, contiguous
-from melpy.kernels.compiled.tile import multiply_add
+from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, multiply
+from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import conv_windows as spec
+from melpy.kernels.spec.windows import Pads, Pair, output_size
 
-Pair = tuple[int, int]
-Pads = tuple[Pair, Pair]
+Shape = tuple[int, ...]
+
+NONE: Pads = ((0, 0), (0, 0))
+BLOCK_BYTES = 1 << 17  # what a block of pixels reads of an image stays in the second-level cache
+SUM_PIXELS = 512  # pixels that one sweep of a kernel's gradient adds up
+WORTH_WINOGRAD = 32 * 32  # input times output channels, by measurement
+BIG_KERNEL = 1 << 17  # from this size on, blocks share the kernel's gradient, not the images
+
+
+def path(w_shape: Shape, strides: Pair, dilation: Pair, groups: int, itemsize: int) -> str:
+    """Return which way a convolution and its gradients take, by its kernel: direct or Winograd's.
+
+    Winograd's needs 36/16 times fewer multiplications, but transforms what goes in and out, which
+    costs as much as it saves below some channels.
+    """
+    eligible = strides == dilation == (1, 1) and groups == 1 and winograd.fits(w_shape, itemsize)
+    forced = config.conv_path()
+    if forced is None:
+        return "winograd" if eligible and w_shape[2] * w_shape[3] >= WORTH_WINOGRAD else "direct"
+    if forced == "winograd" and not eligible:
+        raise ArgumentError(
+            "conv",
+            "config.conv_path is 'winograd', but it does not fit this convolution",
+            expected="a 3x3 kernel, strides and dilation of 1, one group, and channels that are "
+            "whole vectors",
+            received={"kernel.shape": w_shape, "strides": strides, "dilation_rate": dilation},
+            mend="Call melpy.config.set_conv_path(None), which lets each shape take its way.",
+        )
+    return forced
 
 
 def conv2d(
@@ -34,14 +62,18 @@ def conv2d(
     if arrays is None:
         return spec.conv2d(x, w, strides, pads, dilation, groups)
     x, w = arrays
-    x, w = _spread(x, pads, (1, 1)), _dilate(w, dilation)
-    return _by_group(_conv2d, groups, x, w, strides)
+    out = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
+    if path(w.shape, strides, dilation, groups, x.itemsize) == "winograd":
+        return winograd.conv2d(x, w, pads, memory.empty((len(x), *out, w.shape[3]), x.dtype))
+    plan = conv_plans.forward(_frame(x, pads), w.shape, strides, dilation, groups, out)
+    y = memory.empty((len(x), *out, w.shape[3]), x.dtype)
+    return _convolve(x, pads, w, w.shape[3] // groups, plan, y, strides)
 
 
 def conv2d_d_x(
     g: np.ndarray,
     w: np.ndarray,
-    x_shape: tuple[int, ...],
+    x_shape: Shape,
     strides: Pair,
     pads: Pads,
     dilation: Pair,
@@ -52,20 +84,31 @@ def conv2d_d_x(
     if arrays is None:
         return spec.conv2d_d_x(g, w, x_shape, strides, pads, dilation, groups)
     g, w = arrays
-    w = _dilate(w, dilation)[::-1, ::-1]
-    around = []  # what completes g's rows and columns so that the output has x's size
-    for axis, (before, _) in enumerate(pads):
-        spread, taps = (g.shape[1 + axis] - 1) * strides[axis] + 1, w.shape[axis]
-        first = taps - 1 - before
-        around.append((first, x_shape[1 + axis] + taps - 1 - spread - first))
-    g = _spread(g, tuple(around), strides)  # type: ignore[arg-type]
-    return _by_group(_conv2d_swapped, groups, g, w)
+    kH, kW, C, D = w.shape
+    taps_of_w = w.reshape(kH * kW, C, D)
+    if path(w.shape, strides, dilation, groups, g.itemsize) == "winograd":
+        turned = transposed(taps_of_w, range(9)[::-1]).reshape(3, 3, D, C)
+        (top, _), (left, _) = pads
+        return winograd.conv2d(
+            g, turned, ((2 - top, 0), (2 - left, 0)), memory.empty(x_shape, g.dtype)
+        )
+    around = _reach(g.shape[1:3], w.shape, x_shape[1:3], strides, pads, dilation)
+    plan, taps = conv_plans.backward(
+        _frame(g, around), (around[0][0], around[1][0]), w.shape, strides,
+        (pads[0][0], pads[1][0]), dilation, groups, x_shape[1:3],
+    )  # fmt: skip
+    if groups == 1:
+        w = transposed(taps_of_w, taps)  # (kH*kW,C,D) -> (taps,D,C)
+    else:  # (kH,kW,C,G*D) -> (G,taps,D,C)
+        w = w.reshape(kH * kW, C, groups, D // groups)[taps].transpose(2, 0, 3, 1)
+    d_x = memory.empty(x_shape, g.dtype)
+    return _convolve(g, around, np.ascontiguousarray(w), C, plan, d_x, (1, 1))
 
 
 def conv2d_d_w(
     g: np.ndarray,
     x: np.ndarray,
-    w_shape: tuple[int, ...],
+    w_shape: Shape,
     strides: Pair,
     pads: Pads,
     dilation: Pair,
@@ -76,117 +119,182 @@ def conv2d_d_w(
     if arrays is None:
         return spec.conv2d_d_w(g, x, w_shape, strides, pads, dilation, groups)
     g, x = arrays
-    x = _spread(x, pads, (1, 1))
-    kernel = tuple((k - 1) * d + 1 for k, d in zip(w_shape[:2], dilation, strict=True))
-    d_w = _by_group(_conv2d_d_w, groups, g, x, kernel, strides)
-    return np.ascontiguousarray(d_w[:: dilation[0], :: dilation[1]])
+    if 0 in w_shape or 0 in g.shape:
+        return np.zeros(w_shape, x.dtype)
+    if path(w_shape, strides, dilation, groups, x.itemsize) == "winograd":
+        return winograd.conv2d_d_w(g, x, pads)
+    kH, kW, C, D = w_shape
+    (N, oH, oW, _), size, columns = g.shape, kH * kW * C * D, D // groups
+    is_big = size >= BIG_KERNEL
+    if is_big:  # no copies of the kernel to add up, but x gets its frame for all blocks at once
+        x, pads = framed(x, pads), NONE
+    frame, together = _frame(x, pads), max(1, min(N, SUM_PIXELS // (oH * oW)))
+    plan = conv_plans.kernel(frame, w_shape, strides, dilation, groups, (oH, oW), together)
+    images = threads.groups(N, 1 if is_big else threads.GROUPS)
+    tiles = threads.groups(len(plan.a_at) // ROWS, threads.GROUPS if is_big else 1)
+    parts = memory.empty((len(images), *w_shape), x.dtype)
+    g, zeros = _wide(g, columns), np.zeros(D + VECTOR_BYTES, x.dtype)
 
+    def unit(number: int) -> None:
+        n, block = divmod(number, len(tiles))
+        (first, last), (first_tile, last_tile) = images[n], tiles[block]
+        _images_d_w(
+            x, *_placing(frame, pads), g, parts[n].reshape(-1), zeros, *plan, columns,
+            strides[1] * x.shape[3], together, first, last, first_tile * ROWS, last_tile * ROWS,
+        )  # fmt: skip
 
-def _by_group(
-    function: Callable[..., np.ndarray], groups: int, a: np.ndarray, b: np.ndarray, *rest: Any
-) -> np.ndarray:
-    """Call ``function`` with each group of last-axis channels, and join what it returns."""
-    parts = [
-        function(np.ascontiguousarray(p), np.ascontiguousarray(q), *rest)
-        for p, q in zip(np.split(a, groups, axis=3), np.split(b, groups, axis=3), strict=True)
-    ]
-    return parts[0] if groups == 1 else np.concatenate(parts, axis=-1)
-
-
-def _spread(x: np.ndarray, pads: Pads, steps: Pair) -> np.ndarray:
-    """Frame images with zeros, and put ``steps - 1`` zeros between their pixels.
-
-    A negative pad cuts pixels away.
-    """
-    if steps == (1, 1) and not any(map(any, pads)):
-        return x
-    N, *sizes, C = x.shape
-    sizes = [
-        max(0, (size - 1) * step + 1 + sum(pad))
-        for size, step, pad in zip(sizes, steps, pads, strict=True)
-    ]
-    y = memory.empty((N, *sizes, C), x.dtype)
-    blocks = threads.groups(N)
-    threads.run(
-        lambda b: _place(x, y, *blocks[b], pads[0][0], pads[1][0], *steps), len(blocks), y.size
-    )
-    return y
-
-
-def _dilate(w: np.ndarray, steps: Pair) -> np.ndarray:
-    """Put ``steps - 1`` zeros between a kernel's taps: (kH,kW,C,D) seen as one image."""
-    image = _spread(w.reshape(1, *w.shape[:2], -1), ((0, 0), (0, 0)), steps)
-    return image.reshape(*image.shape[1:3], *w.shape[2:])
-
-
-def _conv2d(x: np.ndarray, w: np.ndarray, strides: Pair) -> np.ndarray:
-    """Convolve padded, contiguous images."""
-    (N, H, W, _), (kH, kW, _, D) = x.shape, w.shape
-    oH, oW = (H - kH) // strides[0] + 1, (W - kW) // strides[1] + 1
-    y = memory.empty((N, oH, oW, D), x.dtype)
-    work = y.size * w[..., 0].size // 16
-    blocks = threads.groups(N)
-    threads.run(lambda block: _images(x, w, y, *blocks[block], *strides), len(blocks), work)
-    return y
-
-
-def _conv2d_swapped(g: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Convolve with the kernel's input and output channels swapped: back from D to C."""
-    return _conv2d(g, np.ascontiguousarray(w.swapaxes(2, 3)), (1, 1))
-
-
-def _conv2d_d_w(g: np.ndarray, x: np.ndarray, kernel: tuple[int, ...], strides: Pair) -> np.ndarray:
-    """Sum the kernel's gradient over fixed groups of images, then the groups in order."""
-    blocks = threads.groups(x.shape[0])
-    parts = np.zeros((max(1, len(blocks)), *kernel, x.shape[3], g.shape[3]), x.dtype)
-    work = g.size * parts[0, ..., 0].size // 16
-    threads.run(lambda b: _images_d_w(x, g, parts[b], *blocks[b], *strides), len(blocks), work)
+    threads.run(unit, len(images) * len(tiles), _work(g, size // D))
     return parts[0] if len(parts) == 1 else parts.sum(axis=0)
 
 
+def framed(x: np.ndarray, pads: Pads) -> np.ndarray:
+    """Return images with a frame of zeros; a negative pad cuts pixels away."""
+    if not any(map(any, pads)):
+        return x
+    frame = _frame(x, pads)
+    y = memory.empty((len(x), *frame, x.shape[3]), x.dtype)
+    blocks = threads.groups(len(x))
+
+    def unit(number: int) -> None:
+        for n in range(*blocks[number]):
+            y[n] = 0
+            _place(x[n], y[n], pads[0][0], pads[1][0])
+
+    threads.run(unit, len(blocks), y.size)
+    return y
+
+
+def _frame(x: np.ndarray, pads: Pads) -> Pair:
+    h, w = (max(0, size + sum(pad)) for size, pad in zip(x.shape[1:3], pads, strict=True))
+    return h, w
+
+
+def _placing(frame: Pair, pads: Pads) -> tuple[int, ...]:
+    """Return the size of a framed image, where the image lies in it, and whether there is a frame."""
+    return *frame, pads[0][0], pads[1][0], int(any(map(any, pads)))
+
+
+def _reach(
+    size: Pair, w_shape: Shape, x_size: Pair, strides: Pair, pads: Pads, dilation: Pair
+) -> Pads:
+    """Return the frame around g that the windows of all pixels of d_x reach into."""
+    around = []
+    for axis in range(2):
+        (top, _), stride = pads[axis], strides[axis]
+        span = (w_shape[axis] - 1) * dilation[axis]
+        before = max(0, -((top - span) // stride))
+        after = max(0, (x_size[axis] - 1 + top) // stride - (size[axis] - 1))
+        around.append((before, after))
+    return around[0], around[1]
+
+
+def _wide(b: np.ndarray, columns: int) -> np.ndarray:
+    """Return an array past whose last rows a whole vector can be read, where vectors stand over."""
+    lanes = VECTOR_BYTES // b.itemsize
+    if columns % lanes == 0:
+        return b
+    return np.pad(b, [(0, 0)] * (b.ndim - 1) + [(0, lanes)])
+
+
+def _work(y: np.ndarray, taps: int) -> int:
+    """Return how many vectors are multiplied, roughly."""
+    return y.size * taps // 16
+
+
+def _convolve(
+    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray, strides: Pair
+) -> np.ndarray:
+    """Make every image of y by the products of a plan."""
+    if 0 in y.shape:
+        return y
+    lanes = VECTOR_BYTES // x.itemsize
+    start = np.zeros(y.shape[3] + lanes, x.dtype)
+    rows = int((plan.lines[:, 1] - plan.lines[:, 0]).max())
+    pixel_bytes = x.shape[3] * x.itemsize * strides[0] * strides[1]
+    block = max(ROWS, BLOCK_BYTES // pixel_bytes // ROWS * ROWS)
+    pieces = 1  # of an image: with few images, blocks share their rows
+    if len(x) < threads.GROUPS:
+        x, pads = framed(x, pads), NONE
+        pieces = max(1, min(threads.GROUPS, rows // (4 * ROWS)))
+    placing = _placing(_frame(x, pads), pads)
+    b = _wide(w, columns)
+    blocks = threads.groups(len(x) * pieces)
+    threads.run(
+        lambda n: _images(
+            x, *placing, b, b.shape[-1], start, y.reshape(-1), *plan, columns, LINEAR, 0.0,
+            block, pieces, *blocks[n],
+        ),
+        len(blocks),
+        _work(y, b.size // b.shape[-1]),
+    )  # fmt: skip
+    return y
+
+
 @compiled
-def _images(x, w, y, first, last, stride_h, stride_w):
-    (_, H, W, C), (kH, kW, _, D), (_, oH, oW, _) = x.shape, w.shape, y.shape
-    for n in range(first, last):
-        for row in range(oH):
-            y[n, row] = 0
-            for ky in range(kH):
-                multiply_add(
-                    y, (n * oH + row) * oW * D, D, oW, D,
-                    x, (n * H + row * stride_h + ky) * W * C, stride_w * C, 1,
-                    w, ky * kW * C * D, D, kW * C,
+def _images(
+    x, H, W, top, left, is_framed, b, b_row, start, y, a_at, c_at, k_at, lines, columns,
+    code, slope, block, pieces, first, last,
+):  # fmt: skip
+    """Make pieces ``first`` to ``last`` of the images' pieces."""
+    C, size, panel = x.shape[3], y.size // x.shape[0], 2 * VECTOR_BYTES // x.itemsize
+    slope = x.dtype.type(slope)
+    b = b.reshape(-1)
+    if is_framed:
+        image = np.zeros((H, W, C), x.dtype)
+    for piece in range(first, last):
+        n, part = piece // pieces, piece % pieces
+        if is_framed:
+            _place(x[n], image, top, left)
+            a, at = image.reshape(-1), 0
+        else:
+            a, at = x.reshape(-1), n * H * W * C
+        for m in range(lines.shape[0]):
+            line = lines[m]
+            tiles = (line[1] - line[0]) // ROWS
+            begin = line[0] + tiles * part // pieces * ROWS
+            end = line[0] + tiles * (part + 1) // pieces * ROWS
+            for r in range(begin, end, block):
+                multiply(
+                    y, c_at, n * size + line[8], a, a_at, at + line[5], r, min(end, r + block),
+                    k_at, line[2], line[3], line[4], 1, b, line[6] * b_row + line[7], b_row, panel,
+                    columns, start, line[7], 0, code, slope,
                 )  # fmt: skip
 
 
 @compiled
-def _images_d_w(x, g, d_w, first, last, stride_h, stride_w):
-    (_, H, W, C), (kH, kW, _, D), (_, oH, oW, _) = x.shape, d_w.shape, g.shape
-    for n in range(first, last):
-        for row in range(oH):
-            for ky in range(kH):
-                multiply_add(
-                    d_w, ky * kW * C * D, D, kW * C, D,
-                    x, (n * H + row * stride_h + ky) * W * C, 1, stride_w * C,
-                    g, (n * oH + row) * oW * D, D, oW,
-                )  # fmt: skip
+def _images_d_w(
+    x, H, W, top, left, is_framed, g, d_w, zeros, a_at, c_at, k_at, lines, columns, a_k,
+    together, first, last, first_row, last_row,
+):  # fmt: skip
+    """Sum the kernel's gradient over images ``first`` to ``last``, ``together`` at a time."""
+    (N, _, _, C), D = x.shape, g.shape[3]
+    panel, size = 2 * VECTOR_BYTES // x.itemsize, k_at.size // together
+    pixels = g.shape[1] * g.shape[2] * D
+    zero = x.dtype.type(0)
+    b = g.reshape(-1)
+    if is_framed:
+        images = np.zeros((together, H, W, C), x.dtype)
+    for n in range(first, last, together):
+        count = min(together, last - n)
+        if is_framed:
+            for m in range(count):
+                _place(x[n + m], images[m], top, left)
+            a, at = images.reshape(-1), 0
+        else:
+            a, at = x.reshape(-1), n * H * W * C
+        for m in range(lines.shape[0]):
+            line = lines[m]
+            multiply(
+                d_w, c_at, line[8], a, a_at, at + line[5], first_row, last_row,
+                k_at, 0, count * size, line[4], a_k, b, n * pixels + line[7], D, panel, columns,
+                zeros, 0, int(n > first), LINEAR, zero,
+            )  # fmt: skip
 
 
 @compiled
-def _place(x, y, first, last, top, left, step_h, step_w):
-    (_, H, W, C), (_, rows, columns, _) = x.shape, y.shape
-    start = max(0, -left)  # the first and last pixel of a row that are not cut away, at step 1
-    stop = min(W, columns - left)
-    for n in range(first, last):
-        y[n] = 0
-        for i in range(H):
-            row = i * step_h + top
-            if row < 0 or row >= rows:
-                continue
-            if step_w == 1:
-                y[n, row, start + left : stop + left] = x[n, i, start:stop]
-            else:
-                for j in range(W):
-                    column = j * step_w + left
-                    if 0 <= column < columns:
-                        for c in range(C):
-                            y[n, row, column, c] = x[n, i, j, c]
+def _place(x, y, top, left):
+    """Put an image into its frame; what is beyond it is cut away."""
+    (H, W, _), (rows, columns, _) = x.shape, y.shape
+    start, stop = max(0, -left), min(W, columns - left)
+    for i in range(max(0, -top), min(H, rows - top)):
+        y[i + top, start + left : stop + left] = x[i, start:stop]

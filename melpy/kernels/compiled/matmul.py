@@ -6,16 +6,19 @@ and how it shares a sum among threads changes the bits of the result with their 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import FLOATS, compiled, writeable
-from melpy.kernels.compiled.tile import multiply_add
+from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, multiply, table
+from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
 
-SMALL = 1 << 15  # products below this many multiplications cost less than waking a team
+SMALL = 1 << 12  # products below this many multiplications are NumPy's: its call costs less
 ROWS_AT_A_TIME = 64  # a block of a, ROWS by DEPTH, stays in the second-level cache,
-DEPTH = 256  # and a panel of b, DEPTH by two vectors, in the first
+DEPTH = 512  # and a panel of b, DEPTH by two vectors, nearly in the first
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -23,52 +26,45 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     (P, K), Q = a.shape, b.shape[1]
     if P * K * Q < SMALL or a.dtype != b.dtype or a.dtype not in FLOATS:
         return spec.matmul(a, b)
-    b = _transposed(b.T) if b.T.flags.c_contiguous else np.ascontiguousarray(b)
+    lanes = VECTOR_BYTES // a.itemsize
+    b = transposed(b.T[None])[0] if b.T.flags.c_contiguous else np.ascontiguousarray(b)
+    if Q % lanes:
+        b = np.pad(b, ((0, 0), (0, lanes)))  # the last row, too, is read by whole vectors
     if a.T.flags.c_contiguous:  # a transposed view, as in x^T g: walked as it lies
         laid, row, step = a.T, 1, P
     else:
         laid, row, step = np.ascontiguousarray(a), K, 1
     y = memory.empty((P, Q), a.dtype)
     laid, b = writeable(laid), writeable(b)
-    units = threads.groups(-(-P // 8))  # whole tiles of eight rows
-    threads.run(
-        lambda n: _rows(laid, row, step, b, y, units[n][0] * 8, min(P, units[n][1] * 8)),
-        len(units),
-        P * K * Q // 16,
-    )
+    a_at, c_at = _rows_at(P, row), _rows_at(P, Q)
+    down = threads.groups(len(a_at) // ROWS)
+    across = threads.groups(-(-Q // (2 * lanes)), threads.GROUPS // len(down))
+    zeros = np.zeros(Q + lanes, a.dtype)
+
+    def unit(number: int) -> None:
+        (first, last), (left, right) = down[number // len(across)], across[number % len(across)]
+        left, right = left * 2 * lanes, min(Q, right * 2 * lanes)
+        _block(laid, a_at, step, b, y, c_at, zeros, first * ROWS, last * ROWS, left, right)
+
+    threads.run(unit, len(down) * len(across), P * K * Q // 16)
     return y
 
 
-def _transposed(x: np.ndarray) -> np.ndarray:
-    """Return x^T, contiguous."""
-    x = writeable(x)
-    y = memory.empty(x.shape[::-1], x.dtype)
-    units = threads.groups(-(-x.shape[1] // 16))
-    threads.run(
-        lambda n: _transpose(x, y, units[n][0] * 16, min(len(y), units[n][1] * 16)),
-        len(units),
-        x.size,
-    )
-    return y
+@lru_cache(maxsize=256)
+def _rows_at(count: int, row: int) -> np.ndarray:
+    return table(np.arange(count) * row)
 
 
 @compiled
-def _rows(a, a_row, a_k, b, y, first, last):
-    (K, Q) = b.shape
-    y[first:last] = 0
+def _block(a, a_at, a_k, b, y, c_at, zeros, first, last, left, right):
+    K, b_row, panel, zero = b.shape[0], b.shape[1], 2 * VECTOR_BYTES // b.itemsize, b.dtype.type(0)
+    start = np.zeros(1, np.int64)
+    a, b, y = a.reshape(-1), b.reshape(-1), y.reshape(-1)
     for k in range(0, K, DEPTH):
         depth = min(DEPTH, K - k)
         for r in range(first, last, ROWS_AT_A_TIME):
-            rows = min(ROWS_AT_A_TIME, last - r)
-            multiply_add(
-                y, r * Q, Q, rows, Q, a, r * a_row + k * a_k, a_row, a_k, b, k * Q, Q, depth
-            )
-
-
-@compiled
-def _transpose(x, y, first, last):
-    for n in range(first, last, 16):
-        for m in range(0, x.shape[0], 16):
-            for i in range(n, min(n + 16, last)):
-                for j in range(m, min(m + 16, x.shape[0])):
-                    y[i, j] = x[j, i]
+            multiply(
+                y, c_at, left, a, a_at, k * a_k, r, min(last, r + ROWS_AT_A_TIME),
+                start, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
+                zeros, 0, int(k > 0), LINEAR, zero,
+            )  # fmt: skip

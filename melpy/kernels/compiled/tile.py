@@ -1,17 +1,19 @@
-"""The micro-kernel: a register tile of a matrix product, C += A B, emitted as LLVM vectors.
+"""The micro-kernel: a register tile of a matrix product, emitted as LLVM vectors.
 
-Every heavy kernel is this one product. C's tile (a few rows by one or two vectors of columns)
-stays in registers while the loop over k loads one row of B, broadcasts one element of A per row,
-and fuses multiply and add. A and C are addressed by strides, so a convolution needs no im2col:
-the k-wide patch of an image in NHWC is already a contiguous row of A.
+Every heavy kernel is this one product of A and B, whose rows and columns need not lie side by side:
 
-    C[c0 + r*c_row + v] += sum_k A[a0 + r*a_row + k*a_k] * B[b0 + k*b_row + v]
+    C[r, v] = act( start[v] + sum_o sum_k A[a_at[r] + k_at[o] + k a_k] B[o run + k, v] )
 
-The vector's width comes from the CPU; LLVM splits or scalarizes what a CPU does not have, so the
-same code is right everywhere.
+C's tile (ROWS rows by one or two vectors of columns) stays in registers over the whole sum, while
+the loop loads one row of B, broadcasts one element of A per row, and fuses multiply and add.
+Tables of offsets say where a row begins: of a pixel's window, of a weight, of a line of a matrix.
+So a convolution of any stride and dilation is a matrix product without im2col, and its gradients
+are the same product with other tables.
+
+The vector's width comes from the CPU that Numba compiles for; NUMBA_CPU_NAME and
+NUMBA_CPU_FEATURES force another one.
 Source: the register blocking of Goto and van de Geijn, Anatomy of High-Performance Matrix
-Multiplication (2008), section 5, and Georganas et al., Anatomy of High-Performance Deep Learning
-Convolutions on SIMD Architectures (2018), section II.
+Multiplication (2008), section 5; the table of Dukhan, The Indirect Convolution Algorithm (2019).
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
+import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -28,140 +32,220 @@ from numba.extending import intrinsic
 from melpy.kernels.compiled.jit import compiled
 
 
-def _vector_bytes() -> int:
-    features = llvmlite.binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64
-    return 32 if features.get("avx2") else 16
+def _features() -> dict[str, bool]:
+    """Return what the CPU that Numba compiles for can do: the host's, or the one forced."""
+    forced = numba.config.CPU_FEATURES
+    if forced is None and numba.config.CPU_NAME is None:
+        return dict(llvmlite.binding.get_host_cpu_features())
+    return {part[1:]: part[0] == "+" for part in (forced or "").split(",") if part}
 
 
-VECTOR_BYTES = _vector_bytes()
+FEATURES = _features()
+VECTOR_BYTES = 64 if FEATURES.get("avx512f") else 32 if FEATURES.get("avx2") else 16
 ROWS = 4 if VECTOR_BYTES == 32 else 8  # AVX2 has 16 registers, AVX-512 and NEON have 32
-HALF = ROWS // 2
+X86 = llvmlite.binding.get_default_triple().startswith(("x86", "i686"))
+FUSED = bool(FEATURES.get("fma") or FEATURES.get("avx512f") or not X86)
+
+LINEAR, RELU, LEAKY_RELU = 0, 1, 2  # the activations of a tile; cheap, monotone
 
 
-def _tile(rows: int, vectors: int) -> Callable[..., Any]:
-    """Make the tile of ``rows`` rows by ``vectors`` vectors; 0 vectors is one scalar column."""
+def activated(builder: Any, x: ir.Value, code: ir.Value, slope: ir.Value) -> ir.Value:
+    """Emit act(x) of a vector, for the activation that ``code`` names when the loop runs."""
+    zeros, undefined = ir.Constant(x.type, None), ir.Constant(x.type, ir.Undefined)
+    same_lane = ir.Constant(ir.VectorType(ir.IntType(32), x.type.count), None)
+    lane0 = builder.insert_element(undefined, slope, ir.IntType(32)(0))
+    less = builder.fmul(x, builder.shuffle_vector(lane0, undefined, same_lane))
+    relu = builder.select(builder.fcmp_ordered("<=", x, zeros), zeros, x)  # a NaN stays one
+    leaky = builder.select(builder.fcmp_ordered(">", x, zeros), x, less)
+    is_relu = builder.icmp_signed("==", code, ir.IntType(64)(RELU))
+    is_leaky = builder.icmp_signed("==", code, ir.IntType(64)(LEAKY_RELU))
+    return builder.select(is_relu, relu, builder.select(is_leaky, leaky, x))
+
+
+def _tile(vectors: int) -> Callable[..., Any]:
+    """Make the tile of ROWS rows by ``vectors`` vectors of columns."""
 
     @intrinsic
-    def tile(typingctx, c, c0, c_row, a, a0, a_row, a_k, b, b0, b_row, count):
-        size = types.intp
-        signature = types.void(c, size, size, a, size, size, size, b, size, size, size)
+    def tile(
+        typingctx, c, c_at, c0, a, a_at, a0, r, k_at, k0, outers, run, a_k, b, b0, b_row,
+        start, s0, accumulate, code, slope,
+    ):  # fmt: skip
+        size, number = types.intp, c.dtype
+        signature = types.void(
+            c, c_at, size, a, a_at, size, size, k_at, size, size, size, size, b, size, size,
+            start, size, size, size, number,
+        )  # fmt: skip
+        return signature, _emit
 
-        def emit(context, builder, signature, args):
-            c, c0, c_row, a, a0, a_row, a_k, b, b0, b_row, count = args
-            number = context.get_data_type(signature.args[0].dtype)
-            bytes_ = 4 if isinstance(number, ir.FloatType) else 8
-            lanes = VECTOR_BYTES // bytes_ if vectors else 1
-            vector = ir.VectorType(number, lanes)
-            fma = cgutils.get_or_insert_function(
-                builder.module,
-                ir.FunctionType(vector, [vector] * 3),
-                f"llvm.fma.v{lanes}f{bytes_ * 8}",
-            )
-            index, zero = ir.IntType(64), ir.IntType(32)(0)
-            undefined = ir.Constant(vector, ir.Undefined)
-            same_lane = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    def _emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        (
+            c, c_at, c0, a, a_at, a0, r, k_at, k0, outers, run, a_k, b, b0, b_row,
+            start, s0, accumulate, code, slope,
+        ) = args  # fmt: skip
+        number = context.get_data_type(signature.args[0].dtype)
+        bytes_ = 4 if isinstance(number, ir.FloatType) else 8
+        lanes = VECTOR_BYTES // bytes_
+        vector = ir.VectorType(number, lanes)
+        index = ir.IntType(64)
+        undefined = ir.Constant(vector, ir.Undefined)
+        same_lane = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+        fma = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{lanes}f{bytes_ * 8}"
+        )
 
-            def data(position: int, array: ir.Value) -> ir.Value:
-                return context.make_array(signature.args[position])(context, builder, array).data
+        def data(array: ir.Value) -> ir.Value:
+            position = args.index(array)
+            return context.make_array(signature.args[position])(context, builder, array).data
 
-            def at(pointer: ir.Value, offset: ir.Value) -> ir.Value:
-                return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
+        def at(pointer: ir.Value, offset: ir.Value) -> ir.Value:
+            return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
 
-            def plus(start: ir.Value, step: ir.Value, times: ir.Value) -> ir.Value:
-                return builder.add(start, builder.mul(step, times))
+        def everywhere(x: ir.Value) -> ir.Value:
+            lane0 = builder.insert_element(undefined, x, ir.IntType(32)(0))
+            return builder.shuffle_vector(lane0, undefined, same_lane)
 
-            c, a, b = data(0, c), data(3, a), data(7, b)
-            cells = [
-                at(c, builder.add(plus(c0, c_row, index(r)), index(v * lanes)))
-                for r in range(rows)
-                for v in range(max(1, vectors))
-            ]
-            before = [builder.load(cell, align=bytes_) for cell in cells]
+        def multiply_add(x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+            return builder.call(fma, [x, y, z]) if FUSED else builder.fadd(builder.fmul(x, y), z)
 
-            entry = builder.block
-            loop = builder.append_basic_block("k")
-            end = builder.append_basic_block("end")
-            builder.cbranch(builder.icmp_signed(">", count, index(0)), loop, end)
+        def entry(table: ir.Value, n: ir.Value) -> ir.Value:
+            return builder.load(builder.gep(data(table), [n]))
 
-            builder.position_at_end(loop)
-            k = builder.phi(index)
-            sums = [builder.phi(vector) for _ in cells]
-            b_start, a_start = plus(b0, b_row, k), plus(a0, a_k, k)
+        lines = [builder.add(r, index(n)) for n in range(ROWS)]
+        rows = [entry(a_at, line) for line in lines]
+        outs = [builder.add(c0, entry(c_at, line)) for line in lines]
+        cells = [
+            at(data(c), builder.add(o, index(v * lanes))) for o in outs for v in range(vectors)
+        ]
+        sums = [cgutils.alloca_once(builder, vector) for _ in cells]  # LLVM keeps them in registers
+        with builder.if_else(builder.icmp_signed("!=", accumulate, index(0))) as (on, afresh):
+            with on:
+                for total, cell in zip(sums, cells, strict=True):
+                    builder.store(builder.load(cell, align=bytes_), total)
+            with afresh:
+                begin = [
+                    builder.load(at(data(start), builder.add(s0, index(v * lanes))), align=bytes_)
+                    for v in range(vectors)
+                ]
+                for n, total in enumerate(sums):
+                    builder.store(begin[n % vectors], total)
+
+        a, b, k_at = (builder.gep(data(x), [first]) for x, first in ((a, a0), (b, b0), (k_at, k0)))
+        with (
+            cgutils.for_range(builder, outers) as outer,
+            cgutils.for_range(builder, run) as inner,
+        ):
+            a_line = builder.gep(a, [builder.load(builder.gep(k_at, [outer.index]))])
+            a_cell = builder.gep(a_line, [builder.mul(inner.index, a_k)])
+            k = builder.add(builder.mul(outer.index, run), inner.index)
+            b_line = builder.gep(b, [builder.mul(k, b_row)])
             b_vectors = [
-                builder.load(at(b, builder.add(b_start, index(v * lanes))), align=bytes_)
-                for v in range(max(1, vectors))
+                builder.load(at(b_line, index(v * lanes)), align=bytes_) for v in range(vectors)
             ]
-            after: list[ir.Value] = []
-            for r in range(rows):
-                element = builder.load(builder.gep(a, [plus(a_start, a_row, index(r))]))
-                lane0 = builder.insert_element(undefined, element, zero)
-                everywhere = builder.shuffle_vector(lane0, undefined, same_lane)
+            totals = iter(sums)
+            for row in rows:
+                element = everywhere(builder.load(builder.gep(a_cell, [row])))
                 for b_vector in b_vectors:
-                    after.append(builder.call(fma, [everywhere, b_vector, sums[len(after)]]))
-            next_k = builder.add(k, index(1))
-            k.add_incoming(index(0), entry)
-            k.add_incoming(next_k, loop)
-            for total, first, later in zip(sums, before, after, strict=True):
-                total.add_incoming(first, entry)
-                total.add_incoming(later, loop)
-            builder.cbranch(builder.icmp_signed("<", next_k, count), loop, end)
+                    total = next(totals)
+                    builder.store(multiply_add(element, b_vector, builder.load(total)), total)
 
-            builder.position_at_end(end)
-            results = [builder.phi(vector) for _ in cells]
-            for result, first, later in zip(results, before, after, strict=True):
-                result.add_incoming(first, entry)
-                result.add_incoming(later, loop)
-            for result, cell in zip(results, cells, strict=True):
-                builder.store(result, cell, align=bytes_)
-            return context.get_dummy_value()
-
-        return signature, emit
+        for total in sums:
+            builder.store(activated(builder, builder.load(total), code, slope), total)
+        for total, cell in zip(sums, cells, strict=True):
+            builder.store(builder.load(total), cell, align=bytes_)
+        return context.get_dummy_value()
 
     return tile
 
 
-_rows_by_2, _half_by_2, _row_by_2 = _tile(ROWS, 2), _tile(HALF, 2), _tile(1, 2)
-_rows_by_1, _half_by_1, _row_by_1 = _tile(ROWS, 1), _tile(HALF, 1), _tile(1, 1)
-_rows_by_scalar, _row_by_scalar = _tile(ROWS, 0), _tile(1, 0)
+_by_1, _by_2 = _tile(1), _tile(2)
+
+
+@compiled
+def multiply(
+    c, c_at, c0, a, a_at, a0, first, last, k_at, k0, outers, run, a_k, b, b0, b_row, b_panel,
+    columns, start, s0, accumulate, code, slope,
+):  # fmt: skip
+    """Make rows ``first`` to ``last`` (whole tiles of a table that `table` made) of a product.
+
+    ``b_panel`` leads from B's first two vectors of columns to the next two. Where the columns are
+    no whole number of vectors, ``b``'s rows and ``start`` must be filled up to one.
+    """
+    lanes = VECTOR_BYTES // c.itemsize
+    whole = columns - columns % lanes
+    for v in range(0, whole, 2 * lanes):
+        for r in range(first, last, ROWS):
+            if v + 2 * lanes <= whole:
+                _by_2(
+                    c, c_at, c0 + v, a, a_at, a0, r, k_at, k0, outers, run, a_k,
+                    b, b0 + v // (2 * lanes) * b_panel, b_row, start, s0 + v,
+                    accumulate, code, slope,
+                )  # fmt: skip
+            else:
+                _by_1(
+                    c, c_at, c0 + v, a, a_at, a0, r, k_at, k0, outers, run, a_k,
+                    b, b0 + v // (2 * lanes) * b_panel, b_row, start, s0 + v,
+                    accumulate, code, slope,
+                )  # fmt: skip
+    if whole == columns:
+        return
+    # The last columns, fewer than a vector: made aside, since a tile stores whole vectors.
+    aside, aside_at = np.empty(ROWS * lanes, c.dtype), np.empty(ROWS, np.int64)
+    for i in range(ROWS):
+        aside_at[i] = i * lanes
+    b0 += whole // (2 * lanes) * b_panel + whole % (2 * lanes)
+    for r in range(first, last, ROWS):
+        if accumulate:
+            for i in range(ROWS):
+                for v in range(columns - whole):
+                    aside[i * lanes + v] = c[c0 + c_at[r + i] + whole + v]
+        _by_1(
+            aside, aside_at, 0, a, a_at[r : r + ROWS], a0, 0, k_at, k0, outers, run, a_k,
+            b, b0, b_row, start, s0 + whole, accumulate, code, slope,
+        )  # fmt: skip
+        for i in range(ROWS):
+            for v in range(columns - whole):
+                c[c0 + c_at[r + i] + whole + v] = aside[i * lanes + v]
+
+
+def table(offsets: np.ndarray) -> np.ndarray:
+    """Return a table of rows filled up to whole tiles by its last row, which is made twice then."""
+    flat = np.ascontiguousarray(offsets, np.int64).reshape(-1)
+    return np.pad(flat, (0, -len(flat) % ROWS), mode="edge") if len(flat) else flat
+
+
+def filled_up(b: np.ndarray) -> np.ndarray:
+    """Return an array whose last axis is whole vectors, filled up with zeros where it is not."""
+    more = -b.shape[-1] % (VECTOR_BYTES // b.itemsize)
+    if not more:
+        return b
+    return np.pad(b, [(0, 0)] * (b.ndim - 1) + [(0, more)])
 
 
 @compiled
 def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, count):
-    """C += A B for any number of rows and columns, cut into the largest tiles that fit."""
+    """C += A B for matrices whose rows are evenly spaced; of any size, without tables.
+
+    The last rows of a tile that is not full are made again and again, to the same place.
+    """
     lanes = VECTOR_BYTES // c.itemsize
-    v = 0
-    while v + 2 * lanes <= columns:
-        ci, ai, bi, r = c0 + v, a0, b0 + v, 0
-        while r + ROWS <= rows:
-            _rows_by_2(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + ROWS * c_row, ai + ROWS * a_row, r + ROWS
-        while r + HALF <= rows:
-            _half_by_2(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + HALF * c_row, ai + HALF * a_row, r + HALF
-        while r + 1 <= rows:
-            _row_by_2(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + c_row, ai + a_row, r + 1
-        v += 2 * lanes
-    while v + lanes <= columns:
-        ci, ai, bi, r = c0 + v, a0, b0 + v, 0
-        while r + ROWS <= rows:
-            _rows_by_1(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + ROWS * c_row, ai + ROWS * a_row, r + ROWS
-        while r + HALF <= rows:
-            _half_by_1(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + HALF * c_row, ai + HALF * a_row, r + HALF
-        while r + 1 <= rows:
-            _row_by_1(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + c_row, ai + a_row, r + 1
-        v += lanes
-    while v < columns:
-        ci, ai, bi, r = c0 + v, a0, b0 + v, 0
-        while r + ROWS <= rows:
-            _rows_by_scalar(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + ROWS * c_row, ai + ROWS * a_row, r + ROWS
-        while r + 1 <= rows:
-            _row_by_scalar(c, ci, c_row, a, ai, a_row, a_k, b, bi, b_row, count)
-            ci, ai, r = ci + c_row, ai + a_row, r + 1
-        v += 1
+    tiles = -(-rows // ROWS) * ROWS
+    a_at, c_at, k_at = np.empty(tiles, np.int64), np.empty(tiles, np.int64), np.zeros(1, np.int64)
+    for r in range(tiles):
+        a_at[r], c_at[r] = min(r, rows - 1) * a_row, min(r, rows - 1) * c_row
+    whole = columns - columns % lanes
+    zero, panel = c.dtype.type(0), 2 * lanes
+    a_flat, b_flat, c_flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
+    if whole:
+        multiply(
+            c_flat, c_at, c0, a_flat, a_at, a0, 0, tiles, k_at, 0, 1, count, a_k,
+            b_flat, b0, b_row, panel, whole, b_flat, 0, 1, LINEAR, zero,
+        )  # fmt: skip
+    if whole < columns:
+        aside = np.zeros(count * lanes, c.dtype)
+        for k in range(count):
+            for v in range(columns - whole):
+                aside[k * lanes + v] = b_flat[b0 + k * b_row + whole + v]
+        multiply(
+            c_flat, c_at, c0 + whole, a_flat, a_at, a0, 0, tiles, k_at, 0, 1, count, a_k,
+            aside, 0, lanes, panel, columns - whole, aside, 0, 1, LINEAR, zero,
+        )  # fmt: skip
