@@ -97,7 +97,7 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
 }
 
 # Those that the kernel `bias_activation` knows, with their slope.
-_FUSED = {
+FUSED = {
     linear: ("linear", 0.0),
     relu: ("relu", 0.0),
     ops.relu: ("relu", 0.0),
@@ -192,7 +192,7 @@ def add_bias(x: Any, bias: Any, activation: Callable[..., Any]) -> Any:
     """Return activation(x + bias), in one sweep where the kernel knows the activation."""
     if bias is None:
         return x if activation is linear else activation(x)
-    if activation in _FUSED:
-        name, slope = _FUSED[activation]
+    if activation in FUSED:
+        name, slope = FUSED[activation]
         return ops.bias_activation(x, bias, activation=name, slope=slope)
     return activation(ops.bias_activation(x, bias))

@@ -18,7 +18,16 @@ import numpy as np
 
 from melpy.errors import GraphError, ShapeError
 
-__all__ = ["Node", "Variable", "backward", "gradients", "is_recording", "joint", "no_grad"]
+__all__ = [
+    "Node",
+    "Variable",
+    "backward",
+    "gradients",
+    "is_recording",
+    "joint",
+    "no_grad",
+    "selective",
+]
 
 Vjp = Callable[[np.ndarray], np.ndarray]
 
@@ -111,6 +120,8 @@ def record(
     ]
     if not _recording.get() or all(x is None for x in wanted):
         return kind.of(value, None)
+    if isinstance(vjps, _Selective):
+        vjps.wanted = tuple(x is not None for x in wanted)
     return kind.of(value, Node(op, wanted, vjps, options))
 
 
@@ -127,6 +138,22 @@ def joint(back: Callable[[np.ndarray], Sequence[np.ndarray]], count: int) -> tup
         return vjp
 
     return tuple(one(index) for index in range(count))
+
+
+class _Selective(tuple):
+    """Vjps that share one sweep, which is told which of them are wanted."""
+
+    wanted: tuple[bool, ...]
+
+
+def selective(back: Callable[..., Sequence[np.ndarray | None]], count: int) -> Sequence[Vjp]:
+    """Return what `joint` does, for a sweep that spares itself the gradients nobody asked for.
+
+    ``back(g, wanted)`` gives all gradients, None where the flag of that input is False.
+    """
+    vjps = _Selective(joint(lambda g: back(g, vjps.wanted), count))  # type: ignore[arg-type]
+    vjps.wanted = (True,) * count
+    return vjps
 
 
 def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -15,10 +15,11 @@ from typing import Any
 from melpy import config
 
 ROOMS = {
-    "loops": ("spec.conv_loops", "spec.pooling_loops"),
+    "loops": ("spec.conv_loops", "spec.conv_block_loops", "spec.pooling_loops"),
     "numpy": (
         "spec.matmul",
         "spec.conv_windows",
+        "spec.conv_block",
         "spec.depthwise",
         "spec.pooling",
         "spec.bias_activation",
@@ -29,6 +30,7 @@ ROOMS = {
     "compiled": (
         "compiled.matmul",
         "compiled.conv",
+        "compiled.conv_block",
         "compiled.depthwise",
         "compiled.pooling",
         "compiled.bias_activation",
@@ -84,6 +86,8 @@ matmul = _kernel("matmul")
 conv2d = _kernel("conv2d")
 conv2d_d_x = _kernel("conv2d_d_x")
 conv2d_d_w = _kernel("conv2d_d_w")
+conv2d_block = _kernel("conv2d_block")
+conv2d_block_back = _kernel("conv2d_block_back")
 depthwise_conv2d = _kernel("depthwise_conv2d")
 depthwise_conv2d_d_x = _kernel("depthwise_conv2d_d_x")
 depthwise_conv2d_d_w = _kernel("depthwise_conv2d_d_w")

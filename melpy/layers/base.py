@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -154,6 +154,13 @@ class Layer(Parts):
                 penalty = self.activity_regularizer(leaf)
                 self.add_loss(penalty / leaf.shape[0] if leaf.ndim and len(leaf) else penalty)
         return y
+
+    def stand_in(self, function: Callable[[Any], Any], inputs: Any) -> Any:
+        """Run a function in the place of ``call``: its input and its errors become the layer's."""
+        try:
+            return function(self._as_input(inputs))
+        except MelpyError as error:
+            raise self._located(error)  # noqa: B904  the same error, with this layer's name
 
     def _attach_mask(self, inputs: Any, y: Any, masks: Any) -> None:
         if not (self.supports_masking or type(self).compute_mask is not Layer.compute_mask):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from melpy import activations, ops
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.arguments import Shape
@@ -155,15 +157,32 @@ class Conv(Convolving):
         """Return act(x * W + b)."""
         self.check_channels(x, self.kernel.shape[-2] * self.groups)
         x, padding = self.seen_before(x)
-        y = ops.conv(
-            x,
-            self.kernel,
-            strides=self.strides,
-            padding=padding,
-            data_format="channels_last",
-            dilation_rate=self.dilation_rate,
+        return self.convolved(x, padding)
+
+    def call_pooled(self, inputs: Any, pool_size: Any) -> Any:
+        """Return the largest of each window of the output, windows side by side; channels last."""
+        self.check_rank(inputs.shape)
+        self.check_channels(inputs, self.kernel.shape[-2] * self.groups)
+        x, padding = self.seen_before(inputs)
+        return self.convolved(x, padding, pool_size)
+
+    def convolved(self, x: Any, padding: str, pool_size: Any = 1) -> Any:
+        """Return act(max(x * W + b)) over windows of pool_size, as one operation if it can be."""
+        name, slope = activations.FUSED.get(self.activation, ("linear", 0.0))
+        geometry = {
+            "strides": self.strides, "padding": padding, "data_format": "channels_last",
+            "dilation_rate": self.dilation_rate,
+        }  # fmt: skip
+        bias = np.zeros(self.filters, x.dtype) if self.bias is None else self.bias
+        y = ops.conv_block(
+            x, self.kernel, bias, activation=name, slope=slope, pool_size=pool_size, **geometry
         )
-        return self.finished(y)
+        return y if self.activation in activations.FUSED else self.activation(y)
+
+    @property
+    def rises(self) -> bool:
+        """Whether the activation never falls: then the largest value is so before and after it."""
+        return self.activation in activations.FUSED
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, D)."""

@@ -10,6 +10,7 @@ from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, GraphError, MelpyError, ShapeError
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer
+from melpy.models.fusion import steps_of
 from melpy.symbolic import Call, Symbolic
 
 __all__ = ["Graph", "path_to", "unique_names"]
@@ -45,7 +46,7 @@ class Graph:
         given = {id(x) for x in self.starts}
         self.calls = [c for c in order if not {id(x) for x in tree.flatten(c.outputs)} <= given]
         self.layers = _in_keras_order(order, self.starts, self.ends)
-        self._last_use = self._last_uses()
+        self._steps = steps_of(self.calls, self.ends)
 
     def _sorted(self) -> list[Call]:
         """Return all calls behind the outputs, each after those that it needs."""
@@ -81,33 +82,32 @@ class Graph:
                         order.append(x.call)
         return order
 
-    def _last_uses(self) -> list[list[int]]:
-        """Return, for each call, which values nobody needs after it."""
-        last: dict[int, int] = {}
-        for number, call in enumerate(self.calls):
-            for x in (*call.inputs, *tree.flatten(call.outputs)):
-                last[id(x)] = number
-        for x in self.ends:
-            last.pop(id(x), None)
-        uses: list[list[int]] = [[] for _ in self.calls]
-        for key, number in last.items():
-            uses[number].append(key)
-        return uses
-
     def run(self, inputs: Any) -> Any:
         """Compute the outputs from values of the inputs, in the nesting of either."""
         values = self.begin(inputs)
-        for call, done in zip(self.calls, self._last_use, strict=True):
-            try:
-                made = call.run(values)
-            except MelpyError as error:
-                error.before = error.before or path_to(call)
-                raise
-            for x, value in zip(tree.flatten(call.outputs), tree.flatten(made), strict=True):
-                values[id(x)] = value
-            for key in done:
+        for step in self._steps:
+            if step.fused():
+                self._keep(values, step.calls[-1], step.together, values[id(step.calls[0].args[0])])
+            else:
+                for call in step.calls:
+                    self._keep(values, call, call.run, values)
+            for key in step.done:
                 values.pop(key, None)
         return tree.pack(self.outputs, [values[id(x)] for x in self.ends])
+
+    @staticmethod
+    def _keep(values: dict[int, Any], call: Call, run: Any, given: Any) -> None:
+        """Put what a call makes among the values."""
+        try:
+            made = run(given)
+        except MelpyError as error:
+            error.before = error.before or path_to(call)
+            raise
+        if isinstance(call.outputs, Symbolic):
+            values[id(call.outputs)] = made
+            return
+        for x, value in zip(tree.flatten(call.outputs), tree.flatten(made), strict=True):
+            values[id(x)] = value
 
     def begin(self, inputs: Any) -> dict[int, Any]:
         """Return the inputs' values by id of the symbolic input, each seen by its `InputLayer`."""

@@ -145,19 +145,11 @@ class Sequential(Model):
         """Run the layers in order."""
         if not self._layers:
             raise GraphError("Sequential", "the model has no layers", mend="Add some first.")
-        x = inputs
-        for number, layer in enumerate(self._layers):
-            try:
-                x = layer(x)
-            except MelpyError as error:
-                if number and len(self._symbols) > number:
-                    error.before = error.before or path_to(self._uses[number])
-                raise
-        return x
-
-    @property
-    def _uses(self) -> list[Any]:
-        return [x.call for x in self._symbols[len(self._symbols) - len(self._layers) :]]
+        if self._graph is not None:
+            return self._graph.run(inputs)
+        for layer in self._layers:
+            inputs = layer(inputs)
+        return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the last layer's output shape."""

@@ -12,7 +12,7 @@ from melpy.tape import joint
 __all__ = ["batch_norm", "bias_activation", "softmax_cross_entropy"]
 
 
-def _bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
+def bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
     functional = torch.nn.functional
     return {
         "linear": lambda z: z,
@@ -46,7 +46,7 @@ def _biased(activation: str, slope: float = 0.0):
         _biased("sigmoid"),
         _biased("tanh"),
     ],
-    like=_bias_activation_like,
+    like=bias_activation_like,
 )
 def bias_activation(x, b, *, activation="linear", slope=0.0):
     """Add a bias and activate in one sweep: y = act(x + b).

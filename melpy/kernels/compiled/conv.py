@@ -65,9 +65,9 @@ def conv2d(
     out = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
     if path(w.shape, strides, dilation, groups, x.itemsize) == "winograd":
         return winograd.conv2d(x, w, pads, memory.empty((len(x), *out, w.shape[3]), x.dtype))
-    plan = conv_plans.forward(_frame(x, pads), w.shape, strides, dilation, groups, out)
+    plan = conv_plans.forward(frame_size(x, pads), w.shape, strides, dilation, groups, out)
     y = memory.empty((len(x), *out, w.shape[3]), x.dtype)
-    return _convolve(x, pads, w, w.shape[3] // groups, plan, y, strides)
+    return convolve(x, pads, w, w.shape[3] // groups, plan, y, strides)
 
 
 def conv2d_d_x(
@@ -84,25 +84,34 @@ def conv2d_d_x(
     if arrays is None:
         return spec.conv2d_d_x(g, w, x_shape, strides, pads, dilation, groups)
     g, w = arrays
-    kH, kW, C, D = w.shape
-    taps_of_w = w.reshape(kH * kW, C, D)
+    C, D = w.shape[2:]
     if path(w.shape, strides, dilation, groups, g.itemsize) == "winograd":
-        turned = transposed(taps_of_w, range(9)[::-1]).reshape(3, 3, D, C)
+        turned = transposed(w.reshape(9, C, D), range(9)[::-1]).reshape(3, 3, D, C)
         (top, _), (left, _) = pads
         return winograd.conv2d(
             g, turned, ((2 - top, 0), (2 - left, 0)), memory.empty(x_shape, g.dtype)
         )
-    around = _reach(g.shape[1:3], w.shape, x_shape[1:3], strides, pads, dilation)
+    around, plan, w = backward_plan(g.shape[1:3], w, x_shape, (strides, pads, dilation, groups))
+    d_x = memory.empty(x_shape, g.dtype)
+    return convolve(g, around, w, C, plan, d_x, (1, 1))
+
+
+def backward_plan(
+    size: Pair, w: np.ndarray, x_shape: Shape, geometry: tuple[Pair, Pads, Pair, int]
+) -> tuple[Pads, Plan, np.ndarray]:
+    """Return g's frame, the products of d_x, and the kernel as they take it: (G,taps,D,C)."""
+    strides, pads, dilation, groups = geometry
+    kH, kW, C, D = w.shape
+    around = _reach(size, w.shape, x_shape[1:3], strides, pads, dilation)
+    frame = (size[0] + sum(around[0]), size[1] + sum(around[1]))
     plan, taps = conv_plans.backward(
-        _frame(g, around), (around[0][0], around[1][0]), w.shape, strides,
+        frame, (around[0][0], around[1][0]), w.shape, strides,
         (pads[0][0], pads[1][0]), dilation, groups, x_shape[1:3],
     )  # fmt: skip
     if groups == 1:
-        w = transposed(taps_of_w, taps)  # (kH*kW,C,D) -> (taps,D,C)
-    else:  # (kH,kW,C,G*D) -> (G,taps,D,C)
-        w = w.reshape(kH * kW, C, groups, D // groups)[taps].transpose(2, 0, 3, 1)
-    d_x = memory.empty(x_shape, g.dtype)
-    return _convolve(g, around, np.ascontiguousarray(w), C, plan, d_x, (1, 1))
+        return around, plan, transposed(w.reshape(kH * kW, C, D), taps)
+    w = w.reshape(kH * kW, C, groups, D // groups)[taps].transpose(2, 0, 3, 1)
+    return around, plan, np.ascontiguousarray(w)
 
 
 def conv2d_d_w(
@@ -128,22 +137,22 @@ def conv2d_d_w(
     is_big = size >= BIG_KERNEL
     if is_big:  # no copies of the kernel to add up, but x gets its frame for all blocks at once
         x, pads = framed(x, pads), NONE
-    frame, together = _frame(x, pads), max(1, min(N, SUM_PIXELS // (oH * oW)))
+    frame, together = frame_size(x, pads), max(1, min(N, SUM_PIXELS // (oH * oW)))
     plan = conv_plans.kernel(frame, w_shape, strides, dilation, groups, (oH, oW), together)
     images = threads.groups(N, 1 if is_big else threads.GROUPS)
     tiles = threads.groups(len(plan.a_at) // ROWS, threads.GROUPS if is_big else 1)
     parts = memory.empty((len(images), *w_shape), x.dtype)
-    g, zeros = _wide(g, columns), np.zeros(D + VECTOR_BYTES, x.dtype)
+    g, zeros = wide(g, columns), np.zeros(D + VECTOR_BYTES, x.dtype)
 
     def unit(number: int) -> None:
         n, block = divmod(number, len(tiles))
         (first, last), (first_tile, last_tile) = images[n], tiles[block]
         _images_d_w(
-            x, *_placing(frame, pads), g, parts[n].reshape(-1), zeros, *plan, columns,
+            x, *placing(x, pads), g, parts[n].reshape(-1), zeros, *plan, columns,
             strides[1] * x.shape[3], together, first, last, first_tile * ROWS, last_tile * ROWS,
         )  # fmt: skip
 
-    threads.run(unit, len(images) * len(tiles), _work(g, size // D))
+    threads.run(unit, len(images) * len(tiles), g.size * (size // D) // 16)
     return parts[0] if len(parts) == 1 else parts.sum(axis=0)
 
 
@@ -151,31 +160,31 @@ def framed(x: np.ndarray, pads: Pads) -> np.ndarray:
     """Return images with a frame of zeros; a negative pad cuts pixels away."""
     if not any(map(any, pads)):
         return x
-    frame = _frame(x, pads)
+    frame = frame_size(x, pads)
     y = memory.empty((len(x), *frame, x.shape[3]), x.dtype)
     blocks = threads.groups(len(x))
 
     def unit(number: int) -> None:
         for n in range(*blocks[number]):
             y[n] = 0
-            _place(x[n], y[n], pads[0][0], pads[1][0])
+            place(x[n], y[n], pads[0][0], pads[1][0])
 
     threads.run(unit, len(blocks), y.size)
     return y
 
 
-def _frame(x: np.ndarray, pads: Pads) -> Pair:
+def frame_size(x: np.ndarray, pads: Pads) -> Pair:
     h, w = (max(0, size + sum(pad)) for size, pad in zip(x.shape[1:3], pads, strict=True))
     return h, w
 
 
-def _placing(frame: Pair, pads: Pads) -> tuple[int, ...]:
-    """Return the size of a framed image, where the image lies in it, and whether there is a frame."""
-    return *frame, pads[0][0], pads[1][0], int(any(map(any, pads)))
+def placing(x: np.ndarray, pads: Pads) -> tuple[int, ...]:
+    """Return the size of a framed image, where the image lies in it, whether there is a frame."""
+    return *frame_size(x, pads), pads[0][0], pads[1][0], int(any(map(any, pads)))
 
 
 def _reach(
-    size: Pair, w_shape: Shape, x_size: Pair, strides: Pair, pads: Pads, dilation: Pair
+    size: Shape, w_shape: Shape, x_size: Shape, strides: Pair, pads: Pads, dilation: Pair
 ) -> Pads:
     """Return the frame around g that the windows of all pixels of d_x reach into."""
     around = []
@@ -188,7 +197,7 @@ def _reach(
     return around[0], around[1]
 
 
-def _wide(b: np.ndarray, columns: int) -> np.ndarray:
+def wide(b: np.ndarray, columns: int) -> np.ndarray:
     """Return an array past whose last rows a whole vector can be read, where vectors stand over."""
     lanes = VECTOR_BYTES // b.itemsize
     if columns % lanes == 0:
@@ -196,19 +205,22 @@ def _wide(b: np.ndarray, columns: int) -> np.ndarray:
     return np.pad(b, [(0, 0)] * (b.ndim - 1) + [(0, lanes)])
 
 
-def _work(y: np.ndarray, taps: int) -> int:
-    """Return how many vectors are multiplied, roughly."""
-    return y.size * taps // 16
+def work(y: np.ndarray, w: np.ndarray) -> int:
+    """Return how many vectors are multiplied, roughly: a kernel's taps for each number."""
+    return y.size * (w.size // w.shape[-1]) // 16
 
 
-def _convolve(
-    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray, strides: Pair
-) -> np.ndarray:
-    """Make every image of y by the products of a plan."""
+def convolve(
+    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray, strides: Pair,
+    b: np.ndarray | None = None, code: int = LINEAR, slope: float = 0.0,
+) -> np.ndarray:  # fmt: skip
+    """Make every image of y by the products of a plan: act(x * w + b)."""
     if 0 in y.shape:
         return y
     lanes = VECTOR_BYTES // x.itemsize
     start = np.zeros(y.shape[3] + lanes, x.dtype)
+    if b is not None:
+        start[: y.shape[3]] = b
     rows = int((plan.lines[:, 1] - plan.lines[:, 0]).max())
     pixel_bytes = x.shape[3] * x.itemsize * strides[0] * strides[1]
     block = max(ROWS, BLOCK_BYTES // pixel_bytes // ROWS * ROWS)
@@ -216,16 +228,16 @@ def _convolve(
     if len(x) < threads.GROUPS:
         x, pads = framed(x, pads), NONE
         pieces = max(1, min(threads.GROUPS, rows // (4 * ROWS)))
-    placing = _placing(_frame(x, pads), pads)
-    b = _wide(w, columns)
+    place_in = placing(x, pads)
+    w = wide(w, columns)
     blocks = threads.groups(len(x) * pieces)
     threads.run(
         lambda n: _images(
-            x, *placing, b, b.shape[-1], start, y.reshape(-1), *plan, columns, LINEAR, 0.0,
+            x, *place_in, w, w.shape[-1], start, y.reshape(-1), *plan, columns, code, slope,
             block, pieces, *blocks[n],
         ),
         len(blocks),
-        _work(y, b.size // b.shape[-1]),
+        work(y, w),
     )  # fmt: skip
     return y
 
@@ -244,7 +256,7 @@ def _images(
     for piece in range(first, last):
         n, part = piece // pieces, piece % pieces
         if is_framed:
-            _place(x[n], image, top, left)
+            place(x[n], image, top, left)
             a, at = image.reshape(-1), 0
         else:
             a, at = x.reshape(-1), n * H * W * C
@@ -278,7 +290,7 @@ def _images_d_w(
         count = min(together, last - n)
         if is_framed:
             for m in range(count):
-                _place(x[n + m], images[m], top, left)
+                place(x[n + m], images[m], top, left)
             a, at = images.reshape(-1), 0
         else:
             a, at = x.reshape(-1), n * H * W * C
@@ -292,7 +304,7 @@ def _images_d_w(
 
 
 @compiled
-def _place(x, y, top, left):
+def place(x, y, top, left):
     """Put an image into its frame; what is beyond it is cut away."""
     (H, W, _), (rows, columns, _) = x.shape, y.shape
     start, stop = max(0, -left), min(W, columns - left)

@@ -87,7 +87,8 @@ def backward(
                 b_row = (n * kH * kW + first_tap) * each
                 lines.append((first_row, row, k, len(offsets), run, n * each, b_row, 0, n * C))
             k += len(offsets)
-    plan = Plan(*map(np.concatenate, (a_at, c_at, k_at)), np.array(lines, np.int64))
+    a, c, k_runs = map(np.concatenate, (a_at, c_at, k_at))
+    plan = Plan(a, c, k_runs, np.array(lines, np.int64))
     return plan, np.array(order, np.int64)
 
 

@@ -37,8 +37,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     y = memory.empty((P, Q), a.dtype)
     laid, b = writeable(laid), writeable(b)
     a_at, c_at = _rows_at(P, row), _rows_at(P, Q)
-    down = threads.groups(len(a_at) // ROWS)
-    across = threads.groups(-(-Q // (2 * lanes)), threads.GROUPS // len(down))
+    down, across = _shares(len(a_at) // ROWS, -(-Q // (2 * lanes)), 2 * lanes / ROWS)
     zeros = np.zeros(Q + lanes, a.dtype)
 
     def unit(number: int) -> None:
@@ -48,6 +47,23 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     threads.run(unit, len(down) * len(across), P * K * Q // 16)
     return y
+
+
+Ranges = list[tuple[int, int]]
+
+
+@lru_cache(maxsize=256)
+def _shares(rows: int, columns: int, width: float) -> tuple[Ranges, Ranges]:
+    """Cut a result of tiles into blocks: as near to squares as can be, which read the least."""
+    choices = [
+        (threads.groups(rows, threads.GROUPS // n), threads.groups(columns, n))
+        for n in (1, 2, 4, 8)
+    ]
+    most = max(len(down) * len(across) for down, across in choices)
+    return min(
+        (choice for choice in choices if len(choice[0]) * len(choice[1]) == most),
+        key=lambda choice: rows / len(choice[0]) + columns * width / len(choice[1]),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -148,8 +148,9 @@ def _tile(vectors: int) -> Callable[..., Any]:
                     total = next(totals)
                     builder.store(multiply_add(element, b_vector, builder.load(total)), total)
 
-        for total in sums:
-            builder.store(activated(builder, builder.load(total), code, slope), total)
+        with builder.if_then(builder.icmp_signed("!=", code, index(LINEAR))):
+            for total in sums:
+                builder.store(activated(builder, builder.load(total), code, slope), total)
         for total, cell in zip(sums, cells, strict=True):
             builder.store(builder.load(total), cell, align=bytes_)
         return context.get_dummy_value()

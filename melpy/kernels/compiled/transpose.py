@@ -1,36 +1,83 @@
-"""Matrices transposed, in blocks that stay in the first-level cache."""
+"""Matrices transposed, in squares of vectors that never leave the registers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import compiled, writeable
-
-SIDE = 16  # of a block
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.tile import VECTOR_BYTES
 
 
 def transposed(x: np.ndarray, order: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
     """Return the transposes of matrices x (M,P,Q), contiguous: (M,Q,P), in another order."""
-    x = writeable(np.ascontiguousarray(x))
+    (x,) = contiguous(x) or (x,)
     M, P, Q = x.shape
     y = memory.empty((M, Q, P), x.dtype)
     at = np.arange(M) if order is None else np.asarray(order, np.int64)
-    across = -(-Q // SIDE)
+    across = -(-Q // (VECTOR_BYTES // x.itemsize))
     blocks = threads.groups(M * across)
     threads.run(lambda n: _transpose(x, y, at, across, *blocks[n]), len(blocks), x.size)
     return y
 
 
+@intrinsic
+def _square(typingctx, y, y0, y_row, x, x0, x_row):
+    """y = x^T for a square of one vector by as many rows.
+
+    Halves, then quarters, and so on, trade places across the diagonal: log2(lanes) rounds.
+    """
+    size = types.intp
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        y, y0, y_row, x, x0, x_row = args
+        number = context.get_data_type(signature.args[0].dtype)
+        bytes_ = 4 if isinstance(number, ir.FloatType) else 8
+        lanes = VECTOR_BYTES // bytes_
+        vector, index = ir.VectorType(number, lanes), ir.IntType(64)
+
+        def rows(position: int, array: Any, start: Any, step: Any) -> list[Any]:
+            data = context.make_array(signature.args[position])(context, builder, array).data
+            places = [builder.add(start, builder.mul(step, index(n))) for n in range(lanes)]
+            return [builder.bitcast(builder.gep(data, [p]), vector.as_pointer()) for p in places]
+
+        def chosen(a: Any, b: Any, lanes_of: list[int]) -> Any:
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), lanes_of)
+            return builder.shuffle_vector(a, b, mask)
+
+        lines = [builder.load(place, align=bytes_) for place in rows(3, x, x0, x_row)]
+        half = lanes // 2
+        while half:
+            kept = [n if not n & half else lanes + n - half for n in range(lanes)]
+            moved = [n + half if not n & half else lanes + n for n in range(lanes)]
+            for n in range(lanes):
+                if not n & half:
+                    a, b = lines[n], lines[n + half]
+                    lines[n], lines[n + half] = chosen(a, b, kept), chosen(a, b, moved)
+            half //= 2
+        for line, place in zip(lines, rows(0, y, y0, y_row), strict=True):
+            builder.store(line, place, align=bytes_)
+        return context.get_dummy_value()
+
+    return types.void(y, size, size, x, size, size), emit
+
+
 @compiled
 def _transpose(x, y, order, across, first, last):
-    P, Q = x.shape[1:]
+    (_, P, Q), lanes = x.shape, VECTOR_BYTES // x.itemsize
+    flat_x, flat_y = x.reshape(-1), y.reshape(-1)
     for block in range(first, last):
-        m, q = block // across, block % across * SIDE
-        a, b = x[order[m]], y[m]
-        for p in range(0, P, SIDE):
-            for i in range(q, min(q + SIDE, Q)):
-                for j in range(p, min(p + SIDE, P)):
-                    b[i, j] = a[j, i]
+        m, q = block // across, block % across * lanes
+        at_x, at_y = order[m] * P * Q, m * P * Q
+        whole = P - P % lanes if q + lanes <= Q else 0
+        for p in range(0, whole, lanes):
+            _square(flat_y, at_y + q * P + p, P, flat_x, at_x + p * Q + q, Q)
+        for i in range(q, min(q + lanes, Q)):
+            for p in range(whole, P):
+                flat_y[at_y + i * P + p] = flat_x[at_x + p * Q + i]

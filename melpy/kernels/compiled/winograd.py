@@ -27,7 +27,7 @@ from numba.extending import intrinsic
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled
 from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, activated, multiply, table
-from melpy.kernels.spec.windows import Pads, Pair
+from melpy.kernels.spec.windows import Pads
 
 Matrix = tuple[tuple[float, ...], ...]
 Shape = tuple[int, ...]

@@ -1,0 +1,259 @@
+"""A block of convolution, bias, max pooling and activation, compiled: an image at a time.
+
+What a convolution makes of one image stays in the second-level cache until it is pooled; only
+what is left is written to memory. Backwards, the gradient of one image before pooling and
+activation is made there, and both gradients of the convolution and the bias's read it at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.kernels import memory, threads
+from melpy.kernels.compiled import conv, conv_plans, winograd
+from melpy.kernels.compiled.bias_activation import (
+    CODES,
+    _backward,
+    bias_activation,
+    bias_activation_d_x,
+    sum_rows,
+)
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.tile import LEAKY_RELU, LINEAR, RELU, VECTOR_BYTES, multiply
+from melpy.kernels.compiled.winners import scattered, scattered_of, winners, winners_of
+from melpy.kernels.spec import conv_block as spec
+from melpy.kernels.spec.conv_block import Act, Geometry
+from melpy.kernels.spec.windows import Pair, output_size
+
+IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}  # as the tile stores
+WHOLE: Pair = (1, 1)
+
+
+def conv2d_block(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
+) -> tuple[np.ndarray, np.ndarray | None, Pair]:
+    """Return y, where it comes from, and the size before pooling; see `melpy.kernels.spec.conv_block.conv2d_block`."""
+    arrays = contiguous(x, w, b)
+    if arrays is None:
+        return spec.conv2d_block(x, w, b, geometry, act, pool)
+    x, w, b = arrays
+    strides, pads, dilation, groups = geometry
+    size = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
+    code, D = (IN_TILE.get(act[0], LINEAR) if pool == WHOLE else LINEAR), w.shape[3]
+    way = conv.path(w.shape, strides, dilation, groups, x.itemsize)
+    where = None
+    if pool != WHOLE and way == "direct":
+        y, where = _pooled(x, w, b, geometry, size, pool)
+    else:
+        y = memory.empty((len(x), *size, D), x.dtype)
+        if way == "winograd":
+            winograd.conv2d(x, w, pads, y, b, code, act[1])
+        else:
+            plan = conv_plans.forward(
+                conv.frame_size(x, pads), w.shape, strides, dilation, groups, size
+            )
+            conv.convolve(x, pads, w, D // groups, plan, y, strides, b, code, act[1])
+        if pool != WHOLE:
+            y, where = winners(y, pool)
+    if act[0] != "linear" and (pool != WHOLE or code == LINEAR):
+        y = bias_activation(y, np.zeros_like(b), *act)
+    return y, where, size
+
+
+def conv2d_block_back(
+    g: np.ndarray,
+    x: np.ndarray,
+    w: np.ndarray,
+    y: np.ndarray,
+    where: np.ndarray | None,
+    geometry: Geometry,
+    act: Act,
+    pool: Pair,
+    z_size: Pair,
+    wanted: tuple[bool, bool, bool],
+) -> list[np.ndarray | None]:
+    """Return d_x, d_w and d_b; see `melpy.kernels.spec.conv_block.conv2d_block_back`."""
+    arrays = contiguous(g, x, w, y)
+    if arrays is None or 0 in g.shape or 0 in w.shape or not all(z_size):
+        return spec.conv2d_block_back(g, x, w, y, where, geometry, act, pool, z_size, wanted)
+    g, x, w, y = arrays
+    strides, pads, dilation, groups = geometry
+    direct = conv.path(w.shape, strides, dilation, groups, x.itemsize) == "direct"
+    if direct and w.size < conv.BIG_KERNEL and wanted[1]:
+        return _back(g, x, w, y, where, geometry, act, pool, z_size, wanted)
+    d_u = bias_activation_d_x(g, y, *act) if act[0] != "linear" else g
+    d_z = d_u if where is None else scattered(d_u, where, pool, z_size)
+    return [
+        conv.conv2d_d_x(d_z, w, x.shape, *geometry) if wanted[0] else None,
+        conv.conv2d_d_w(d_z, x, w.shape, *geometry) if wanted[1] else None,
+        sum_rows(d_u) if wanted[2] else None,
+    ]
+
+
+def _pooled(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, size: Pair, pool: Pair
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return x * w + b, pooled, and where: image by image."""
+    strides, pads, dilation, groups = geometry
+    D = w.shape[3]
+    plan = conv_plans.forward(conv.frame_size(x, pads), w.shape, strides, dilation, groups, size)
+    shape = (len(x), size[0] // pool[0], size[1] // pool[1], D)
+    u, where = memory.empty(shape, x.dtype), memory.empty(shape, np.dtype(np.uint8))
+    placing, wide_w, start = conv.placing(x, pads), conv.wide(w, D // groups), conv.wide(b, 1)
+    blocks = threads.groups(len(x))
+    threads.run(
+        lambda n: _images_pooled(
+            x, *placing, wide_w, wide_w.shape[-1], start, u, where, *size, *pool, *plan,
+            D // groups, *blocks[n],
+        ),
+        len(blocks),
+        len(x) * size[0] * size[1] * w.size // groups // 16,
+    )  # fmt: skip
+    return u, where
+
+
+def _back(
+    g: np.ndarray,
+    x: np.ndarray,
+    w: np.ndarray,
+    y: np.ndarray,
+    where: np.ndarray | None,
+    geometry: Geometry,
+    act: Act,
+    pool: Pair,
+    z_size: Pair,
+    wanted: tuple[bool, bool, bool],
+) -> list[np.ndarray | None]:
+    """Return all gradients from one sweep over the images."""
+    strides, pads, dilation, groups = geometry
+    (kH, kW, C, D), N = w.shape, len(x)
+    together = max(1, min(N, conv.SUM_PIXELS // (z_size[0] * z_size[1])))
+    kernel = conv_plans.kernel(
+        conv.frame_size(x, pads), w.shape, strides, dilation, groups, z_size, together
+    )
+    if wanted[0]:
+        around, back, w_t = conv.backward_plan(z_size, w, x.shape, geometry)
+        frame = (z_size[0] + sum(around[0]), z_size[1] + sum(around[1]))
+        d_x = memory.empty(x.shape, x.dtype)
+    else:
+        around, back, w_t, frame, d_x = (
+            conv.NONE,
+            kernel,
+            w,
+            z_size,
+            np.empty((0, 0, 0, 0), x.dtype),
+        )
+    w_t = conv.wide(w_t, C)
+    blocks = threads.groups(N)
+    d_w, d_b = np.empty((len(blocks), *w.shape), x.dtype), np.zeros((len(blocks), D), x.dtype)
+    lanes = VECTOR_BYTES // x.itemsize
+    zeros = np.zeros(max(D, C * groups) + lanes, x.dtype)
+    filled = 0 if D // groups % lanes == 0 else lanes
+    cells = np.empty((0, 0, 0, 0), np.uint8) if where is None else where
+    is_pooled = where is not None
+    threads.run(
+        lambda n: _images_back(
+            x, *conv.placing(x, pads), g, y, cells, is_pooled, *pool, *z_size, CODES[act[0]],
+            act[1], d_w[n].reshape(-1), d_b[n], *kernel, D // groups, filled,
+            strides[1] * x.shape[3], together, d_x, wanted[0], *frame, around[0][0], around[1][0],
+            w_t, w_t.shape[-1], *back, C, zeros, *blocks[n],
+        ),
+        len(blocks),
+        2 * N * z_size[0] * z_size[1] * w.size // groups // 16,
+    )  # fmt: skip
+    return [d_x if wanted[0] else None, d_w.sum(axis=0), d_b.sum(axis=0) if wanted[2] else None]
+
+
+@compiled
+def _images_pooled(
+    x, H, W, top, left, is_framed, b, b_row, start, u, where, oH, oW, pool_h, pool_w,
+    a_at, c_at, k_at, lines, columns, first, last,
+):  # fmt: skip
+    C, panel, zero = x.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
+    b = b.reshape(-1)
+    z = np.empty(oH * oW * u.shape[3], x.dtype)
+    if is_framed:
+        image = np.zeros((H, W, C), x.dtype)
+    for n in range(first, last):
+        if is_framed:
+            conv.place(x[n], image, top, left)
+            a, at = image.reshape(-1), 0
+        else:
+            a, at = x.reshape(-1), n * H * W * C
+        for m in range(lines.shape[0]):
+            line = lines[m]
+            multiply(
+                z, c_at, line[8], a, a_at, at + line[5], line[0], line[1],
+                k_at, line[2], line[3], line[4], 1, b, line[6] * b_row + line[7], b_row, panel,
+                columns, start, line[7], 0, LINEAR, zero,
+            )  # fmt: skip
+        winners_of(z, 0, oW, u, where, n, pool_h, pool_w)
+
+
+@compiled
+def _images_back(
+    x, H, W, top, left, is_framed, g, y, where, is_pooled, pool_h, pool_w, zH, zW, code, slope,
+    d_w, d_b, a_at, c_at, k_at, lines, columns, filled, a_k, together,
+    d_x, wants_x, fH, fW, f_top, f_left, w_t, w_row, xa_at, xc_at, xk_at, x_lines, x_columns,
+    zeros, first, last,
+):  # fmt: skip
+    C, D, panel, zero = x.shape[3], g.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
+    image, shrunk, runs = zH * zW * D, g.shape[1] * g.shape[2] * D, k_at.size // together
+    size = x.shape[1] * x.shape[2] * C
+    flat_g, flat_y, flat_d_x, w_t = g.reshape(-1), y.reshape(-1), d_x.reshape(-1), w_t.reshape(-1)
+    d_u = np.empty(shrunk, x.dtype)
+    d_z = np.zeros(together * image + filled, x.dtype)
+    if is_framed:
+        images = np.zeros((together, H, W, C), x.dtype)
+    if wants_x:
+        frame = np.zeros((fH, fW, D), x.dtype)
+    for n in range(first, last, together):
+        count = min(together, last - n)
+        for m in range(count):
+            at = (n + m) * shrunk
+            if is_pooled:
+                _backward(
+                    flat_g[at : at + shrunk], flat_y[at : at + shrunk], d_u, 0, shrunk,
+                    code, slope,
+                )  # fmt: skip
+                _add_rows(d_u, d_b)
+                scattered_of(d_u, 0, where, n + m, d_z, m * image, zH, zW, pool_h, pool_w)
+            else:
+                part = d_z[m * image : (m + 1) * image]
+                _backward(
+                    flat_g[at : at + shrunk], flat_y[at : at + shrunk], part, 0, shrunk, code, slope
+                )
+                _add_rows(part, d_b)
+            if is_framed:
+                conv.place(x[n + m], images[m], top, left)
+        if is_framed:
+            a, at = images.reshape(-1), 0
+        else:
+            a, at = x.reshape(-1), n * H * W * C
+        for m in range(lines.shape[0]):
+            line = lines[m]
+            multiply(
+                d_w, c_at, line[8], a, a_at, at + line[5], line[0], line[1],
+                k_at, 0, count * runs, line[4], a_k, d_z, line[7], D, panel, columns,
+                zeros, 0, int(n > first), LINEAR, zero,
+            )  # fmt: skip
+        if not wants_x:
+            continue
+        for m in range(count):
+            conv.place(d_z[m * image : (m + 1) * image].reshape((zH, zW, D)), frame, f_top, f_left)
+            for k in range(x_lines.shape[0]):
+                line = x_lines[k]
+                multiply(
+                    flat_d_x, xc_at, (n + m) * size + line[8], frame.reshape(-1), xa_at, line[5],
+                    line[0], line[1], xk_at, line[2], line[3], line[4], 1,
+                    w_t, line[6] * w_row, w_row, panel, x_columns, zeros, 0, 0, LINEAR, zero,
+                )  # fmt: skip
+
+
+@compiled
+def _add_rows(x, total):
+    D = total.size
+    for n in range(0, x.size, D):
+        row = x[n : n + D]
+        for d in range(D):
+            total[d] += row[d]
