@@ -22,8 +22,10 @@ ROOMS = {
         "spec.conv_block",
         "spec.depthwise",
         "spec.pooling",
+        "spec.activation",
         "spec.bias_activation",
         "spec.cross_entropy",
+        "spec.normalization",
         "spec.recurrent",
         "spec.updates",
     ),
@@ -33,8 +35,10 @@ ROOMS = {
         "compiled.conv_block",
         "compiled.depthwise",
         "compiled.pooling",
+        "compiled.activation",
         "compiled.bias_activation",
         "compiled.cross_entropy",
+        "compiled.normalization",
         "compiled.recurrent",
         "compiled.updates",
     ),
@@ -95,9 +99,16 @@ max_pool2d = _kernel("max_pool2d")
 max_pool2d_d_x = _kernel("max_pool2d_d_x")
 average_pool2d = _kernel("average_pool2d")
 average_pool2d_d_x = _kernel("average_pool2d_d_x")
+activation = _kernel("activation")
+activation_d_x = _kernel("activation_d_x")
 bias_activation = _kernel("bias_activation")
 bias_activation_d_x = _kernel("bias_activation_d_x")
 sum_rows = _kernel("sum_rows")
+batch_norm = _kernel("batch_norm")
+batch_norm_d_x = _kernel("batch_norm_d_x")
+scale_offset = _kernel("scale_offset")
+layer_norm = _kernel("layer_norm")
+layer_norm_d_x = _kernel("layer_norm_d_x")
 softmax_cross_entropy = _kernel("softmax_cross_entropy")
 softmax_cross_entropy_d_logits = _kernel("softmax_cross_entropy_d_logits")
 lstm = _kernel("lstm")

@@ -127,15 +127,33 @@ class BatchNormalization(SameShape):
         """Return the normalized input."""
         last = self.axis in (-1, inputs.ndim - 1)
         x = inputs if last else ops.swapaxes(inputs, self.axis, -1)
+        if training and self.trainable:
+            y = self._of_batch(x, *self._gamma_beta(x), self._seen(mask, inputs))
+        else:
+            y = ops.scale_offset(x, *self.scale_and_offset(x))
+        return y if last else ops.swapaxes(y, self.axis, -1)
+
+    def call_relu(self, inputs: Any, training: bool) -> Any:
+        """Return max(y, 0) in one sweep; the channels last, no mask, no renorm."""
+        if training and self.trainable:
+            y, mean, variance = ops.batch_norm(
+                inputs, *self._gamma_beta(inputs), epsilon=self.epsilon, activation="relu"
+            )
+            _follow(self.moving_mean, mean, self.momentum)
+            _follow(self.moving_variance, variance, self.momentum)
+            return y
+        return ops.scale_offset(inputs, *self.scale_and_offset(inputs), activation="relu")
+
+    def scale_and_offset(self, x: Any) -> tuple[Any, Any]:
+        """Return what inference multiplies by and adds, one number a channel."""
+        gamma, beta = self._gamma_beta(x)
+        scale = gamma / np.sqrt(self.moving_variance.value + x.dtype.type(self.epsilon))
+        return scale, beta - self.moving_mean.value * scale
+
+    def _gamma_beta(self, x: Any) -> tuple[Any, Any]:
         C = x.shape[-1]
         gamma = self.gamma if self.scale else np.ones(C, x.dtype)
-        beta = self.beta if self.center else np.zeros(C, x.dtype)
-        if training and self.trainable:
-            y = self._of_batch(x, gamma, beta, self._seen(mask, inputs))
-        else:
-            scale = gamma / np.sqrt(self.moving_variance.value + x.dtype.type(self.epsilon))
-            y = x * scale + (beta - self.moving_mean.value * scale)
-        return y if last else ops.swapaxes(y, self.axis, -1)
+        return gamma, self.beta if self.center else np.zeros(C, x.dtype)
 
     def _seen(self, mask: Any, inputs: Any) -> Any:
         """Return 1 for each value that counts, 0 for padding, the channels last; None for all 1."""
@@ -269,6 +287,11 @@ class LayerNormalization(SameShape):
     def call(self, inputs: Any) -> Any:
         """Return the normalized input."""
         axes = self._axes(inputs.ndim)
+        if axes == (inputs.ndim - 1,):
+            C = inputs.shape[-1]
+            gamma = self.gamma if self.scale else np.ones(C, inputs.dtype)
+            beta = self.beta if self.center else np.zeros(C, inputs.dtype)
+            return ops.layer_norm(inputs, gamma, beta, epsilon=self.epsilon)
         y = ops.standardize(inputs, axis=axes, epsilon=self.epsilon)
         shape = [size if axis in axes else 1 for axis, size in enumerate(inputs.shape)]
         if self.scale:

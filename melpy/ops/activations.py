@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from melpy.kernels import dispatch as kernels
 from melpy.ops.exponential import exp
 from melpy.ops.registry import op
 from melpy.ops.samples import away, normal
@@ -20,6 +21,12 @@ def logistic(x):
     """Return 1 / (1 + e^-x) without overflow: e^-|x| is at most 1."""
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, small) / (1 + small)
+
+
+def activated(x, name, slope=0.0):
+    """Return act(x) and its vjp by the kernel that knows it."""
+    y = kernels.activation(x, name, slope)
+    return y, (lambda g: kernels.activation_d_x(g, x, y, name, slope),)
 
 
 @op(sample=normal((2, 3)), like=lambda torch, x: x)
@@ -77,8 +84,7 @@ def relu(x):
     >>> ops.relu([1.0, -2.0])
     array([1., 0.], dtype=float32)
     """
-    y = np.maximum(x, 0)
-    return y, (lambda g: g * (y > 0),)
+    return activated(x, "relu")
 
 
 @op(
@@ -144,7 +150,9 @@ def leaky_relu(x, *, negative_slope=0.2):
     >>> ops.leaky_relu([1.0, -2.0])
     array([ 1. , -0.4], dtype=float32)
     """
-    above = x > 0
+    if negative_slope >= 0:
+        return activated(x, "leaky_relu", negative_slope)
+    above = x > 0  # y tells no more where x was positive
     return np.where(above, x, negative_slope * x), (
         lambda g: np.where(above, g, negative_slope * g),
     )
@@ -152,6 +160,9 @@ def leaky_relu(x, *, negative_slope=0.2):
 
 def _elu(x, alpha, scale):
     """Return scale times the elu and its vjp, in which scale alpha e^x is y + scale alpha."""
+    if alpha >= 0:
+        y, (d_x,) = activated(x, "elu", alpha)
+        return (y, (d_x,)) if scale == 1 else (scale * y, (lambda g: scale * d_x(g),))
     above = x > 0
     y = scale * np.where(above, x, alpha * np.expm1(np.minimum(x, 0)))
     return y, (lambda g: g * np.where(above, scale, y + scale * alpha),)
@@ -246,8 +257,7 @@ def sigmoid(x):
     >>> ops.sigmoid([0.0, -1000.0])
     array([0.5, 0. ], dtype=float32)
     """
-    y = logistic(x)
-    return y, (lambda g: g * y * (1 - y),)
+    return activated(x, "sigmoid")
 
 
 @op(sample=normal((2, 3)), like="torch.nn.functional.logsigmoid")
@@ -340,8 +350,7 @@ def tanh(x):
     >>> ops.tanh([0.0, -1000.0])
     array([ 0., -1.], dtype=float32)
     """
-    y = np.tanh(x)
-    return y, (lambda g: g * (1 - y * y),)
+    return activated(x, "tanh")
 
 
 exponential = exp

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
@@ -9,7 +11,7 @@ from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
 from melpy.tape import joint
 
-__all__ = ["batch_norm", "bias_activation", "softmax_cross_entropy"]
+__all__ = ["batch_norm", "bias_activation", "scale_offset", "softmax_cross_entropy"]
 
 
 def bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
@@ -103,10 +105,11 @@ def bias_activation(x, b, *, activation="linear", slope=0.0):
     return y, (d_x, d_b)
 
 
-def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3):
+def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3, activation="linear"):
     axes = tuple(range(x.ndim - 1))
     mean, variance = x.mean(axes), x.var(axes, unbiased=False)
-    return (x - mean) / torch.sqrt(variance + epsilon) * gamma + beta
+    y = (x - mean) / torch.sqrt(variance + epsilon) * gamma + beta
+    return torch.relu(y) if activation == "relu" else y
 
 
 @op(
@@ -118,17 +121,19 @@ def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3):
             rng.normal(size=4),
             {"epsilon": 0.1},
         ),
+        lambda rng: (rng.normal(size=(5, 2)), np.ones(2), np.full(2, 0.01), {"activation": "relu"}),
     ],
     like=_batch_norm_like,
 )
-def batch_norm(x, gamma, beta, *, epsilon=1e-3):
-    """Normalize each channel over the batch: y = gamma (x - mean) / sqrt(variance + eps) + beta.
+def batch_norm(x, gamma, beta, *, epsilon=1e-3, activation="linear"):
+    """Normalize channels over the batch: y = act(gamma (x - mean) / sqrt(variance + eps) + beta).
 
     Parameters
     ----------
     x : tensor, shape (..., C)
     gamma, beta : tensors, shape (C,)
     epsilon : float > 0
+    activation : "linear" or "relu"
 
     Returns
     -------
@@ -138,7 +143,8 @@ def batch_norm(x, gamma, beta, *, epsilon=1e-3):
     Gradient
     --------
     With z = (x - mean) / s, s = sqrt(variance + eps), M values a channel, and sums over them:
-    d_beta = sum g, d_gamma = sum g z, d_x = gamma / s (g - d_beta / M - z d_gamma / M).
+    d = g act'(y): d_beta = sum d, d_gamma = sum d z, d_x = gamma / s (d - d_beta / M -
+    z d_gamma / M).
 
     Raises
     ------
@@ -165,20 +171,69 @@ def batch_norm(x, gamma, beta, *, epsilon=1e-3):
             expected="at least one value a channel",
             received={"shape": x.shape},
         )
-    mean = rows.mean(axis=0)
-    centered = rows - mean
-    variance = np.einsum("mc,mc->c", centered, centered) / x.dtype.type(count)
-    scale = 1 / np.sqrt(variance + x.dtype.type(epsilon))
-    z = centered * scale
-    y = (z * gamma + beta).reshape(x.shape)
+    y, mean, variance = kernels.batch_norm(rows, gamma, beta, epsilon, activation)
 
     def back(g):
         g = g.reshape(rows.shape)
-        d_beta, d_gamma = g.sum(axis=0), np.einsum("mc,mc->c", g, z)
-        d_x = (gamma * scale) * (g - d_beta / count - z * (d_gamma / count))
+        d_x, d_gamma, d_beta = kernels.batch_norm_d_x(
+            g, rows, y, mean, variance, gamma, epsilon, activation
+        )
         return d_x.reshape(x.shape), d_gamma, d_beta
 
-    return (y, mean, variance), joint(back, 3)
+    return (y.reshape(x.shape), mean, variance), joint(back, 3)
+
+
+def _scale_offset_like(torch, x, scale, offset, *, activation="linear"):
+    y = x * scale + offset
+    return torch.relu(y) if activation == "relu" else y
+
+
+@op(
+    sample=[
+        lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=3), rng.normal(size=3)),
+        lambda rng: (
+            np.array([[1.0, -2.0, 3.0]]), np.ones(3), np.full(3, 0.5), {"activation": "relu"}
+        ),
+    ],
+    like=_scale_offset_like,
+)  # fmt: skip
+def scale_offset(x, scale, offset, *, activation="linear"):
+    """Scale and move channels: y = act(scale x + offset), as batch normalization at inference.
+
+    Parameters
+    ----------
+    x : tensor, shape (..., C)
+    scale, offset : tensors, shape (C,)
+    activation : "linear" or "relu"
+
+    Returns
+    -------
+    tensor, shape and dtype of x
+
+    Gradient
+    --------
+    d = g act'(y): d_x = scale d, d_scale = sum d x, d_offset = sum d, sums over all but C.
+
+    Source
+    ------
+    S. Ioffe, C. Szegedy 2015, Batch normalization, algorithm 2, line 11.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> ops.scale_offset(np.array([[1.0, 2.0]]), np.array([2.0, 3.0]), np.array([0.5, 0.0]))
+    array([[2.5, 6. ]])
+    """
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (...,C) -> (M,C)
+    y = kernels.scale_offset(rows, scale, offset, activation)
+
+    def back(g):
+        g = g.reshape(rows.shape)
+        d = kernels.activation_d_x(g, y, y, activation, 0.0) if activation != "linear" else g
+        return (d * scale).reshape(x.shape), np.einsum("mc,mc->c", d, rows), d.sum(axis=0)
+
+    return y.reshape(x.shape), joint(back, 3)
 
 
 def _targets(rng: np.random.Generator, count: int, classes: int) -> np.ndarray:

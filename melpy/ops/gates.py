@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from melpy.ops.activations import logistic
-from melpy.ops.hyperbolic import error_function
+from melpy.ops.activations import activated, logistic
 from melpy.ops.registry import op
 from melpy.ops.samples import away, normal
 
 __all__ = [
     "gelu", "log_softmax", "mish", "silu", "softmax", "softplus", "softsign", "swish",
 ]  # fmt: skip
-
-ROOT_2_BY_PI = math.sqrt(2 / math.pi)
-
 
 @op(sample=normal((2, 3)), like="torch.nn.functional.silu")
 def silu(x):
@@ -45,8 +39,7 @@ def silu(x):
     >>> ops.silu([1.0, -1000.0]).round(3)
     array([ 0.731, -0.   ], dtype=float32)
     """
-    s = logistic(x)
-    return x * s, (lambda g: g * s * (1 + x * (1 - s)),)
+    return activated(x, "silu")
 
 
 @op(sample=normal((2, 3)), like="torch.nn.functional.softplus")
@@ -171,23 +164,7 @@ def gelu(x, *, approximate=True):
     >>> ops.gelu([1.0, -1000.0], approximate=False).round(3)
     array([ 0.841, -0.   ], dtype=float32)
     """
-    if approximate:
-        z = np.clip(x, -20, 20)  # beyond, tanh is 1 to the last bit; x^3 could overflow
-        t = np.tanh(ROOT_2_BY_PI * (z + 0.044715 * z * z * z))
-
-        def d_x(g):
-            slope = 0.5 * (1 - t * t) * ROOT_2_BY_PI * (1 + 0.134145 * z * z)
-            return g * (0.5 * (1 + t) + z * slope)
-
-        return 0.5 * x * (1 + t), (d_x,)
-
-    phi = 0.5 * (1 + error_function(x / math.sqrt(2.0)))
-
-    def d_x_exact(g):
-        z = np.clip(x, -40, 40)  # beyond, the density is 0 to the last bit
-        return g * (phi + z * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi))
-
-    return x * phi, (d_x_exact,)
+    return activated(x, "gelu_tanh" if approximate else "gelu")
 
 
 def _below_zero(x, axis):

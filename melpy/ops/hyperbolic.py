@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from melpy.kernels.spec.activation import erf as erf_of
 from melpy.ops.registry import op
 from melpy.ops.samples import away, normal
 
@@ -287,14 +288,6 @@ def rad2deg(x):
     return np.rad2deg(x), (lambda g: g * (180 / math.pi),)
 
 
-def error_function(x):
-    """Return erf of every entry; NumPy has none."""
-    values = map(math.erf, x.ravel().tolist())
-    return np.fromiter(values, x.dtype if x.dtype.kind == "f" else np.float64, x.size).reshape(
-        x.shape
-    )
-
-
 @op(sample=normal((2, 3)), like="torch.erf")
 def erf(x):
     """Compute the error function: y = 2/√π ∫_0^x e^(-t^2) dt.
@@ -321,7 +314,7 @@ def erf(x):
     >>> ops.erf([0.0, 1.0]).round(3)
     array([0.   , 0.843], dtype=float32)
     """
-    return error_function(x), (lambda g: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x),)
+    return erf_of(x), (lambda g: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x),)
 
 
 @op(sample=lambda rng: (rng.uniform(-0.95, 0.95, (2, 3)),), like="torch.erfinv")

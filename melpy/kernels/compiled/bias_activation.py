@@ -8,14 +8,12 @@ import numpy as np
 
 from melpy.errors import lookup
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled.activation import CODES as CODES_OF_ALL
+from melpy.kernels.compiled.activation import activate, backward
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.spec import bias_activation as spec
 
-# The compiled loops switch on a number; the names and their formulas are the specification's.
-CODES = {name: code for code, name in enumerate(spec.ACTIVATIONS)}
-LINEAR, RELU, LEAKY_RELU, ELU, SIGMOID, TANH = (
-    CODES[name] for name in ("linear", "relu", "leaky_relu", "elu", "sigmoid", "tanh")
-)
+CODES = {name: CODES_OF_ALL[name] for name in spec.ACTIVATIONS}
 
 
 def bias_activation(x: np.ndarray, b: np.ndarray, name: str, slope: float) -> np.ndarray:
@@ -43,7 +41,7 @@ def bias_activation_d_x(g: np.ndarray, y: np.ndarray, name: str, slope: float) -
     flat_g, flat_y, out = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
     blocks = threads.groups(g.size)
     threads.run(
-        lambda n: _backward(flat_g, flat_y, out, *blocks[n], code, slope), len(blocks), g.size
+        lambda n: backward(flat_g, flat_y, out, *blocks[n], code, slope), len(blocks), g.size
     )
     return d_x
 
@@ -66,58 +64,12 @@ def _rows(x: np.ndarray) -> np.ndarray:
 
 @compiled
 def _forward(x, b, y, first, last, code, slope):
-    C, zero, one = x.shape[1], x.dtype.type(0), x.dtype.type(1)
-    s = x.dtype.type(slope)
+    C = x.shape[1]
     for row in range(first, last):
         z, out = x[row], y[row]
-        if code == LINEAR:
-            for c in range(C):
-                out[c] = z[c] + b[c]
-        elif code == RELU:
-            for c in range(C):
-                v = z[c] + b[c]
-                out[c] = zero if v <= zero else v  # a NaN stays one
-        elif code == LEAKY_RELU:
-            for c in range(C):
-                v = z[c] + b[c]
-                out[c] = v if v > zero else s * v
-        elif code == ELU:
-            for c in range(C):
-                v = z[c] + b[c]
-                out[c] = v if v > zero else s * np.expm1(v)
-        elif code == SIGMOID:
-            for c in range(C):
-                v = z[c] + b[c]
-                e = np.exp(-abs(v))
-                out[c] = (one if v >= zero else e) / (one + e)
-        else:
-            for c in range(C):
-                out[c] = np.tanh(z[c] + b[c])
-
-
-@compiled
-def _backward(g, y, d_x, first, last, code, slope):
-    zero, one = g.dtype.type(0), g.dtype.type(1)
-    s = g.dtype.type(slope)
-    g, y, d_x = g[first:last], y[first:last], d_x[first:last]  # loops from 0 vectorize
-    if code == LINEAR:
-        for n in range(g.size):
-            d_x[n] = g[n]
-    elif code == RELU:
-        for n in range(g.size):
-            d_x[n] = g[n] * (one if y[n] > zero else zero)
-    elif code == LEAKY_RELU:
-        for n in range(g.size):
-            d_x[n] = g[n] * (one if y[n] > zero else s)
-    elif code == ELU:
-        for n in range(g.size):
-            d_x[n] = g[n] * (one if y[n] > zero else y[n] + s)
-    elif code == SIGMOID:
-        for n in range(g.size):
-            d_x[n] = g[n] * (y[n] * (one - y[n]))
-    else:
-        for n in range(g.size):
-            d_x[n] = g[n] * (one - y[n] * y[n])
+        for c in range(C):
+            out[c] = z[c] + b[c]
+    activate(y[first:last].reshape(-1), code, slope)
 
 
 @compiled

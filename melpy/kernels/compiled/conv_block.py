@@ -11,9 +11,9 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv, conv_plans, winograd
+from melpy.kernels.compiled.activation import backward
 from melpy.kernels.compiled.bias_activation import (
     CODES,
-    _backward,
     bias_activation,
     bias_activation_d_x,
     sum_rows,
@@ -212,7 +212,7 @@ def _images_back(
         for m in range(count):
             at = (n + m) * shrunk
             if is_pooled:
-                _backward(
+                backward(
                     flat_g[at : at + shrunk], flat_y[at : at + shrunk], d_u, 0, shrunk,
                     code, slope,
                 )  # fmt: skip
@@ -220,7 +220,7 @@ def _images_back(
                 scattered_of(d_u, 0, where, n + m, d_z, m * image, zH, zW, pool_h, pool_w)
             else:
                 part = d_z[m * image : (m + 1) * image]
-                _backward(
+                backward(
                     flat_g[at : at + shrunk], flat_y[at : at + shrunk], part, 0, shrunk, code, slope
                 )
                 _add_rows(part, d_b)

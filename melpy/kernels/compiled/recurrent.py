@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled.approximations import tanh
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.tile import multiply_add
 from melpy.kernels.spec import recurrent as spec
@@ -89,33 +90,11 @@ def _mask(mask):
     return (UNMASKED, False) if mask is None else (np.ascontiguousarray(mask), True)
 
 
-# tanh(x) = x P(x^2) / Q(x^2) to a few units in the last place of float32: a quotient of
-# polynomials is a loop of vectors, a call of the C library's tanh is not. Source: the minimax
-# fit of Eigen (generic_fast_tanh_float, MPL 2), whose coefficients these are, highest power first.
-P6, P5, P4, P3, P2, P1, P0 = map(np.float32, (
-    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
-    1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03,
-))  # fmt: skip
-Q3, Q2, Q1, Q0 = map(np.float32, (
-    1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03,
-))  # fmt: skip
-ONE_FROM = np.float32(7.90531110763549805)  # from here on tanh is 1 in float32
-
-
 @compiled
 def _tanh(v):
     """v = tanh(v), in place."""
-    if v.itemsize == 8:
-        for k in range(v.size):
-            v[k] = np.tanh(v[k])
-        return
     for k in range(v.size):
-        x = np.float32(v[k])
-        x = ONE_FROM if x > ONE_FROM else x
-        x = -ONE_FROM if x < -ONE_FROM else x
-        s = x * x
-        p = ((((((P6 * s + P5) * s + P4) * s + P3) * s + P2) * s + P1) * s + P0) * x
-        v[k] = p / (((Q3 * s + Q2) * s + Q1) * s + Q0)
+        v[k] = tanh(v[k])
 
 
 @compiled

@@ -9,7 +9,9 @@ Read it in this order:
     depthwise         convolution of every channel by itself
     pooling_loops     pooling as nested loops, then
     pooling           pooling over the view of windows
+    activation        y = act(x), and its gradient
     bias_activation   y = act(x + b), and its gradient from y alone
+    normalization     of channels over a batch, of features of each sample
     cross_entropy     softmax and cross-entropy in one step
     updates           one optimizer step, in place
 

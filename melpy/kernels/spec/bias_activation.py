@@ -46,7 +46,7 @@ def elu(z: np.ndarray, slope: float) -> np.ndarray:
 # name: (act(z, slope), its derivative from y (y, slope))
 ACTIVATIONS: dict[str, tuple[Function, Function]] = {
     "linear": (lambda z, slope: z, lambda y, slope: np.ones_like(y)),
-    "relu": (lambda z, slope: np.maximum(z, 0.0), lambda y, slope: y > 0),
+    "relu": (lambda z, slope: np.maximum(z, 0), lambda y, slope: y > 0),
     "leaky_relu": (
         lambda z, slope: np.where(z > 0, z, slope * z),
         lambda y, slope: np.where(y > 0, np.ones_like(y), slope),

@@ -1,0 +1,281 @@
+"""Batch and layer normalization, compiled; see `melpy.kernels.spec.normalization`.
+
+Two sweeps each: sums, then values. Sums run over fixed groups of rows, in blocks whose totals are
+kept in float64, so that neither the number of rows nor of threads shows in them. The second sweep
+of a gradient is one line, d_x = a d + b (x - mean) + c, with numbers of the channel, or of the row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.kernels import memory, threads
+from melpy.kernels.compiled.activation import RELU, activate
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.spec import normalization as spec
+from melpy.kernels.spec.normalization import Three
+
+BLOCK = 64  # rows that are added up before their sum goes to the total
+IS_RELU = {"linear": False, "relu": True}
+
+
+def batch_norm(
+    x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: float, act: str
+) -> Three:
+    """Normalize channels; see `melpy.kernels.spec.normalization.batch_norm`."""
+    arrays = contiguous(x, gamma, beta)
+    if arrays is None:
+        return spec.batch_norm(x, gamma, beta, epsilon, act)
+    x, gamma, beta = arrays
+    first = x[0].copy()  # sums of x - first lose no digits to a mean far from 0
+    totals = _totals(_moments, x, first)
+    middle = totals[0] / len(x)
+    variance = np.maximum(totals[1] / len(x) - middle * middle, 0)
+    mean = first + middle
+    y = memory.empty(x.shape, x.dtype)
+    numbers = _typed(x, mean, gamma / np.sqrt(variance + epsilon), beta)
+    blocks = threads.groups(len(x))
+    threads.run(
+        lambda n: _scaled(x, y, *numbers, IS_RELU[act], *blocks[n]), len(blocks), x.size
+    )
+    return y, *_typed(x, mean, variance)
+
+
+def batch_norm_d_x(
+    g: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    gamma: np.ndarray,
+    epsilon: float,
+    act: str,
+) -> Three:
+    """Gradients; see `melpy.kernels.spec.normalization.batch_norm_d_x`."""
+    arrays = contiguous(g, x, y, mean, variance, gamma)
+    if arrays is None:
+        return spec.batch_norm_d_x(g, x, y, mean, variance, gamma, epsilon, act)
+    g, x, y, mean, variance, gamma = arrays
+    d_beta, along = _totals(_moments_back, x, mean, g, y, IS_RELU[act])
+    s = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
+    d_gamma, a, M = along * s, gamma * s, len(x)
+    b = -a * s * d_gamma / M
+    c = -a * d_beta / M
+    d_x = memory.empty(x.shape, x.dtype)
+    blocks = threads.groups(M)
+    numbers = _typed(x, mean, a, b, c)
+    threads.run(
+        lambda n: _combined(g, x, y, d_x, *numbers, IS_RELU[act], *blocks[n]), len(blocks), x.size
+    )
+    return d_x, *_typed(x, d_gamma, d_beta)
+
+
+def scale_offset(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, act: str) -> np.ndarray:
+    """y = act(scale x + offset); see `melpy.kernels.spec.normalization.scale_offset`."""
+    arrays = contiguous(x, scale, offset)
+    if arrays is None:
+        return spec.scale_offset(x, scale, offset, act)
+    x, scale, offset = arrays
+    y, zeros = memory.empty(x.shape, x.dtype), np.zeros_like(scale)
+    blocks = threads.groups(len(x))
+    threads.run(
+        lambda n: _scaled(x, y, zeros, scale, offset, IS_RELU[act], *blocks[n]),
+        len(blocks), x.size,
+    )
+    return y
+
+
+def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: float) -> Three:
+    """Normalize rows; see `melpy.kernels.spec.normalization.layer_norm`."""
+    arrays = contiguous(x, gamma, beta)
+    if arrays is None:
+        return spec.layer_norm(x, gamma, beta, epsilon)
+    x, gamma, beta = arrays
+    y, mean, s = memory.empty(x.shape, x.dtype), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+    blocks = threads.groups(len(x))
+    threads.run(
+        lambda n: _layer(x, gamma, beta, epsilon, y, mean, s, *blocks[n]), len(blocks), 4 * x.size
+    )
+    return y, mean, s
+
+
+def layer_norm_d_x(
+    g: np.ndarray, x: np.ndarray, mean: np.ndarray, s: np.ndarray, gamma: np.ndarray
+) -> Three:
+    """Gradients; see `melpy.kernels.spec.normalization.layer_norm_d_x`."""
+    arrays = contiguous(g, x, mean, s, gamma)
+    if arrays is None:
+        return spec.layer_norm_d_x(g, x, mean, s, gamma)
+    g, x, mean, s, gamma = arrays
+    d_x = memory.empty(x.shape, x.dtype)
+    blocks = threads.groups(len(x))
+    totals = np.zeros((len(blocks), 2, x.shape[1]))
+    threads.run(
+        lambda n: _layer_back(g, x, mean, s, gamma, d_x, totals[n], *blocks[n]),
+        len(blocks), 4 * x.size,
+    )  # fmt: skip
+    return d_x, *_typed(x, *totals.sum(axis=0))
+
+
+def _typed(x: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+    return [array.astype(x.dtype, copy=False) for array in arrays]
+
+
+def _totals(loop, x, *arguments):
+    """Return two sums over the rows, (2,C) in float64, from fixed groups added in order.
+
+    Rows of few channels are read several at once, as one row of more, and their sums folded.
+    """
+    M, C = x.shape
+    together = next((n for n in (8, 4, 2) if M % n == 0 and n * C <= 128), 1)
+
+    def wide(a):
+        if isinstance(a, np.ndarray):
+            return a.reshape(M // together, C * together) if a.ndim == 2 else np.tile(a, together)
+        return a
+
+    arguments = [wide(a) for a in (x, *arguments)]
+    blocks = threads.groups(M // together)
+    totals = np.zeros((len(blocks), 2, C * together))
+    threads.run(lambda n: loop(*arguments, totals[n], *blocks[n]), len(blocks), x.size)
+    return totals.sum(axis=0).reshape(2, together, C).sum(axis=1)
+
+
+@compiled
+def _moments(x, first_row, totals, first, last):
+    """totals += sum (x - first_row), sum (x - first_row)^2."""
+    C = x.shape[1]
+    some, squares = np.zeros(C, x.dtype), np.zeros(C, x.dtype)
+    for start in range(first, last, BLOCK):
+        some[:] = 0
+        squares[:] = 0
+        for row in range(start, min(start + BLOCK, last)):
+            v = x[row]
+            for c in range(C):
+                d = v[c] - first_row[c]
+                some[c] += d
+                squares[c] += d * d
+        for c in range(C):
+            totals[0, c] += some[c]
+            totals[1, c] += squares[c]
+
+
+@compiled
+def _moments_back(x, mean, g, y, is_relu, totals, first, last):
+    """totals += sum d, sum d (x - mean), where d = g act'(y)."""
+    C, zero = x.shape[1], x.dtype.type(0)
+    some, along = np.zeros(C, x.dtype), np.zeros(C, x.dtype)
+    for start in range(first, last, BLOCK):
+        some[:] = 0
+        along[:] = 0
+        for row in range(start, min(start + BLOCK, last)):
+            v, d, out = x[row], g[row], y[row]
+            if is_relu:
+                for c in range(C):
+                    e = d[c] if out[c] > zero else zero
+                    some[c] += e
+                    along[c] += e * (v[c] - mean[c])
+            else:
+                for c in range(C):
+                    some[c] += d[c]
+                    along[c] += d[c] * (v[c] - mean[c])
+        for c in range(C):
+            totals[0, c] += some[c]
+            totals[1, c] += along[c]
+
+
+@compiled
+def _combined(g, x, y, d_x, mean, a, b, c, is_relu, first, last):
+    """d_x = a d + b (x - mean) + c."""
+    C, zero = x.shape[1], x.dtype.type(0)
+    for row in range(first, last):
+        d, v, out, to = g[row], x[row], y[row], d_x[row]
+        if is_relu:
+            for k in range(C):
+                e = d[k] if out[k] > zero else zero
+                to[k] = a[k] * e + (b[k] * (v[k] - mean[k]) + c[k])
+        else:
+            for k in range(C):
+                to[k] = a[k] * d[k] + (b[k] * (v[k] - mean[k]) + c[k])
+
+
+@compiled
+def _scaled(x, y, middle, scale, offset, is_relu, first, last):
+    """y = act((x - middle) scale + offset)."""
+    C = x.shape[1]
+    for row in range(first, last):
+        v, out = x[row], y[row]
+        for c in range(C):
+            out[c] = (v[c] - middle[c]) * scale[c] + offset[c]
+    if is_relu:
+        activate(y[first:last].reshape(-1), RELU, 0.0)
+
+
+@compiled
+def _layer(x, gamma, beta, epsilon, y, mean, s, first, last):
+    C, lanes = x.shape[1], np.zeros(16, x.dtype)
+    for row in range(first, last):
+        v, out = x[row], y[row]
+        middle = _sum(v, lanes) / C
+        for c in range(C):
+            out[c] = v[c] - middle
+        root = x.dtype.type(1 / np.sqrt(_sum_of_products(out, out, lanes) / C + epsilon))
+        mean[row], s[row] = middle, root
+        for c in range(C):
+            out[c] = out[c] * root * gamma[c] + beta[c]
+
+
+@compiled
+def _layer_back(g, x, mean, s, gamma, d_x, totals, first, last):
+    C, lanes = x.shape[1], np.zeros(16, x.dtype)
+    z, e = np.empty(C, x.dtype), np.empty(C, x.dtype)
+    d_gamma, d_beta = np.zeros(C, x.dtype), np.zeros(C, x.dtype)
+    for start in range(first, last, BLOCK):
+        d_gamma[:] = 0
+        d_beta[:] = 0
+        for row in range(start, min(start + BLOCK, last)):
+            d, v, to, root, middle = g[row], x[row], d_x[row], s[row], mean[row]
+            for c in range(C):
+                z[c] = (v[c] - middle) * root
+                e[c] = d[c] * gamma[c]
+            for c in range(C):
+                d_beta[c] += d[c]
+                d_gamma[c] += d[c] * z[c]
+            first_mean = _sum(e, lanes) / C
+            along = _sum_of_products(e, z, lanes) / C
+            for c in range(C):
+                to[c] = root * (e[c] - first_mean - z[c] * along)
+        for c in range(C):
+            totals[0, c] += d_gamma[c]
+            totals[1, c] += d_beta[c]
+
+
+@compiled
+def _sum(v, lanes):
+    """Sum along a row in 16 lanes, added up in order: a loop of vectors, whatever their width."""
+    whole = v.size - v.size % 16
+    lanes[:] = 0
+    for k in range(0, whole, 16):
+        for n in range(16):
+            lanes[n] += v[k + n]
+    for k in range(whole, v.size):
+        lanes[k - whole] += v[k]
+    total = v.dtype.type(0)
+    for n in range(16):
+        total += lanes[n]
+    return total
+
+
+@compiled
+def _sum_of_products(u, v, lanes):
+    whole = v.size - v.size % 16
+    lanes[:] = 0
+    for k in range(0, whole, 16):
+        for n in range(16):
+            lanes[n] += u[k + n] * v[k + n]
+    for k in range(whole, v.size):
+        lanes[k - whole] += u[k] * v[k]
+    total = v.dtype.type(0)
+    for n in range(16):
+        total += lanes[n]
+    return total
