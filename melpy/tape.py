@@ -19,20 +19,15 @@ import numpy as np
 from melpy.errors import GraphError, ShapeError
 
 __all__ = [
-    "Node",
-    "Variable",
-    "backward",
-    "gradients",
-    "is_recording",
-    "joint",
-    "no_grad",
-    "selective",
-]
+    "Node", "Variable", "backward", "changed", "changes", "gradients", "is_recording", "joint",
+    "no_grad", "selective",
+]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _serial = itertools.count()
+_changes = 0
 
 
 class Node:
@@ -73,6 +68,17 @@ class Variable:
     def of(cls, value: np.ndarray, node: Node | None) -> Variable:
         """Wrap an op's output; a subclass whose ``__init__`` differs overrides this."""
         return cls(value, node is not None, node)
+
+
+def changed() -> None:
+    """Note that values were overwritten in place; what was computed from some may be old."""
+    global _changes
+    _changes += 1
+
+
+def changes() -> int:
+    """Return how often values were overwritten in place, of any variable."""
+    return _changes
 
 
 def is_recording() -> bool:

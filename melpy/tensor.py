@@ -228,6 +228,7 @@ class Tensor(Operators, tape.Variable):
                 received={"value.shape": array.shape},
             )
         self.value[...] = array
+        tape.changed()
         return self
 
     def backward(self, g: Any = None) -> None:

@@ -16,10 +16,15 @@ from melpy.layers.parts import Parts, Weight
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
-__all__ = ["Layer", "Weight"]
+__all__ = ["Layer", "Weight", "is_training"]
 
 # Whether the enclosing call of a layer is training; None outside of any.
 _training: ContextVar[bool | None] = ContextVar("training", default=None)
+
+
+def is_training() -> bool:
+    """Return whether the call of a layer that is under way is training."""
+    return bool(_training.get())
 
 
 class Layer(Parts):

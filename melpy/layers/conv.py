@@ -155,34 +155,40 @@ class Conv(Convolving):
 
     def call_last(self, x: Any) -> Any:
         """Return act(x * W + b)."""
-        self.check_channels(x, self.kernel.shape[-2] * self.groups)
-        x, padding = self.seen_before(x)
-        return self.convolved(x, padding)
+        return self.convolved(*self.checked(x))
 
     def call_pooled(self, inputs: Any, pool_size: Any) -> Any:
         """Return the largest of each window of the output, windows side by side; channels last."""
-        self.check_rank(inputs.shape)
-        self.check_channels(inputs, self.kernel.shape[-2] * self.groups)
-        x, padding = self.seen_before(inputs)
-        return self.convolved(x, padding, pool_size)
+        return self.convolved(*self.checked(inputs), pool_size)
 
-    def convolved(self, x: Any, padding: str, pool_size: Any = 1) -> Any:
-        """Return act(max(x * W + b)) over windows of pool_size, as one operation if it can be."""
-        name, slope = activations.FUSED.get(self.activation, ("linear", 0.0))
-        geometry = {
-            "strides": self.strides, "padding": padding, "data_format": "channels_last",
-            "dilation_rate": self.dilation_rate,
-        }  # fmt: skip
-        bias = np.zeros(self.filters, x.dtype) if self.bias is None else self.bias
+    def checked(self, x: Any) -> tuple[Any, str]:
+        """Return an input that fits, the channels last, and its padding."""
+        self.check_rank(x.shape)
+        self.check_channels(x, self.kernel.shape[-2] * self.groups)
+        return self.seen_before(x)
+
+    def convolved(
+        self, x: Any, padding: str, pool_size: Any = 1, numbers: Any = None, act: str = ""
+    ) -> Any:
+        """Return act(max(x * W + b)) over windows of pool_size, as one operation if it can be.
+
+        ``numbers`` (W, b) and ``act`` stand in for the layer's own.
+        """
+        name, slope = (act, 0.0) if act else activations.FUSED.get(self.activation, ("linear", 0.0))
+        kernel, bias = (self.kernel, self.bias) if numbers is None else numbers
         y = ops.conv_block(
-            x, self.kernel, bias, activation=name, slope=slope, pool_size=pool_size, **geometry
+            x,
+            kernel,
+            np.zeros(self.filters, x.dtype) if bias is None else bias,
+            strides=self.strides,
+            padding=padding,
+            data_format="channels_last",
+            dilation_rate=self.dilation_rate,
+            activation=name,
+            slope=slope,
+            pool_size=pool_size,
         )
-        return y if self.activation in activations.FUSED else self.activation(y)
-
-    @property
-    def rises(self) -> bool:
-        """Whether the activation never falls: then the largest value is so before and after it."""
-        return self.activation in activations.FUSED
+        return y if act or self.activation in activations.FUSED else self.activation(y)
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, D)."""

@@ -1,8 +1,12 @@
 """Neighbours in a graph that run as one operation: decided when the model is built.
 
-A pattern is a few calls of layers in a row, of which nobody else needs what lies between. The
-result is the layers' own, in fewer sweeps over memory. A layer whose ``call`` was replaced, as
-`trace` does, or that a subclass defines anew, runs by itself.
+    convolution, max pooling                        one sweep over each image
+    batch normalization, relu                       one sweep over the batch
+    convolution, batch normalization (, relu)       one convolution at inference: the numbers that
+                                                    normalize are multiplied into its kernel
+
+The results are the layers' own, in fewer sweeps over memory. Layers that others need what lies
+between of, whose ``call`` was replaced, as `trace` does, or that are subclasses run by themselves.
 """
 
 from __future__ import annotations
@@ -11,25 +15,36 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from melpy import tree
+import numpy as np
+
+from melpy import activations, ops, tape, tree
+from melpy.layers.activation import Activation, ReLU
+from melpy.layers.base import is_training
 from melpy.layers.conv import Conv1D, Conv2D
+from melpy.layers.norm import BatchNormalization
 from melpy.layers.pooling import MaxPooling1D, MaxPooling2D
 from melpy.symbolic import Call, Symbolic
+from melpy.tensor import Tensor, mask_of
 
 __all__ = ["Step", "steps_of"]
+
+Run = Callable[[Any], Any]
 
 
 class Step(NamedTuple):
     """One or several calls that run together, and which values nobody needs afterwards."""
 
     calls: list[Call]
-    together: Callable[[Any], Any] | None
+    together: Run | None
     done: list[int]
 
-    def fused(self) -> bool:
-        """Return whether the calls can run as one now."""
-        return self.together is not None and not any(
-            "call" in vars(call.function) for call in self.calls
+    def runs_together(self, x: Any) -> bool:
+        """Return whether the calls can run as one now, on this input."""
+        return (
+            self.together is not None
+            and isinstance(x, Tensor)
+            and mask_of(x) is None
+            and not any("call" in vars(call.function) for call in self.calls)
         )
 
 
@@ -38,18 +53,19 @@ def steps_of(calls: Sequence[Call], ends: Iterable[Symbolic]) -> list[Step]:
     last, users = _uses(calls, ends)
     steps: list[Step] = []
     taken: set[int] = set()
-    for n, call in enumerate(calls):
+    for n in range(len(calls)):
         if n in taken:
             continue
-        group, together = [n], None
-        following = _only_user(call, calls, users)
-        if following is not None and following not in taken:
-            together = _together(call.function, calls[following].function)
-            if together is not None:
-                group.append(following)
-        taken.update(group)
-        done = [key for m in group for key in last[m]]
-        steps.append(Step([calls[m] for m in group], together, done))
+        row = [n]  # calls of which each alone needs what the one before makes
+        while len(row) < 3 and (following := _only_user(calls[row[-1]], calls, users)) is not None:
+            row.append(following)
+        together = None
+        while together is None and len(row) > 1:
+            together = _together([calls[m].function for m in row])
+            if together is None:
+                row.pop()
+        taken.update(row)
+        steps.append(Step([calls[m] for m in row], together, [key for m in row for key in last[m]]))
     return steps
 
 
@@ -75,26 +91,88 @@ def _uses(
 
 def _only_user(call: Call, calls: Sequence[Call], users: dict[int, list[int]]) -> int | None:
     """Return the number of the call that alone needs this call's only output."""
-    if not isinstance(call.outputs, Symbolic):
+    if not (call.plain and isinstance(call.outputs, Symbolic)):
         return None
     found = users.get(id(call.outputs), [])
     alone = len(found) == 1 and found[0] >= 0 and calls[found[0]].plain
-    return found[0] if alone and call.plain else None
+    return found[0] if alone else None
 
 
-def _together(first: Any, second: Any) -> Callable[[Any], Any] | None:
-    """Return what runs two layers as one, or None."""
-    kinds = {Conv1D: MaxPooling1D, Conv2D: MaxPooling2D}
-    if (
-        kinds.get(type(first)) is type(second)
-        and first.rises
-        and first.activity_regularizer is None
-        and not first.channels_first
-        and not second.channels_first
-        and second.padding == "valid"
-        and second.strides == second.pool_size
-        and math.prod(second.pool_size) <= 256
-        and first.dtype == second.dtype
-    ):
-        return lambda x: first.stand_in(lambda y: first.call_pooled(y, second.pool_size), x)
+def _together(layers: Sequence[Any]) -> Run | None:
+    """Return what runs a row of layers as one, or None."""
+    if any(getattr(layer, "activity_regularizer", None) is not None for layer in layers):
+        return None
+    if len({getattr(layer, "dtype", None) for layer in layers}) > 1:
+        return None
+    kinds = [type(layer) for layer in layers]
+    if kinds in ([Conv1D, MaxPooling1D], [Conv2D, MaxPooling2D]):
+        return _pooled(*layers)
+    if kinds[0] is BatchNormalization:
+        return _normalized(*layers) if len(layers) == 2 else None
+    if kinds[0] in (Conv1D, Conv2D) and kinds[1] is BatchNormalization:
+        return _folded(*layers)
     return None
+
+
+def _pooled(conv: Any, pool: Any) -> Run | None:
+    side_by_side = pool.padding == "valid" and pool.strides == pool.pool_size
+    if (
+        conv.channels_first
+        or pool.channels_first
+        or not side_by_side
+        or math.prod(pool.pool_size) > 256
+        or conv.activation not in activations.FUSED
+    ):
+        return None
+    return lambda x: conv.stand_in(lambda y: conv.call_pooled(y, pool.pool_size), x)
+
+
+def _is_relu(layer: Any) -> bool:
+    if type(layer) is Activation:
+        return layer.activation in (activations.relu, ops.relu)
+    plain = (None, 0.0, 0.0)
+    return type(layer) is ReLU and (
+        (layer.max_value, layer.negative_slope, layer.threshold) == plain
+    )
+
+
+def _normalized(norm: Any, act: Any) -> Run | None:
+    if norm.renorm or not _is_relu(act):
+        return None
+
+    def run(x: Any) -> Any:
+        if norm.axis not in (-1, x.ndim - 1):
+            return act(norm(x))
+        return norm.stand_in(lambda y: norm.call_relu(y, is_training()), x)
+
+    return run
+
+
+def _folded(conv: Any, norm: Any, act: Any = None) -> Run | None:
+    """Normalize by the convolution's own kernel, where nothing learns."""
+    if conv.channels_first or conv.activation is not activations.linear or norm.renorm:
+        return None
+    if norm.axis not in (-1, conv.rank + 1) or (act is not None and not _is_relu(act)):
+        return None
+    after = norm if act is None else _normalized(norm, act)
+    kept: list[Any] = [None, None]  # of which state of the weights, and the kernel and bias
+
+    def numbers() -> tuple[np.ndarray, np.ndarray]:
+        state = tape.changes(), id(conv.kernel.value), id(norm.moving_mean.value)
+        if kept[0] != state:
+            scale, offset = map(np.asarray, norm.scale_and_offset(conv.kernel.value))
+            bias = 0 if conv.bias is None else conv.bias.value
+            kept[:] = [state, (conv.kernel.value * scale, bias * scale + offset)]
+        return kept[1]
+
+    def folded(x: Any) -> Any:
+        x, padding = conv.checked(x)
+        return conv.convolved(x, padding, 1, numbers(), "linear" if act is None else "relu")
+
+    def run(x: Any) -> Any:
+        if tape.is_recording() or is_training():
+            return after(conv(x))  # type: ignore[misc]
+        with tape.no_grad():
+            return conv.stand_in(folded, x)
+
+    return run

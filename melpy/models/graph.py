@@ -86,8 +86,9 @@ class Graph:
         """Compute the outputs from values of the inputs, in the nesting of either."""
         values = self.begin(inputs)
         for step in self._steps:
-            if step.fused():
-                self._keep(values, step.calls[-1], step.together, values[id(step.calls[0].args[0])])
+            x = values[id(step.calls[0].inputs[0])] if step.together is not None else None
+            if step.runs_together(x):
+                self._keep(values, step.calls[-1], step.together, x)
             else:
                 for call in step.calls:
                     self._keep(values, call, call.run, values)

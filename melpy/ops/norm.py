@@ -100,7 +100,7 @@ def layer_norm(x, gamma, beta, *, epsilon=1e-3):
     --------
     >>> import numpy as np
     >>> from melpy import ops
-    >>> ops.layer_norm(np.array([1.0, 3.0]), np.ones(2), np.ones(2), epsilon=1e-12)
+    >>> ops.layer_norm(np.array([1.0, 3.0]), np.ones(2), np.ones(2), epsilon=1e-12).round(6)
     array([0., 2.])
     """
     if x.size == 0:

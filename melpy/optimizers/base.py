@@ -130,6 +130,7 @@ class Optimizer(Stateful):
                 constraint = getattr(weight, "constraint", None)
                 if constraint is not None:
                     self.assign(weight, constraint(weight))
+        tape.changed()
         self.assign_add(self._iterations, 1)
 
     def _apply(self, weights: list[Any]) -> None:
