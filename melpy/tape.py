@@ -127,11 +127,11 @@ def record(
     if not _recording.get() or all(x is None for x in wanted):
         return kind.of(value, None)
     if isinstance(vjps, _Selective):
-        vjps.wanted = tuple(x is not None for x in wanted)
+        vjps.wanted[:] = [x is not None for x in wanted]
     return kind.of(value, Node(op, wanted, vjps, options))
 
 
-def joint(back: Callable[[np.ndarray], Sequence[np.ndarray]], count: int) -> tuple[Vjp, ...]:
+def joint(back: Callable[[np.ndarray], Sequence[np.ndarray | None]], count: int) -> tuple[Vjp, ...]:
     """Return ``count`` vjps that share one sweep: ``back(g)`` gives all gradients at once."""
     latest: list[object] = [None, ()]  # the g that was swept last, and its gradients
 
@@ -147,9 +147,9 @@ def joint(back: Callable[[np.ndarray], Sequence[np.ndarray]], count: int) -> tup
 
 
 class _Selective(tuple):
-    """Vjps that share one sweep, which is told which of them are wanted."""
+    """Vjps that share one sweep, and the flags that tell it which of them are wanted."""
 
-    wanted: tuple[bool, ...]
+    wanted: list[bool]
 
 
 def selective(back: Callable[..., Sequence[np.ndarray | None]], count: int) -> Sequence[Vjp]:
@@ -157,8 +157,9 @@ def selective(back: Callable[..., Sequence[np.ndarray | None]], count: int) -> S
 
     ``back(g, wanted)`` gives all gradients, None where the flag of that input is False.
     """
-    vjps = _Selective(joint(lambda g: back(g, vjps.wanted), count))  # type: ignore[arg-type]
-    vjps.wanted = (True,) * count
+    wanted = [True] * count  # not an attribute of its user: a cycle would keep the arrays alive
+    vjps = _Selective(joint(lambda g: back(g, tuple(wanted)), count))
+    vjps.wanted = wanted
     return vjps
 
 
@@ -181,8 +182,14 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return g.sum(axis=axes, keepdims=True).reshape(shape)
 
 
-def _replay(y: Variable, g: np.ndarray) -> Iterator[tuple[Variable, np.ndarray]]:
-    """Walk backwards from ``y`` and yield each leaf that wants a gradient, with its gradient."""
+def _replay(
+    y: Variable, g: np.ndarray, forget: bool = False
+) -> Iterator[tuple[Variable, np.ndarray]]:
+    """Walk backwards from ``y`` and yield each leaf that wants a gradient, with its gradient.
+
+    With ``forget``, what a node remembers is let go of once it is passed: the memory of the way
+    forward serves the way back.
+    """
     sums = {id(y): g}
     waiting = [(-_serial_of(y), id(y), y)]
     while waiting:
@@ -201,6 +208,9 @@ def _replay(y: Variable, g: np.ndarray) -> Iterator[tuple[Variable, np.ndarray]]
             else:
                 sums[id(x)] = d_x
                 heapq.heappush(waiting, (-_serial_of(x), id(x), x))
+        if forget:
+            node.vjps = node.inputs = ()
+            variable.node = None
 
 
 def _serial_of(variable: Variable) -> int:
@@ -245,15 +255,16 @@ def backward(y: Variable, g: np.ndarray | None = None) -> None:
 
 
 def gradients(
-    y: Variable, sources: Sequence[Variable], g: np.ndarray | None = None
+    y: Variable, sources: Sequence[Variable], g: np.ndarray | None = None, forget: bool = False
 ) -> list[np.ndarray]:
     """Return dL/dx for each leaf x of ``sources``, zeros where ``y`` does not depend on it.
 
     Each is an array of the caller's own: an op may hand the same g to both of its inputs, or a
-    view that cannot be written to, and those are copied.
+    view that cannot be written to, and those are copied. ``forget`` lets go of the graph on the
+    way, which then has no second time.
     """
     seed = _seed(y, g)
-    found = {id(leaf): d_x for leaf, d_x in _replay(y, seed)}
+    found = {id(leaf): d_x for leaf, d_x in _replay(y, seed, forget)}
     given = {id(seed)}
 
     def own(x: Variable) -> np.ndarray:

@@ -113,7 +113,7 @@ class Steps(Layer):
         weights = self.trainable_weights
         if weights:
             scaled = self.optimizer.scale_loss(loss)
-            self.optimizer.apply(tape.gradients(scaled, weights), weights)
+            self.optimizer.apply(tape.gradients(scaled, weights, forget=True), weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
