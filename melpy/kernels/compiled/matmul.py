@@ -12,7 +12,7 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import FLOATS, compiled, writeable
-from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, multiply, table
+from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, lines, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
 
@@ -36,7 +36,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         laid, row, step = np.ascontiguousarray(a), K, 1
     y = memory.empty((P, Q), a.dtype)
     laid, b = writeable(laid), writeable(b)
-    a_at, c_at = _rows_at(P, row), _rows_at(P, Q)
+    a_at, c_at = lines(P, row), lines(P, Q)
     down, across = _shares(len(a_at) // ROWS, -(-Q // (2 * lanes)), 2 * lanes / ROWS)
     zeros = np.zeros(Q + lanes, a.dtype)
 
@@ -64,11 +64,6 @@ def _shares(rows: int, columns: int, width: float) -> tuple[Ranges, Ranges]:
         (choice for choice in choices if len(choice[0]) * len(choice[1]) == most),
         key=lambda choice: rows / len(choice[0]) + columns * width / len(choice[1]),
     )
-
-
-@lru_cache(maxsize=256)
-def _rows_at(count: int, row: int) -> np.ndarray:
-    return table(np.arange(count) * row)
 
 
 @compiled

@@ -19,6 +19,7 @@ Multiplication (2008), section 5; the table of Dukhan, The Indirect Convolution 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import llvmlite.binding
@@ -214,12 +215,10 @@ def table(offsets: np.ndarray) -> np.ndarray:
     return np.pad(flat, (0, -len(flat) % ROWS), mode="edge") if len(flat) else flat
 
 
-def filled_up(b: np.ndarray) -> np.ndarray:
-    """Return an array whose last axis is whole vectors, filled up with zeros where it is not."""
-    more = -b.shape[-1] % (VECTOR_BYTES // b.itemsize)
-    if not more:
-        return b
-    return np.pad(b, [(0, 0)] * (b.ndim - 1) + [(0, more)])
+@lru_cache(maxsize=256)
+def lines(count: int, step: int) -> np.ndarray:
+    """Return the table of rows that are evenly spaced."""
+    return table(np.arange(count) * step)
 
 
 @compiled

@@ -26,7 +26,7 @@ from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled
-from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, activated, multiply, table
+from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, activated, lines, multiply
 from melpy.kernels.spec.windows import Pads
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -56,7 +56,7 @@ def conv2d(
     tiles = -(-y.shape[1] // 2), -(-y.shape[2] // 2)
     count = len(y) * tiles[0] * tiles[1]
     block = _block(C + D, x.itemsize)
-    a_at, c_at = table(np.arange(block) * C), table(np.arange(block) * D)
+    a_at, c_at = lines(block, C), lines(block, D)
     start = np.zeros(2 * D, x.dtype)  # of the entries; of the one in the centre
     if b is not None:
         start[D:] = b
@@ -82,7 +82,7 @@ def conv2d_d_w(g: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
     groups = threads.groups(-(-count // ROWS), max(1, threads.GROUPS // len(shares)))
     most = max(last - first for first, last in shares) * lanes
     block = _block(most + D, x.itemsize)
-    a_at, c_at = table(np.arange(most)), table(np.arange(most) * D)
+    a_at, c_at = lines(most, 1), lines(most, D)
     parts = memory.empty((len(groups), 3, 3, C, D), x.dtype)
 
     def unit(number: int) -> None:
