@@ -17,6 +17,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from melpy.errors import GraphError, ShapeError
+from melpy.kernels import dispatch as kernels
 
 __all__ = [
     "Node", "Variable", "backward", "changed", "changes", "gradients", "is_recording", "joint",
@@ -204,7 +205,7 @@ def _replay(
                 continue
             d_x = np.asarray(unbroadcast(vjp(g), x.value.shape), dtype=x.value.dtype)
             if id(x) in sums:
-                sums[id(x)] = sums[id(x)] + d_x  # a new array: d_x may be g itself
+                sums[id(x)] = kernels.add(sums[id(x)], d_x)  # a new array: d_x may be g itself
             else:
                 sums[id(x)] = d_x
                 heapq.heappush(waiting, (-_serial_of(x), id(x), x))

@@ -22,23 +22,28 @@ ROOMS = {
         "spec.conv_block",
         "spec.depthwise",
         "spec.pooling",
+        "spec.arithmetic",
         "spec.activation",
         "spec.bias_activation",
         "spec.cross_entropy",
         "spec.normalization",
+        "spec.softmax",
         "spec.recurrent",
         "spec.updates",
     ),
     "compiled": (
         "compiled.matmul",
+        "compiled.matmul_batch",
         "compiled.conv",
         "compiled.conv_block",
         "compiled.depthwise",
         "compiled.pooling",
+        "compiled.arithmetic",
         "compiled.activation",
         "compiled.bias_activation",
         "compiled.cross_entropy",
         "compiled.normalization",
+        "compiled.softmax",
         "compiled.recurrent",
         "compiled.updates",
     ),
@@ -87,6 +92,7 @@ def _kernel(name: str) -> Callable[..., Any]:
 
 
 matmul = _kernel("matmul")
+matmul_batch = _kernel("matmul_batch")
 conv2d = _kernel("conv2d")
 conv2d_d_x = _kernel("conv2d_d_x")
 conv2d_d_w = _kernel("conv2d_d_w")
@@ -99,6 +105,7 @@ max_pool2d = _kernel("max_pool2d")
 max_pool2d_d_x = _kernel("max_pool2d_d_x")
 average_pool2d = _kernel("average_pool2d")
 average_pool2d_d_x = _kernel("average_pool2d_d_x")
+add = _kernel("add")
 activation = _kernel("activation")
 activation_d_x = _kernel("activation_d_x")
 bias_activation = _kernel("bias_activation")
@@ -109,6 +116,8 @@ batch_norm_d_x = _kernel("batch_norm_d_x")
 scale_offset = _kernel("scale_offset")
 layer_norm = _kernel("layer_norm")
 layer_norm_d_x = _kernel("layer_norm_d_x")
+softmax = _kernel("softmax")
+softmax_d_x = _kernel("softmax_d_x")
 softmax_cross_entropy = _kernel("softmax_cross_entropy")
 softmax_cross_entropy_d_logits = _kernel("softmax_cross_entropy_d_logits")
 lstm = _kernel("lstm")

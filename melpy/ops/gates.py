@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from melpy.kernels import dispatch as kernels
 from melpy.ops.activations import activated, logistic
 from melpy.ops.registry import op
 from melpy.ops.samples import away, normal
@@ -207,6 +210,12 @@ def softmax(x, *, axis=-1):
     >>> ops.softmax([0.0, 0.0, -1000.0])
     array([0.5, 0.5, 0. ], dtype=float32)
     """
+    if axis in (-1, x.ndim - 1) and x.ndim > 0 and x.dtype.kind == "f":
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (...,C) -> (M,C)
+        p = kernels.softmax(rows)
+        return p.reshape(x.shape), (
+            lambda g: kernels.softmax_d_x(g.reshape(rows.shape), p).reshape(x.shape),
+        )
     y = np.exp(_below_zero(x, axis))
     y /= np.sum(y, axis=axis, keepdims=True)
     return y, (lambda g: y * (g - np.sum(g * y, axis=axis, keepdims=True)),)

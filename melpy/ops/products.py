@@ -67,7 +67,7 @@ def matmul(x1, x2):
         # (..., N, K) -> (P, K)
         y = kernels.matmul(_rows(x1), x2).reshape(*x1.shape[:-1], x2.shape[1])
     else:
-        y = x1 @ x2
+        y = _product(x1, x2)
 
     def as_matrices(g):  # give back the axes that a vector operand took away
         g = g[..., np.newaxis] if x2.ndim == 1 else g
@@ -77,17 +77,22 @@ def matmul(x1, x2):
         if flat:
             return kernels.matmul(_rows(g), x2.T).reshape(x1.shape)
         b = x2[:, np.newaxis] if x2.ndim == 1 else x2
-        d = as_matrices(g) @ b.swapaxes(-1, -2)
+        d = _product(as_matrices(g), b.swapaxes(-1, -2))
         return d[..., 0, :] if x1.ndim == 1 else d
 
     def d_x2(g):
         if flat:
             return kernels.matmul(_rows(x1).T, _rows(g))
         a = x1[np.newaxis, :] if x1.ndim == 1 else x1
-        d = a.swapaxes(-1, -2) @ as_matrices(g)
+        d = _product(a.swapaxes(-1, -2), as_matrices(g))
         return d[..., 0] if x2.ndim == 1 else d
 
     return y, (d_x1, d_x2)
+
+
+def _product(a, b):
+    """Multiply as NumPy does; stacks of matrices by the kernel."""
+    return kernels.matmul_batch(a, b) if a.ndim > 1 and b.ndim > 1 and a.ndim + b.ndim > 4 else a @ b
 
 
 def _rows(x):
@@ -116,14 +121,14 @@ def _contract(x1, x2, axes1, axes2, who):
     b = moved2.reshape(inner, math.prod(outer2))  # (axes..., free2...) -> (K, Q)
 
     def d_x1(g):
-        d_a = g.reshape(a.shape[0], b.shape[1]) @ b.T
+        d_a = kernels.matmul(g.reshape(a.shape[0], b.shape[1]), b.T)
         return d_a.reshape(moved1.shape).transpose(np.argsort(order1).astype(int))
 
     def d_x2(g):
-        d_b = a.T @ g.reshape(a.shape[0], b.shape[1])
+        d_b = kernels.matmul(a.T, g.reshape(a.shape[0], b.shape[1]))
         return d_b.reshape(moved2.shape).transpose(np.argsort(order2).astype(int))
 
-    return (a @ b).reshape(outer1 + outer2), (d_x1, d_x2)
+    return kernels.matmul(a, b).reshape(outer1 + outer2), (d_x1, d_x2)
 
 
 def _dot_like(torch, x1, x2):

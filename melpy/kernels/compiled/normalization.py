@@ -216,10 +216,10 @@ def _layer(x, gamma, beta, epsilon, y, mean, s, first, last):
     C, lanes = x.shape[1], np.zeros(16, x.dtype)
     for row in range(first, last):
         v, out = x[row], y[row]
-        middle = _sum(v, lanes) / C
+        middle = row_sum(v, lanes) / C
         for c in range(C):
             out[c] = v[c] - middle
-        root = x.dtype.type(1 / np.sqrt(_sum_of_products(out, out, lanes) / C + epsilon))
+        root = x.dtype.type(1 / np.sqrt(row_sum_of_products(out, out, lanes) / C + epsilon))
         mean[row], s[row] = middle, root
         for c in range(C):
             out[c] = out[c] * root * gamma[c] + beta[c]
@@ -241,8 +241,8 @@ def _layer_back(g, x, mean, s, gamma, d_x, totals, first, last):
             for c in range(C):
                 d_beta[c] += d[c]
                 d_gamma[c] += d[c] * z[c]
-            first_mean = _sum(e, lanes) / C
-            along = _sum_of_products(e, z, lanes) / C
+            first_mean = row_sum(e, lanes) / C
+            along = row_sum_of_products(e, z, lanes) / C
             for c in range(C):
                 to[c] = root * (e[c] - first_mean - z[c] * along)
         for c in range(C):
@@ -251,7 +251,7 @@ def _layer_back(g, x, mean, s, gamma, d_x, totals, first, last):
 
 
 @compiled
-def _sum(v, lanes):
+def row_sum(v, lanes):
     """Sum along a row in 16 lanes, added up in order: a loop of vectors, whatever their width."""
     whole = v.size - v.size % 16
     lanes[:] = 0
@@ -267,7 +267,7 @@ def _sum(v, lanes):
 
 
 @compiled
-def _sum_of_products(u, v, lanes):
+def row_sum_of_products(u, v, lanes):
     whole = v.size - v.size % 16
     lanes[:] = 0
     for k in range(0, whole, 16):

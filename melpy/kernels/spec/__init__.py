@@ -9,6 +9,7 @@ Read it in this order:
     depthwise         convolution of every channel by itself
     pooling_loops     pooling as nested loops, then
     pooling           pooling over the view of windows
+    arithmetic        the sum of two arrays
     activation        y = act(x), and its gradient
     bias_activation   y = act(x + b), and its gradient from y alone
     normalization     of channels over a batch, of features of each sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["matmul"]
+__all__ = ["matmul", "matmul_batch"]
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -25,3 +25,14 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     array([[11.]])
     """
     return a @ b  # (P,K) (K,Q) -> (P,Q)
+
+
+def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply the matrices of the last two axes; the leading axes broadcast.
+
+    Examples
+    --------
+    >>> matmul_batch(np.ones((2, 1, 3)), np.ones((2, 3, 1))).ravel()
+    array([3., 3.])
+    """
+    return a @ b  # (...,P,K) @ (...,K,Q) -> (...,P,Q)

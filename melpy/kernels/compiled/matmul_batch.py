@@ -1,0 +1,82 @@
+"""Products of many small matrices, compiled: whole matrices are shared out among the team.
+
+Matrices may lie anywhere, evenly spaced or not, such as the heads of attention: only the rows of
+the second ones must be contiguous, and are made so.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from melpy.kernels import memory, threads
+from melpy.kernels.compiled.jit import FLOATS, compiled, writeable
+from melpy.kernels.compiled.tile import LINEAR, VECTOR_BYTES, lines, multiply
+from melpy.kernels.spec import matmul as spec
+
+SMALL = 1 << 15  # multiplications in all; below, NumPy's call costs less
+
+
+def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply the last two axes; see `melpy.kernels.spec.matmul.matmul_batch`."""
+    (P, K), Q = a.shape[-2:], b.shape[-1]
+    fits = a.dtype == b.dtype and a.dtype in FLOATS and b.shape[-2] == K
+    if not fits or a.ndim < 2 or b.ndim < 2:
+        return spec.matmul_batch(a, b)
+    leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    count, size = math.prod(leading), a.itemsize
+    if count * P * K * Q < SMALL:
+        return spec.matmul_batch(a, b)
+    lanes = VECTOR_BYTES // size
+    if Q % lanes:
+        b = np.pad(b, [(0, 0)] * (b.ndim - 1) + [(0, lanes - Q % lanes)])
+    elif b.strides[-1] != size:
+        b = np.ascontiguousarray(b)
+    if any(stride % size for stride in (*a.strides, *b.strides)):
+        a, b = a.copy(), b.copy()
+    a, b = writeable(a), writeable(b)
+    y = memory.empty((*leading, P, Q), a.dtype)
+    a_first, b_first = _beginnings(a, leading), _beginnings(b, leading)
+    row, step = a.strides[-2] // size, a.strides[-1] // size
+    b_row = b.strides[-2] // size
+    memory_a, memory_b, zeros = _pointed(a), _pointed(b), np.zeros(Q + lanes, a.dtype)
+    rows, c_at = lines(P, row), lines(P, Q)
+    flat = y.reshape(-1)
+    blocks = threads.groups(count)
+    threads.run(
+        lambda n: _matrices(
+            memory_a, a_first, rows, step, K, memory_b, b_first, b_row, flat, P * Q, c_at, Q,
+            zeros, *blocks[n],
+        ),
+        len(blocks), count * P * K * Q // 16,
+    )  # fmt: skip
+    return y
+
+
+def _beginnings(x: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
+    """Return where each matrix begins, counted in numbers from the array's first."""
+    strides = (0,) * (len(leading) - x.ndim + 2) + x.strides[:-2]
+    sizes = (1,) * (len(leading) - x.ndim + 2) + x.shape[:-2]
+    at = np.zeros((), np.int64)
+    for whole, size, stride in zip(leading, sizes, strides, strict=True):
+        step = 0 if size == 1 else stride // x.itemsize
+        at = at[..., None] + np.arange(whole) * step
+    return np.ascontiguousarray(at.reshape(-1), np.int64)
+
+
+def _pointed(x: np.ndarray) -> np.ndarray:
+    """Return an array of one number where x begins: of one type for Numba, however x lies."""
+    return np.lib.stride_tricks.as_strided(x, (1,), (x.itemsize,))
+
+
+@compiled
+def _matrices(
+    a, a_first, a_at, a_k, K, b, b_first, b_row, y, size, c_at, Q, zeros, first, last
+):  # fmt: skip
+    k_at, panel, zero = np.zeros(1, np.int64), 2 * VECTOR_BYTES // b.itemsize, b.dtype.type(0)
+    for n in range(first, last):
+        multiply(
+            y, c_at, n * size, a, a_at, a_first[n], 0, a_at.size, k_at, 0, 1, K, a_k,
+            b, b_first[n], b_row, panel, Q, zeros, 0, 0, LINEAR, zero,
+        )  # fmt: skip

@@ -1,0 +1,60 @@
+"""Softmax along the last axis, compiled: a row in one go; see `melpy.kernels.spec.softmax`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.kernels import memory, threads
+from melpy.kernels.compiled.approximations import exp
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.normalization import row_sum, row_sum_of_products
+from melpy.kernels.spec import softmax as spec
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """Probabilities of rows; see `melpy.kernels.spec.softmax.softmax`."""
+    arrays = contiguous(x)
+    if arrays is None or 0 in x.shape:
+        return spec.softmax(x)
+    (x,) = arrays
+    y = memory.empty(x.shape, x.dtype)
+    blocks = threads.groups(len(x))
+    threads.run(lambda n: _rows(x, y, *blocks[n]), len(blocks), 8 * x.size)
+    return y
+
+
+def softmax_d_x(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Gradient; see `melpy.kernels.spec.softmax.softmax_d_x`."""
+    arrays = contiguous(g, y)
+    if arrays is None:
+        return spec.softmax_d_x(g, y)
+    g, y = arrays
+    d_x = memory.empty(g.shape, g.dtype)
+    blocks = threads.groups(len(g))
+    threads.run(lambda n: _rows_back(g, y, d_x, *blocks[n]), len(blocks), 2 * g.size)
+    return d_x
+
+
+@compiled
+def _rows(x, y, first, last):
+    lanes = np.zeros(16, x.dtype)
+    for row in range(first, last):
+        v, out = x[row], y[row]
+        largest = v[0]
+        for c in range(v.size):
+            largest = v[c] if (v[c] > largest) | (v[c] != v[c]) else largest
+        for c in range(v.size):
+            out[c] = exp(v[c] - largest)
+        total = row_sum(out, lanes)
+        for c in range(v.size):
+            out[c] /= total
+
+
+@compiled
+def _rows_back(g, y, d_x, first, last):
+    lanes = np.zeros(16, g.dtype)
+    for row in range(first, last):
+        d, p, to = g[row], y[row], d_x[row]
+        along = row_sum_of_products(d, p, lanes)
+        for c in range(p.size):
+            to[c] = p[c] * (d[c] - along)
