@@ -1,4 +1,4 @@
-"""The command line: melpy train, melpy predict, melpy datasets."""
+"""The command line: melpy train, melpy predict, melpy datasets, melpy warm-up."""
 
 from __future__ import annotations
 
@@ -86,7 +86,22 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("name", help="mnist, fashion-mnist, cifar-10 or cifar-100")
     get.set_defaults(run=_get)
     datasets.set_defaults(run=_datasets)
+
+    warm = commands.add_parser(
+        "warm-up",
+        help="compile the kernels now, for all later runs",
+        description="Compile the kernels once for this machine; later runs load them from Numba's "
+        "cache, beside the package or in NUMBA_CACHE_DIR.",
+    )
+    warm.set_defaults(run=_warm_up)
     return parser
+
+
+def _warm_up(_: argparse.Namespace) -> int:
+    from melpy.warm_up import warm_up
+
+    warm_up(_say)
+    return 0
 
 
 def _train(arguments: argparse.Namespace) -> int:

@@ -41,3 +41,36 @@ def test_the_first_epoch_starts_within_15_s_of_a_cold_cache(tmp_path):
     assert said.index("Compiling the kernels") < said.index("Training on")
     assert took_s < LIMIT_S
     assert list(cache.rglob("*.nbc")), "nothing was compiled: the cache was not cold"
+
+
+def test_after_a_warm_up_training_compiles_nothing(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    warm = subprocess.run(
+        [sys.executable, "-m", "melpy.cli", "warm-up"],
+        capture_output=True, text=True, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    assert warm.returncode == 0, warm.stderr
+    assert "Winograd" in warm.stdout
+    assert "Ready after" in warm.stdout
+    before = {path.name for path in (tmp_path / "cache").rglob("*.nbc")}
+    assert before
+    trained = subprocess.run(
+        [sys.executable, "-m", "melpy.cli", "train", "--epochs", "1", "--out", tmp_path / "run"],
+        capture_output=True, text=True, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert {path.name for path in (tmp_path / "cache").rglob("*.nbc")} == before
+
+
+def test_a_cache_folder_that_cannot_be_made_is_no_obstacle(tmp_path):
+    (tmp_path / "file").write_text("")
+    code = (
+        "import numpy as np; from melpy.kernels import dispatch;"
+        "print(dispatch.matmul(np.ones((64, 64)), np.ones((64, 64)))[0, 0])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, cwd=ROOT,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "file" / "cache")},
+    )  # fmt: skip
+    assert ran.stdout == "64.0\n", ran.stderr

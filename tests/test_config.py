@@ -122,6 +122,47 @@ def test_usable_cpus_are_those_of_the_process():
     assert made.stdout == "1 1\n", made.stderr
 
 
+@pytest.mark.parametrize(
+    ("group", "files", "cpus"),
+    [
+        ("0::/a/b\n", {"a/b/cpu.max": "150000 100000\n"}, 2),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "50000 100000\n"}, 1),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, 10**6),
+        ("0::/\n", {"cpu.max": "nonsense\n"}, 10**6),
+        (
+            "4:memory:/x\n3:cpu,cpuacct:/x\n",
+            {"cpu/x/cpu.cfs_quota_us": "300000\n", "cpu/x/cpu.cfs_period_us": "100000\n"},
+            3,
+        ),
+        (
+            "3:cpu:/x\n",
+            {"cpu/x/cpu.cfs_quota_us": "-1\n", "cpu/x/cpu.cfs_period_us": "100000\n"},
+            10**6,
+        ),
+        (None, {}, 10**6),
+    ],
+)
+def test_control_groups_limit_the_cpus(tmp_path, group, files, cpus):
+    if group is not None:
+        (tmp_path / "proc/self").mkdir(parents=True)
+        (tmp_path / "proc/self/cgroup").write_text(group)
+    for name, text in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert config.group_cpus(tmp_path) == cpus
+
+
+def test_conv_path_is_checked(fresh):
+    assert config.conv_path() is None
+    with pytest.raises(UnknownNameError, match="fast"):
+        config.set_conv_path("fast")
+    config.set_conv_path("direct")
+    assert config.conv_path() == "direct"
+    config.set_conv_path(None)
+    assert config.conv_path() is None
+
+
 def test_floatx_is_the_type_of_new_weights(fresh):
     config.set_floatx("float64")
     layer = layers.Dense(2)

@@ -70,7 +70,9 @@ def _long(rows: dict[str, Any], keys: list[str]) -> list[str]:
     found = {key: ratios(rows, key) for key in keys}
     for key in keys:
         cells = [
-            "{:.3g} [{:.3g}, {:.3g}]".format(*rows[name]["ms"][key]) if key in rows[name]["ms"] else ""
+            "{:.3g} [{:.3g}, {:.3g}]".format(*rows[name]["ms"][key])
+            if key in rows[name]["ms"]
+            else ""
             for name in names
         ]
         ratio = f"{found[key][1]:.2f}" if found[key] else ""

@@ -280,13 +280,13 @@ def grow(library: str, threads: int) -> Timed:
     like = KerasLike(library, threads)
     for what, rows in sizes.items():
         for number, side, channels in rows:
-            work = Workload(
-                lambda api, c=channels: scaled(c, api), (side, side, 3), number
-            )
+            work = Workload(lambda api, c=channels: scaled(c, api), (side, side, 3), number)
             model = like.model(work)
             x, y = data(work.shape, number)
             value = {"batch": number, "image": side, "channels": channels}[what]
-            timed[f"{what} {value}"] = per_call(lambda m=model, x=x, y=y: m.train_on_batch(x, y), 0.3)
+            timed[f"{what} {value}"] = per_call(
+                lambda m=model, x=x, y=y: m.train_on_batch(x, y), 0.3
+            )
     return timed
 
 

@@ -143,9 +143,7 @@ def mobilenet(api: Any) -> Any:
 def lstm(api: Any) -> Any:
     """An LSTM of 128 units over 100 steps of 64 numbers."""
     L = api.layers
-    return api.Sequential(
-        [api.Input((100, 64)), L.LSTM(128), L.Dense(10, activation="softmax")]
-    )
+    return api.Sequential([api.Input((100, 64)), L.LSTM(128), L.Dense(10, activation="softmax")])
 
 
 def transformer(api: Any) -> Any:

@@ -15,6 +15,7 @@ __all__ = [
     "gelu", "log_softmax", "mish", "silu", "softmax", "softplus", "softsign", "swish",
 ]  # fmt: skip
 
+
 @op(sample=normal((2, 3)), like="torch.nn.functional.silu")
 def silu(x):
     """Gate x by its sigmoid: y = x / (1 + e^-x). Also called ``swish``.

@@ -104,7 +104,11 @@ def layer_norm(x, gamma, beta, *, epsilon=1e-3):
     array([0., 2.])
     """
     if x.size == 0:
-        return x.copy(), (lambda g: g, lambda g: np.zeros_like(gamma), lambda g: np.zeros_like(beta))
+        return x.copy(), (
+            lambda g: g,
+            lambda g: np.zeros_like(gamma),
+            lambda g: np.zeros_like(beta),
+        )
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (...,C) -> (M,C)
     y, mean, s = kernels.layer_norm(rows, gamma, beta, epsilon)
 

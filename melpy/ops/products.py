@@ -92,7 +92,9 @@ def matmul(x1, x2):
 
 def _product(a, b):
     """Multiply as NumPy does; stacks of matrices by the kernel."""
-    return kernels.matmul_batch(a, b) if a.ndim > 1 and b.ndim > 1 and a.ndim + b.ndim > 4 else a @ b
+    return (
+        kernels.matmul_batch(a, b) if a.ndim > 1 and b.ndim > 1 and a.ndim + b.ndim > 4 else a @ b
+    )
 
 
 def _rows(x):

@@ -68,7 +68,11 @@ def _exp(x):
         p = ((((E5 * r + E4) * r + E3) * r + E2) * r + E1) * r + E0
         e = p * (r * r) + r + f32(1)
         half = np.int32(min(max(n, f32(-126)), f32(128))) >> 1  # two factors: 2^128 is no float32
-        y = e * _power_of_two(half) * _power_of_two(np.int32(min(max(n, f32(-126)), f32(128))) - half)
+        y = (
+            e
+            * _power_of_two(half)
+            * _power_of_two(np.int32(min(max(n, f32(-126)), f32(128))) - half)
+        )
         y = f32(0) if x < LEAST else y
         y = f32(np.inf) if x > MOST else y
         return x if x != x else y

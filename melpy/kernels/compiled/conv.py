@@ -211,8 +211,8 @@ def work(y: np.ndarray, w: np.ndarray) -> int:
 
 
 def convolve(
-    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray, strides: Pair,
-    b: np.ndarray | None = None, code: int = LINEAR, slope: float = 0.0,
+    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray,
+    strides: Pair, b: np.ndarray | None = None, code: int = LINEAR, slope: float = 0.0,
 ) -> np.ndarray:  # fmt: skip
     """Make every image of y by the products of a plan: act(x * w + b)."""
     if 0 in y.shape:
@@ -279,7 +279,7 @@ def _images_d_w(
     together, first, last, first_row, last_row,
 ):  # fmt: skip
     """Sum the kernel's gradient over images ``first`` to ``last``, ``together`` at a time."""
-    (N, _, _, C), D = x.shape, g.shape[3]
+    C, D = x.shape[3], g.shape[3]
     panel, size = 2 * VECTOR_BYTES // x.itemsize, k_at.size // together
     pixels = g.shape[1] * g.shape[2] * D
     zero = x.dtype.type(0)

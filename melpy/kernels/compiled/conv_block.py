@@ -32,7 +32,7 @@ WHOLE: Pair = (1, 1)
 def conv2d_block(
     x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
 ) -> tuple[np.ndarray, np.ndarray | None, Pair]:
-    """Return y, where it comes from, and the size before pooling; see `melpy.kernels.spec.conv_block.conv2d_block`."""
+    """Return y, where it comes from and the size before pooling; see the specification."""
     arrays = contiguous(x, w, b)
     if arrays is None:
         return spec.conv2d_block(x, w, b, geometry, act, pool)
@@ -77,7 +77,7 @@ def conv2d_block_back(
     if arrays is None or 0 in g.shape or 0 in w.shape or not all(z_size):
         return spec.conv2d_block_back(g, x, w, y, where, geometry, act, pool, z_size, wanted)
     g, x, w, y = arrays
-    strides, pads, dilation, groups = geometry
+    strides, _, dilation, groups = geometry
     direct = conv.path(w.shape, strides, dilation, groups, x.itemsize) == "direct"
     if direct and w.size < conv.BIG_KERNEL and wanted[1]:
         return _back(g, x, w, y, where, geometry, act, pool, z_size, wanted)
@@ -126,7 +126,8 @@ def _back(
 ) -> list[np.ndarray | None]:
     """Return all gradients from one sweep over the images."""
     strides, pads, dilation, groups = geometry
-    (kH, kW, C, D), N = w.shape, len(x)
+    C, D = w.shape[2:]
+    N = len(x)
     together = max(1, min(N, conv.SUM_PIXELS // (z_size[0] * z_size[1])))
     kernel = conv_plans.kernel(
         conv.frame_size(x, pads), w.shape, strides, dilation, groups, z_size, together

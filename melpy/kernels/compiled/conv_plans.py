@@ -6,6 +6,7 @@ the three products. Offsets count numbers from the beginning of an image that ha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -126,7 +127,7 @@ def _runs(
     """
     if not rows or not columns:
         return np.zeros(0, np.int64), channels
-    beside = all(b - a == 1 for a, b in zip(columns, columns[1:], strict=False))
+    beside = all(b - a == 1 for a, b in itertools.pairwise(columns))
     if beside and pixel == channels:
         return _grid(rows, columns[:1], width, (1, 1)) * pixel, len(columns) * channels
     return _grid(rows, columns, width, (1, 1)) * pixel, channels

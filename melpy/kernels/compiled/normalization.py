@@ -35,10 +35,9 @@ def batch_norm(
     y = memory.empty(x.shape, x.dtype)
     numbers = _typed(x, mean, gamma / np.sqrt(variance + epsilon), beta)
     blocks = threads.groups(len(x))
-    threads.run(
-        lambda n: _scaled(x, y, *numbers, IS_RELU[act], *blocks[n]), len(blocks), x.size
-    )
-    return y, *_typed(x, mean, variance)
+    threads.run(lambda n: _scaled(x, y, *numbers, IS_RELU[act], *blocks[n]), len(blocks), x.size)
+    mean, variance = _typed(x, mean, variance)
+    return y, mean, variance
 
 
 def batch_norm_d_x(
@@ -67,7 +66,8 @@ def batch_norm_d_x(
     threads.run(
         lambda n: _combined(g, x, y, d_x, *numbers, IS_RELU[act], *blocks[n]), len(blocks), x.size
     )
-    return d_x, *_typed(x, d_gamma, d_beta)
+    d_gamma, d_beta = _typed(x, d_gamma, d_beta)
+    return d_x, d_gamma, d_beta
 
 
 def scale_offset(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, act: str) -> np.ndarray:
@@ -80,7 +80,8 @@ def scale_offset(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, act: str)
     blocks = threads.groups(len(x))
     threads.run(
         lambda n: _scaled(x, y, zeros, scale, offset, IS_RELU[act], *blocks[n]),
-        len(blocks), x.size,
+        len(blocks),
+        x.size,
     )
     return y
 
@@ -91,7 +92,11 @@ def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: floa
     if arrays is None:
         return spec.layer_norm(x, gamma, beta, epsilon)
     x, gamma, beta = arrays
-    y, mean, s = memory.empty(x.shape, x.dtype), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+    y, mean, s = (
+        memory.empty(x.shape, x.dtype),
+        np.empty(len(x), x.dtype),
+        np.empty(len(x), x.dtype),
+    )
     blocks = threads.groups(len(x))
     threads.run(
         lambda n: _layer(x, gamma, beta, epsilon, y, mean, s, *blocks[n]), len(blocks), 4 * x.size
@@ -114,7 +119,8 @@ def layer_norm_d_x(
         lambda n: _layer_back(g, x, mean, s, gamma, d_x, totals[n], *blocks[n]),
         len(blocks), 4 * x.size,
     )  # fmt: skip
-    return d_x, *_typed(x, *totals.sum(axis=0))
+    d_gamma, d_beta = _typed(x, *totals.sum(axis=0))
+    return d_x, d_gamma, d_beta
 
 
 def _typed(x: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
@@ -134,10 +140,10 @@ def _totals(loop, x, *arguments):
             return a.reshape(M // together, C * together) if a.ndim == 2 else np.tile(a, together)
         return a
 
-    arguments = [wide(a) for a in (x, *arguments)]
+    given = [wide(a) for a in (x, *arguments)]
     blocks = threads.groups(M // together)
     totals = np.zeros((len(blocks), 2, C * together))
-    threads.run(lambda n: loop(*arguments, totals[n], *blocks[n]), len(blocks), x.size)
+    threads.run(lambda n: loop(*given, totals[n], *blocks[n]), len(blocks), x.size)
     return totals.sum(axis=0).reshape(2, together, C).sum(axis=1)
 
 

@@ -63,7 +63,7 @@ def _win(typingctx, u, u0, where, z, z0, row, column, pool_h, pool_w):
     size = types.intp
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        u, u0, where, z, z0, row, column, pool_h, pool_w = args
+        _u, u0, _where, _z, z0, row, column, pool_h, pool_w = args
         vector, numbers, at, bytes_ = _parts(context, builder, signature, args)
         best, won = (cgutils.alloca_once(builder, kind) for kind in (vector, numbers))
         builder.store(builder.load(at(3, z0, vector), align=bytes_), best)
@@ -96,7 +96,7 @@ def _put(typingctx, g, g0, where, w0, z, z0, row, column, pool_h, pool_w):
     size = types.intp
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        g, g0, where, w0, z, z0, row, column, pool_h, pool_w = args
+        _g, g0, _where, w0, _z, z0, row, column, pool_h, pool_w = args
         vector, numbers, at, bytes_ = _parts(context, builder, signature, args)
         value = builder.load(at(0, g0, vector), align=bytes_)
         won = builder.load(at(2, w0, numbers), align=1)

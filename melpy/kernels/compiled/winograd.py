@@ -124,7 +124,7 @@ def _transform(matrix: Matrix, name: str) -> Callable[..., Any]:
         return types.void(y, size, size, size, x, size, size, size, size, x.dtype), emit
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        y, y0, y_row, y_column, x, x0, x_row, x_column, code, slope = args
+        _y, y0, y_row, y_column, _x, x0, x_row, x_column, code, slope = args
         number = context.get_data_type(signature.args[0].dtype)
         bytes_ = 4 if isinstance(number, ir.FloatType) else 8
         vector, index = ir.VectorType(number, VECTOR_BYTES // bytes_), ir.IntType(64)

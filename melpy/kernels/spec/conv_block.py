@@ -33,7 +33,7 @@ def conv2d_block(
     pool: Pair,
     conv2d: Callable[..., np.ndarray] = conv_windows.conv2d,
 ) -> tuple[np.ndarray, np.ndarray | None, Pair]:
-    """Return y (N,oH,oW,D); where its values come from, uint8, None if the pool is (1, 1); z's size.
+    """Return y (N,oH,oW,D); where its values come from, uint8, None without a pool; z's size.
 
     Parameters
     ----------

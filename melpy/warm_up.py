@@ -1,0 +1,101 @@
+"""Compiling ahead: every kernel once, on tiny networks, so that no training waits for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from melpy import config, layers, optimizers
+from melpy.kernels import dispatch
+from melpy.models import Input, Model, Sequential
+
+__all__ = ["warm_up"]
+
+Say = Callable[[str], None]
+
+
+def warm_up(say: Say) -> None:
+    """Compile what `fit`, `evaluate` and `predict` use in `config.floatx`, saying what it does.
+
+    Parameters
+    ----------
+    say : function of a line of text
+    """
+    if config.kernels() != "compiled" or ".compiled." not in dispatch.find("matmul").__module__:
+        say(f"Nothing to compile: the kernels are {config.kernels()!r}, or Numba is not installed.")
+        return
+    say("Compiling the kernels for this machine; later runs find them in Numba's cache.")
+    begun_s = time.perf_counter()
+    for name, build, shape in _networks():
+        started_s = time.perf_counter()
+        model = build()
+        x, y = np.zeros((16, *shape), config.floatx()), np.eye(16, 4, dtype=config.floatx())
+        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        model.fit(x, y, batch_size=8, epochs=1, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        model.predict(x, verbose=0)
+        say(f"  {name:<40} {time.perf_counter() - started_s:5.1f} s")
+    started_s = time.perf_counter()
+    for rule in _rules():
+        model = Sequential([Input((2,)), layers.Dense(4)])
+        model.compile(rule, "mse")
+        model.train_on_batch(np.zeros((2, 2)), np.zeros((2, 4)))
+    say(f"  {'optimizers':<40} {time.perf_counter() - started_s:5.1f} s")
+    say(f"Ready after {time.perf_counter() - begun_s:.1f} s.")
+
+
+def _rules() -> list[Any]:
+    names = ["SGD", "RMSprop", "Adam", "Nadam", "Adamax", "Adagrad", "Adadelta", "Lion", "Ftrl"]
+    return [
+        *(getattr(optimizers, name)() for name in names),
+        optimizers.SGD(momentum=0.9), optimizers.Adam(amsgrad=True),
+    ]  # fmt: skip
+
+
+def _networks() -> Iterator[tuple[str, Callable[[], Any], tuple[int, ...]]]:
+    L = layers
+    same: dict[str, Any] = {"padding": "same"}
+
+    def row(*parts: Any, shape: tuple[int, ...]) -> Callable[[], Any]:
+        end = L.Dense(4, activation="softmax")
+        return lambda: Sequential([Input(shape), *parts, end])
+
+    image = (8, 8, 16)
+    yield (
+        "convolution, pooling, dense",
+        row(
+            L.Conv2D(16, 2, activation="leaky_relu", **same), L.MaxPooling2D(),
+            L.Conv2D(20, 3, activation="relu", strides=2, **same),
+            L.AveragePooling2D(2, **same), L.Flatten(), L.Dense(32, "tanh"),
+            shape=image,
+        ),
+        image,
+    )  # fmt: skip
+    yield (
+        "Winograd, normalization, depthwise",
+        row(
+            L.Conv2D(32, 3, use_bias=False, **same), L.BatchNormalization(), L.Activation("relu"),
+            L.Conv2D(32, 3, **same), L.BatchNormalization(), L.MaxPooling2D(3, 2, **same),
+            L.DepthwiseConv2D(3, **same), L.Conv2DTranspose(16, 2, 2), L.LeakyReLU(),
+            L.GlobalAveragePooling2D(), L.LayerNormalization(),
+            shape=image,
+        ),
+        image,
+    )  # fmt: skip
+    steps = (6, 16)
+    yield (
+        "recurrent",
+        row(L.LSTM(16, return_sequences=True), L.GRU(16), shape=steps),
+        steps,
+    )
+
+    def attention() -> Any:
+        x = Input((32, 16))
+        y = L.Add()([x, L.MultiHeadAttention(2, 16)(x, x)])
+        y = L.Dense(16, activation="gelu")(L.LayerNormalization()(y))
+        return Model(x, L.Dense(4, activation="softmax")(L.GlobalAveragePooling1D()(y)))
+
+    yield "attention", attention, (32, 16)

@@ -1,0 +1,122 @@
+"""Compiled normalization, activations, softmax and stacked products against the specification."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from melpy.kernels import dispatch
+from melpy.kernels.compiled import activation, arithmetic, matmul_batch, normalization, softmax
+from melpy.kernels.spec import activation as activation_spec
+from melpy.kernels.spec import normalization as normalization_spec
+from melpy.kernels.spec import softmax as softmax_spec
+
+TOLERANCE = {"float32": 4e-6, "float64": 1e-13}
+ROWS = [(2, 3), (7, 5), (1000, 16), (300, 64), (64, 200)]
+
+
+def close(actual, expected, dtype):
+    for a, e in zip(actual, expected, strict=True):
+        assert a.dtype == dtype
+        limit = TOLERANCE[dtype] * max(1.0, float(np.abs(e).max(initial=0)))
+        np.testing.assert_allclose(a, e, rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("shape", ROWS, ids=str)
+@pytest.mark.parametrize("act", ["linear", "relu"])
+def test_batch_norm(shape, act, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.normal(3, 2, size=shape).astype(dtype)
+    gamma, beta = rng.normal(size=(2, shape[1])).astype(dtype)
+    g = rng.normal(size=shape).astype(dtype)
+    expected = normalization_spec.batch_norm(x, gamma, beta, 1e-3, act)
+    close(normalization.batch_norm(x, gamma, beta, 1e-3, act), expected, dtype)
+    back = (g, x, *expected, gamma, 1e-3, act)
+    close(normalization.batch_norm_d_x(*back), normalization_spec.batch_norm_d_x(*back), dtype)
+    moved = (x, gamma, beta, act)
+    close([normalization.scale_offset(*moved)], [normalization_spec.scale_offset(*moved)], dtype)
+
+
+def test_the_variance_of_values_far_from_zero():
+    x = np.random.default_rng(0).normal(1e4, 1.0, size=(4096, 8)).astype("float32")
+    one, zero = np.ones(8, "float32"), np.zeros(8, "float32")
+    _, mean, variance = normalization.batch_norm(x, one, zero, 1e-3, "linear")
+    np.testing.assert_allclose(mean, x.astype("float64").mean(axis=0), rtol=1e-7)
+    np.testing.assert_allclose(variance, x.astype("float64").var(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("shape", ROWS, ids=str)
+def test_layer_norm(shape, dtype):
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(3, 2, size=(2, *shape)).astype(dtype)
+    gamma, beta = rng.normal(size=(2, shape[1])).astype(dtype)
+    y, mean, s = normalization_spec.layer_norm(x, gamma, beta, 1e-3)
+    close(normalization.layer_norm(x, gamma, beta, 1e-3), (y, mean, s), dtype)
+    back = (g, x, mean, s, gamma)
+    close(normalization.layer_norm_d_x(*back), normalization_spec.layer_norm_d_x(*back), dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", activation.CODES)
+def test_activations(name, dtype):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0, 4, 2000), np.linspace(-0.2, 0.2, 101)]).astype(dtype)
+    g = rng.normal(size=x.shape).astype(dtype)
+    y = activation_spec.activation(x, name, 0.3)
+    close([activation.activation(x, name, 0.3)], [y], dtype)
+    back = (g, x, y, name, 0.3)
+    close([activation.activation_d_x(*back)], [activation_spec.activation_d_x(*back)], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", activation.CODES)
+def test_activations_pass_nan_and_bear_the_ends(name, dtype):
+    x = np.array([np.nan, 1e30, -1e30], dtype)
+    y = activation.activation(x, name, 0.3)
+    assert np.isnan(y[0])
+    assert not np.isnan(y[1:]).any()
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_softmax(dtype):
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(0, 5, size=(2, 50, 37)).astype(dtype)
+    x[0, 0] = -np.inf
+    y = softmax_spec.softmax(x)
+    close([softmax.softmax(x)], [y], dtype)
+    close([softmax.softmax_d_x(g, y)], [softmax_spec.softmax_d_x(g, y)], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(
+    ("a_shape", "b_shape"),
+    [
+        ((8, 16, 32), (8, 32, 16)),
+        ((4, 3, 17, 33), (4, 3, 33, 29)),
+        ((4, 1, 17, 33), (3, 33, 39)),
+        ((2, 64, 64), (64, 64)),
+        ((50, 40, 1), (50, 1, 40)),
+    ],
+)
+def test_stacks_of_matrices(a_shape, b_shape, dtype):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=a_shape).astype(dtype), rng.normal(size=b_shape).astype(dtype)
+    turned = [np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2) for x in (a, b)]
+    for one, other in ((a, b), turned, (a[..., ::-1, :], b)):
+        close([matmul_batch.matmul_batch(one, other)], [one @ other], dtype)
+
+
+def test_the_heads_of_attention_lie_where_they_are():
+    x = np.random.default_rng(0).normal(size=(4, 20, 96)).astype("float32")
+    heads = x.reshape(4, 20, 3, 32).transpose(0, 2, 1, 3)
+    scores = matmul_batch.matmul_batch(heads, heads.swapaxes(-1, -2))
+    np.testing.assert_allclose(scores, heads @ heads.swapaxes(-1, -2), atol=1e-4)
+
+
+def test_sums():
+    a, b = np.random.default_rng(0).normal(size=(2, 300, 300)).astype("float32")
+    np.testing.assert_array_equal(arithmetic.add(a, b), a + b)
+    np.testing.assert_array_equal(arithmetic.add(a, b[:1]), a + b[:1])
+    assert dispatch.add(a, b.astype("float64")).dtype == np.float64

@@ -1,0 +1,193 @@
+"""Every way of a convolution, forced, against the specification; and on narrower vectors."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from melpy import config
+from melpy.errors import ArgumentError
+from melpy.kernels.compiled import conv, conv_block
+from melpy.kernels.spec import conv_block as block_spec
+from melpy.kernels.spec import conv_windows as spec
+from melpy.kernels.spec.windows import output_size
+
+TOLERANCE = {"float32": 3e-6, "float64": 1e-12}
+ONE = (1, 1)
+SAME = ((1, 1), (1, 1))
+# x's shape, kernel's shape, strides, pads, dilation, groups
+SHAPES = [
+    ((3, 8, 8, 16), (3, 3, 16, 32), ONE, SAME, ONE, 1),
+    ((9, 7, 5, 3), (3, 3, 3, 10), ONE, SAME, ONE, 1),
+    ((2, 9, 9, 4), (2, 2, 4, 6), (2, 2), ((0, 0), (0, 0)), ONE, 1),
+    ((10, 9, 10, 4), (3, 2, 4, 40), (2, 3), ((1, 1), (0, 1)), ONE, 1),
+    ((2, 9, 9, 4), (3, 3, 4, 6), ONE, ((2, 2), (2, 2)), (2, 2), 1),
+    ((9, 9, 9, 8), (3, 3, 2, 64), (2, 2), SAME, ONE, 4),
+    ((9, 6, 6, 3), (1, 1, 3, 5), (2, 2), ((0, 0), (0, 0)), ONE, 1),
+    ((2, 1, 20, 5), (1, 3, 5, 7), (1, 2), ((0, 0), (1, 1)), ONE, 1),
+    ((20, 6, 6, 1), (2, 2, 1, 16), ONE, ((0, 1), (0, 1)), ONE, 1),
+    ((4, 4, 4, 128), (3, 3, 128, 128), ONE, SAME, ONE, 1),
+    ((2, 5, 5, 3), (2, 2, 3, 4), (3, 3), ((0, 0), (0, 0)), ONE, 1),
+]
+WINOGRAD = [
+    ((2, 8, 8, 16), (3, 3, 16, 32), SAME),
+    ((3, 7, 5, 32), (3, 3, 32, 16), SAME),
+    ((1, 6, 9, 16), (3, 3, 16, 48), ((0, 0), (0, 0))),
+    ((2, 5, 5, 16), (3, 3, 16, 16), ((2, 2), (2, 2))),
+    ((9, 2, 3, 16), (3, 3, 16, 16), SAME),
+    ((3, 4, 4, 16), (3, 3, 16, 160), SAME),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_way():
+    yield
+    config.set_conv_path(None)
+
+
+def agree(x_shape, w_shape, geometry, dtype):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=x_shape).astype(dtype), rng.normal(size=w_shape).astype(dtype)
+    y = spec.conv2d(x, w, *geometry)
+    g = rng.normal(size=y.shape).astype(dtype)
+    for actual, expected in (
+        (conv.conv2d(x, w, *geometry), y),
+        (
+            conv.conv2d_d_x(g, w, x.shape, *geometry),
+            spec.conv2d_d_x(g, w, x.shape, *geometry),
+        ),
+        (
+            conv.conv2d_d_w(g, x, w.shape, *geometry),
+            spec.conv2d_d_w(g, x, w.shape, *geometry),
+        ),
+    ):
+        assert actual.dtype == dtype
+        limit = TOLERANCE[dtype] * np.abs(expected).max()
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_direct(shape, dtype):
+    config.set_conv_path("direct")
+    agree(shape[0], shape[1], shape[2:], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(("x_shape", "w_shape", "pads"), WINOGRAD, ids=str)
+def test_winograd(x_shape, w_shape, pads, dtype):
+    config.set_conv_path("winograd")
+    agree(x_shape, w_shape, (ONE, pads, ONE, 1), dtype)
+
+
+def test_winograds_error_is_no_larger_than_the_direct_way():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 16, 16, 64)).astype("float32")
+    w = rng.normal(size=(3, 3, 64, 64)).astype("float32")
+    geometry = (ONE, SAME, ONE, 1)
+    exact = spec.conv2d(x.astype("float64"), w.astype("float64"), *geometry)
+    errors = {}
+    for way in ("direct", "winograd"):
+        config.set_conv_path(way)
+        errors[way] = np.abs(conv.conv2d(x, w, *geometry) - exact).max()
+    assert errors["winograd"] <= errors["direct"]
+
+
+def test_a_way_that_does_not_fit_is_refused():
+    config.set_conv_path("winograd")
+    x, w = np.ones((1, 4, 4, 3), "float32"), np.ones((2, 2, 3, 4), "float32")
+    with pytest.raises(ArgumentError, match="set_conv_path"):
+        conv.conv2d(x, w, ONE, ((0, 0), (0, 0)), ONE, 1)
+
+
+@pytest.mark.parametrize("pool", [(1, 1), (2, 2), (1, 3)], ids=str)
+@pytest.mark.parametrize(
+    "act", [("linear", 0.0), ("relu", 0.0), ("leaky_relu", 0.2), ("elu", 1.0), ("tanh", 0.0)]
+)
+@pytest.mark.parametrize("shape", [*SHAPES[:4], SHAPES[5], SHAPES[8], SHAPES[9]], ids=str)
+def test_blocks(shape, act, pool):
+    x_shape, w_shape, *geometry = shape
+    geometry = tuple(geometry)
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=x_shape), rng.normal(size=w_shape) / np.sqrt(np.prod(w_shape[:3]))
+    b = rng.normal(size=w_shape[3])
+    y, where, size = block_spec.conv2d_block(x, w, b, geometry, act, pool)
+    assert size == output_size(x_shape[1:3], w_shape[:2], *geometry[:3])
+    ours, cells, our_size = conv_block.conv2d_block(x, w, b, geometry, act, pool)
+    assert our_size == size
+    np.testing.assert_allclose(ours, y, rtol=0, atol=1e-12)
+    assert (where is None) == (cells is None)
+    if where is not None:
+        np.testing.assert_array_equal(cells, where)
+    g = rng.normal(size=y.shape)
+    for wanted in ((True, True, True), (False, True, True), (True, False, False)):
+        expected = block_spec.conv2d_block_back(
+            g, x, w, y, where, geometry, act, pool, size, wanted
+        )
+        actual = conv_block.conv2d_block_back(g, x, w, y, where, geometry, act, pool, size, wanted)
+        for a, e in zip(actual, expected, strict=True):
+            assert (a is None) == (e is None)
+            if e is not None:
+                np.testing.assert_allclose(a, e, rtol=0, atol=1e-11 * max(1, np.abs(e).max()))
+
+
+def test_a_nan_wins_its_window():
+    x = np.ones((1, 4, 4, 1))
+    x[0, 1, 0, 0] = np.nan
+    w, b = np.ones((1, 1, 1, 16)), np.zeros(16)
+    geometry = (ONE, ((0, 0), (0, 0)), ONE, 1)
+    y, where, _ = conv_block.conv2d_block(x, w, b, geometry, ("linear", 0.0), (2, 2))
+    assert np.isnan(y[0, 0, 0]).all()
+    assert (where[0, 0, 0] == 2).all()
+
+
+CHECK = """
+import numpy as np
+from melpy.kernels.compiled import conv, matmul, tile
+from melpy.kernels.spec import conv_windows as spec
+rng = np.random.default_rng(0)
+print(tile.VECTOR_BYTES, tile.ROWS, tile.FUSED)
+for C, D, k in ((3, 10, 2), (16, 40, 3), (32, 32, 3)):
+    x, w = rng.normal(size=(3, 7, 7, C)), rng.normal(size=(k, k, C, D))
+    x, w = x.astype("float32"), w.astype("float32")
+    geometry = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
+    y = spec.conv2d(x, w, *geometry)
+    np.testing.assert_allclose(conv.conv2d(x, w, *geometry), y, atol=1e-4)
+    np.testing.assert_allclose(
+        conv.conv2d_d_w(y, x, w.shape, *geometry),
+        spec.conv2d_d_w(y, x, w.shape, *geometry), rtol=1e-4, atol=1e-2,
+    )
+a, b = rng.normal(size=(33, 70)), rng.normal(size=(70, 45))
+np.testing.assert_allclose(matmul.matmul(a, b), a @ b, atol=1e-12)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86's CPUs")
+@pytest.mark.parametrize(
+    ("name", "features", "expected"),
+    [
+        ("haswell", "+avx,+avx2,+fma", "32 4 True"),
+        ("x86-64", "+sse2", "16 8 False"),
+        ("skylake-avx512", "+avx,+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq", "64 8 True"),
+    ],
+)
+def test_other_cpus(tmp_path, name, features, expected):
+    from llvmlite import binding
+
+    if "avx512" in features and not binding.get_host_cpu_features().get("avx512f"):
+        pytest.skip("this CPU has no AVX-512")
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": name,
+        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": str(Path(conv.__file__).parents[3]),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", CHECK], env=environment, capture_output=True, text=True
+    )
+    assert ran.stdout.strip() == expected, ran.stderr
