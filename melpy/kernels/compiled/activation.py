@@ -61,7 +61,8 @@ def _forward(x, y, first, last, code, slope):
     if code >= SILU:
         _gate(x, y, code)
         return
-    y[:] = x
+    for n in range(x.size):
+        y[n] = x[n]
     activate(y, code, slope)
 
 

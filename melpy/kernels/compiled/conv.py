@@ -142,7 +142,7 @@ def conv2d_d_w(
     images = threads.groups(N, 1 if is_big else threads.GROUPS)
     tiles = threads.groups(len(plan.a_at) // ROWS, threads.GROUPS if is_big else 1)
     parts = memory.empty((len(images), *w_shape), x.dtype)
-    g, zeros = wide(g, columns), np.zeros(D + VECTOR_BYTES, x.dtype)
+    zeros = np.zeros(D, x.dtype)
 
     def unit(number: int) -> None:
         n, block = divmod(number, len(tiles))
@@ -197,14 +197,6 @@ def _reach(
     return around[0], around[1]
 
 
-def wide(b: np.ndarray, columns: int) -> np.ndarray:
-    """Return an array past whose last rows a whole vector can be read, where vectors stand over."""
-    lanes = VECTOR_BYTES // b.itemsize
-    if columns % lanes == 0:
-        return b
-    return np.pad(b, [(0, 0)] * (b.ndim - 1) + [(0, lanes)])
-
-
 def work(y: np.ndarray, w: np.ndarray) -> int:
     """Return how many vectors are multiplied, roughly: a kernel's taps for each number."""
     return y.size * (w.size // w.shape[-1]) // 16
@@ -217,10 +209,7 @@ def convolve(
     """Make every image of y by the products of a plan: act(x * w + b)."""
     if 0 in y.shape:
         return y
-    lanes = VECTOR_BYTES // x.itemsize
-    start = np.zeros(y.shape[3] + lanes, x.dtype)
-    if b is not None:
-        start[: y.shape[3]] = b
+    start = np.zeros(y.shape[3], x.dtype) if b is None else b
     rows = int((plan.lines[:, 1] - plan.lines[:, 0]).max())
     pixel_bytes = x.shape[3] * x.itemsize * strides[0] * strides[1]
     block = max(ROWS, BLOCK_BYTES // pixel_bytes // ROWS * ROWS)
@@ -229,11 +218,10 @@ def convolve(
         x, pads = framed(x, pads), NONE
         pieces = max(1, min(threads.GROUPS, rows // (4 * ROWS)))
     place_in = placing(x, pads)
-    w = wide(w, columns)
     blocks = threads.groups(len(x) * pieces)
     threads.run(
         lambda n: _images(
-            x, *place_in, w, w.shape[-1], start, y.reshape(-1), *plan, columns, code, slope,
+            x, *place_in, w.reshape(-1), w.shape[-1], start, y.reshape(-1), *plan, columns, code, slope,
             block, pieces, *blocks[n],
         ),
         len(blocks),
@@ -250,7 +238,6 @@ def _images(
     """Make pieces ``first`` to ``last`` of the images' pieces."""
     C, size, panel = x.shape[3], y.size // x.shape[0], 2 * VECTOR_BYTES // x.itemsize
     slope = x.dtype.type(slope)
-    b = b.reshape(-1)
     if is_framed:
         image = np.zeros((H, W, C), x.dtype)
     for piece in range(first, last):
@@ -306,7 +293,10 @@ def _images_d_w(
 @compiled
 def place(x, y, top, left):
     """Put an image into its frame; what is beyond it is cut away."""
-    (H, W, _), (rows, columns, _) = x.shape, y.shape
+    (H, W, C), (rows, columns, _) = x.shape, y.shape
     start, stop = max(0, -left), min(W, columns - left)
-    for i in range(max(0, -top), min(H, rows - top)):
-        y[i + top, start + left : stop + left] = x[i, start:stop]
+    count = max(0, stop - start) * C  # numbers of a line; a loop, not a slice, whose check of
+    for i in range(max(0, -top), min(H, rows - top)):  # shapes takes Numba seconds to compile
+        line, placed = x[i].reshape(-1)[start * C :], y[i + top].reshape(-1)[(start + left) * C :]
+        for k in range(count):
+            placed[k] = line[k]

@@ -99,11 +99,11 @@ def _pooled(
     plan = conv_plans.forward(conv.frame_size(x, pads), w.shape, strides, dilation, groups, size)
     shape = (len(x), size[0] // pool[0], size[1] // pool[1], D)
     u, where = memory.empty(shape, x.dtype), memory.empty(shape, np.dtype(np.uint8))
-    placing, wide_w, start = conv.placing(x, pads), conv.wide(w, D // groups), conv.wide(b, 1)
+    placing, flat_w = conv.placing(x, pads), w.reshape(-1)
     blocks = threads.groups(len(x))
     threads.run(
         lambda n: _images_pooled(
-            x, *placing, wide_w, wide_w.shape[-1], start, u, where, *size, *pool, *plan,
+            x, *placing, flat_w, D, b, u, where, *size, *pool, *plan,
             D // groups, *blocks[n],
         ),
         len(blocks),
@@ -144,20 +144,17 @@ def _back(
             z_size,
             np.empty((0, 0, 0, 0), x.dtype),
         )
-    w_t = conv.wide(w_t, C)
     blocks = threads.groups(N)
     d_w, d_b = np.empty((len(blocks), *w.shape), x.dtype), np.zeros((len(blocks), D), x.dtype)
-    lanes = VECTOR_BYTES // x.itemsize
-    zeros = np.zeros(max(D, C * groups) + lanes, x.dtype)
-    filled = 0 if D // groups % lanes == 0 else lanes
+    zeros = np.zeros(max(D, C * groups), x.dtype)
     cells = np.empty((0, 0, 0, 0), np.uint8) if where is None else where
     is_pooled = where is not None
     threads.run(
         lambda n: _images_back(
             x, *conv.placing(x, pads), g, y, cells, is_pooled, *pool, *z_size, CODES[act[0]],
-            act[1], d_w[n].reshape(-1), d_b[n], *kernel, D // groups, filled,
+            act[1], d_w[n].reshape(-1), d_b[n], *kernel, D // groups,
             strides[1] * x.shape[3], together, d_x, wanted[0], *frame, around[0][0], around[1][0],
-            w_t, w_t.shape[-1], *back, C, zeros, *blocks[n],
+            w_t.reshape(-1), C, *back, C, zeros, *blocks[n],
         ),
         len(blocks),
         2 * N * z_size[0] * z_size[1] * w.size // groups // 16,
@@ -171,7 +168,6 @@ def _images_pooled(
     a_at, c_at, k_at, lines, columns, first, last,
 ):  # fmt: skip
     C, panel, zero = x.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
-    b = b.reshape(-1)
     z = np.empty(oH * oW * u.shape[3], x.dtype)
     if is_framed:
         image = np.zeros((H, W, C), x.dtype)
@@ -194,16 +190,16 @@ def _images_pooled(
 @compiled
 def _images_back(
     x, H, W, top, left, is_framed, g, y, where, is_pooled, pool_h, pool_w, zH, zW, code, slope,
-    d_w, d_b, a_at, c_at, k_at, lines, columns, filled, a_k, together,
+    d_w, d_b, a_at, c_at, k_at, lines, columns, a_k, together,
     d_x, wants_x, fH, fW, f_top, f_left, w_t, w_row, xa_at, xc_at, xk_at, x_lines, x_columns,
     zeros, first, last,
 ):  # fmt: skip
     C, D, panel, zero = x.shape[3], g.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
     image, shrunk, runs = zH * zW * D, g.shape[1] * g.shape[2] * D, k_at.size // together
     size = x.shape[1] * x.shape[2] * C
-    flat_g, flat_y, flat_d_x, w_t = g.reshape(-1), y.reshape(-1), d_x.reshape(-1), w_t.reshape(-1)
+    flat_g, flat_y, flat_d_x = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
     d_u = np.empty(shrunk, x.dtype)
-    d_z = np.zeros(together * image + filled, x.dtype)
+    d_z = np.empty(together * image, x.dtype)
     if is_framed:
         images = np.zeros((together, H, W, C), x.dtype)
     if wants_x:

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import cfunc, njit
 
 # "contract" fuses a*b+c; it reorders no sum, so results do not depend on vector width.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call; later processes load the result from Numba's cache on disk."""
+    return _cached(lambda **more: njit(function, nogil=True, **OPTIONS, **more))
+
+
+def compiled_for_c(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile now, as a function of C's calling convention, whose ``address`` kernels can call."""
+    return _cached(lambda **more: cfunc(signature, **OPTIONS, **more)(function))
+
+
+def _cached(compile_: Callable[..., Any]) -> Any:
     try:
-        return njit(function, cache=True, **OPTIONS)
+        kernel = compile_(cache=True)
     except RuntimeError:  # no folder to cache in can be written: compile in each process
-        return njit(function, **OPTIONS)
+        return compile_()
+    kernel._cache._cache_file._source_stamp = _stamp()
+    return kernel
+
+
+@cache
+def _stamp() -> str:
+    """Return what tells one state of all kernels from another.
+
+    Numba looks at the file of a function only, to see whether a compiled one is still of use; these
+    are made of functions of several files.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def contiguous(*arrays: np.ndarray) -> list[np.ndarray] | None:

@@ -28,8 +28,6 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return spec.matmul(a, b)
     lanes = VECTOR_BYTES // a.itemsize
     b = transposed(b.T[None])[0] if b.T.flags.c_contiguous else np.ascontiguousarray(b)
-    if Q % lanes:
-        b = np.pad(b, ((0, 0), (0, lanes)))  # the last row, too, is read by whole vectors
     if a.T.flags.c_contiguous:  # a transposed view, as in x^T g: walked as it lies
         laid, row, step = a.T, 1, P
     else:
@@ -38,7 +36,7 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     laid, b = writeable(laid), writeable(b)
     a_at, c_at = lines(P, row), lines(P, Q)
     down, across = _shares(len(a_at) // ROWS, -(-Q // (2 * lanes)), 2 * lanes / ROWS)
-    zeros = np.zeros(Q + lanes, a.dtype)
+    zeros = np.zeros(Q, a.dtype)
 
     def unit(number: int) -> None:
         (first, last), (left, right) = down[number // len(across)], across[number % len(across)]

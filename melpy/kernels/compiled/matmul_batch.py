@@ -28,10 +28,7 @@ def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     count, size = math.prod(leading), a.itemsize
     if count * P * K * Q < SMALL:
         return spec.matmul_batch(a, b)
-    lanes = VECTOR_BYTES // size
-    if Q % lanes:
-        b = np.pad(b, [(0, 0)] * (b.ndim - 1) + [(0, lanes - Q % lanes)])
-    elif b.strides[-1] != size:
+    if b.strides[-1] != size:
         b = np.ascontiguousarray(b)
     if any(stride % size for stride in (*a.strides, *b.strides)):
         a, b = a.copy(), b.copy()
@@ -40,7 +37,7 @@ def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a_first, b_first = _beginnings(a, leading), _beginnings(b, leading)
     row, step = a.strides[-2] // size, a.strides[-1] // size
     b_row = b.strides[-2] // size
-    memory_a, memory_b, zeros = _pointed(a), _pointed(b), np.zeros(Q + lanes, a.dtype)
+    memory_a, memory_b, zeros = _pointed(a), _pointed(b), np.zeros(Q, a.dtype)
     rows, c_at = lines(P, row), lines(P, Q)
     flat = y.reshape(-1)
     blocks = threads.groups(count)

@@ -118,7 +118,9 @@ def _max_d_x(g, x, y, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top,
         for p in range(oH):
             for q in range(oW):
                 best = y[n, p, q]
-                rest[:] = g[n, p, q]
+                pixel = g[n, p, q]
+                for c in range(C):
+                    rest[c] = pixel[c]
                 for i in range(max(0, p * stride_h - top), min(H, p * stride_h - top + pool_h)):
                     for j in range(
                         max(0, q * stride_w - left), min(W, q * stride_w - left + pool_w)

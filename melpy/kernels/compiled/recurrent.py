@@ -91,6 +91,13 @@ def _mask(mask):
 
 
 @compiled
+def _copy(v, to):
+    """to = v; a slice assigned to a slice takes Numba seconds to compile."""
+    for k in range(v.size):
+        to[k] = v[k]
+
+
+@compiled
 def _tanh(v):
     """v = tanh(v), in place."""
     for k in range(v.size):
@@ -131,12 +138,12 @@ def _lstm(x, u, b, h, c, gates, mask, masked, first, last):
             _sigmoid(a[3 * D :])
             i, f, g, o = a[:D], a[D : 2 * D], a[2 * D : 3 * D], a[3 * D :]
             if masked and not mask[n, t]:
-                h_new[:] = h[n, t]
-                c_new[:] = c_old
+                _copy(h[n, t], h_new)
+                _copy(c_old, c_new)
                 continue
             for k in range(D):
                 c_new[k] = f[k] * c_old[k] + i[k] * g[k]
-            h_new[:] = c_new
+            _copy(c_new, h_new)
             _tanh(h_new)
             for k in range(D):
                 h_new[k] *= o[k]
@@ -156,7 +163,7 @@ def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, mask, masked, first, last):
                 continue
             i, f, g, o = a[:D], a[D : 2 * D], a[2 * D : 3 * D], a[3 * D :]
             di, df, dg, do = d[:D], d[D : 2 * D], d[2 * D : 3 * D], d[3 * D :]
-            do[:] = c[n, t + 1]
+            _copy(c[n, t + 1], do)
             _tanh(do)
             for k in range(D):
                 dc[k] += dh[k] * o[k] * (one - do[k] * do[k])
@@ -184,7 +191,7 @@ def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, first, last):
     for t in range(T):
         h_at, at = (first * (T + 1) + t) * D, first * T + t
         for n in range(first, last):
-            gates[n, t] = b
+            _copy(b, gates[n, t])
         columns = G if reset_after else 2 * D
         multiply_add(gates, at * G, T * G, rows, columns, h, h_at, (T + 1) * D, 1, u, 0, G, D)
         for n in range(first, last):
@@ -195,7 +202,7 @@ def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, first, last):
             _sigmoid(zr)
             x_n = given[2 * D :]
             if reset_after:
-                saved[:] = m
+                _copy(m, saved)
                 for k in range(D):
                     m[k] = x_n[k] + r[k] * saved[k]
             else:
@@ -212,7 +219,7 @@ def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, first, last):
             z, m = a[:D], a[2 * D :]
             _tanh(m)
             if masked and not mask[n, t]:
-                h_new[:] = h_old
+                _copy(h_old, h_new)
                 continue
             for k in range(D):
                 h_new[k] = z[k] * h_old[k] + (one - z[k]) * m[k]

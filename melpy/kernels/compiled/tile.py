@@ -8,7 +8,11 @@ C's tile (ROWS rows by one or two vectors of columns) stays in registers over th
 the loop loads one row of B, broadcasts one element of A per row, and fuses multiply and add.
 Tables of offsets say where a row begins: of a pixel's window, of a weight, of a line of a matrix.
 So a convolution of any stride and dilation is a matrix product without im2col, and its gradients
-are the same product with other tables.
+are the same product with other tables. Columns that are no whole vector are read and written
+through a mask.
+
+The product is compiled once a float type, as a function of C's calling convention that kernels
+call by its symbol: compiled into each of them, it was most of what a first training waits for.
 
 The vector's width comes from the CPU that Numba compiles for; NUMBA_CPU_NAME and
 NUMBA_CPU_FEATURES force another one.
@@ -30,8 +34,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from melpy.kernels.compiled.jit import compiled
-
+from melpy.kernels.compiled.jit import compiled, compiled_for_c
 
 def _features() -> dict[str, bool]:
     """Return what the CPU that Numba compiles for can do: the host's, or the one forced."""
@@ -63,43 +66,66 @@ def activated(builder: Any, x: ir.Value, code: ir.Value, slope: ir.Value) -> ir.
     return builder.select(is_relu, relu, builder.select(is_leaky, leaky, x))
 
 
-def _tile(vectors: int) -> Callable[..., Any]:
-    """Make the tile of ROWS rows by ``vectors`` vectors of columns."""
+def _tile(vectors: int, is_masked: bool = False) -> Callable[..., Any]:
+    """Make the tile of ROWS rows by ``vectors`` vectors of columns, or by one that is masked."""
 
     @intrinsic
     def tile(
-        typingctx, c, c_at, c0, a, a_at, a0, r, k_at, k0, outers, run, a_k, b, b0, b_row,
-        start, s0, accumulate, code, slope,
+        typingctx, c, c_at, c0, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row,
+        start, s0, accumulate, code, slope, rest,
     ):  # fmt: skip
-        size, number = types.intp, c.dtype
+        size = types.intp
         signature = types.void(
-            c, c_at, size, a, a_at, size, size, k_at, size, size, size, size, b, size, size,
-            start, size, size, size, number,
+            c, c_at, size, a, a_at, size, k_at, size, size, size, b, size, size,
+            start, size, size, size, c.dtype, size,
         )  # fmt: skip
         return signature, _emit
 
     def _emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         (
-            c, c_at, c0, a, a_at, a0, r, k_at, k0, outers, run, a_k, b, b0, b_row,
-            start, s0, accumulate, code, slope,
+            c, c_at, c0, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row,
+            start, s0, accumulate, code, slope, rest,
         ) = args  # fmt: skip
         number = context.get_data_type(signature.args[0].dtype)
         bytes_ = 4 if isinstance(number, ir.FloatType) else 8
         lanes = VECTOR_BYTES // bytes_
-        vector = ir.VectorType(number, lanes)
-        index = ir.IntType(64)
+        vector, index = ir.VectorType(number, lanes), ir.IntType(64)
         undefined = ir.Constant(vector, ir.Undefined)
         same_lane = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-        fma = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{lanes}f{bytes_ * 8}"
-        )
+        width = f"v{lanes}f{bytes_ * 8}"
 
-        def data(array: ir.Value) -> ir.Value:
-            position = args.index(array)
-            return context.make_array(signature.args[position])(context, builder, array).data
+        def function(name: str, returned: Any, *arguments: Any) -> Any:
+            kind = ir.FunctionType(returned, arguments)
+            return cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}")
+
+        fma = function(f"fma.{width}", vector, vector, vector, vector)
+        if is_masked:
+            flags, align = ir.VectorType(ir.IntType(1), lanes), ir.IntType(32)
+            place = vector.as_pointer()
+            masked = f"{width}.p0{width}"
+            loaded = function(f"masked.load.{masked}", vector, place, align, flags, vector)
+            stored = function(
+                f"masked.store.{masked}", ir.VoidType(), vector, place, align, flags
+            )
+            counts = ir.VectorType(index, lanes)
+            nothing = ir.Constant(counts, ir.Undefined)
+            first = builder.insert_element(nothing, rest, ir.IntType(32)(0))
+            most = builder.shuffle_vector(first, nothing, same_lane)
+            mask = builder.icmp_signed("<", ir.Constant(counts, list(range(lanes))), most)
 
         def at(pointer: ir.Value, offset: ir.Value) -> ir.Value:
             return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
+
+        def load(pointer: ir.Value) -> ir.Value:
+            if not is_masked:
+                return builder.load(pointer, align=bytes_)
+            return builder.call(loaded, [pointer, align(bytes_), mask, ir.Constant(vector, None)])
+
+        def store(value: ir.Value, pointer: ir.Value) -> None:
+            if is_masked:
+                builder.call(stored, [value, pointer, align(bytes_), mask])
+            else:
+                builder.store(value, pointer, align=bytes_)
 
         def everywhere(x: ir.Value) -> ir.Value:
             lane0 = builder.insert_element(undefined, x, ir.IntType(32)(0))
@@ -109,39 +135,34 @@ def _tile(vectors: int) -> Callable[..., Any]:
             return builder.call(fma, [x, y, z]) if FUSED else builder.fadd(builder.fmul(x, y), z)
 
         def entry(table: ir.Value, n: ir.Value) -> ir.Value:
-            return builder.load(builder.gep(data(table), [n]))
+            return builder.load(builder.gep(table, [n]))
 
         lines = [builder.add(r, index(n)) for n in range(ROWS)]
         rows = [entry(a_at, line) for line in lines]
         outs = [builder.add(c0, entry(c_at, line)) for line in lines]
-        cells = [
-            at(data(c), builder.add(o, index(v * lanes))) for o in outs for v in range(vectors)
-        ]
+        cells = [at(c, builder.add(o, index(v * lanes))) for o in outs for v in range(vectors)]
         sums = [cgutils.alloca_once(builder, vector) for _ in cells]  # LLVM keeps them in registers
         with builder.if_else(builder.icmp_signed("!=", accumulate, index(0))) as (on, afresh):
             with on:
                 for total, cell in zip(sums, cells, strict=True):
-                    builder.store(builder.load(cell, align=bytes_), total)
+                    builder.store(load(cell), total)
             with afresh:
                 begin = [
-                    builder.load(at(data(start), builder.add(s0, index(v * lanes))), align=bytes_)
-                    for v in range(vectors)
+                    load(at(start, builder.add(s0, index(v * lanes)))) for v in range(vectors)
                 ]
                 for n, total in enumerate(sums):
                     builder.store(begin[n % vectors], total)
 
-        a, b, k_at = (builder.gep(data(x), [first]) for x, first in ((a, a0), (b, b0), (k_at, k0)))
+        b = builder.gep(b, [b0])
         with (
             cgutils.for_range(builder, outers) as outer,
             cgutils.for_range(builder, run) as inner,
         ):
-            a_line = builder.gep(a, [builder.load(builder.gep(k_at, [outer.index]))])
+            a_line = builder.gep(a, [entry(k_at, outer.index)])
             a_cell = builder.gep(a_line, [builder.mul(inner.index, a_k)])
             k = builder.add(builder.mul(outer.index, run), inner.index)
             b_line = builder.gep(b, [builder.mul(k, b_row)])
-            b_vectors = [
-                builder.load(at(b_line, index(v * lanes)), align=bytes_) for v in range(vectors)
-            ]
+            b_vectors = [load(at(b_line, index(v * lanes))) for v in range(vectors)]
             totals = iter(sums)
             for row in rows:
                 element = everywhere(builder.load(builder.gep(a_cell, [row])))
@@ -153,60 +174,102 @@ def _tile(vectors: int) -> Callable[..., Any]:
             for total in sums:
                 builder.store(activated(builder, builder.load(total), code, slope), total)
         for total, cell in zip(sums, cells, strict=True):
-            builder.store(builder.load(total), cell, align=bytes_)
+            store(builder.load(total), cell)
         return context.get_dummy_value()
 
     return tile
 
 
-_by_1, _by_2 = _tile(1), _tile(2)
+_by_2, _by_1, _by_part = _tile(2), _tile(1), _tile(1, is_masked=True)
 
 
-@compiled
+def _product(
+    c, c_at, a, a_at, first, last, k_at, outers, run, a_k, b, b_row, b_panel, columns, start,
+    accumulate, code, slope, lanes,
+):  # fmt: skip
+    """Make rows ``first`` to ``last`` of a product; see `multiply`."""
+    for v in range(0, columns, 2 * lanes):
+        b0, rest = v // (2 * lanes) * b_panel, columns - v
+        for r in range(first, last, ROWS):
+            if rest >= 2 * lanes:
+                _by_2(
+                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
+                    accumulate, code, slope, rest,
+                )  # fmt: skip
+                continue
+            if rest >= lanes:
+                _by_1(
+                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
+                    accumulate, code, slope, rest,
+                )  # fmt: skip
+            whole = rest // lanes * lanes
+            if rest > whole:
+                _by_part(
+                    c, c_at, v + whole, a, a_at, r, k_at, outers, run, a_k, b, b0 + whole, b_row,
+                    start, v + whole, accumulate, code, slope, rest - whole,
+                )  # fmt: skip
+
+
+def _arguments(number: Any) -> list[Any]:
+    """Return the types of `_product`'s arguments; numbers stand as pointers to their first."""
+    size, table, numbers = types.intp, types.CPointer(types.int64), types.CPointer(number)
+    return [
+        numbers, table, numbers, table, size, size, table, size, size, size, numbers, size, size,
+        size, numbers, size, size, number, size,
+    ]  # fmt: skip
+
+
+_products = {
+    number: compiled_for_c(_product, types.void(*_arguments(number)))
+    for number in (types.float32, types.float64)
+}
+
+
+def _symbol(number: Any) -> str:
+    return f"melpy_product_{number}"
+
+
+for _number, _compiled in _products.items():
+    llvmlite.binding.add_symbol(_symbol(_number), _compiled.address)
+
+
+@intrinsic
 def multiply(
-    c, c_at, c0, a, a_at, a0, first, last, k_at, k0, outers, run, a_k, b, b0, b_row, b_panel,
-    columns, start, s0, accumulate, code, slope,
+    typingctx, c, c_at, c0, a, a_at, a0, first, last, k_at, k0, outers, run, a_k, b, b0, b_row,
+    b_panel, columns, start, s0, accumulate, code, slope,
 ):  # fmt: skip
     """Make rows ``first`` to ``last`` (whole tiles of a table that `table` made) of a product.
 
-    ``b_panel`` leads from B's first two vectors of columns to the next two. Where the columns are
-    no whole number of vectors, ``b``'s rows and ``start`` must be filled up to one.
+    ``b_panel`` leads from B's first two vectors of columns to the next two. Arrays are read and
+    written as they lie in memory, from the offset that follows each.
     """
-    lanes = VECTOR_BYTES // c.itemsize
-    whole = columns - columns % lanes
-    for v in range(0, whole, 2 * lanes):
-        for r in range(first, last, ROWS):
-            if v + 2 * lanes <= whole:
-                _by_2(
-                    c, c_at, c0 + v, a, a_at, a0, r, k_at, k0, outers, run, a_k,
-                    b, b0 + v // (2 * lanes) * b_panel, b_row, start, s0 + v,
-                    accumulate, code, slope,
-                )  # fmt: skip
-            else:
-                _by_1(
-                    c, c_at, c0 + v, a, a_at, a0, r, k_at, k0, outers, run, a_k,
-                    b, b0 + v // (2 * lanes) * b_panel, b_row, start, s0 + v,
-                    accumulate, code, slope,
-                )  # fmt: skip
-    if whole == columns:
-        return
-    # The last columns, fewer than a vector: made aside, since a tile stores whole vectors.
-    aside, aside_at = np.empty(ROWS * lanes, c.dtype), np.empty(ROWS, np.int64)
-    for i in range(ROWS):
-        aside_at[i] = i * lanes
-    b0 += whole // (2 * lanes) * b_panel + whole % (2 * lanes)
-    for r in range(first, last, ROWS):
-        if accumulate:
-            for i in range(ROWS):
-                for v in range(columns - whole):
-                    aside[i * lanes + v] = c[c0 + c_at[r + i] + whole + v]
-        _by_1(
-            aside, aside_at, 0, a, a_at[r : r + ROWS], a0, 0, k_at, k0, outers, run, a_k,
-            b, b0, b_row, start, s0 + whole, accumulate, code, slope,
+    size, number = types.intp, c.dtype
+    signature = types.void(
+        c, c_at, size, a, a_at, size, size, size, k_at, size, size, size, size, b, size, size,
+        size, size, start, size, size, size, number,
+    )  # fmt: skip
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def data(position: int, offset: int | None = None) -> Any:
+            kind = signature.args[position]
+            pointer = context.make_array(kind)(context, builder, args[position]).data
+            return pointer if offset is None else builder.gep(pointer, [args[offset]])
+
+        kinds = [context.get_value_type(kind) for kind in _arguments(number)]
+        product = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), kinds), _symbol(number)
+        )
+        lanes = VECTOR_BYTES // (number.bitwidth // 8)
+        builder.call(
+            product,
+            [
+                data(0, 2), data(1), data(3, 5), data(4), *args[6:8], data(8, 9), *args[10:13],
+                data(13, 14), *args[15:18], data(18, 19), *args[20:23], ir.IntType(64)(lanes),
+            ],
         )  # fmt: skip
-        for i in range(ROWS):
-            for v in range(columns - whole):
-                c[c0 + c_at[r + i] + whole + v] = aside[i * lanes + v]
+        return context.get_dummy_value()
+
+    return signature, emit
 
 
 def table(offsets: np.ndarray) -> np.ndarray:
@@ -227,25 +290,12 @@ def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, c
 
     The last rows of a tile that is not full are made again and again, to the same place.
     """
-    lanes = VECTOR_BYTES // c.itemsize
     tiles = -(-rows // ROWS) * ROWS
     a_at, c_at, k_at = np.empty(tiles, np.int64), np.empty(tiles, np.int64), np.zeros(1, np.int64)
     for r in range(tiles):
         a_at[r], c_at[r] = min(r, rows - 1) * a_row, min(r, rows - 1) * c_row
-    whole = columns - columns % lanes
-    zero, panel = c.dtype.type(0), 2 * lanes
-    a_flat, b_flat, c_flat = a.reshape(-1), b.reshape(-1), c.reshape(-1)
-    if whole:
-        multiply(
-            c_flat, c_at, c0, a_flat, a_at, a0, 0, tiles, k_at, 0, 1, count, a_k,
-            b_flat, b0, b_row, panel, whole, b_flat, 0, 1, LINEAR, zero,
-        )  # fmt: skip
-    if whole < columns:
-        aside = np.zeros(count * lanes, c.dtype)
-        for k in range(count):
-            for v in range(columns - whole):
-                aside[k * lanes + v] = b_flat[b0 + k * b_row + whole + v]
-        multiply(
-            c_flat, c_at, c0 + whole, a_flat, a_at, a0, 0, tiles, k_at, 0, 1, count, a_k,
-            aside, 0, lanes, panel, columns - whole, aside, 0, 1, LINEAR, zero,
-        )  # fmt: skip
+    zero, panel = c.dtype.type(0), 2 * VECTOR_BYTES // c.itemsize
+    multiply(
+        c, c_at, c0, a, a_at, a0, 0, tiles, k_at, 0, 1, count, a_k,
+        b, b0, b_row, panel, columns, b, 0, 1, LINEAR, zero,
+    )  # fmt: skip

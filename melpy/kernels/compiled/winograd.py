@@ -205,7 +205,9 @@ def _patch_entries(v, count, t, x, flat, patch, n, row, column, first_c, last_c)
         for j in range(4):
             cell = patch[(4 * i + j) * wide : (4 * i + j + 1) * wide]
             if 0 <= row + i < H and 0 <= column + j < W:
-                cell[:] = x[n, row + i, column + j, first_c:last_c]
+                pixel = x[n, row + i, column + j, first_c:last_c]
+                for c in range(wide):
+                    cell[c] = pixel[c]
             else:
                 cell[:] = 0
     for c in range(0, wide, lanes):
@@ -287,7 +289,9 @@ def _back(
             corner[:] = 0
             for i in range(min(2, oH - p)):
                 for j in range(min(2, oW - q)):
-                    corner[(2 * i + j) * D : (2 * i + j + 1) * D] = g[n, p + i, q + j]
+                    pixel = g[n, p + i, q + j]
+                    for d in range(D):
+                        corner[(2 * i + j) * D + d] = pixel[d]
             for d in range(0, D, lanes):
                 _g_entries(m, t * D + d, 4 * block * D, block * D, corner, d, 2 * D, D, 0, zero)
         for e in range(16):
