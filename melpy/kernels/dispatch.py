@@ -25,6 +25,7 @@ ROOMS = {
         "spec.arithmetic",
         "spec.activation",
         "spec.bias_activation",
+        "spec.dense",
         "spec.cross_entropy",
         "spec.normalization",
         "spec.softmax",
@@ -41,6 +42,7 @@ ROOMS = {
         "compiled.arithmetic",
         "compiled.activation",
         "compiled.bias_activation",
+        "compiled.dense",
         "compiled.cross_entropy",
         "compiled.normalization",
         "compiled.softmax",
@@ -93,6 +95,8 @@ def _kernel(name: str) -> Callable[..., Any]:
 
 matmul = _kernel("matmul")
 matmul_batch = _kernel("matmul_batch")
+dense = _kernel("dense")
+dense_back = _kernel("dense_back")
 conv2d = _kernel("conv2d")
 conv2d_d_x = _kernel("conv2d_d_x")
 conv2d_d_w = _kernel("conv2d_d_w")

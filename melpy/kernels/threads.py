@@ -15,7 +15,7 @@ from queue import SimpleQueue
 
 from melpy import config
 
-__all__ = ["GROUPS", "groups", "run"]
+__all__ = ["GROUPS", "groups", "parts", "run", "share"]
 
 WORTH_SHARING = 1 << 16  # waking a sleeping worker costs what reading this many numbers does
 GROUPS = 8  # blocks of a batch: enough to share among cores, few enough to add up in order
@@ -33,6 +33,23 @@ def groups(count: int, most: int = GROUPS) -> list[tuple[int, int]]:
     """
     most = min(most, count)
     return [(count * n // most, count * (n + 1) // most) for n in range(most)]
+
+
+def parts(count: int, work: int) -> list[tuple[int, int]]:
+    """Cut ``range(count)`` for the team; one range where the work is too small to share.
+
+    Like the groups, a matter of shapes only, so sums over parts keep their bits.
+    """
+    return groups(count, GROUPS if work >= WORTH_SHARING else 1)
+
+
+def share(count: int, work: int, task: Callable[[int, int], None]) -> None:
+    """Call ``task(first, last)`` for the `parts` of ``range(count)``; see `run`."""
+    blocks = parts(count, work)
+    if len(blocks) == 1:
+        task(*blocks[0])
+    else:
+        run(lambda n: task(*blocks[n]), len(blocks), work)
 
 
 class _Job:

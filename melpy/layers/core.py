@@ -89,8 +89,12 @@ class Dense(Layer):
                 received={"shape": tuple(inputs.shape)},
                 mend="Build a new layer for this input; images may miss a Flatten before it.",
             )
-        x = ops.matmul(inputs, self.kernel)  # (..., C) (C, D) -> (..., D)
-        return activations.add_bias(x, self.bias, self.activation)
+        if self.bias is None:
+            x = ops.matmul(inputs, self.kernel)  # (..., C) (C, D) -> (..., D)
+            return x if self.activation is activations.linear else self.activation(x)
+        name, slope = activations.FUSED.get(self.activation, ("linear", 0.0))
+        y = ops.dense(inputs, self.kernel, self.bias, activation=name, slope=slope)
+        return y if self.activation in activations.FUSED else self.activation(y)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (..., D)."""

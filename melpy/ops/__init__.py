@@ -22,6 +22,7 @@ from melpy.ops.ctc import *
 from melpy.ops.cumulative import *
 from melpy.ops.curves import *
 from melpy.ops.decomposing import *
+from melpy.ops.dense import *
 from melpy.ops.depthwise import *
 from melpy.ops.elementwise import *
 from melpy.ops.encoding import *

@@ -26,9 +26,8 @@ def activation(x: np.ndarray, name: str, slope: float) -> np.ndarray:
     shape, (x,) = x.shape, arrays
     y = memory.empty(shape, x.dtype)  # a 0-d array, made contiguous, has one axis
     flat, out, code = x.reshape(-1), y.reshape(-1), CODES[name]
-    blocks = threads.groups(x.size)
-    threads.run(
-        lambda n: _forward(flat, out, *blocks[n], code, slope), len(blocks), _work(x.size, code)
+    threads.share(
+        x.size, _work(x.size, code), lambda *part: _forward(flat, out, *part, code, slope)
     )
     return y
 
@@ -43,11 +42,9 @@ def activation_d_x(
     shape, (g, known) = g.shape, arrays
     d_x = memory.empty(shape, g.dtype)
     flat_g, flat, out, code = g.reshape(-1), known.reshape(-1), d_x.reshape(-1), CODES[name]
-    blocks = threads.groups(g.size)
-    threads.run(
-        lambda n: backward(flat_g, flat, out, *blocks[n], code, slope),
-        len(blocks), _work(g.size, code),
-    )  # fmt: skip
+    threads.share(
+        g.size, _work(g.size, code), lambda *part: backward(flat_g, flat, out, *part, code, slope)
+    )
     return d_x
 
 

@@ -18,8 +18,7 @@ def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return spec.add(a, b)
     y = memory.empty(a.shape, a.dtype)
     flat_a, flat_b, flat_y = (x.reshape(-1) for x in (*arrays, y))
-    blocks = threads.groups(a.size)
-    threads.run(lambda n: _add(flat_a, flat_b, flat_y, *blocks[n]), len(blocks), a.size)
+    threads.share(a.size, a.size, lambda *part: _add(flat_a, flat_b, flat_y, *part))
     return y
 
 

@@ -25,8 +25,7 @@ def bias_activation(x: np.ndarray, b: np.ndarray, name: str, slope: float) -> np
     x, b = arrays
     y = memory.empty(x.shape, x.dtype)
     rows, out = _rows(x), _rows(y)
-    blocks = threads.groups(len(rows))
-    threads.run(lambda n: _forward(rows, b, out, *blocks[n], code, slope), len(blocks), x.size)
+    threads.share(len(rows), x.size, lambda *part: _forward(rows, b, out, *part, code, slope))
     return y
 
 
@@ -39,10 +38,7 @@ def bias_activation_d_x(g: np.ndarray, y: np.ndarray, name: str, slope: float) -
     g, y = arrays
     d_x = memory.empty(g.shape, g.dtype)
     flat_g, flat_y, out = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
-    blocks = threads.groups(g.size)
-    threads.run(
-        lambda n: backward(flat_g, flat_y, out, *blocks[n], code, slope), len(blocks), g.size
-    )
+    threads.share(g.size, g.size, lambda *part: backward(flat_g, flat_y, out, *part, code, slope))
     return d_x
 
 
@@ -52,7 +48,7 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
     if arrays is None:
         return spec.sum_rows(x)
     rows = _rows(arrays[0])
-    blocks = threads.groups(len(rows))
+    blocks = threads.parts(len(rows), x.size)
     parts = np.zeros((len(blocks), x.shape[-1]), x.dtype)
     threads.run(lambda n: _sum(rows, parts[n], *blocks[n]), len(blocks), x.size)
     return parts.sum(axis=0)

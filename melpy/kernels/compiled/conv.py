@@ -162,14 +162,7 @@ def framed(x: np.ndarray, pads: Pads) -> np.ndarray:
         return x
     frame = frame_size(x, pads)
     y = memory.empty((len(x), *frame, x.shape[3]), x.dtype)
-    blocks = threads.groups(len(x))
-
-    def unit(number: int) -> None:
-        for n in range(*blocks[number]):
-            y[n] = 0
-            place(x[n], y[n], pads[0][0], pads[1][0])
-
-    threads.run(unit, len(blocks), y.size)
+    threads.share(len(x), y.size, lambda *part: _framed(x, y, pads[0][0], pads[1][0], *part))
     return y
 
 
@@ -218,15 +211,26 @@ def convolve(
         x, pads = framed(x, pads), NONE
         pieces = max(1, min(threads.GROUPS, rows // (4 * ROWS)))
     place_in = placing(x, pads)
-    blocks = threads.groups(len(x) * pieces)
-    threads.run(
-        lambda n: _images(
-            x, *place_in, w.reshape(-1), w.shape[-1], start, y.reshape(-1), *plan, columns, code, slope,
-            block, pieces, *blocks[n],
-        ),
-        len(blocks),
+    threads.share(
+        len(x) * pieces,
         work(y, w),
-    )  # fmt: skip
+        lambda first, last: _images(
+            x,
+            *place_in,
+            w.reshape(-1),
+            w.shape[-1],
+            start,
+            y.reshape(-1),
+            *plan,
+            columns,
+            code,
+            slope,
+            block,
+            pieces,
+            first,
+            last,
+        ),
+    )
     return y
 
 
@@ -288,6 +292,13 @@ def _images_d_w(
                 k_at, 0, count * size, line[4], a_k, b, n * pixels + line[7], D, panel, columns,
                 zeros, 0, int(n > first), LINEAR, zero,
             )  # fmt: skip
+
+
+@compiled
+def _framed(x, y, top, left, first, last):
+    for n in range(first, last):
+        y[n] = 0
+        place(x[n], y[n], top, left)
 
 
 @compiled

@@ -19,13 +19,12 @@ from melpy.kernels.compiled.bias_activation import (
     sum_rows,
 )
 from melpy.kernels.compiled.jit import compiled, contiguous
-from melpy.kernels.compiled.tile import LEAKY_RELU, LINEAR, RELU, VECTOR_BYTES, multiply
+from melpy.kernels.compiled.tile import IN_TILE, LINEAR, VECTOR_BYTES, multiply
 from melpy.kernels.compiled.winners import scattered, scattered_of, winners, winners_of
 from melpy.kernels.spec import conv_block as spec
 from melpy.kernels.spec.conv_block import Act, Geometry
 from melpy.kernels.spec.windows import Pair, output_size
 
-IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}  # as the tile stores
 WHOLE: Pair = (1, 1)
 
 
@@ -100,15 +99,25 @@ def _pooled(
     shape = (len(x), size[0] // pool[0], size[1] // pool[1], D)
     u, where = memory.empty(shape, x.dtype), memory.empty(shape, np.dtype(np.uint8))
     placing, flat_w = conv.placing(x, pads), w.reshape(-1)
-    blocks = threads.groups(len(x))
-    threads.run(
-        lambda n: _images_pooled(
-            x, *placing, flat_w, D, b, u, where, *size, *pool, *plan,
-            D // groups, *blocks[n],
-        ),
-        len(blocks),
+    threads.share(
+        len(x),
         len(x) * size[0] * size[1] * w.size // groups // 16,
-    )  # fmt: skip
+        lambda first, last: _images_pooled(
+            x,
+            *placing,
+            flat_w,
+            D,
+            b,
+            u,
+            where,
+            *size,
+            *pool,
+            *plan,
+            D // groups,
+            first,
+            last,
+        ),
+    )
     return u, where
 
 

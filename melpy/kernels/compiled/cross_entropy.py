@@ -19,8 +19,7 @@ def softmax_cross_entropy(
     z, t = arrays
     loss, p = np.empty(len(z), z.dtype), np.empty_like(z)
     limit = z.dtype.type(epsilon)
-    blocks = threads.groups(len(z))
-    threads.run(lambda n: _forward(z, t, loss, p, *blocks[n], limit), len(blocks), 16 * z.size)
+    threads.share(len(z), 16 * z.size, lambda *part: _forward(z, t, loss, p, *part, limit))
     return loss, p
 
 
@@ -34,8 +33,7 @@ def softmax_cross_entropy_d_logits(
     g, p, target = arrays
     d_logits = np.empty_like(p)
     limit = p.dtype.type(epsilon)
-    blocks = threads.groups(len(p))
-    threads.run(lambda n: _backward(g, p, target, d_logits, *blocks[n], limit), len(blocks), p.size)
+    threads.share(len(p), p.size, lambda *part: _backward(g, p, target, d_logits, *part, limit))
     return d_logits
 
 

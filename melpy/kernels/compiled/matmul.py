@@ -23,9 +23,21 @@ DEPTH = 512  # and a panel of b, DEPTH by two vectors, nearly in the first
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Multiply; see `melpy.kernels.spec.matmul.matmul`."""
-    (P, K), Q = a.shape, b.shape[1]
-    if P * K * Q < SMALL or a.dtype != b.dtype or a.dtype not in FLOATS:
+    if is_small(a, b) or a.dtype != b.dtype or a.dtype not in FLOATS:
         return spec.matmul(a, b)
+    return product(a, b, np.zeros(b.shape[1], a.dtype))
+
+
+def is_small(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return whether a product is NumPy's."""
+    return a.size * b.shape[1] < SMALL
+
+
+def product(
+    a: np.ndarray, b: np.ndarray, start: np.ndarray, code: int = LINEAR, slope: float = 0.0
+) -> np.ndarray:
+    """Return act(a b + start) of matrices of one float type; start (Q,)."""
+    (P, K), Q = a.shape, b.shape[1]
     lanes = VECTOR_BYTES // a.itemsize
     b = transposed(b.T[None])[0] if b.T.flags.c_contiguous else np.ascontiguousarray(b)
     if a.T.flags.c_contiguous:  # a transposed view, as in x^T g: walked as it lies
@@ -35,15 +47,20 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     y = memory.empty((P, Q), a.dtype)
     laid, b = writeable(laid), writeable(b)
     a_at, c_at = lines(P, row), lines(P, Q)
-    down, across = _shares(len(a_at) // ROWS, -(-Q // (2 * lanes)), 2 * lanes / ROWS)
-    zeros = np.zeros(Q, a.dtype)
+    work = P * K * Q // 16
+    down, across = [(0, len(a_at) // ROWS)], [(0, -(-Q // (2 * lanes)))]
+    if work >= threads.WORTH_SHARING:
+        down, across = _shares(down[0][1], across[0][1], 2 * lanes / ROWS)
 
     def unit(number: int) -> None:
         (first, last), (left, right) = down[number // len(across)], across[number % len(across)]
         left, right = left * 2 * lanes, min(Q, right * 2 * lanes)
-        _block(laid, a_at, step, b, y, c_at, zeros, first * ROWS, last * ROWS, left, right)
+        _block(
+            laid, a_at, step, b, y, c_at, start, code, slope,
+            first * ROWS, last * ROWS, left, right,
+        )  # fmt: skip
 
-    threads.run(unit, len(down) * len(across), P * K * Q // 16)
+    threads.run(unit, len(down) * len(across), work)
     return y
 
 
@@ -65,15 +82,15 @@ def _shares(rows: int, columns: int, width: float) -> tuple[Ranges, Ranges]:
 
 
 @compiled
-def _block(a, a_at, a_k, b, y, c_at, zeros, first, last, left, right):
-    K, b_row, panel, zero = b.shape[0], b.shape[1], 2 * VECTOR_BYTES // b.itemsize, b.dtype.type(0)
-    start = np.zeros(1, np.int64)
-    a, b, y = a.reshape(-1), b.reshape(-1), y.reshape(-1)
+def _block(a, a_at, a_k, b, y, c_at, start, code, slope, first, last, left, right):
+    K, b_row, panel = b.shape[0], b.shape[1], 2 * VECTOR_BYTES // b.itemsize
+    zero, slope = np.zeros(1, np.int64), b.dtype.type(slope)
     for k in range(0, K, DEPTH):
         depth = min(DEPTH, K - k)
+        act = code if k + depth == K else LINEAR  # once the sum is whole
         for r in range(first, last, ROWS_AT_A_TIME):
             multiply(
                 y, c_at, left, a, a_at, k * a_k, r, min(last, r + ROWS_AT_A_TIME),
-                start, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
-                zeros, 0, int(k > 0), LINEAR, zero,
+                zero, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
+                start, left, int(k > 0), act, slope,
             )  # fmt: skip

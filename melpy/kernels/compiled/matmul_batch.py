@@ -40,14 +40,27 @@ def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     memory_a, memory_b, zeros = _pointed(a), _pointed(b), np.zeros(Q, a.dtype)
     rows, c_at = lines(P, row), lines(P, Q)
     flat = y.reshape(-1)
-    blocks = threads.groups(count)
-    threads.run(
-        lambda n: _matrices(
-            memory_a, a_first, rows, step, K, memory_b, b_first, b_row, flat, P * Q, c_at, Q,
-            zeros, *blocks[n],
+    threads.share(
+        count,
+        count * P * K * Q // 16,
+        lambda first, last: _matrices(
+            memory_a,
+            a_first,
+            rows,
+            step,
+            K,
+            memory_b,
+            b_first,
+            b_row,
+            flat,
+            P * Q,
+            c_at,
+            Q,
+            zeros,
+            first,
+            last,
         ),
-        len(blocks), count * P * K * Q // 16,
-    )  # fmt: skip
+    )
     return y
 
 

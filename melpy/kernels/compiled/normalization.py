@@ -34,8 +34,7 @@ def batch_norm(
     mean = first + middle
     y = memory.empty(x.shape, x.dtype)
     numbers = _typed(x, mean, gamma / np.sqrt(variance + epsilon), beta)
-    blocks = threads.groups(len(x))
-    threads.run(lambda n: _scaled(x, y, *numbers, IS_RELU[act], *blocks[n]), len(blocks), x.size)
+    threads.share(len(x), x.size, lambda *part: _scaled(x, y, *numbers, IS_RELU[act], *part))
     mean, variance = _typed(x, mean, variance)
     return y, mean, variance
 
@@ -61,11 +60,8 @@ def batch_norm_d_x(
     b = -a * s * d_gamma / M
     c = -a * d_beta / M
     d_x = memory.empty(x.shape, x.dtype)
-    blocks = threads.groups(M)
     numbers = _typed(x, mean, a, b, c)
-    threads.run(
-        lambda n: _combined(g, x, y, d_x, *numbers, IS_RELU[act], *blocks[n]), len(blocks), x.size
-    )
+    threads.share(M, x.size, lambda *part: _combined(g, x, y, d_x, *numbers, IS_RELU[act], *part))
     d_gamma, d_beta = _typed(x, d_gamma, d_beta)
     return d_x, d_gamma, d_beta
 
@@ -77,11 +73,8 @@ def scale_offset(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, act: str)
         return spec.scale_offset(x, scale, offset, act)
     x, scale, offset = arrays
     y, zeros = memory.empty(x.shape, x.dtype), np.zeros_like(scale)
-    blocks = threads.groups(len(x))
-    threads.run(
-        lambda n: _scaled(x, y, zeros, scale, offset, IS_RELU[act], *blocks[n]),
-        len(blocks),
-        x.size,
+    threads.share(
+        len(x), x.size, lambda *part: _scaled(x, y, zeros, scale, offset, IS_RELU[act], *part)
     )
     return y
 
@@ -97,9 +90,8 @@ def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: floa
         np.empty(len(x), x.dtype),
         np.empty(len(x), x.dtype),
     )
-    blocks = threads.groups(len(x))
-    threads.run(
-        lambda n: _layer(x, gamma, beta, epsilon, y, mean, s, *blocks[n]), len(blocks), 4 * x.size
+    threads.share(
+        len(x), 4 * x.size, lambda *part: _layer(x, gamma, beta, epsilon, y, mean, s, *part)
     )
     return y, mean, s
 
@@ -113,7 +105,7 @@ def layer_norm_d_x(
         return spec.layer_norm_d_x(g, x, mean, s, gamma)
     g, x, mean, s, gamma = arrays
     d_x = memory.empty(x.shape, x.dtype)
-    blocks = threads.groups(len(x))
+    blocks = threads.parts(len(x), 4 * x.size)
     totals = np.zeros((len(blocks), 2, x.shape[1]))
     threads.run(
         lambda n: _layer_back(g, x, mean, s, gamma, d_x, totals[n], *blocks[n]),
@@ -141,7 +133,7 @@ def _totals(loop, x, *arguments):
         return a
 
     given = [wide(a) for a in (x, *arguments)]
-    blocks = threads.groups(M // together)
+    blocks = threads.parts(M // together, x.size)
     totals = np.zeros((len(blocks), 2, C * together))
     threads.run(lambda n: loop(*given, totals[n], *blocks[n]), len(blocks), x.size)
     return totals.sum(axis=0).reshape(2, together, C).sum(axis=1)

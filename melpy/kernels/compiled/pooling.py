@@ -19,10 +19,7 @@ def max_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.ndarr
         return spec.max_pool2d(x, pool, strides, pads)
     (x,) = arrays
     y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
-    blocks = threads.groups(len(x))
-    threads.run(
-        lambda b: _max(x, y, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks), x.size
-    )
+    threads.share(len(x), x.size, lambda *part: _max(x, y, *part, *pool, *strides, *_starts(pads)))
     return y
 
 
@@ -35,11 +32,10 @@ def max_pool2d_d_x(
         return spec.max_pool2d_d_x(g, x, y, pool, strides, pads)
     g, x, y = arrays
     d_x = memory.empty(x.shape, x.dtype)
-    blocks = threads.groups(len(x))
-    threads.run(
-        lambda b: _max_d_x(g, x, y, d_x, *blocks[b], *pool, *strides, *_starts(pads)),
-        len(blocks),
+    threads.share(
+        len(x),
         d_x.size,
+        lambda *part: _max_d_x(g, x, y, d_x, *part, *pool, *strides, *_starts(pads)),
     )
     return d_x
 
@@ -51,10 +47,7 @@ def average_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.n
         return spec.average_pool2d(x, pool, strides, pads)
     (x,) = arrays
     y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
-    blocks = threads.groups(len(x))
-    threads.run(
-        lambda b: _mean(x, y, *blocks[b], *pool, *strides, *_starts(pads)), len(blocks), x.size
-    )
+    threads.share(len(x), x.size, lambda *part: _mean(x, y, *part, *pool, *strides, *_starts(pads)))
     return y
 
 
@@ -67,11 +60,8 @@ def average_pool2d_d_x(
         return spec.average_pool2d_d_x(g, x_shape, pool, strides, pads)
     (g,) = arrays
     d_x = memory.empty(x_shape, g.dtype)
-    blocks = threads.groups(len(g))
-    threads.run(
-        lambda b: _mean_d_x(g, d_x, *blocks[b], *pool, *strides, *_starts(pads)),
-        len(blocks),
-        d_x.size,
+    threads.share(
+        len(g), d_x.size, lambda *part: _mean_d_x(g, d_x, *part, *pool, *strides, *_starts(pads))
     )
     return d_x
 

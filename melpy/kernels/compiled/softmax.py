@@ -18,8 +18,7 @@ def softmax(x: np.ndarray) -> np.ndarray:
         return spec.softmax(x)
     (x,) = arrays
     y = memory.empty(x.shape, x.dtype)
-    blocks = threads.groups(len(x))
-    threads.run(lambda n: _rows(x, y, *blocks[n]), len(blocks), 8 * x.size)
+    threads.share(len(x), 8 * x.size, lambda *part: _rows(x, y, *part))
     return y
 
 
@@ -30,8 +29,7 @@ def softmax_d_x(g: np.ndarray, y: np.ndarray) -> np.ndarray:
         return spec.softmax_d_x(g, y)
     g, y = arrays
     d_x = memory.empty(g.shape, g.dtype)
-    blocks = threads.groups(len(g))
-    threads.run(lambda n: _rows_back(g, y, d_x, *blocks[n]), len(blocks), 2 * g.size)
+    threads.share(len(g), 2 * g.size, lambda *part: _rows_back(g, y, d_x, *part))
     return d_x
 
 

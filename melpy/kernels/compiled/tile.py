@@ -36,6 +36,7 @@ from numba.extending import intrinsic
 
 from melpy.kernels.compiled.jit import compiled, compiled_for_c
 
+
 def _features() -> dict[str, bool]:
     """Return what the CPU that Numba compiles for can do: the host's, or the one forced."""
     forced = numba.config.CPU_FEATURES
@@ -51,6 +52,7 @@ X86 = llvmlite.binding.get_default_triple().startswith(("x86", "i686"))
 FUSED = bool(FEATURES.get("fma") or FEATURES.get("avx512f") or not X86)
 
 LINEAR, RELU, LEAKY_RELU = 0, 1, 2  # the activations of a tile; cheap, monotone
+IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}
 
 
 def activated(builder: Any, x: ir.Value, code: ir.Value, slope: ir.Value) -> ir.Value:
@@ -104,9 +106,7 @@ def _tile(vectors: int, is_masked: bool = False) -> Callable[..., Any]:
             place = vector.as_pointer()
             masked = f"{width}.p0{width}"
             loaded = function(f"masked.load.{masked}", vector, place, align, flags, vector)
-            stored = function(
-                f"masked.store.{masked}", ir.VoidType(), vector, place, align, flags
-            )
+            stored = function(f"masked.store.{masked}", ir.VoidType(), vector, place, align, flags)
             counts = ir.VectorType(index, lanes)
             nothing = ir.Constant(counts, ir.Undefined)
             first = builder.insert_element(nothing, rest, ir.IntType(32)(0))
@@ -147,9 +147,7 @@ def _tile(vectors: int, is_masked: bool = False) -> Callable[..., Any]:
                 for total, cell in zip(sums, cells, strict=True):
                     builder.store(load(cell), total)
             with afresh:
-                begin = [
-                    load(at(start, builder.add(s0, index(v * lanes)))) for v in range(vectors)
-                ]
+                begin = [load(at(start, builder.add(s0, index(v * lanes)))) for v in range(vectors)]
                 for n, total in enumerate(sums):
                     builder.store(begin[n % vectors], total)
 

@@ -22,8 +22,7 @@ def transposed(x: np.ndarray, order: Sequence[int] | np.ndarray | None = None) -
     y = memory.empty((M, Q, P), x.dtype)
     at = np.arange(M) if order is None else np.asarray(order, np.int64)
     across = -(-Q // (VECTOR_BYTES // x.itemsize))
-    blocks = threads.groups(M * across)
-    threads.run(lambda n: _transpose(x, y, at, across, *blocks[n]), len(blocks), x.size)
+    threads.share(M * across, x.size, lambda *part: _transpose(x, y, at, across, *part))
     return y
 
 

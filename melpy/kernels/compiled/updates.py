@@ -157,8 +157,7 @@ def ftrl(
 def _sweep(loop: Callable[..., None], arrays: Sequence[np.ndarray], numbers: Sequence) -> None:
     """Run a loop over all places of the arrays, cut into blocks for the team."""
     size = arrays[0].size
-    blocks = threads.groups(size)
-    threads.run(lambda n: loop(*_cut(blocks[n], *arrays), *numbers), len(blocks), size)
+    threads.share(size, size, lambda *part: loop(*_cut(part, *arrays), *numbers))
 
 
 def _fits(*arrays: np.ndarray) -> bool:

@@ -24,16 +24,14 @@ def winners(z: np.ndarray, pool: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Return each window's largest value and its cell; see `melpy.kernels.spec.conv_block`."""
     shape = (len(z), z.shape[1] // pool[0], z.shape[2] // pool[1], z.shape[3])
     u, where = memory.empty(shape, z.dtype), memory.empty(shape, np.dtype(np.uint8))
-    blocks = threads.groups(len(z))
-    threads.run(lambda n: _winners(z, u, where, *pool, *blocks[n]), len(blocks), z.size)
+    threads.share(len(z), z.size, lambda *part: _winners(z, u, where, *pool, *part))
     return u, where
 
 
 def scattered(g: np.ndarray, where: np.ndarray, pool: Pair, size: Pair) -> np.ndarray:
     """Put each value at its cell of its window; see `melpy.kernels.spec.conv_block`."""
     d_z = memory.empty((len(g), *size, g.shape[3]), g.dtype)
-    blocks = threads.groups(len(g))
-    threads.run(lambda n: _scattered(g, where, d_z, *pool, *blocks[n]), len(blocks), d_z.size)
+    threads.share(len(g), d_z.size, lambda *part: _scattered(g, where, d_z, *pool, *part))
     return d_z
 
 

@@ -1,0 +1,49 @@
+"""Dense layers, compiled: the bias starts the sums, and a tile activates what it stores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melpy.kernels.compiled.bias_activation import (
+    CODES,
+    bias_activation,
+    bias_activation_d_x,
+    sum_rows,
+)
+from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels.compiled.matmul import is_small, matmul, product
+from melpy.kernels.compiled.tile import IN_TILE
+from melpy.kernels.spec import dense as spec
+
+
+def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) -> np.ndarray:
+    """y = act(x W + b); see `melpy.kernels.spec.dense.dense`."""
+    arrays = contiguous(x, w, b)
+    if arrays is None or name not in CODES or is_small(x, w):
+        return spec.dense(x, w, b, name, slope)
+    x, w, b = arrays
+    if name in IN_TILE:
+        return product(x, w, b, IN_TILE[name], slope)
+    return bias_activation(product(x, w, np.zeros_like(b)), b, name, slope)
+
+
+def dense_back(
+    g: np.ndarray,
+    x: np.ndarray,
+    w: np.ndarray,
+    y: np.ndarray,
+    name: str,
+    slope: float,
+    wanted: tuple[bool, bool, bool],
+) -> list[np.ndarray | None]:
+    """Return d_x, d_W and d_b; see `melpy.kernels.spec.dense.dense_back`."""
+    arrays = contiguous(g, x, w, y)
+    if arrays is None:
+        return spec.dense_back(g, x, w, y, name, slope, wanted)
+    g, x, w, y = arrays
+    d_u = g if name == "linear" else bias_activation_d_x(g, y, name, slope)
+    return [
+        matmul(d_u, w.T) if wanted[0] else None,
+        matmul(x.T, d_u) if wanted[1] else None,
+        sum_rows(d_u) if wanted[2] else None,
+    ]
