@@ -7,6 +7,7 @@ Environment variables give the starting values of three: ``MELPY_KERNELS``,
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 import os
@@ -137,6 +138,7 @@ def usable_cpus() -> int:
     return max(1, min(count, group_cpus()))
 
 
+@functools.cache
 def group_cpus(root: Path = Path("/")) -> int:
     """Return the CPUs that Linux's control groups leave a process, as containers set them.
 

@@ -1,24 +1,26 @@
 """The one place that runs work on several cores: a small team of Python threads.
 
-Compiled kernels release the GIL, so Python threads run them side by side. The caller works too;
-the team starts at its first use and sleeps between uses. What a block of work is follows from
-shapes only, never from the number of threads, so the same blocks give the same bits.
+Regions of work are compiled and need no Python: a worker takes blocks of one, beside the caller,
+without the GIL. Between regions it keeps looking for the next for a fraction of a millisecond, then
+it sleeps; see `melpy.kernels.compiled.team`. The team starts at its first use. What a block of work
+is follows from shapes only, never from the number of threads: the same blocks give the same bits.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
+from typing import Any
 
 from melpy import config
 
-__all__ = ["GROUPS", "groups", "parts", "run", "share"]
+__all__ = ["GROUPS", "groups", "parts", "share"]
 
-WORTH_SHARING = 1 << 16  # waking a sleeping worker costs what reading this many numbers does
 GROUPS = 8  # blocks of a batch: enough to share among cores, few enough to add up in order
+WORTH_SHARING = 1 << 13  # meeting a worker that looks costs what reading this many numbers does,
+WORTH_WAKING = 1 << 17  # and waking one that sleeps, this many
+LOOKS = 4000  # about 0.2 ms
 
 
 def groups(count: int, most: int = GROUPS) -> list[tuple[int, int]]:
@@ -35,132 +37,94 @@ def groups(count: int, most: int = GROUPS) -> list[tuple[int, int]]:
     return [(count * n // most, count * (n + 1) // most) for n in range(most)]
 
 
-def parts(count: int, work: int) -> list[tuple[int, int]]:
-    """Cut ``range(count)`` for the team; one range where the work is too small to share.
+def parts(count: int, work: int) -> int:
+    """Return into how many groups `share` cuts ``range(count)``: one where the work is small.
 
-    Like the groups, a matter of shapes only, so sums over parts keep their bits.
+    Examples
+    --------
+    >>> parts(100, 10), parts(100, 10**6), parts(3, 10**6)
+    (1, 8, 3)
     """
-    return groups(count, GROUPS if work >= WORTH_SHARING else 1)
+    return min(count, GROUPS if work >= WORTH_SHARING else 1)
 
 
-def share(count: int, work: int, task: Callable[[int, int], None]) -> None:
-    """Call ``task(first, last)`` for the `parts` of ``range(count)``; see `run`."""
-    blocks = parts(count, work)
-    if len(blocks) == 1:
-        task(*blocks[0])
-    else:
-        run(lambda n: task(*blocks[n]), len(blocks), work)
-
-
-class _Job:
-    """One region of work; what an interrupted caller leaves behind dies with it."""
-
-    def __init__(self, task: Callable[[int], None], count: int, workers: int) -> None:
-        self.task = task
-        self.blocks = deque(range(count))
-        self.errors: list[BaseException] = []
-        self.left = workers
-        self.lock = threading.Lock()
-        self.over = threading.Event()
-
-    def drain(self) -> None:
-        """Do blocks until there are none; after an error, no more are begun."""
-        try:
-            while True:
-                try:
-                    block = self.blocks.popleft()
-                except IndexError:
-                    return
-                self.task(block)
-        except BaseException as error:
-            self.blocks.clear()
-            self.errors.append(error)
-
-    def leave(self) -> None:
-        """Say that one worker is done."""
-        with self.lock:
-            self.left -= 1
-            if self.left == 0:
-                self.over.set()
-
-    def wait(self) -> None:
-        """Wait for all workers, through interruptions: they write to the caller's arrays."""
-        while not self.over.is_set():
-            try:
-                self.over.wait()
-            except KeyboardInterrupt as error:
-                self.blocks.clear()
-                self.errors.append(error)
-
-
-class _Team:
-    """Workers that wait for a job, share its blocks with the caller, and wait again."""
-
-    def __init__(self, workers: int) -> None:
-        self.lock = threading.Lock()
-        self.inboxes: list[SimpleQueue[_Job]] = [SimpleQueue() for _ in range(workers)]
-        for inbox in self.inboxes:
-            threading.Thread(target=self._work, args=(inbox,), name="melpy", daemon=True).start()
-
-    @staticmethod
-    def _work(inbox: SimpleQueue[_Job]) -> None:
-        while True:
-            job = inbox.get()
-            job.drain()
-            job.leave()
-            del job  # keeps no array alive until the next one
-
-    def run(self, task: Callable[[int], None], count: int) -> None:
-        job = _Job(task, count, len(self.inboxes))
-        for inbox in self.inboxes:
-            inbox.put(job)
-        job.drain()
-        job.wait()
-        if job.errors:
-            raise job.errors[0]
-
-
-_teams: dict[int, _Team] = {}  # by size: a team that is not asked for any more just sleeps
-_starting = threading.Lock()
-
-
-def run(task: Callable[[int], None], count: int, work: int = WORTH_SHARING) -> None:
-    """Call ``task(block)`` for every block of ``range(count)``, on `config.threads` threads.
+def share(region: Callable[..., bool], count: int, work: int, *args: Any) -> None:
+    """Run a kernel for the groups of ``range(count)``, on `config.threads` threads.
 
     Blocks run in any order and at the same time, so they must write to different places. A
     team at work for another thread is not waited for: the caller then does its blocks alone.
 
     Parameters
     ----------
-    task : function of a block's number; compiled, so that it releases the GIL
-    count : int >= 0, number of blocks
+    region : kernel of ``(*args, part, first, last)``, compiled by `compiled.team.for_team`
+    count : int >= 0
     work : int, roughly how many numbers are read or vectors multiplied in all; small work stays
         with the caller
+    *args : what the kernel is given for every block
     """
-    threads = min(config.threads(), count) if work >= WORTH_SHARING else 1
-    team = _team_of(config.threads()) if threads > 1 else None
+    blocks = parts(count, work)
+    team = _team_of(config.threads()) if blocks > 1 else None
     if team is None or not team.lock.acquire(blocking=False):
-        for block in range(count):
-            task(block)
-        return
+        failed = region(0, count, blocks, *args)
+    else:
+        try:
+            if work >= WORTH_WAKING:
+                team.wake()
+            failed = region(team.address, count, blocks, *args)
+        finally:
+            team.lock.release()
+    if failed:
+        raise MemoryError(f"{region.__name__}: no memory for what a block of work needs")
+
+
+class _Team:
+    """Workers that look for a region, share its blocks with the caller, look again, sleep."""
+
+    def __init__(self, workers: int) -> None:
+        from melpy.kernels.compiled import team
+
+        self.lock = threading.Lock()
+        self.serve, self.idle, self.asleep = team.serve, team.IDLE, team.ASLEEP
+        self.state = team.state_of(workers)
+        self.address = self.state.ctypes.data
+        self.places = team.places_of(self.state)
+        self.alarms = [threading.Semaphore(0) for _ in range(workers)]
+        for number in range(workers):
+            threading.Thread(target=self._work, args=(number,), name="melpy", daemon=True).start()
+
+    def _work(self, number: int) -> None:
+        alarm = self.alarms[number]
+        while True:
+            alarm.acquire()
+            self.serve(self.address, number, LOOKS)
+
+    def wake(self) -> None:
+        """Wake who sleeps; the next region counts on it, but waits for no one who comes too late."""
+        for place, alarm in zip(self.places, self.alarms, strict=True):
+            if place[0] == self.asleep:
+                place[0] = self.idle
+                alarm.release()
+
+
+_teams: dict[int, _Team | None] = {1: None}  # by size; one that is not asked for any more sleeps
+_starting = threading.Lock()
+
+
+def _team_of(size: int) -> _Team | None:
     try:
-        team.run(task, count)
-    finally:
-        team.lock.release()
-
-
-def _team_of(size: int) -> _Team:
-    with _starting:
-        if size not in _teams:
-            _teams[size] = _Team(size - 1)
         return _teams[size]
+    except KeyError:
+        with _starting:
+            if size not in _teams:
+                _teams[size] = _Team(size - 1)
+            return _teams[size]
 
 
 def _forget() -> None:
     """Start afresh in a forked child: the parent's threads do not exist there."""
-    global _starting
+    global _starting, _teams
     _starting = threading.Lock()
-    _teams.clear()
+    _teams = {1: None}
 
 
 if hasattr(os, "register_at_fork"):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 
 from melpy import config
-from melpy.kernels import threads
 from melpy.kernels.compiled import bias_activation as fast_activation
 from melpy.kernels.compiled import conv as fast_conv
 from melpy.kernels.compiled import cross_entropy as fast_entropy
@@ -194,64 +193,6 @@ def test_read_only_strided_and_integer_arrays():
     floats.flags.writeable = False
     actual = fast_conv.conv2d(floats, w.astype(np.float32), *options)
     np.testing.assert_array_equal(actual, expected.astype(np.float32))
-
-
-class TestTeam:
-    def test_every_block_runs_once(self):
-        seen = np.zeros(37, dtype=int)
-
-        def task(block):
-            seen[block] += 1
-
-        for _ in range(50):
-            threads.run(task, 37)
-        assert (seen == 50).all()
-
-    def test_an_error_reaches_the_caller_and_the_team_survives(self):
-        def task(block):
-            if block == 3:
-                raise ValueError("block 3")
-
-        with pytest.raises(ValueError, match="block 3"):
-            threads.run(task, 8)
-        threads.run(lambda block: None, 8)
-
-    def test_an_interruption_leaves_nothing_behind(self):
-        import _thread
-
-        seen = []
-
-        def run_often(task):  # the interruption may arrive a little later
-            for _ in range(1000):
-                threads.run(task, 8)
-
-        def task(block):
-            if block == 2:
-                _thread.interrupt_main()
-            seen.append(block)
-
-        for _ in range(20):
-            with pytest.raises(KeyboardInterrupt):
-                run_often(task)
-            seen.clear()
-            threads.run(lambda block: seen.append(block), 8)
-            assert sorted(seen) == list(range(8))
-
-    def test_a_task_may_run_tasks(self):
-        done = []
-        threads.run(lambda block: threads.run(lambda inner: done.append(inner), 4), 4)
-        assert sorted(done) == sorted(list(range(4)) * 4)
-
-    def test_several_callers_at_once(self):
-        from concurrent.futures import ThreadPoolExecutor
-
-        def total(n):
-            parts = np.zeros(16)
-            threads.run(lambda block: parts.__setitem__(block, block * n), 16)
-            return parts.sum()
-
-        with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(total, range(40))) == [120.0 * n for n in range(40)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -9,6 +9,7 @@ import numpy as np
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import erf, exp, tanh
 from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import activation as spec
 from melpy.kernels.spec.bias_activation import ACTIVATIONS
 
@@ -26,9 +27,7 @@ def activation(x: np.ndarray, name: str, slope: float) -> np.ndarray:
     shape, (x,) = x.shape, arrays
     y = memory.empty(shape, x.dtype)  # a 0-d array, made contiguous, has one axis
     flat, out, code = x.reshape(-1), y.reshape(-1), CODES[name]
-    threads.share(
-        x.size, _work(x.size, code), lambda *part: _forward(flat, out, *part, code, slope)
-    )
+    threads.share(_forward, x.size, _work(x.size, code), flat, out, code, slope)
     return y
 
 
@@ -42,9 +41,7 @@ def activation_d_x(
     shape, (g, known) = g.shape, arrays
     d_x = memory.empty(shape, g.dtype)
     flat_g, flat, out, code = g.reshape(-1), known.reshape(-1), d_x.reshape(-1), CODES[name]
-    threads.share(
-        g.size, _work(g.size, code), lambda *part: backward(flat_g, flat, out, *part, code, slope)
-    )
+    threads.share(backward, g.size, _work(g.size, code), flat_g, flat, out, code, slope)
     return d_x
 
 
@@ -52,8 +49,8 @@ def _work(size: int, code: int) -> int:
     return size if code <= LEAKY_RELU else HEAVY * size
 
 
-@compiled
-def _forward(x, y, first, last, code, slope):
+@for_team
+def _forward(x, y, code, slope, part, first, last):
     x, y = x[first:last], y[first:last]  # loops from 0 vectorize
     if code >= SILU:
         _gate(x, y, code)
@@ -111,12 +108,17 @@ def _gate(x, y, code):
             y[n] = half * x[n] * (one + tanh(root * (z + cubic * z * z * z)))
 
 
+@for_team
+def backward(g, known, d_x, code, slope, part, first, last):
+    """d_x = g act', from y or from x; see `slide`."""
+    slide(g[first:last], known[first:last], d_x[first:last], code, slope)
+
+
 @compiled
-def backward(g, known, d_x, first, last, code, slope):
+def slide(g, y, d_x, code, slope):
     """d_x = g act', from y for the activations whose slope it tells, from x for the gates."""
     zero, one = g.dtype.type(0), g.dtype.type(1)
     s = g.dtype.type(slope)
-    g, y, d_x = g[first:last], known[first:last], d_x[first:last]
     if code == LINEAR:
         for n in range(g.size):
             d_x[n] = g[n]

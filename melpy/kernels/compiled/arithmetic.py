@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import arithmetic as spec
 
 WORTH_IT = 1 << 16  # numbers; below, NumPy's call costs less
@@ -18,12 +19,12 @@ def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return spec.add(a, b)
     y = memory.empty(a.shape, a.dtype)
     flat_a, flat_b, flat_y = (x.reshape(-1) for x in (*arrays, y))
-    threads.share(a.size, a.size, lambda *part: _add(flat_a, flat_b, flat_y, *part))
+    threads.share(_add, a.size, a.size, flat_a, flat_b, flat_y)
     return y
 
 
-@compiled
-def _add(a, b, y, first, last):
+@for_team
+def _add(a, b, y, part, first, last):
     a, b, y = a[first:last], b[first:last], y[first:last]
     for n in range(y.size):
         y[n] = a[n] + b[n]

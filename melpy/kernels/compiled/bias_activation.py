@@ -10,7 +10,8 @@ from melpy.errors import lookup
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import CODES as CODES_OF_ALL
 from melpy.kernels.compiled.activation import activate, backward
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import bias_activation as spec
 
 CODES = {name: CODES_OF_ALL[name] for name in spec.ACTIVATIONS}
@@ -25,7 +26,7 @@ def bias_activation(x: np.ndarray, b: np.ndarray, name: str, slope: float) -> np
     x, b = arrays
     y = memory.empty(x.shape, x.dtype)
     rows, out = _rows(x), _rows(y)
-    threads.share(len(rows), x.size, lambda *part: _forward(rows, b, out, *part, code, slope))
+    threads.share(_forward, len(rows), x.size, rows, b, out, code, slope)
     return y
 
 
@@ -38,7 +39,7 @@ def bias_activation_d_x(g: np.ndarray, y: np.ndarray, name: str, slope: float) -
     g, y = arrays
     d_x = memory.empty(g.shape, g.dtype)
     flat_g, flat_y, out = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
-    threads.share(g.size, g.size, lambda *part: backward(flat_g, flat_y, out, *part, code, slope))
+    threads.share(backward, g.size, g.size, flat_g, flat_y, out, code, slope)
     return d_x
 
 
@@ -48,18 +49,17 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
     if arrays is None:
         return spec.sum_rows(x)
     rows = _rows(arrays[0])
-    blocks = threads.parts(len(rows), x.size)
-    parts = np.zeros((len(blocks), x.shape[-1]), x.dtype)
-    threads.run(lambda n: _sum(rows, parts[n], *blocks[n]), len(blocks), x.size)
-    return parts.sum(axis=0)
+    totals = np.zeros((threads.parts(len(rows), x.size), x.shape[-1]), x.dtype)
+    threads.share(_sum, len(rows), x.size, rows, totals)
+    return totals.sum(axis=0)
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (...,C) -> (rows,C)
 
 
-@compiled
-def _forward(x, b, y, first, last, code, slope):
+@for_team
+def _forward(x, b, y, code, slope, part, first, last):
     C = x.shape[1]
     for row in range(first, last):
         z, out = x[row], y[row]
@@ -68,8 +68,9 @@ def _forward(x, b, y, first, last, code, slope):
     activate(y[first:last].reshape(-1), code, slope)
 
 
-@compiled
-def _sum(x, total, first, last):
+@for_team
+def _sum(x, totals, part, first, last):
+    total = totals[part]
     for row in range(first, last):
         z = x[row]
         for c in range(z.size):

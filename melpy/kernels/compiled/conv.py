@@ -18,6 +18,7 @@ from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv_plans, winograd
 from melpy.kernels.compiled.conv_plans import Plan
 from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import conv_windows as spec
@@ -142,17 +143,11 @@ def conv2d_d_w(
     images = threads.groups(N, 1 if is_big else threads.GROUPS)
     tiles = threads.groups(len(plan.a_at) // ROWS, threads.GROUPS if is_big else 1)
     parts = memory.empty((len(images), *w_shape), x.dtype)
-    zeros = np.zeros(D, x.dtype)
-
-    def unit(number: int) -> None:
-        n, block = divmod(number, len(tiles))
-        (first, last), (first_tile, last_tile) = images[n], tiles[block]
-        _images_d_w(
-            x, *placing(x, pads), g, parts[n].reshape(-1), zeros, *plan, columns,
-            strides[1] * x.shape[3], together, first, last, first_tile * ROWS, last_tile * ROWS,
-        )  # fmt: skip
-
-    threads.run(unit, len(images) * len(tiles), g.size * (size // D) // 16)
+    threads.share(
+        _images_d_w, len(images) * len(tiles), g.size * (size // D) // 16,
+        x, *placing(x, pads), g, parts.reshape(len(images), -1), np.zeros(D, x.dtype), *plan,
+        columns, strides[1] * x.shape[3], together, np.array(images), np.array(tiles) * ROWS,
+    )  # fmt: skip
     return parts[0] if len(parts) == 1 else parts.sum(axis=0)
 
 
@@ -162,7 +157,7 @@ def framed(x: np.ndarray, pads: Pads) -> np.ndarray:
         return x
     frame = frame_size(x, pads)
     y = memory.empty((len(x), *frame, x.shape[3]), x.dtype)
-    threads.share(len(x), y.size, lambda *part: _framed(x, y, pads[0][0], pads[1][0], *part))
+    threads.share(_framed, len(x), y.size, x, y, pads[0][0], pads[1][0])
     return y
 
 
@@ -212,32 +207,17 @@ def convolve(
         pieces = max(1, min(threads.GROUPS, rows // (4 * ROWS)))
     place_in = placing(x, pads)
     threads.share(
-        len(x) * pieces,
-        work(y, w),
-        lambda first, last: _images(
-            x,
-            *place_in,
-            w.reshape(-1),
-            w.shape[-1],
-            start,
-            y.reshape(-1),
-            *plan,
-            columns,
-            code,
-            slope,
-            block,
-            pieces,
-            first,
-            last,
-        ),
-    )
+        _images, len(x) * pieces, work(y, w),
+        x, *place_in, w.reshape(-1), w.shape[-1], start, y.reshape(-1), *plan, columns, code,
+        slope, block, pieces,
+    )  # fmt: skip
     return y
 
 
-@compiled
+@for_team
 def _images(
     x, H, W, top, left, is_framed, b, b_row, start, y, a_at, c_at, k_at, lines, columns,
-    code, slope, block, pieces, first, last,
+    code, slope, block, pieces, part, first, last,
 ):  # fmt: skip
     """Make pieces ``first`` to ``last`` of the images' pieces."""
     C, size, panel = x.shape[3], y.size // x.shape[0], 2 * VECTOR_BYTES // x.itemsize
@@ -264,12 +244,12 @@ def _images(
                 )  # fmt: skip
 
 
-@compiled
+@for_team
 def _images_d_w(
-    x, H, W, top, left, is_framed, g, d_w, zeros, a_at, c_at, k_at, lines, columns, a_k,
-    together, first, last, first_row, last_row,
+    x, H, W, top, left, is_framed, g, parts, zeros, a_at, c_at, k_at, lines, columns, a_k,
+    together, groups, tiles, part, first_unit, last_unit,
 ):  # fmt: skip
-    """Sum the kernel's gradient over images ``first`` to ``last``, ``together`` at a time."""
+    """Sum the kernel's gradient over groups of images, ``together`` at a time."""
     C, D = x.shape[3], g.shape[3]
     panel, size = 2 * VECTOR_BYTES // x.itemsize, k_at.size // together
     pixels = g.shape[1] * g.shape[2] * D
@@ -277,25 +257,28 @@ def _images_d_w(
     b = g.reshape(-1)
     if is_framed:
         images = np.zeros((together, H, W, C), x.dtype)
-    for n in range(first, last, together):
-        count = min(together, last - n)
-        if is_framed:
-            for m in range(count):
-                place(x[n + m], images[m], top, left)
-            a, at = images.reshape(-1), 0
-        else:
-            a, at = x.reshape(-1), n * H * W * C
-        for m in range(lines.shape[0]):
-            line = lines[m]
-            multiply(
-                d_w, c_at, line[8], a, a_at, at + line[5], first_row, last_row,
-                k_at, 0, count * size, line[4], a_k, b, n * pixels + line[7], D, panel, columns,
-                zeros, 0, int(n > first), LINEAR, zero,
-            )  # fmt: skip
+    for unit in range(first_unit, last_unit):
+        group, block = unit // len(tiles), unit % len(tiles)
+        first, last, d_w = groups[group, 0], groups[group, 1], parts[group]
+        for n in range(first, last, together):
+            count = min(together, last - n)
+            if is_framed:
+                for m in range(count):
+                    place(x[n + m], images[m], top, left)
+                a, at = images.reshape(-1), 0
+            else:
+                a, at = x.reshape(-1), n * H * W * C
+            for m in range(lines.shape[0]):
+                line = lines[m]
+                multiply(
+                    d_w, c_at, line[8], a, a_at, at + line[5], tiles[block, 0], tiles[block, 1],
+                    k_at, 0, count * size, line[4], a_k, b, n * pixels + line[7], D, panel,
+                    columns, zeros, 0, int(n > first), LINEAR, zero,
+                )  # fmt: skip
 
 
-@compiled
-def _framed(x, y, top, left, first, last):
+@for_team
+def _framed(x, y, top, left, part, first, last):
     for n in range(first, last):
         y[n] = 0
         place(x[n], y[n], top, left)

@@ -11,7 +11,7 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv, conv_plans, winograd
-from melpy.kernels.compiled.activation import backward
+from melpy.kernels.compiled.activation import slide
 from melpy.kernels.compiled.bias_activation import (
     CODES,
     bias_activation,
@@ -19,6 +19,7 @@ from melpy.kernels.compiled.bias_activation import (
     sum_rows,
 )
 from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import IN_TILE, LINEAR, VECTOR_BYTES, multiply
 from melpy.kernels.compiled.winners import scattered, scattered_of, winners, winners_of
 from melpy.kernels.spec import conv_block as spec
@@ -100,24 +101,9 @@ def _pooled(
     u, where = memory.empty(shape, x.dtype), memory.empty(shape, np.dtype(np.uint8))
     placing, flat_w = conv.placing(x, pads), w.reshape(-1)
     threads.share(
-        len(x),
-        len(x) * size[0] * size[1] * w.size // groups // 16,
-        lambda first, last: _images_pooled(
-            x,
-            *placing,
-            flat_w,
-            D,
-            b,
-            u,
-            where,
-            *size,
-            *pool,
-            *plan,
-            D // groups,
-            first,
-            last,
-        ),
-    )
+        _images_pooled, len(x), len(x) * size[0] * size[1] * w.size // groups // 16,
+        x, *placing, flat_w, D, b, u, where, *size, *pool, *plan, D // groups,
+    )  # fmt: skip
     return u, where
 
 
@@ -153,28 +139,25 @@ def _back(
             z_size,
             np.empty((0, 0, 0, 0), x.dtype),
         )
-    blocks = threads.groups(N)
-    d_w, d_b = np.empty((len(blocks), *w.shape), x.dtype), np.zeros((len(blocks), D), x.dtype)
+    work = 2 * N * z_size[0] * z_size[1] * w.size // groups // 16
+    parts = threads.parts(N, work)
+    d_w, d_b = np.empty((parts, w.size), x.dtype), np.zeros((parts, D), x.dtype)
     zeros = np.zeros(max(D, C * groups), x.dtype)
     cells = np.empty((0, 0, 0, 0), np.uint8) if where is None else where
-    is_pooled = where is not None
-    threads.run(
-        lambda n: _images_back(
-            x, *conv.placing(x, pads), g, y, cells, is_pooled, *pool, *z_size, CODES[act[0]],
-            act[1], d_w[n].reshape(-1), d_b[n], *kernel, D // groups,
-            strides[1] * x.shape[3], together, d_x, wanted[0], *frame, around[0][0], around[1][0],
-            w_t.reshape(-1), C, *back, C, zeros, *blocks[n],
-        ),
-        len(blocks),
-        2 * N * z_size[0] * z_size[1] * w.size // groups // 16,
+    threads.share(
+        _images_back, N, work,
+        x, *conv.placing(x, pads), g, y, cells, where is not None, *pool, *z_size, CODES[act[0]],
+        act[1], d_w, d_b, *kernel, D // groups, strides[1] * x.shape[3], together,
+        d_x, wanted[0], *frame, around[0][0], around[1][0], w_t.reshape(-1), C, *back, C, zeros,
     )  # fmt: skip
-    return [d_x if wanted[0] else None, d_w.sum(axis=0), d_b.sum(axis=0) if wanted[2] else None]
+    d_w = d_w.sum(axis=0).reshape(w.shape)
+    return [d_x if wanted[0] else None, d_w, d_b.sum(axis=0) if wanted[2] else None]
 
 
-@compiled
+@for_team
 def _images_pooled(
     x, H, W, top, left, is_framed, b, b_row, start, u, where, oH, oW, pool_h, pool_w,
-    a_at, c_at, k_at, lines, columns, first, last,
+    a_at, c_at, k_at, lines, columns, part, first, last,
 ):  # fmt: skip
     C, panel, zero = x.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
     z = np.empty(oH * oW * u.shape[3], x.dtype)
@@ -196,17 +179,18 @@ def _images_pooled(
         winners_of(z, 0, oW, u, where, n, pool_h, pool_w)
 
 
-@compiled
+@for_team
 def _images_back(
     x, H, W, top, left, is_framed, g, y, where, is_pooled, pool_h, pool_w, zH, zW, code, slope,
-    d_w, d_b, a_at, c_at, k_at, lines, columns, a_k, together,
+    totals_w, totals_b, a_at, c_at, k_at, lines, columns, a_k, together,
     d_x, wants_x, fH, fW, f_top, f_left, w_t, w_row, xa_at, xc_at, xk_at, x_lines, x_columns,
-    zeros, first, last,
+    zeros, part, first, last,
 ):  # fmt: skip
     C, D, panel, zero = x.shape[3], g.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
     image, shrunk, runs = zH * zW * D, g.shape[1] * g.shape[2] * D, k_at.size // together
     size = x.shape[1] * x.shape[2] * C
     flat_g, flat_y, flat_d_x = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
+    d_w, d_b = totals_w[part], totals_b[part]
     d_u = np.empty(shrunk, x.dtype)
     d_z = np.empty(together * image, x.dtype)
     if is_framed:
@@ -218,18 +202,13 @@ def _images_back(
         for m in range(count):
             at = (n + m) * shrunk
             if is_pooled:
-                backward(
-                    flat_g[at : at + shrunk], flat_y[at : at + shrunk], d_u, 0, shrunk,
-                    code, slope,
-                )  # fmt: skip
+                slide(flat_g[at : at + shrunk], flat_y[at : at + shrunk], d_u, code, slope)
                 _add_rows(d_u, d_b)
                 scattered_of(d_u, 0, where, n + m, d_z, m * image, zH, zW, pool_h, pool_w)
             else:
-                part = d_z[m * image : (m + 1) * image]
-                backward(
-                    flat_g[at : at + shrunk], flat_y[at : at + shrunk], part, 0, shrunk, code, slope
-                )
-                _add_rows(part, d_b)
+                whole = d_z[m * image : (m + 1) * image]
+                slide(flat_g[at : at + shrunk], flat_y[at : at + shrunk], whole, code, slope)
+                _add_rows(whole, d_b)
             if is_framed:
                 conv.place(x[n + m], images[m], top, left)
         if is_framed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import threads
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import cross_entropy as spec
 
 
@@ -19,7 +20,7 @@ def softmax_cross_entropy(
     z, t = arrays
     loss, p = np.empty(len(z), z.dtype), np.empty_like(z)
     limit = z.dtype.type(epsilon)
-    threads.share(len(z), 16 * z.size, lambda *part: _forward(z, t, loss, p, *part, limit))
+    threads.share(_forward, len(z), 16 * z.size, z, t, loss, p, limit)
     return loss, p
 
 
@@ -33,12 +34,12 @@ def softmax_cross_entropy_d_logits(
     g, p, target = arrays
     d_logits = np.empty_like(p)
     limit = p.dtype.type(epsilon)
-    threads.share(len(p), p.size, lambda *part: _backward(g, p, target, d_logits, *part, limit))
+    threads.share(_backward, len(p), p.size, g, p, target, d_logits, limit)
     return d_logits
 
 
-@compiled
-def _forward(logits, target, loss, p, first, last, epsilon):
+@for_team
+def _forward(logits, target, loss, p, epsilon, part, first, last):
     C, one = logits.shape[1], logits.dtype.type(1)
     for n in range(first, last):
         z, t, q = logits[n], target[n], p[n]
@@ -61,8 +62,8 @@ def _forward(logits, target, loss, p, first, last, epsilon):
         loss[n] = sum_
 
 
-@compiled
-def _backward(g, p, target, d_logits, first, last, epsilon):
+@for_team
+def _backward(g, p, target, d_logits, epsilon, part, first, last):
     C, one = p.shape[1], p.dtype.type(1)
     for n in range(first, last):
         q, t, d = p[n], target[n], d_logits[n]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import depthwise as spec
 from melpy.kernels.spec.windows import Pads, Pair, output_size
 
@@ -24,8 +25,7 @@ def depthwise_conv2d(
     x, w = arrays[0], _rows(arrays[1])
     out = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
     y = memory.empty((x.shape[0], *out, w.shape[2]), x.dtype)
-    blocks, geometry = threads.groups(len(x)), _geometry(strides, pads, dilation)
-    threads.run(lambda b: _forward(x, w, y, *blocks[b], *geometry), len(blocks), _work(y, w))
+    threads.share(_forward, len(x), _work(y, w), x, w, y, *_geometry(strides, pads, dilation))
     return y
 
 
@@ -44,8 +44,7 @@ def depthwise_conv2d_d_x(
     C, M = w.shape[2:]
     g, w = arrays[0], _rows(arrays[1])
     d_x = memory.empty((*x_shape[:3], C * M), g.dtype)
-    blocks, geometry = threads.groups(len(g)), _geometry(strides, pads, dilation)
-    threads.run(lambda b: _d_x(g, w, d_x, *blocks[b], *geometry), len(blocks), _work(g, w))
+    threads.share(_d_x, len(g), _work(g, w), g, w, d_x, *_geometry(strides, pads, dilation))
     return d_x if M == 1 else d_x.reshape(*x_shape, M).sum(axis=-1)
 
 
@@ -62,11 +61,10 @@ def depthwise_conv2d_d_w(
     if arrays is None:
         return spec.depthwise_conv2d_d_w(g, x, w_shape, strides, pads, dilation)
     g, x = arrays
-    blocks, geometry = threads.groups(len(g)), _geometry(strides, pads, dilation)
-    parts = np.zeros((max(1, len(blocks)), *w_shape[:2], g.shape[3]), g.dtype)
-    work = _work(g, parts[0])
-    threads.run(lambda b: _d_w(g, x, parts[b], *blocks[b], *geometry), len(blocks), work)
-    return parts.sum(axis=0).reshape(w_shape)  # the groups in order, whoever made them
+    work = g.size * w_shape[0] * w_shape[1]
+    totals = np.zeros((threads.parts(len(g), work), *w_shape[:2], g.shape[3]), g.dtype)
+    threads.share(_d_w, len(g), work, g, x, totals, *_geometry(strides, pads, dilation))
+    return totals.sum(axis=0).reshape(w_shape)  # the groups in order, whoever made them
 
 
 def _repeat(x: np.ndarray, M: int) -> np.ndarray:
@@ -86,8 +84,8 @@ def _work(y: np.ndarray, w: np.ndarray) -> int:
     return y.size * w.shape[0] * w.shape[1] // 16
 
 
-@compiled
-def _forward(x, w, y, first, last, stride_h, stride_w, top, left, step_h, step_w):
+@for_team
+def _forward(x, w, y, stride_h, stride_w, top, left, step_h, step_w, part, first, last):
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, w.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -107,8 +105,8 @@ def _forward(x, w, y, first, last, stride_h, stride_w, top, left, step_h, step_w
                             total[c] += cell[c] * tap[c]
 
 
-@compiled
-def _d_x(g, w, d_x, first, last, stride_h, stride_w, top, left, step_h, step_w):
+@for_team
+def _d_x(g, w, d_x, stride_h, stride_w, top, left, step_h, step_w, part, first, last):
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = d_x.shape, w.shape, g.shape
     for n in range(first, last):
         d_x[n] = 0
@@ -128,8 +126,9 @@ def _d_x(g, w, d_x, first, last, stride_h, stride_w, top, left, step_h, step_w):
                             cell[c] += share[c] * tap[c]
 
 
-@compiled
-def _d_w(g, x, d_w, first, last, stride_h, stride_w, top, left, step_h, step_w):
+@for_team
+def _d_w(g, x, totals, stride_h, stride_w, top, left, step_h, step_w, part, first, last):
+    d_w = totals[part]
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, d_w.shape, g.shape
     for n in range(first, last):
         for p in range(oH):

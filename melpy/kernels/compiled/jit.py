@@ -19,20 +19,21 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call; later processes load the result from Numba's cache on disk."""
-    return _cached(lambda **more: njit(function, nogil=True, **OPTIONS, **more))
+    return cached(lambda **more: njit(function, nogil=True, **OPTIONS, **more))
 
 
 def compiled_for_c(function: Callable[..., Any], signature: Any) -> Any:
     """Compile now, as a function of C's calling convention, whose ``address`` kernels can call."""
-    return _cached(lambda **more: cfunc(signature, **OPTIONS, **more)(function))
+    return cached(lambda **more: cfunc(signature, **OPTIONS, **more)(function))
 
 
-def _cached(compile_: Callable[..., Any]) -> Any:
+def cached(compile_: Callable[..., Any]) -> Any:
     try:
         kernel = compile_(cache=True)
     except RuntimeError:  # no folder to cache in can be written: compile in each process
         return compile_()
-    kernel._cache._cache_file._source_stamp = _stamp()
+    file = kernel._cache._cache_file
+    file._source_stamp = (file._source_stamp, _stamp())
     return kernel
 
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import FLOATS, compiled, writeable
+from melpy.kernels.compiled.jit import FLOATS, writeable
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, lines, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
@@ -48,49 +49,44 @@ def product(
     laid, b = writeable(laid), writeable(b)
     a_at, c_at = lines(P, row), lines(P, Q)
     work = P * K * Q // 16
-    down, across = [(0, len(a_at) // ROWS)], [(0, -(-Q // (2 * lanes)))]
-    if work >= threads.WORTH_SHARING:
-        down, across = _shares(down[0][1], across[0][1], 2 * lanes / ROWS)
-
-    def unit(number: int) -> None:
-        (first, last), (left, right) = down[number // len(across)], across[number % len(across)]
-        left, right = left * 2 * lanes, min(Q, right * 2 * lanes)
-        _block(
-            laid, a_at, step, b, y, c_at, start, code, slope,
-            first * ROWS, last * ROWS, left, right,
-        )  # fmt: skip
-
-    threads.run(unit, len(down) * len(across), work)
+    shape = len(a_at) // ROWS, -(-Q // (2 * lanes))
+    down, across = _shares(*shape, 2 * lanes / ROWS, threads.parts(shape[0] * shape[1], work))
+    threads.share(
+        _blocks, len(down) * len(across), work,
+        laid, a_at, step, b, y, c_at, start, code, slope, down, across,
+    )  # fmt: skip
     return y
 
 
-Ranges = list[tuple[int, int]]
-
-
 @lru_cache(maxsize=256)
-def _shares(rows: int, columns: int, width: float) -> tuple[Ranges, Ranges]:
+def _shares(rows: int, columns: int, width: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Cut a result of tiles into blocks: as near to squares as can be, which read the least."""
     choices = [
-        (threads.groups(rows, threads.GROUPS // n), threads.groups(columns, n))
-        for n in (1, 2, 4, 8)
-    ]
+        (threads.groups(rows, count // n), threads.groups(columns, n)) for n in (1, 2, 4, 8)
+        if n <= count
+    ]  # fmt: skip
     most = max(len(down) * len(across) for down, across in choices)
-    return min(
+    down, across = min(
         (choice for choice in choices if len(choice[0]) * len(choice[1]) == most),
         key=lambda choice: rows / len(choice[0]) + columns * width / len(choice[1]),
     )
+    return np.array(down, np.int64), np.array(across, np.int64)
 
 
-@compiled
-def _block(a, a_at, a_k, b, y, c_at, start, code, slope, first, last, left, right):
-    K, b_row, panel = b.shape[0], b.shape[1], 2 * VECTOR_BYTES // b.itemsize
+@for_team
+def _blocks(a, a_at, a_k, b, y, c_at, start, code, slope, down, across, part, first, last):
+    lanes = VECTOR_BYTES // b.itemsize
+    K, b_row, panel = b.shape[0], b.shape[1], 2 * lanes
     zero, slope = np.zeros(1, np.int64), b.dtype.type(slope)
-    for k in range(0, K, DEPTH):
-        depth = min(DEPTH, K - k)
-        act = code if k + depth == K else LINEAR  # once the sum is whole
-        for r in range(first, last, ROWS_AT_A_TIME):
-            multiply(
-                y, c_at, left, a, a_at, k * a_k, r, min(last, r + ROWS_AT_A_TIME),
-                zero, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
-                start, left, int(k > 0), act, slope,
-            )  # fmt: skip
+    for unit in range(first, last):
+        rows, columns = down[unit // len(across)], across[unit % len(across)]
+        left, right = columns[0] * 2 * lanes, min(b_row, columns[1] * 2 * lanes)
+        for k in range(0, K, DEPTH):
+            depth = min(DEPTH, K - k)
+            act = code if k + depth == K else LINEAR  # once the sum is whole
+            for r in range(rows[0] * ROWS, rows[1] * ROWS, ROWS_AT_A_TIME):
+                multiply(
+                    y, c_at, left, a, a_at, k * a_k, r, min(rows[1] * ROWS, r + ROWS_AT_A_TIME),
+                    zero, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
+                    start, left, int(k > 0), act, slope,
+                )  # fmt: skip

@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import FLOATS, compiled, writeable
+from melpy.kernels.compiled.jit import FLOATS, writeable
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import LINEAR, VECTOR_BYTES, lines, multiply
 from melpy.kernels.spec import matmul as spec
 
@@ -41,26 +42,9 @@ def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     rows, c_at = lines(P, row), lines(P, Q)
     flat = y.reshape(-1)
     threads.share(
-        count,
-        count * P * K * Q // 16,
-        lambda first, last: _matrices(
-            memory_a,
-            a_first,
-            rows,
-            step,
-            K,
-            memory_b,
-            b_first,
-            b_row,
-            flat,
-            P * Q,
-            c_at,
-            Q,
-            zeros,
-            first,
-            last,
-        ),
-    )
+        _matrices, count, count * P * K * Q // 16,
+        memory_a, a_first, rows, step, K, memory_b, b_first, b_row, flat, P * Q, c_at, Q, zeros,
+    )  # fmt: skip
     return y
 
 
@@ -80,9 +64,9 @@ def _pointed(x: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(x, (1,), (x.itemsize,))
 
 
-@compiled
+@for_team
 def _matrices(
-    a, a_first, a_at, a_k, K, b, b_first, b_row, y, size, c_at, Q, zeros, first, last
+    a, a_first, a_at, a_k, K, b, b_first, b_row, y, size, c_at, Q, zeros, part, first, last
 ):  # fmt: skip
     k_at, panel, zero = np.zeros(1, np.int64), 2 * VECTOR_BYTES // b.itemsize, b.dtype.type(0)
     for n in range(first, last):

@@ -12,6 +12,7 @@ import numpy as np
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import RELU, activate
 from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import normalization as spec
 from melpy.kernels.spec.normalization import Three
 
@@ -34,7 +35,7 @@ def batch_norm(
     mean = first + middle
     y = memory.empty(x.shape, x.dtype)
     numbers = _typed(x, mean, gamma / np.sqrt(variance + epsilon), beta)
-    threads.share(len(x), x.size, lambda *part: _scaled(x, y, *numbers, IS_RELU[act], *part))
+    threads.share(_scaled, len(x), x.size, x, y, *numbers, IS_RELU[act])
     mean, variance = _typed(x, mean, variance)
     return y, mean, variance
 
@@ -61,7 +62,7 @@ def batch_norm_d_x(
     c = -a * d_beta / M
     d_x = memory.empty(x.shape, x.dtype)
     numbers = _typed(x, mean, a, b, c)
-    threads.share(M, x.size, lambda *part: _combined(g, x, y, d_x, *numbers, IS_RELU[act], *part))
+    threads.share(_combined, M, x.size, g, x, y, d_x, *numbers, IS_RELU[act])
     d_gamma, d_beta = _typed(x, d_gamma, d_beta)
     return d_x, d_gamma, d_beta
 
@@ -73,9 +74,7 @@ def scale_offset(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, act: str)
         return spec.scale_offset(x, scale, offset, act)
     x, scale, offset = arrays
     y, zeros = memory.empty(x.shape, x.dtype), np.zeros_like(scale)
-    threads.share(
-        len(x), x.size, lambda *part: _scaled(x, y, zeros, scale, offset, IS_RELU[act], *part)
-    )
+    threads.share(_scaled, len(x), x.size, x, y, zeros, scale, offset, IS_RELU[act])
     return y
 
 
@@ -90,9 +89,7 @@ def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: floa
         np.empty(len(x), x.dtype),
         np.empty(len(x), x.dtype),
     )
-    threads.share(
-        len(x), 4 * x.size, lambda *part: _layer(x, gamma, beta, epsilon, y, mean, s, *part)
-    )
+    threads.share(_layer, len(x), 4 * x.size, x, gamma, beta, epsilon, y, mean, s)
     return y, mean, s
 
 
@@ -105,12 +102,8 @@ def layer_norm_d_x(
         return spec.layer_norm_d_x(g, x, mean, s, gamma)
     g, x, mean, s, gamma = arrays
     d_x = memory.empty(x.shape, x.dtype)
-    blocks = threads.parts(len(x), 4 * x.size)
-    totals = np.zeros((len(blocks), 2, x.shape[1]))
-    threads.run(
-        lambda n: _layer_back(g, x, mean, s, gamma, d_x, totals[n], *blocks[n]),
-        len(blocks), 4 * x.size,
-    )  # fmt: skip
+    totals = np.zeros((threads.parts(len(x), 4 * x.size), 2, x.shape[1]))
+    threads.share(_layer_back, len(x), 4 * x.size, g, x, mean, s, gamma, d_x, totals)
     d_gamma, d_beta = _typed(x, *totals.sum(axis=0))
     return d_x, d_gamma, d_beta
 
@@ -133,14 +126,13 @@ def _totals(loop, x, *arguments):
         return a
 
     given = [wide(a) for a in (x, *arguments)]
-    blocks = threads.parts(M // together, x.size)
-    totals = np.zeros((len(blocks), 2, C * together))
-    threads.run(lambda n: loop(*given, totals[n], *blocks[n]), len(blocks), x.size)
+    totals = np.zeros((threads.parts(M // together, x.size), 2, C * together))
+    threads.share(loop, M // together, x.size, *given, totals)
     return totals.sum(axis=0).reshape(2, together, C).sum(axis=1)
 
 
-@compiled
-def _moments(x, first_row, totals, first, last):
+@for_team
+def _moments(x, first_row, totals, part, first, last):
     """totals += sum (x - first_row), sum (x - first_row)^2."""
     C = x.shape[1]
     some, squares = np.zeros(C, x.dtype), np.zeros(C, x.dtype)
@@ -154,12 +146,12 @@ def _moments(x, first_row, totals, first, last):
                 some[c] += d
                 squares[c] += d * d
         for c in range(C):
-            totals[0, c] += some[c]
-            totals[1, c] += squares[c]
+            totals[part, 0, c] += some[c]
+            totals[part, 1, c] += squares[c]
 
 
-@compiled
-def _moments_back(x, mean, g, y, is_relu, totals, first, last):
+@for_team
+def _moments_back(x, mean, g, y, is_relu, totals, part, first, last):
     """totals += sum d, sum d (x - mean), where d = g act'(y)."""
     C, zero = x.shape[1], x.dtype.type(0)
     some, along = np.zeros(C, x.dtype), np.zeros(C, x.dtype)
@@ -178,12 +170,12 @@ def _moments_back(x, mean, g, y, is_relu, totals, first, last):
                     some[c] += d[c]
                     along[c] += d[c] * (v[c] - mean[c])
         for c in range(C):
-            totals[0, c] += some[c]
-            totals[1, c] += along[c]
+            totals[part, 0, c] += some[c]
+            totals[part, 1, c] += along[c]
 
 
-@compiled
-def _combined(g, x, y, d_x, mean, a, b, c, is_relu, first, last):
+@for_team
+def _combined(g, x, y, d_x, mean, a, b, c, is_relu, part, first, last):
     """d_x = a d + b (x - mean) + c."""
     C, zero = x.shape[1], x.dtype.type(0)
     for row in range(first, last):
@@ -197,8 +189,8 @@ def _combined(g, x, y, d_x, mean, a, b, c, is_relu, first, last):
                 to[k] = a[k] * d[k] + (b[k] * (v[k] - mean[k]) + c[k])
 
 
-@compiled
-def _scaled(x, y, middle, scale, offset, is_relu, first, last):
+@for_team
+def _scaled(x, y, middle, scale, offset, is_relu, part, first, last):
     """y = act((x - middle) scale + offset)."""
     C = x.shape[1]
     for row in range(first, last):
@@ -209,8 +201,8 @@ def _scaled(x, y, middle, scale, offset, is_relu, first, last):
         activate(y[first:last].reshape(-1), RELU, 0.0)
 
 
-@compiled
-def _layer(x, gamma, beta, epsilon, y, mean, s, first, last):
+@for_team
+def _layer(x, gamma, beta, epsilon, y, mean, s, part, first, last):
     C, lanes = x.shape[1], np.zeros(16, x.dtype)
     for row in range(first, last):
         v, out = x[row], y[row]
@@ -223,8 +215,8 @@ def _layer(x, gamma, beta, epsilon, y, mean, s, first, last):
             out[c] = out[c] * root * gamma[c] + beta[c]
 
 
-@compiled
-def _layer_back(g, x, mean, s, gamma, d_x, totals, first, last):
+@for_team
+def _layer_back(g, x, mean, s, gamma, d_x, totals, part, first, last):
     C, lanes = x.shape[1], np.zeros(16, x.dtype)
     z, e = np.empty(C, x.dtype), np.empty(C, x.dtype)
     d_gamma, d_beta = np.zeros(C, x.dtype), np.zeros(C, x.dtype)
@@ -244,8 +236,8 @@ def _layer_back(g, x, mean, s, gamma, d_x, totals, first, last):
             for c in range(C):
                 to[c] = root * (e[c] - first_mean - z[c] * along)
         for c in range(C):
-            totals[0, c] += d_gamma[c]
-            totals[1, c] += d_beta[c]
+            totals[part, 0, c] += d_gamma[c]
+            totals[part, 1, c] += d_beta[c]
 
 
 @compiled

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import pooling as spec
 
 Pair = tuple[int, int]
@@ -19,7 +20,7 @@ def max_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.ndarr
         return spec.max_pool2d(x, pool, strides, pads)
     (x,) = arrays
     y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
-    threads.share(len(x), x.size, lambda *part: _max(x, y, *part, *pool, *strides, *_starts(pads)))
+    threads.share(_max, len(x), x.size, x, y, *pool, *strides, *_starts(pads))
     return y
 
 
@@ -32,11 +33,7 @@ def max_pool2d_d_x(
         return spec.max_pool2d_d_x(g, x, y, pool, strides, pads)
     g, x, y = arrays
     d_x = memory.empty(x.shape, x.dtype)
-    threads.share(
-        len(x),
-        d_x.size,
-        lambda *part: _max_d_x(g, x, y, d_x, *part, *pool, *strides, *_starts(pads)),
-    )
+    threads.share(_max_d_x, len(x), d_x.size, g, x, y, d_x, *pool, *strides, *_starts(pads))
     return d_x
 
 
@@ -47,7 +44,7 @@ def average_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.n
         return spec.average_pool2d(x, pool, strides, pads)
     (x,) = arrays
     y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
-    threads.share(len(x), x.size, lambda *part: _mean(x, y, *part, *pool, *strides, *_starts(pads)))
+    threads.share(_mean, len(x), x.size, x, y, *pool, *strides, *_starts(pads))
     return y
 
 
@@ -60,9 +57,7 @@ def average_pool2d_d_x(
         return spec.average_pool2d_d_x(g, x_shape, pool, strides, pads)
     (g,) = arrays
     d_x = memory.empty(x_shape, g.dtype)
-    threads.share(
-        len(g), d_x.size, lambda *part: _mean_d_x(g, d_x, *part, *pool, *strides, *_starts(pads))
-    )
+    threads.share(_mean_d_x, len(g), d_x.size, g, d_x, *pool, *strides, *_starts(pads))
     return d_x
 
 
@@ -81,8 +76,8 @@ def _output_shape(
     return (N, *out, C)
 
 
-@compiled
-def _max(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
+@for_team
+def _max(x, y, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -99,8 +94,8 @@ def _max(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
                             best[c] = v if (v > best[c]) | (v != v) else best[c]
 
 
-@compiled
-def _max_d_x(g, x, y, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
+@for_team
+def _max_d_x(g, x, y, d_x, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     rest = np.empty(C, g.dtype)  # what of g has not found its maximum yet
     for n in range(first, last):
@@ -123,8 +118,8 @@ def _max_d_x(g, x, y, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top,
                             rest[c] = 0 if hit else r
 
 
-@compiled
-def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
+@for_team
+def _mean(x, y, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -143,8 +138,8 @@ def _mean(x, y, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
                     total[c] /= count
 
 
-@compiled
-def _mean_d_x(g, d_x, first, last, pool_h, pool_w, stride_h, stride_w, top, left):
+@for_team
+def _mean_d_x(g, d_x, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
     (_, H, W, C), (_, oH, oW, _) = d_x.shape, g.shape
     for n in range(first, last):
         d_x[n] = 0

@@ -11,6 +11,7 @@ import numpy as np
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import tanh
 from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import multiply_add
 from melpy.kernels.spec import recurrent as spec
 
@@ -18,16 +19,9 @@ UNMASKED = np.zeros((1, 1), np.bool_)
 ROWS = 8  # groups are whole register tiles of samples
 
 
-def _run(function, x, *args) -> None:
-    """Call a sweep for every group of samples; x (N,T,GD) tells how much work there is."""
-    units = threads.groups(-(-len(x) // ROWS))
-    last = len(x)
-    work = x.size * x.shape[2] // 64
-    threads.run(
-        lambda n: function(*args, units[n][0] * ROWS, min(last, units[n][1] * ROWS)),
-        len(units),
-        work,
-    )
+def _run(sweep, x, *args) -> None:
+    """Call a sweep for groups of whole register tiles of samples; x (N,T,GD) tells the work."""
+    threads.share(sweep, -(-len(x) // ROWS), x.size * x.shape[2] // 64, *args)
 
 
 def _states(start: np.ndarray, T: int) -> np.ndarray:
@@ -119,8 +113,9 @@ def _sigmoid(v):
 # that they do not overlap, and makes vectors of it.
 
 
-@compiled
-def _lstm(x, u, b, h, c, gates, mask, masked, first, last):
+@for_team
+def _lstm(x, u, b, h, c, gates, mask, masked, part, first, last):
+    first, last = first * ROWS, min(x.shape[0], last * ROWS)
     T, G, D = x.shape[1], x.shape[2], u.shape[0]
     for t in range(T):
         for n in range(first, last):
@@ -149,8 +144,9 @@ def _lstm(x, u, b, h, c, gates, mask, masked, first, last):
                 h_new[k] *= o[k]
 
 
-@compiled
-def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, mask, masked, first, last):
+@for_team
+def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, mask, masked, part, first, last):
+    first, last = first * ROWS, min(gates.shape[0], last * ROWS)
     T, G, D = gates.shape[1], gates.shape[2], u_t.shape[1]
     one = g_h.dtype.type(1)
     for t in range(T - 1, -1, -1):
@@ -184,8 +180,9 @@ def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, mask, masked, first, last):
         )  # fmt: skip
 
 
-@compiled
-def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, first, last):
+@for_team
+def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, part, first, last):
+    first, last = first * ROWS, min(x.shape[0], last * ROWS)
     T, G, D = x.shape[1], x.shape[2], u.shape[0]
     one, rows = x.dtype.type(1), last - first
     for t in range(T):
@@ -225,14 +222,24 @@ def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, first, last):
                 h_new[k] = z[k] * h_old[k] + (one - z[k]) * m[k]
 
 
-@compiled
-def _gru_back(g_h, u_t, h, gates, inner, d_x, d_h, part, reset_after, mask, masked, first, last):
+@for_team
+def _gru_back(
+    g_h, u_t, h, gates, inner, d_x, d_h, inside, reset_after, mask, masked, part, first, last
+):
+    first, last = first * ROWS, min(gates.shape[0], last * ROWS)
     T, G, D = gates.shape[1], gates.shape[2], u_t.shape[1]
     one, rows = g_h.dtype.type(1), last - first
     for t in range(T - 1, -1, -1):
-        d_at, part_at = (first * T + t) * G, first * D
+        d_at, inside_at = (first * T + t) * G, first * D
         for n in range(first, last):
-            dh, given, d, a, h_old, p = d_h[n], g_h[n, t], d_x[n, t], gates[n, t], h[n, t], part[n]
+            dh, given, d, a, h_old, p = (
+                d_h[n],
+                g_h[n, t],
+                d_x[n, t],
+                gates[n, t],
+                h[n, t],
+                inside[n],
+            )
             for k in range(D):
                 dh[k] += given[k]
             if masked and not mask[n, t]:
@@ -258,10 +265,10 @@ def _gru_back(g_h, u_t, h, gates, inner, d_x, d_h, part, reset_after, mask, mask
             else:
                 p[:] = 0
         if reset_after:
-            multiply_add(d_h, part_at, D, rows, D, part, part_at, D, 1, u_t, 2 * D * D, D, D)
+            multiply_add(d_h, inside_at, D, rows, D, inside, inside_at, D, 1, u_t, 2 * D * D, D, D)
         else:
             multiply_add(
-                part, part_at, D, rows, D, d_x, d_at + 2 * D, T * G, 1, u_t, 2 * D * D, D, D
+                inside, inside_at, D, rows, D, d_x, d_at + 2 * D, T * G, 1, u_t, 2 * D * D, D, D
             )
             for n in range(first, last):
                 if masked and not mask[n, t]:
@@ -271,10 +278,10 @@ def _gru_back(g_h, u_t, h, gates, inner, d_x, d_h, part, reset_after, mask, mask
                     d_x[n, t, D : 2 * D],
                     d_h[n],
                     h[n, t],
-                    part[n],
+                    inside[n],
                 )
                 for k in range(D):
                     dr[k] = p[k] * h_old[k] * r[k] * (one - r[k])
                 for k in range(D):
                     dh[k] += p[k] * r[k]
-        multiply_add(d_h, part_at, D, rows, D, d_x, d_at, T * G, 1, u_t, 0, D, 2 * D)
+        multiply_add(d_h, inside_at, D, rows, D, d_x, d_at, T * G, 1, u_t, 0, D, 2 * D)

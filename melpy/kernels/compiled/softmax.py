@@ -6,8 +6,9 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import exp
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.normalization import row_sum, row_sum_of_products
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import softmax as spec
 
 
@@ -18,7 +19,7 @@ def softmax(x: np.ndarray) -> np.ndarray:
         return spec.softmax(x)
     (x,) = arrays
     y = memory.empty(x.shape, x.dtype)
-    threads.share(len(x), 8 * x.size, lambda *part: _rows(x, y, *part))
+    threads.share(_rows, len(x), 8 * x.size, x, y)
     return y
 
 
@@ -29,12 +30,12 @@ def softmax_d_x(g: np.ndarray, y: np.ndarray) -> np.ndarray:
         return spec.softmax_d_x(g, y)
     g, y = arrays
     d_x = memory.empty(g.shape, g.dtype)
-    threads.share(len(g), 2 * g.size, lambda *part: _rows_back(g, y, d_x, *part))
+    threads.share(_rows_back, len(g), 2 * g.size, g, y, d_x)
     return d_x
 
 
-@compiled
-def _rows(x, y, first, last):
+@for_team
+def _rows(x, y, part, first, last):
     lanes = np.zeros(16, x.dtype)
     for row in range(first, last):
         v, out = x[row], y[row]
@@ -48,8 +49,8 @@ def _rows(x, y, first, last):
             out[c] /= total
 
 
-@compiled
-def _rows_back(g, y, d_x, first, last):
+@for_team
+def _rows_back(g, y, d_x, part, first, last):
     lanes = np.zeros(16, g.dtype)
     for row in range(first, last):
         d, p, to = g[row], y[row], d_x[row]

@@ -11,7 +11,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import VECTOR_BYTES
 
 
@@ -22,7 +23,7 @@ def transposed(x: np.ndarray, order: Sequence[int] | np.ndarray | None = None) -
     y = memory.empty((M, Q, P), x.dtype)
     at = np.arange(M) if order is None else np.asarray(order, np.int64)
     across = -(-Q // (VECTOR_BYTES // x.itemsize))
-    threads.share(M * across, x.size, lambda *part: _transpose(x, y, at, across, *part))
+    threads.share(_transpose, M * across, x.size, x, y, at, across)
     return y
 
 
@@ -67,8 +68,8 @@ def _square(typingctx, y, y0, y_row, x, x0, x_row):
     return types.void(y, size, size, x, size, size), emit
 
 
-@compiled
-def _transpose(x, y, order, across, first, last):
+@for_team
+def _transpose(x, y, order, across, part, first, last):
     (_, P, Q), lanes = x.shape, VECTOR_BYTES // x.itemsize
     flat_x, flat_y = x.reshape(-1), y.reshape(-1)
     for block in range(first, last):

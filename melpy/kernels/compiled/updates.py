@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from melpy.kernels import threads
-from melpy.kernels.compiled.jit import FLOATS, compiled
+from melpy.kernels.compiled.jit import FLOATS
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import updates as spec
 
 
@@ -157,7 +158,7 @@ def ftrl(
 def _sweep(loop: Callable[..., None], arrays: Sequence[np.ndarray], numbers: Sequence) -> None:
     """Run a loop over all places of the arrays, cut into blocks for the team."""
     size = arrays[0].size
-    threads.share(size, size, lambda *part: loop(*_cut(part, *arrays), *numbers))
+    threads.share(loop, size, size, *arrays, *numbers)
 
 
 def _fits(*arrays: np.ndarray) -> bool:
@@ -173,35 +174,41 @@ def _in(p: np.ndarray, *numbers: float) -> list:
     return [p.dtype.type(number) for number in numbers]
 
 
-def _cut(block: tuple[int, int], *arrays: np.ndarray) -> list[np.ndarray]:
-    return [x[slice(*block)] for x in arrays]
-
-
-@compiled
-def _momentum(p, g, u, learning_rate, momentum, nesterov):
+@for_team
+def _momentum(p, g, u, learning_rate, momentum, nesterov, part, first, last):
+    p, g, u = p[first:last], g[first:last], u[first:last]
     for n in range(p.size):
         step = learning_rate * g[n]
         u[n] = momentum * u[n] - step
         p[n] += momentum * u[n] - step if nesterov else u[n]
 
 
-@compiled
-def _rmsprop(p, g, v, learning_rate, rho, rest, epsilon):
+@for_team
+def _rmsprop(p, g, v, learning_rate, rho, rest, epsilon, part, first, last):
+    p, g, v = p[first:last], g[first:last], v[first:last]
     for n in range(p.size):
         v[n] = rho * v[n] + rest * (g[n] * g[n])
         p[n] -= learning_rate * g[n] / np.sqrt(v[n] + epsilon)
 
 
-@compiled
-def _adam(p, g, m, v, step_size, rest_1, rest_2, epsilon):
+@for_team
+def _adam(p, g, m, v, step_size, rest_1, rest_2, epsilon, part, first, last):
+    p, g, m, v = p[first:last], g[first:last], m[first:last], v[first:last]
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
         v[n] += (g[n] * g[n] - v[n]) * rest_2
         p[n] -= step_size * m[n] / (np.sqrt(v[n]) + epsilon)
 
 
-@compiled
-def _amsgrad(p, g, m, v, v_hat, step_size, rest_1, rest_2, epsilon):
+@for_team
+def _amsgrad(p, g, m, v, v_hat, step_size, rest_1, rest_2, epsilon, part, first, last):
+    p, g, m, v, v_hat = (
+        p[first:last],
+        g[first:last],
+        m[first:last],
+        v[first:last],
+        v_hat[first:last],
+    )
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
         v[n] += (g[n] * g[n] - v[n]) * rest_2
@@ -209,31 +216,35 @@ def _amsgrad(p, g, m, v, v_hat, step_size, rest_1, rest_2, epsilon):
         p[n] -= step_size * m[n] / (np.sqrt(v_hat[n]) + epsilon)
 
 
-@compiled
-def _nadam(p, g, m, v, weight_m, weight_g, correction, rest_1, rest_2, epsilon):
+@for_team
+def _nadam(p, g, m, v, weight_m, weight_g, correction, rest_1, rest_2, epsilon, part, first, last):
+    p, g, m, v = p[first:last], g[first:last], m[first:last], v[first:last]
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
         v[n] += (g[n] * g[n] - v[n]) * rest_2
         p[n] -= (weight_m * m[n] + weight_g * g[n]) / (np.sqrt(v[n] / correction) + epsilon)
 
 
-@compiled
-def _adamax(p, g, m, u, step_size, rest_1, beta_2, epsilon):
+@for_team
+def _adamax(p, g, m, u, step_size, rest_1, beta_2, epsilon, part, first, last):
+    p, g, m, u = p[first:last], g[first:last], m[first:last], u[first:last]
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
         u[n] = max(beta_2 * u[n], abs(g[n]))
         p[n] -= step_size * m[n] / (u[n] + epsilon)
 
 
-@compiled
-def _adagrad(p, g, v, learning_rate, epsilon):
+@for_team
+def _adagrad(p, g, v, learning_rate, epsilon, part, first, last):
+    p, g, v = p[first:last], g[first:last], v[first:last]
     for n in range(p.size):
         v[n] += g[n] * g[n]
         p[n] -= learning_rate * g[n] / np.sqrt(v[n] + epsilon)
 
 
-@compiled
-def _adadelta(p, g, v, moved, learning_rate, rho, rest, epsilon):
+@for_team
+def _adadelta(p, g, v, moved, learning_rate, rho, rest, epsilon, part, first, last):
+    p, g, v, moved = p[first:last], g[first:last], v[first:last], moved[first:last]
     for n in range(p.size):
         v[n] = rho * v[n] + rest * (g[n] * g[n])
         d = g[n] * np.sqrt(moved[n] + epsilon) / np.sqrt(v[n] + epsilon)
@@ -241,15 +252,17 @@ def _adadelta(p, g, v, moved, learning_rate, rho, rest, epsilon):
         p[n] -= learning_rate * d
 
 
-@compiled
-def _lion(p, g, m, learning_rate, beta_1, rest_1, beta_2, rest_2):
+@for_team
+def _lion(p, g, m, learning_rate, beta_1, rest_1, beta_2, rest_2, part, first, last):
+    p, g, m = p[first:last], g[first:last], m[first:last]
     for n in range(p.size):
         p[n] -= learning_rate * np.sign(m[n] * beta_1 + g[n] * rest_1)
         m[n] = m[n] * beta_2 + g[n] * rest_2
 
 
-@compiled
-def _ftrl(p, g, n, z, learning_rate, power, l1, twice_l2, twice_shrinkage):
+@for_team
+def _ftrl(p, g, n, z, learning_rate, power, l1, twice_l2, twice_shrinkage, part, first, last):
+    p, g, n, z = p[first:last], g[first:last], n[first:last], z[first:last]
     for k in range(p.size):
         scale = n[k] ** power
         n[k] += g[k] * g[k]

@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import VECTOR_BYTES
 from melpy.kernels.spec.windows import Pair
 
@@ -24,14 +25,14 @@ def winners(z: np.ndarray, pool: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Return each window's largest value and its cell; see `melpy.kernels.spec.conv_block`."""
     shape = (len(z), z.shape[1] // pool[0], z.shape[2] // pool[1], z.shape[3])
     u, where = memory.empty(shape, z.dtype), memory.empty(shape, np.dtype(np.uint8))
-    threads.share(len(z), z.size, lambda *part: _winners(z, u, where, *pool, *part))
+    threads.share(_winners, len(z), z.size, z, u, where, *pool)
     return u, where
 
 
 def scattered(g: np.ndarray, where: np.ndarray, pool: Pair, size: Pair) -> np.ndarray:
     """Put each value at its cell of its window; see `melpy.kernels.spec.conv_block`."""
     d_z = memory.empty((len(g), *size, g.shape[3]), g.dtype)
-    threads.share(len(g), d_z.size, lambda *part: _scattered(g, where, d_z, *pool, *part))
+    threads.share(_scattered, len(g), d_z.size, g, where, d_z, *pool)
     return d_z
 
 
@@ -166,16 +167,16 @@ def scattered_of(g, g0, where, n, d_z, z0, H, W, pool_h, pool_w):
                         d_z[to + (i * W + j) * C + c] = value
 
 
-@compiled
-def _winners(z, u, where, pool_h, pool_w, first, last):
+@for_team
+def _winners(z, u, where, pool_h, pool_w, part, first, last):
     _, H, W, C = z.shape
     flat = z.reshape(-1)
     for n in range(first, last):
         winners_of(flat, n * H * W * C, W, u, where, n, pool_h, pool_w)
 
 
-@compiled
-def _scattered(g, where, d_z, pool_h, pool_w, first, last):
+@for_team
+def _scattered(g, where, d_z, pool_h, pool_w, part, first, last):
     _, H, W, C = d_z.shape
     flat_g, flat, image = g.reshape(-1), d_z.reshape(-1), g.shape[1] * g.shape[2] * C
     for n in range(first, last):

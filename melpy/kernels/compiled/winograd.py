@@ -26,6 +26,7 @@ from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled
+from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, activated, lines, multiply
 from melpy.kernels.spec.windows import Pads
 
@@ -60,13 +61,9 @@ def conv2d(
     start = np.zeros(2 * D, x.dtype)  # of the entries; of the one in the centre
     if b is not None:
         start[D:] = b
-    blocks = threads.groups(-(-count // ROWS))
-    threads.run(
-        lambda n: _forward(
-            x, pads[0][0], pads[1][0], u, start, y, *tiles, block, a_at, c_at, code, slope,
-            blocks[n][0] * ROWS, min(count, blocks[n][1] * ROWS),
-        ),
-        len(blocks), y.size * C // 4,
+    threads.share(
+        _forward, -(-count // ROWS), y.size * C // 4,
+        x, pads[0][0], pads[1][0], u, start, y, *tiles, block, a_at, c_at, code, slope,
     )  # fmt: skip
     return y
 
@@ -85,15 +82,11 @@ def conv2d_d_w(g: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
     a_at, c_at = lines(most, 1), lines(most, D)
     parts = memory.empty((len(groups), 3, 3, C, D), x.dtype)
 
-    def unit(number: int) -> None:
-        n, share = divmod(number, len(shares))
-        _back(
-            x, pads[0][0], pads[1][0], g, parts[n], *tiles, block, a_at, c_at,
-            shares[share][0] * lanes, shares[share][1] * lanes,
-            groups[n][0] * ROWS, min(count, groups[n][1] * ROWS),
-        )  # fmt: skip
-
-    threads.run(unit, len(groups) * len(shares), g.size * C // 4)
+    threads.share(
+        _back, len(groups) * len(shares), g.size * C // 4,
+        x, pads[0][0], pads[1][0], g, parts, *tiles, block, a_at, c_at,
+        np.array(shares) * lanes, np.array(groups) * ROWS,
+    )  # fmt: skip
     return parts[0] if len(parts) == 1 else parts.sum(axis=0)
 
 
@@ -107,11 +100,7 @@ def _transformed(w: np.ndarray) -> np.ndarray:
     u = memory.empty((4, 4, *w.shape[2:]), w.dtype)
     size = w[0, 0].size
     lanes = VECTOR_BYTES // w.itemsize
-    blocks = threads.groups(size // lanes)
-    threads.run(
-        lambda n: _kernel_transform(w, u, blocks[n][0] * lanes, blocks[n][1] * lanes),
-        len(blocks), 9 * size,
-    )  # fmt: skip
+    threads.share(_kernel_transform, size // lanes, 9 * size, w, u)
     return u
 
 
@@ -181,11 +170,11 @@ _g_entries, _d_w_of_entries = (
 )  # fmt: skip
 
 
-@compiled
-def _kernel_transform(w, u, first, last):
+@for_team
+def _kernel_transform(w, u, part, first, last):
     size, lanes, zero = w.shape[2] * w.shape[3], VECTOR_BYTES // w.itemsize, w.dtype.type(0)
     flat, entries = w.reshape(-1), u.reshape(-1)
-    for v in range(first, last, lanes):
+    for v in range(first * lanes, last * lanes, lanes):
         _w_entries(entries, v, 4 * size, size, flat, v, 3 * size, size, 0, zero)
 
 
@@ -216,9 +205,10 @@ def _patch_entries(v, count, t, x, flat, patch, n, row, column, first_c, last_c)
         )
 
 
-@compiled
+@for_team
 def _forward(
-    x, top, left, u, start, y, tiles_h, tiles_w, block, a_at, c_at, code, slope, first, last
+    x, top, left, u, start, y, tiles_h, tiles_w, block, a_at, c_at, code, slope,
+    part, first, last,
 ):  # fmt: skip
     """Make the outputs of tiles ``first`` to ``last`` of all images' tiles."""
     (_, _, _, C), (_, oH, oW, D) = x.shape, y.shape
@@ -227,6 +217,7 @@ def _forward(
     patch, aside = np.empty(16 * C, x.dtype), np.empty(4 * lanes, x.dtype)
     flat_x, flat_u, flat_y = x.reshape(-1), u.reshape(-1), y.reshape(-1)
     k_at = np.zeros(1, np.int64)
+    first, last = first * ROWS, min(len(x) * tiles_h * tiles_w, last * ROWS)
     for t0 in range(first, last, block):
         count = min(block, last - t0)
         for t in range(count):
@@ -261,8 +252,22 @@ def _forward(
                             flat_y[at + (i * oW + j) * D + d + k] = aside[(2 * i + j) * lanes + k]
 
 
-@compiled
+@for_team
 def _back(
+    x, top, left, g, parts, tiles_h, tiles_w, block, a_at, c_at, shares, groups, part, first, last
+):  # fmt: skip
+    """Sum the kernel's gradient, for some input channels, over some of the tiles, for each unit."""
+    for unit in range(first, last):
+        n, share = unit // len(shares), unit % len(shares)
+        _sum_tiles(
+            x, top, left, g, parts[n], tiles_h, tiles_w, block, a_at, c_at, shares[share, 0],
+            shares[share, 1],
+            groups[n, 0], min(len(x) * tiles_h * tiles_w, groups[n, 1]),
+        )  # fmt: skip
+
+
+@compiled
+def _sum_tiles(
     x, top, left, g, d_w, tiles_h, tiles_w, block, a_at, c_at, first_c, last_c, first, last
 ):  # fmt: skip
     """Sum the kernel's gradient, for some input channels, over tiles ``first`` to ``last``."""
