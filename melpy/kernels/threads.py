@@ -99,7 +99,7 @@ class _Team:
             self.serve(self.address, number, LOOKS)
 
     def wake(self) -> None:
-        """Wake who sleeps; the next region counts on it, but waits for no one who comes too late."""
+        """Wake who sleeps; the next region counts on it, but does not wait if it is late."""
         for place, alarm in zip(self.places, self.alarms, strict=True):
             if place[0] == self.asleep:
                 place[0] = self.idle
