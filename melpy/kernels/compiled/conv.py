@@ -29,7 +29,7 @@ Shape = tuple[int, ...]
 NONE: Pads = ((0, 0), (0, 0))
 BLOCK_BYTES = 1 << 17  # what a block of pixels reads of an image stays in the second-level cache
 SUM_PIXELS = 512  # pixels that one sweep of a kernel's gradient adds up
-WORTH_WINOGRAD = 32 * 32  # input times output channels, by measurement
+WORTH_WINOGRAD = 16 * 16  # input times output channels, by measurement
 BIG_KERNEL = 1 << 17  # from this size on, blocks share the kernel's gradient, not the images
 
 

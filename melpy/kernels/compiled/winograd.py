@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
@@ -104,16 +105,20 @@ def _transformed(w: np.ndarray) -> np.ndarray:
     return u
 
 
-def _transform(matrix: Matrix, name: str) -> Callable[..., Any]:
-    """Make y = M x M^T of one vector of channels of a square x, as the code for one matrix M."""
+def _transform(matrix: Matrix, name: str, is_partial: bool = False) -> Callable[..., Any]:
+    """Make y = M x M^T of one vector of channels of a square x, as the code for one matrix M.
+
+    The bits of ``cells`` say which cells of the image's square, row by row, are there: if
+    ``is_partial``, the others count as 0 where they are read, and are not written.
+    """
 
     @intrinsic
-    def transform(typingctx, y, y0, y_row, y_column, x, x0, x_row, x_column, code, slope):
+    def transform(typingctx, y, y0, y_row, y_column, x, x0, x_row, x_column, cells, code, slope):
         size = types.intp
-        return types.void(y, size, size, size, x, size, size, size, size, x.dtype), emit
+        return types.void(y, size, size, size, x, *[size] * 5, x.dtype), emit
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _y, y0, y_row, y_column, _x, x0, x_row, x_column, code, slope = args
+        _y, y0, y_row, y_column, _x, x0, x_row, x_column, present, code, slope = args
         number = context.get_data_type(signature.args[0].dtype)
         bytes_ = 4 if isinstance(number, ir.FloatType) else 8
         vector, index = ir.VectorType(number, VECTOR_BYTES // bytes_), ir.IntType(64)
@@ -140,9 +145,18 @@ def _transform(matrix: Matrix, name: str) -> Callable[..., Any]:
                     total = (builder.fadd if weight > 0 else builder.fsub)(total, term)
             return total
 
+        def is_there(n: int) -> Any:
+            return builder.trunc(builder.lshr(present, index(n)), ir.IntType(1))
+
+        def cell(n: int, place: Any) -> Any:
+            if is_partial and matrix is not A_T:
+                zeros = cgutils.global_constant(builder, "zeros", constant(0))
+                place = builder.select(is_there(n), place, builder.bitcast(zeros, place.type))
+            return builder.load(place, align=bytes_)
+
         sides = range(len(matrix[0]))
         cells = [
-            [builder.load(at(4, x0, x_row, i, x_column, j), align=bytes_) for j in sides]
+            [cell(len(sides) * i + j, at(4, x0, x_row, i, x_column, j)) for j in sides]
             for i in sides
         ]
         half = [[combined(line, [cells[i][j] for i in sides]) for j in sides] for line in matrix]
@@ -151,7 +165,12 @@ def _transform(matrix: Matrix, name: str) -> Callable[..., Any]:
                 total = combined(line, row)
                 if matrix is A_T:
                     total = activated(builder, total, code, slope)
-                builder.store(total, at(0, y0, y_row, i, y_column, j), align=bytes_)
+                place = at(0, y0, y_row, i, y_column, j)
+                if is_partial and matrix is A_T:
+                    with builder.if_then(is_there(2 * i + j)):
+                        builder.store(total, place, align=bytes_)
+                else:
+                    builder.store(total, place, align=bytes_)
         return context.get_dummy_value()
 
     transform.__name__ = name
@@ -162,12 +181,18 @@ def _transposed(matrix: Matrix) -> Matrix:
     return tuple(zip(*matrix, strict=True))
 
 
-_x_entries, _w_entries, _y_of_entries = (
-    _transform(B_T, "x_entries"), _transform(G, "w_entries"), _transform(A_T, "y_of_entries")
-)  # fmt: skip
-_g_entries, _d_w_of_entries = (
-    _transform(_transposed(A_T), "g_entries"), _transform(_transposed(G), "d_w_of_entries")
-)  # fmt: skip
+_x_entries, _x_entries_at_the_edge = (
+    _transform(B_T, "x_entries", is_partial) for is_partial in (False, True)
+)
+_y_of_entries, _y_of_entries_at_the_edge = (
+    _transform(A_T, "y_of_entries", is_partial) for is_partial in (False, True)
+)
+_g_entries, _g_entries_at_the_edge = (
+    _transform(_transposed(A_T), "g_entries", is_partial) for is_partial in (False, True)
+)
+_w_entries, _d_w_of_entries = _transform(G, "w_entries"), _transform(_transposed(G), "d_w")
+
+ALL = 0xFFFF  # cells
 
 
 @for_team
@@ -175,34 +200,55 @@ def _kernel_transform(w, u, part, first, last):
     size, lanes, zero = w.shape[2] * w.shape[3], VECTOR_BYTES // w.itemsize, w.dtype.type(0)
     flat, entries = w.reshape(-1), u.reshape(-1)
     for v in range(first * lanes, last * lanes, lanes):
-        _w_entries(entries, v, 4 * size, size, flat, v, 3 * size, size, 0, zero)
+        _w_entries(entries, v, 4 * size, size, flat, v, 3 * size, size, ALL, 0, zero)
 
 
 @compiled
-def _patch_entries(v, count, t, x, flat, patch, n, row, column, first_c, last_c):
-    """Write the 16 entries of one tile, whose patch begins at (row, column) of image n."""
+def _cells(row, column, side, H, W):
+    """Return which cells of a square that begins at (row, column) lie in an image of H by W."""
+    if row >= 0 and column >= 0 and row + side <= H and column + side <= W:
+        return ALL
+    cells = 0
+    for i in range(side):
+        for j in range(side):
+            if 0 <= row + i < H and 0 <= column + j < W:
+                cells |= 1 << (side * i + j)
+    return cells
+
+
+@compiled
+def _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last_c):
+    """Write the 16 entries of ``count`` tiles, from number t0 of all images' tiles on."""
     _, H, W, C = x.shape
     lanes, wide, zero = VECTOR_BYTES // x.itemsize, last_c - first_c, x.dtype.type(0)
-    if row >= 0 and column >= 0 and row + 4 <= H and column + 4 <= W:
+    flat = x.reshape(-1)
+    n, p, q = t0 // (tiles_h * tiles_w), t0 // tiles_w % tiles_h, t0 % tiles_w
+    for t in range(count):
+        row, column = 2 * p - top, 2 * q - left
         at = ((n * H + row) * W + column) * C + first_c
-        for c in range(0, wide, lanes):
-            _x_entries(
-                v, t * wide + c, 4 * count * wide, count * wide, flat, at + c, W * C, C, 0, zero
-            )
-        return
-    for i in range(4):
-        for j in range(4):
-            cell = patch[(4 * i + j) * wide : (4 * i + j + 1) * wide]
-            if 0 <= row + i < H and 0 <= column + j < W:
-                pixel = x[n, row + i, column + j, first_c:last_c]
-                for c in range(wide):
-                    cell[c] = pixel[c]
-            else:
-                cell[:] = 0
-    for c in range(0, wide, lanes):
-        _x_entries(
-            v, t * wide + c, 4 * count * wide, count * wide, patch, c, 4 * wide, wide, 0, zero
-        )
+        cells = _cells(row, column, 4, H, W)
+        if cells == ALL:
+            for c in range(0, wide, lanes):
+                _x_entries(
+                    v, t * wide + c, 4 * v_step, v_step, flat, at + c, W * C, C, ALL, 0, zero
+                )
+        else:
+            for c in range(0, wide, lanes):
+                _x_entries_at_the_edge(
+                    v, t * wide + c, 4 * v_step, v_step, flat, at + c, W * C, C, cells, 0, zero
+                )
+        n, p, q = _next(n, p, q, tiles_h, tiles_w)
+
+
+@compiled
+def _next(n, p, q, tiles_h, tiles_w):
+    """Return image, row and column of the next tile."""
+    q += 1
+    if q == tiles_w:
+        q, p = 0, p + 1
+        if p == tiles_h:
+            n, p = n + 1, 0
+    return n, p, q
 
 
 @for_team
@@ -211,45 +257,39 @@ def _forward(
     part, first, last,
 ):  # fmt: skip
     """Make the outputs of tiles ``first`` to ``last`` of all images' tiles."""
-    (_, _, _, C), (_, oH, oW, D) = x.shape, y.shape
+    C, (_, oH, oW, D) = x.shape[3], y.shape
     lanes, panel, number = VECTOR_BYTES // x.itemsize, 2 * VECTOR_BYTES // x.itemsize, x.dtype.type
-    v, m = np.empty(16 * block * C, x.dtype), np.empty(16 * block * D, x.dtype)
-    patch, aside = np.empty(16 * C, x.dtype), np.empty(4 * lanes, x.dtype)
-    flat_x, flat_u, flat_y = x.reshape(-1), u.reshape(-1), y.reshape(-1)
-    k_at = np.zeros(1, np.int64)
+    v_step, m_step = block * C + lanes, block * D + lanes  # steps of 4096 bytes would share a
+    v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)  # line of the cache
+    flat_u, flat_y, k_at = u.reshape(-1), y.reshape(-1), np.zeros(1, np.int64)
+    slope = number(slope)
     first, last = first * ROWS, min(len(x) * tiles_h * tiles_w, last * ROWS)
     for t0 in range(first, last, block):
         count = min(block, last - t0)
-        for t in range(count):
-            n, place = (t0 + t) // (tiles_h * tiles_w), (t0 + t) % (tiles_h * tiles_w)
-            row, column = place // tiles_w * 2 - top, place % tiles_w * 2 - left
-            _patch_entries(v, block, t, x, flat_x, patch, n, row, column, 0, C)
+        _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, 0, C)
         rows = -(-count // ROWS) * ROWS
         for e in range(16):
             multiply(
-                m, c_at, e * block * D, v, a_at, e * block * C, 0, rows, k_at, 0, 1, C, 1,
+                m, c_at, e * m_step, v, a_at, e * v_step, 0, rows, k_at, 0, 1, C, 1,
                 flat_u, e * C * D, D, panel, D, start, D * int(e == CENTRE), 0, LINEAR, number(0),
             )  # fmt: skip
+        n, p, q = t0 // (tiles_h * tiles_w), t0 // tiles_w % tiles_h, t0 % tiles_w
         for t in range(count):
-            n, place = (t0 + t) // (tiles_h * tiles_w), (t0 + t) % (tiles_h * tiles_w)
-            p, q = place // tiles_w * 2, place % tiles_w * 2
-            at = ((n * oH + p) * oW + q) * D
-            whole = p + 2 <= oH and q + 2 <= oW
-            for d in range(0, D, lanes):
-                if whole:
+            at = ((n * oH + 2 * p) * oW + 2 * q) * D
+            cells = _cells(2 * p, 2 * q, 2, oH, oW)
+            if cells == ALL:
+                for d in range(0, D, lanes):
                     _y_of_entries(
-                        flat_y, at + d, oW * D, D, m, t * D + d, 4 * block * D, block * D,
-                        code, number(slope),
+                        flat_y, at + d, oW * D, D, m, t * D + d, 4 * m_step, m_step, ALL,
+                        code, slope,
                     )  # fmt: skip
-                    continue
-                _y_of_entries(
-                    aside, 0, 2 * lanes, lanes, m, t * D + d, 4 * block * D, block * D,
-                    code, number(slope),
-                )  # fmt: skip
-                for i in range(min(2, oH - p)):
-                    for j in range(min(2, oW - q)):
-                        for k in range(lanes):
-                            flat_y[at + (i * oW + j) * D + d + k] = aside[(2 * i + j) * lanes + k]
+            else:
+                for d in range(0, D, lanes):
+                    _y_of_entries_at_the_edge(
+                        flat_y, at + d, oW * D, D, m, t * D + d, 4 * m_step, m_step, cells,
+                        code, slope,
+                    )  # fmt: skip
+            n, p, q = _next(n, p, q, tiles_h, tiles_w)
 
 
 @for_team
@@ -273,40 +313,36 @@ def _sum_tiles(
     """Sum the kernel's gradient, for some input channels, over tiles ``first`` to ``last``."""
     C, (_, oH, oW, D), wide = x.shape[3], g.shape, last_c - first_c
     lanes, panel, zero = VECTOR_BYTES // x.itemsize, 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
-    v, m = np.empty(16 * block * wide, x.dtype), np.empty(16 * block * D, x.dtype)
+    v_step, m_step = block * wide + lanes, block * D + lanes  # as in `_forward`
+    v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)
     d_u = np.zeros(16 * wide * D, x.dtype)
-    patch, corner = np.empty(16 * wide, x.dtype), np.empty(4 * D, x.dtype)
-    flat_x, flat_g, flat_d_w = x.reshape(-1), g.reshape(-1), d_w.reshape(-1)
-    k_at = np.zeros(1, np.int64)
+    flat_g, flat_d_w, k_at = g.reshape(-1), d_w.reshape(-1), np.zeros(1, np.int64)
     for t0 in range(first, last, block):
         count = min(block, last - t0)
+        _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last_c)
+        n, p, q = t0 // (tiles_h * tiles_w), t0 // tiles_w % tiles_h, t0 % tiles_w
         for t in range(count):
-            n, place = (t0 + t) // (tiles_h * tiles_w), (t0 + t) % (tiles_h * tiles_w)
-            p, q = place // tiles_w * 2, place % tiles_w * 2
-            _patch_entries(v, block, t, x, flat_x, patch, n, p - top, q - left, first_c, last_c)
-            if p + 2 <= oH and q + 2 <= oW:
-                at = ((n * oH + p) * oW + q) * D
+            at = ((n * oH + 2 * p) * oW + 2 * q) * D
+            cells = _cells(2 * p, 2 * q, 2, oH, oW)
+            if cells == ALL:
                 for d in range(0, D, lanes):
                     _g_entries(
-                        m, t * D + d, 4 * block * D, block * D, flat_g, at + d, oW * D, D, 0, zero
+                        m, t * D + d, 4 * m_step, m_step, flat_g, at + d, oW * D, D, ALL, 0, zero
                     )
-                continue
-            corner[:] = 0
-            for i in range(min(2, oH - p)):
-                for j in range(min(2, oW - q)):
-                    pixel = g[n, p + i, q + j]
-                    for d in range(D):
-                        corner[(2 * i + j) * D + d] = pixel[d]
-            for d in range(0, D, lanes):
-                _g_entries(m, t * D + d, 4 * block * D, block * D, corner, d, 2 * D, D, 0, zero)
+            else:
+                for d in range(0, D, lanes):
+                    _g_entries_at_the_edge(
+                        m, t * D + d, 4 * m_step, m_step, flat_g, at + d, oW * D, D, cells, 0, zero
+                    )
+            n, p, q = _next(n, p, q, tiles_h, tiles_w)
         for e in range(16):
             multiply(
-                d_u, c_at, e * wide * D, v, a_at, e * block * wide, 0, wide, k_at, 0, 1, count,
-                wide, m, e * block * D, D, panel, D, d_u, 0, 1, LINEAR, zero,
+                d_u, c_at, e * wide * D, v, a_at, e * v_step, 0, wide, k_at, 0, 1, count,
+                wide, m, e * m_step, D, panel, D, d_u, 0, 1, LINEAR, zero,
             )  # fmt: skip
     for c in range(wide):
         for d in range(0, D, lanes):
             _d_w_of_entries(
                 flat_d_w, (first_c + c) * D + d, 3 * C * D, C * D,
-                d_u, c * D + d, 4 * wide * D, wide * D, 0, zero,
+                d_u, c * D + d, 4 * wide * D, wide * D, ALL, 0, zero,
             )  # fmt: skip
