@@ -214,7 +214,10 @@ def fan_out(typingctx, kernel, team, size, blocks, args):
         _, team, size, blocks, packed = given
         made = kernel.dispatcher.overloads[inner.args]
         context.add_linking_libs([made.library])
-        values = cgutils.unpack_tuple(builder, packed)
+        values = [
+            _unowned(context, builder, kind, value)
+            for kind, value in zip(args.types, cgutils.unpack_tuple(builder, packed), strict=True)
+        ]
         kinds = ir.LiteralStructType([value.type for value in values])
         environment = cgutils.alloca_once(builder, kinds)
         for n, value in enumerate(values):
@@ -243,6 +246,19 @@ def fan_out(typingctx, kernel, team, size, blocks, args):
 
     signature = types.boolean(kernel, types.intp, types.intp, types.intp, args)
     return signature, emit
+
+
+def _unowned(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """Return an array without its reference count: the caller keeps it alive.
+
+    Threads that count references to one array write to one cache line, at every slice they take.
+    """
+    if not isinstance(kind, types.Array):
+        return value
+    array = context.make_array(kind)(context, builder, value=value)
+    array.meminfo = ir.Constant(array.meminfo.type, None)
+    array.parent = ir.Constant(array.parent.type, None)
+    return array._getvalue()
 
 
 def for_team(kernel: Callable[..., None]) -> Callable[..., bool]:

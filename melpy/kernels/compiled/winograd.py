@@ -134,7 +134,8 @@ def _transform(matrix: Matrix, name: str, is_partial: bool = False) -> Callable[
 
         def combined(weights: tuple[float, ...], terms: list[Any]) -> Any:
             total = None
-            for weight, term in zip(weights, terms, strict=True):
+            pairs = zip(weights, terms, strict=True)
+            for weight, term in sorted(pairs, key=lambda pair: pair[0] < 0):  # begin with a plus
                 if weight == 0:
                     continue
                 if abs(weight) != 1:
