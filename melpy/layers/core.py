@@ -213,11 +213,30 @@ class EinsumDense(Layer):
             if n == 0 or self.input_axes.endswith(self.kernel_axes[:n])
         )
         rest = self.input_axes[: len(self.input_axes) - shared] + self.kernel_axes[shared:]
-        if shared and rest == self.output_axes:  # one matrix product
+        made = self.kernel.shape[shared:]
+        is_product = bool(shared) and rest == self.output_axes
+        if is_product and self.bias is not None and self.bias.shape == made:
+            return self._dense(inputs, shared, made)
+        if is_product:
             y = ops.tensordot(inputs, self.kernel, axes=shared)
         else:
             y = ops.einsum(self.equation, inputs, self.kernel)
         return self.activation(y if self.bias is None else y + self.bias)
+
+    def _dense(self, inputs: Any, shared: int, made: Shape) -> Any:
+        """Return act(x W + b), with the axes that are summed over, and those made, as one each."""
+        leading = inputs.shape[: inputs.ndim - shared]
+        C, D = math.prod(self.kernel.shape[:shared]), math.prod(made)
+        name, slope = activations.FUSED.get(self.activation, ("linear", 0.0))
+        y = ops.dense(
+            ops.reshape(inputs, (*leading, C)),
+            ops.reshape(self.kernel, (C, D)),
+            ops.reshape(self.bias, (D,)),
+            activation=name,
+            slope=slope,
+        )
+        y = ops.reshape(y, (*leading, *made))
+        return y if self.activation in activations.FUSED else self.activation(y)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the output's shape."""
