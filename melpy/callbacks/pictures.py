@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from melpy import viz
 from melpy.callbacks.base import Callback, Logs
 from melpy.errors import DependencyError
 
@@ -153,6 +152,8 @@ class LiveMetrics(Callback):
     def draw(self) -> None:
         """Draw the curves, each number beside its validation."""
         epochs = range(1, 1 + len(next(iter(self.history.values()))))
+        from melpy import viz  # with the first picture: it takes a while
+
         figure = viz.curves(self.history, list(epochs), "")
         if self.filename is not None:
             figure.savefig(self.filename)

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from melpy import config
 
-__all__ = ["GROUPS", "groups", "parts", "share"]
+__all__ = ["GROUPS", "Region", "groups", "parts", "run", "share"]
 
 GROUPS = 8  # blocks of a batch: enough to share among cores, few enough to add up in order
 WORTH_SHARING = 1 << 13  # meeting a worker that looks costs what reading this many numbers does,
 WORTH_WAKING = 1 << 17  # and waking one that sleeps, this many
 LOOKS = 4000  # about 0.2 ms
+
+
+Region = tuple[Any, ...]  # what `share` is called with
 
 
 def groups(count: int, most: int = GROUPS) -> list[tuple[int, int]]:
@@ -75,6 +78,12 @@ def share(region: Callable[..., bool], count: int, work: int, *args: Any) -> Non
             team.lock.release()
     if failed:
         raise MemoryError(f"{region.__name__}: no memory for what a block of work needs")
+
+
+def run(regions: Iterable[Region]) -> None:
+    """Run regions, one after the other."""
+    for region in regions:
+        share(*region)
 
 
 class _Team:

@@ -223,7 +223,7 @@ class EinsumDense(Layer):
             y = ops.einsum(self.equation, inputs, self.kernel)
         return self.activation(y if self.bias is None else y + self.bias)
 
-    def _dense(self, inputs: Any, shared: int, made: Shape) -> Any:
+    def _dense(self, inputs: Any, shared: int, made: tuple[int, ...]) -> Any:
         """Return act(x W + b), with the axes that are summed over, and those made, as one each."""
         leading = inputs.shape[: inputs.ndim - shared]
         C, D = math.prod(self.kernel.shape[:shared]), math.prod(made)

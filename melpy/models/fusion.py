@@ -26,7 +26,7 @@ from melpy.layers.pooling import MaxPooling1D, MaxPooling2D
 from melpy.symbolic import Call, Symbolic
 from melpy.tensor import Tensor, mask_of
 
-__all__ = ["Step", "steps_of"]
+__all__ = ["Step", "folded_numbers", "is_relu", "pool_of", "steps_of"]
 
 Run = Callable[[Any], Any]
 
@@ -127,7 +127,7 @@ def _pooled(conv: Any, pool: Any) -> Run | None:
     return lambda x: conv.stand_in(lambda y: conv.call_pooled(y, pool.pool_size), x)
 
 
-def _is_relu(layer: Any) -> bool:
+def is_relu(layer: Any) -> bool:
     if type(layer) is Activation:
         return layer.activation in (activations.relu, ops.relu)
     plain = (None, 0.0, 0.0)
@@ -137,7 +137,7 @@ def _is_relu(layer: Any) -> bool:
 
 
 def _normalized(norm: Any, act: Any) -> Run | None:
-    if norm.renorm or not _is_relu(act):
+    if norm.renorm or not is_relu(act):
         return None
 
     def run(x: Any) -> Any:
@@ -152,7 +152,7 @@ def _folded(conv: Any, norm: Any, act: Any = None) -> Run | None:
     """Normalize by the convolution's own kernel, where nothing learns."""
     if conv.channels_first or conv.activation is not activations.linear or norm.renorm:
         return None
-    if norm.axis not in (-1, conv.rank + 1) or (act is not None and not _is_relu(act)):
+    if norm.axis not in (-1, conv.rank + 1) or (act is not None and not is_relu(act)):
         return None
     after = norm if act is None else _normalized(norm, act)
     kept: list[Any] = [None, None]  # of which state of the weights, and the kernel and bias
@@ -160,9 +160,7 @@ def _folded(conv: Any, norm: Any, act: Any = None) -> Run | None:
     def numbers() -> tuple[np.ndarray, np.ndarray]:
         state = tape.changes(), id(conv.kernel.value), id(norm.moving_mean.value)
         if kept[0] != state:
-            scale, offset = map(np.asarray, norm.scale_and_offset(conv.kernel.value))
-            bias = 0 if conv.bias is None else conv.bias.value
-            kept[:] = [state, (conv.kernel.value * scale, bias * scale + offset)]
+            kept[:] = [state, folded_numbers(conv, norm)]
         return kept[1]
 
     def folded(x: Any) -> Any:
@@ -176,3 +174,15 @@ def _folded(conv: Any, norm: Any, act: Any = None) -> Run | None:
             return conv.stand_in(folded, x)
 
     return run
+
+
+def folded_numbers(conv: Any, norm: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the kernel and the bias of a convolution that normalizes its output itself."""
+    scale, offset = map(np.asarray, norm.scale_and_offset(conv.kernel.value))
+    bias = 0 if conv.bias is None else conv.bias.value
+    return conv.kernel.value * scale, bias * scale + offset
+
+
+def pool_of(layer: Any) -> Any:
+    """Return the windows of a max pooling, None for another layer."""
+    return layer.pool_size if type(layer) in (MaxPooling1D, MaxPooling2D) else None

@@ -46,7 +46,8 @@ class Graph:
         given = {id(x) for x in self.starts}
         self.calls = [c for c in order if not {id(x) for x in tree.flatten(c.outputs)} <= given]
         self.layers = _in_keras_order(order, self.starts, self.ends)
-        self._steps = steps_of(self.calls, self.ends)
+        self.steps = steps_of(self.calls, self.ends)
+        self.plans: Any = None  # of `inference`, made when they are asked for
 
     def _sorted(self) -> list[Call]:
         """Return all calls behind the outputs, each after those that it needs."""
@@ -85,7 +86,7 @@ class Graph:
     def run(self, inputs: Any) -> Any:
         """Compute the outputs from values of the inputs, in the nesting of either."""
         values = self.begin(inputs)
-        for step in self._steps:
+        for step in self.steps:
             x = values[id(step.calls[0].inputs[0])] if step.together is not None else None
             if step.runs_together(x):
                 self._keep(values, step.calls[-1], step.together, x)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from melpy import saving, tree
 from melpy.errors import ArgumentError, GraphError, ShapeError, lookup
 from melpy.layers.base import Layer, as_shape
 from melpy.layers.nesting import nested
 from melpy.models.graph import Graph, unique_names
+from melpy.models.inference import Plans
 from melpy.models.summary import print_table, summary_table
-from melpy.models.trace import Trace, trace
 from melpy.models.training import Trainer
 
+if TYPE_CHECKING:
+    from melpy.models.trace import Trace
+
 __all__ = ["Model"]
+
+OWN_ROOMS = (__name__, "melpy.models.sequential")  # whose ``call`` runs the graph
 
 
 class Model(Trainer):
@@ -63,6 +68,24 @@ class Model(Trainer):
             self._describe_as(Graph(inputs, outputs))
             if not trainable:
                 self.trainable = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        plans = self._plans
+        if plans is not None and len(args) == 1 and not any(kwargs.values()):
+            y = plans.run(args[0])
+            if y is not None:
+                return y
+        return super().__call__(*args, **kwargs)
+
+    @property
+    def _plans(self) -> Plans | None:
+        """What is ready for a few samples, where the graph is all that ``call`` does."""
+        graph = self._graph
+        if graph is None or type(self).call.__module__ not in OWN_ROOMS:
+            return None
+        if graph.plans is None:
+            graph.plans = Plans(graph)
+        return graph.plans
 
     def _describe_as(self, graph: Graph) -> None:
         unique_names(sorted(graph.layers, key=lambda layer: layer._calls[0].serial))
@@ -197,6 +220,8 @@ class Model(Trainer):
 
         The model stays as it was; see `melpy.models.trace.trace`.
         """
+        from melpy.models.trace import trace  # when asked for: it takes a while
+
         return trace(self, x, y, sample_weight, training)
 
     def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:

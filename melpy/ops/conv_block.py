@@ -102,6 +102,43 @@ def conv_block(
     >>> ops.conv_block(x, w, b, activation="relu", pool_size=2)[0, 0, 0]
     array([0.])
     """
+    layout, *settled = _settled(
+        inputs, kernel, bias, strides, padding, data_format, dilation_rate, pool_size
+    )
+    x, w, geometry, pool = settled
+    act = (activation, slope)
+    y, where, z_size = kernels.conv2d_block(x, w, bias, geometry, act, pool)
+
+    def back(g, wanted):
+        d_x, d_w, d_b = kernels.conv2d_block_back(
+            layout.images(g), x, w, y, where, geometry, act, pool, z_size, wanted
+        )
+        return (
+            None if d_x is None else layout.given(d_x),
+            None if d_w is None else d_w.reshape(kernel.shape),
+            d_b,
+        )
+
+    return layout.given(y), selective(back, 3)
+
+
+def conv_block_ready(
+    inputs, kernel, bias, *, strides, padding, dilation_rate, activation, slope, pool_size
+):
+    """Return an array for `conv_block`'s output, and what fills it from inputs' values of the time.
+
+    For arrays alone, the channels last.
+    """
+    layout, *settled = _settled(
+        inputs, kernel, bias, strides, padding, "channels_last", dilation_rate, pool_size
+    )
+    x, w, geometry, pool = settled
+    y, fill = kernels.conv2d_block_ready(x, w, bias, geometry, (activation, slope), pool)
+    return layout.given(y), fill
+
+
+def _settled(inputs, kernel, bias, strides, padding, data_format, dilation_rate, pool_size):
+    """Check what goes together; return the layout, x and w as images, geometry and pool."""
     who = "conv_block"
     layout = layout_of(inputs.shape, kernel.shape, data_format, who)
     x, w = layout.images(inputs), layout.kernel(kernel)
@@ -127,17 +164,4 @@ def conv_block(
         *geometry_of(layout, inputs.shape, kernel.shape, strides, padding, dilation_rate, who),
         x.shape[3] // C,
     )
-    act = (activation, slope)
-    y, where, z_size = kernels.conv2d_block(x, w, bias, geometry, act, pool)
-
-    def back(g, wanted):
-        d_x, d_w, d_b = kernels.conv2d_block_back(
-            layout.images(g), x, w, y, where, geometry, act, pool, z_size, wanted
-        )
-        return (
-            None if d_x is None else layout.given(d_x),
-            None if d_w is None else d_w.reshape(kernel.shape),
-            d_b,
-        )
-
-    return layout.given(y), selective(back, 3)
+    return layout, x, w, geometry, pool

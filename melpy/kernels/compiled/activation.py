@@ -27,7 +27,7 @@ def activation(x: np.ndarray, name: str, slope: float) -> np.ndarray:
     shape, (x,) = x.shape, arrays
     y = memory.empty(shape, x.dtype)  # a 0-d array, made contiguous, has one axis
     flat, out, code = x.reshape(-1), y.reshape(-1), CODES[name]
-    threads.share(_forward, x.size, _work(x.size, code), flat, out, code, slope)
+    threads.share(activated, x.size, _work(x.size, code), flat, out, code, slope)
     return y
 
 
@@ -50,7 +50,8 @@ def _work(size: int, code: int) -> int:
 
 
 @for_team
-def _forward(x, y, code, slope, part, first, last):
+def activated(x, y, code, slope, part, first, last):
+    """y = act(x); the two may be one array."""
     x, y = x[first:last], y[first:last]  # loops from 0 vectorize
     if code >= SILU:
         _gate(x, y, code)

@@ -23,6 +23,7 @@ from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import conv_windows as spec
 from melpy.kernels.spec.windows import Pads, Pair, output_size
+from melpy.kernels.threads import Region
 
 Shape = tuple[int, ...]
 
@@ -153,12 +154,17 @@ def conv2d_d_w(
 
 def framed(x: np.ndarray, pads: Pads) -> np.ndarray:
     """Return images with a frame of zeros; a negative pad cuts pixels away."""
-    if not any(map(any, pads)):
-        return x
-    frame = frame_size(x, pads)
-    y = memory.empty((len(x), *frame, x.shape[3]), x.dtype)
-    threads.share(_framed, len(x), y.size, x, y, pads[0][0], pads[1][0])
+    y, regions = framing(x, pads)
+    threads.run(regions)
     return y
+
+
+def framing(x: np.ndarray, pads: Pads) -> tuple[np.ndarray, list[Region]]:
+    """Return where images have a frame of zeros, and what puts them there."""
+    if not any(map(any, pads)):
+        return x, []
+    y = memory.empty((len(x), *frame_size(x, pads), x.shape[3]), x.dtype)
+    return y, [(_framed, len(x), y.size, x, y, pads[0][0], pads[1][0])]
 
 
 def frame_size(x: np.ndarray, pads: Pads) -> Pair:
@@ -195,23 +201,33 @@ def convolve(
     strides: Pair, b: np.ndarray | None = None, code: int = LINEAR, slope: float = 0.0,
 ) -> np.ndarray:  # fmt: skip
     """Make every image of y by the products of a plan: act(x * w + b)."""
+    threads.run(convolution(x, pads, w, columns, plan, y, strides, b, code, slope))
+    return y
+
+
+def convolution(
+    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray,
+    strides: Pair, b: np.ndarray | None = None, code: int = LINEAR, slope: float = 0.0,
+) -> list[Region]:  # fmt: skip
+    """Return what makes every image of y."""
     if 0 in y.shape:
-        return y
+        return []
     start = np.zeros(y.shape[3], x.dtype) if b is None else b
     rows = int((plan.lines[:, 1] - plan.lines[:, 0]).max())
     pixel_bytes = x.shape[3] * x.itemsize * strides[0] * strides[1]
     block = max(ROWS, BLOCK_BYTES // pixel_bytes // ROWS * ROWS)
+    regions: list[Region] = []
     pieces = 1  # of an image: with few images, blocks share their rows
     if len(x) < threads.GROUPS:
-        x, pads = framed(x, pads), NONE
+        x, regions = framing(x, pads)
+        pads = NONE
         pieces = max(1, min(threads.GROUPS, rows // (4 * ROWS)))
-    place_in = placing(x, pads)
-    threads.share(
+    region = (
         _images, len(x) * pieces, work(y, w),
-        x, *place_in, w.reshape(-1), w.shape[-1], start, y.reshape(-1), *plan, columns, code,
-        slope, block, pieces,
+        x, *placing(x, pads), w.reshape(-1), w.shape[-1], start, y.reshape(-1), *plan, columns,
+        code, slope, block, pieces,
     )  # fmt: skip
-    return y
+    return [*regions, region]
 
 
 @for_team

@@ -7,24 +7,26 @@ activation is made there, and both gradients of the convolution and the bias's r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv, conv_plans, winograd
-from melpy.kernels.compiled.activation import slide
+from melpy.kernels.compiled.activation import activated, slide
 from melpy.kernels.compiled.bias_activation import (
     CODES,
-    bias_activation,
     bias_activation_d_x,
     sum_rows,
 )
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import IN_TILE, LINEAR, VECTOR_BYTES, multiply
-from melpy.kernels.compiled.winners import scattered, scattered_of, winners, winners_of
+from melpy.kernels.compiled.winners import pooling, scattered, scattered_of, winners_of
 from melpy.kernels.spec import conv_block as spec
 from melpy.kernels.spec.conv_block import Act, Geometry
 from melpy.kernels.spec.windows import Pair, output_size
+from melpy.kernels.threads import Region
 
 WHOLE: Pair = (1, 1)
 
@@ -37,27 +39,50 @@ def conv2d_block(
     if arrays is None:
         return spec.conv2d_block(x, w, b, geometry, act, pool)
     x, w, b = arrays
+    y, where, size, regions = _block(x, w, b, geometry, act, pool)
+    threads.run(regions)
+    return y, where, size
+
+
+def conv2d_block_ready(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
+) -> tuple[np.ndarray, Callable[[], None]]:
+    """Return y and what fills it from x's values of the time; see the specification."""
+    arrays = contiguous(x, w, b)
+    if arrays is None or arrays[0] is not x:
+        return spec.conv2d_block_ready(x, w, b, geometry, act, pool)
+    _, w, b = arrays
+    y, _, _, regions = _block(x, w, b, geometry, act, pool)
+    return y, lambda: threads.run(regions)
+
+
+def _block(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
+) -> tuple[np.ndarray, np.ndarray | None, Pair, list[Region]]:
+    """Return y, where it comes from, the size before pooling, and what makes them."""
     strides, pads, dilation, groups = geometry
     size = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
     code, D = (IN_TILE.get(act[0], LINEAR) if pool == WHOLE else LINEAR), w.shape[3]
     way = conv.path(w.shape, strides, dilation, groups, x.itemsize)
     where = None
     if pool != WHOLE and way == "direct":
-        y, where = _pooled(x, w, b, geometry, size, pool)
+        y, where, regions = _pooled(x, w, b, geometry, size, pool)
     else:
         y = memory.empty((len(x), *size, D), x.dtype)
         if way == "winograd":
-            winograd.conv2d(x, w, pads, y, b, code, act[1])
+            regions = winograd.convolution(x, winograd.transformed(w), pads, y, b, code, act[1])
         else:
             plan = conv_plans.forward(
                 conv.frame_size(x, pads), w.shape, strides, dilation, groups, size
             )
-            conv.convolve(x, pads, w, D // groups, plan, y, strides, b, code, act[1])
+            regions = conv.convolution(x, pads, w, D // groups, plan, y, strides, b, code, act[1])
         if pool != WHOLE:
-            y, where = winners(y, pool)
+            y, where, region = pooling(y, pool)
+            regions.append(region)
     if act[0] != "linear" and (pool != WHOLE or code == LINEAR):
-        y = bias_activation(y, np.zeros_like(b), *act)
-    return y, where, size
+        flat = y.reshape(-1)
+        regions.append((activated, y.size, y.size, flat, flat, CODES[act[0]], act[1]))
+    return y, where, size, regions
 
 
 def conv2d_block_back(
@@ -92,19 +117,18 @@ def conv2d_block_back(
 
 def _pooled(
     x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, size: Pair, pool: Pair
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return x * w + b, pooled, and where: image by image."""
+) -> tuple[np.ndarray, np.ndarray, list[Region]]:
+    """Return x * w + b, pooled, and where, and what makes them: image by image."""
     strides, pads, dilation, groups = geometry
     D = w.shape[3]
     plan = conv_plans.forward(conv.frame_size(x, pads), w.shape, strides, dilation, groups, size)
     shape = (len(x), size[0] // pool[0], size[1] // pool[1], D)
     u, where = memory.empty(shape, x.dtype), memory.empty(shape, np.dtype(np.uint8))
-    placing, flat_w = conv.placing(x, pads), w.reshape(-1)
-    threads.share(
+    region = (
         _images_pooled, len(x), len(x) * size[0] * size[1] * w.size // groups // 16,
-        x, *placing, flat_w, D, b, u, where, *size, *pool, *plan, D // groups,
+        x, *conv.placing(x, pads), w.reshape(-1), D, b, u, where, *size, *pool, *plan, D // groups,
     )  # fmt: skip
-    return u, where
+    return u, where, [region]
 
 
 def _back(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from melpy.kernels import threads
+from melpy.kernels.compiled.activation import activated
 from melpy.kernels.compiled.bias_activation import (
     CODES,
-    bias_activation,
     bias_activation_d_x,
     sum_rows,
 )
 from melpy.kernels.compiled.jit import contiguous
-from melpy.kernels.compiled.matmul import is_small, matmul, product
-from melpy.kernels.compiled.tile import IN_TILE
+from melpy.kernels.compiled.matmul import is_small, matmul, multiplication, product
+from melpy.kernels.compiled.tile import IN_TILE, LINEAR
 from melpy.kernels.spec import dense as spec
 
 
@@ -24,7 +27,25 @@ def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) 
     x, w, b = arrays
     if name in IN_TILE:
         return product(x, w, b, IN_TILE[name], slope)
-    return bias_activation(product(x, w, np.zeros_like(b)), b, name, slope)
+    y = product(x, w, b)
+    flat = y.reshape(-1)
+    threads.share(activated, y.size, y.size, flat, flat, CODES[name], slope)
+    return y
+
+
+def dense_ready(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float
+) -> tuple[np.ndarray, Callable[[], None]]:
+    """Return y and what fills it from x's values of the time; see the specification."""
+    arrays = contiguous(x, w, b)
+    if arrays is None or arrays[0] is not x or name not in CODES or is_small(x, w):
+        return spec.dense_ready(x, w, b, name, slope)
+    _, w, b = arrays
+    y, regions = multiplication(x, w, b, IN_TILE.get(name, LINEAR), slope)
+    if name not in IN_TILE:
+        flat = y.reshape(-1)
+        regions.append((activated, y.size, y.size, flat, flat, CODES[name], slope))
+    return y, lambda: threads.run(regions)
 
 
 def dense_back(

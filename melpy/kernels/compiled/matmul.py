@@ -13,9 +13,10 @@ import numpy as np
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import FLOATS, writeable
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, lines, multiply
+from melpy.kernels.compiled.tile import LINEAR, RELU, ROWS, VECTOR_BYTES, lines, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
+from melpy.kernels.threads import Region
 
 SMALL = 1 << 12  # products below this many multiplications are NumPy's: its call costs less
 ROWS_AT_A_TIME = 64  # a block of a, ROWS by DEPTH, stays in the second-level cache,
@@ -38,24 +39,38 @@ def product(
     a: np.ndarray, b: np.ndarray, start: np.ndarray, code: int = LINEAR, slope: float = 0.0
 ) -> np.ndarray:
     """Return act(a b + start) of matrices of one float type; start (Q,)."""
+    y, regions = multiplication(a, b, start, code, slope)
+    threads.run(regions)
+    return y
+
+
+def multiplication(
+    a: np.ndarray, b: np.ndarray, start: np.ndarray, code: int = LINEAR, slope: float = 0.0
+) -> tuple[np.ndarray, list[Region]]:
+    """Return where act(a b + start) goes, and what puts it there."""
     (P, K), Q = a.shape, b.shape[1]
     lanes = VECTOR_BYTES // a.itemsize
     b = transposed(b.T[None])[0] if b.T.flags.c_contiguous else np.ascontiguousarray(b)
-    if a.T.flags.c_contiguous:  # a transposed view, as in x^T g: walked as it lies
-        laid, row, step = a.T, 1, P
-    else:
-        laid, row, step = np.ascontiguousarray(a), K, 1
     y = memory.empty((P, Q), a.dtype)
-    laid, b = writeable(laid), writeable(b)
-    a_at, c_at = lines(P, row), lines(P, Q)
     work = P * K * Q // 16
+    if P == 1:  # a tile would read b no faster, and make the row ROWS times
+        a, b = writeable(np.ascontiguousarray(a)), writeable(b)
+        sums = np.empty((threads.parts(K, b.size), Q), a.dtype)
+        row = (_row, K, b.size, a[0], b, sums)
+        return y, [row, (_end_of_row, 1, Q, sums, start, y[0], code, slope)]
+    if a.T.flags.c_contiguous:  # a transposed view, as in x^T g: walked as it lies
+        laid, step_of_row, step = a.T, 1, P
+    else:
+        laid, step_of_row, step = np.ascontiguousarray(a), K, 1
+    laid, b = writeable(laid), writeable(b)
+    a_at, c_at = lines(P, step_of_row), lines(P, Q)
     shape = len(a_at) // ROWS, -(-Q // (2 * lanes))
     down, across = _shares(*shape, 2 * lanes / ROWS, threads.parts(shape[0] * shape[1], work))
-    threads.share(
+    region = (
         _blocks, len(down) * len(across), work,
         laid, a_at, step, b, y, c_at, start, code, slope, down, across,
     )  # fmt: skip
-    return y
+    return y, [region]
 
 
 @lru_cache(maxsize=256)
@@ -90,3 +105,37 @@ def _blocks(a, a_at, a_k, b, y, c_at, start, code, slope, down, across, part, fi
                     zero, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
                     start, left, int(k > 0), act, slope,
                 )  # fmt: skip
+
+
+@for_team
+def _row(a, b, sums, part, first, last):
+    """Add up some of the rows of b, weighted by a."""
+    total = sums[part]
+    total[:] = 0
+    whole = first + (last - first) // 4 * 4
+    for k in range(first, whole, 4):
+        a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+        b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
+        for q in range(total.size):
+            total[q] += a0 * b0[q] + a1 * b1[q] + a2 * b2[q] + a3 * b3[q]
+    for k in range(whole, last):
+        weight, line = a[k], b[k]
+        for q in range(total.size):
+            total[q] += weight * line[q]
+
+
+@for_team
+def _end_of_row(sums, start, y, code, slope, part, first, last):
+    """y = act(sums, added up in order, + start), for the activations of a tile."""
+    zero, slope = y.dtype.type(0), y.dtype.type(slope)
+    for q in range(y.size):
+        y[q] = start[q]
+    for n in range(sums.shape[0]):
+        some = sums[n]
+        for q in range(y.size):
+            y[q] += some[q]
+    if code == RELU:
+        slope = zero
+    if code != LINEAR:
+        for q in range(y.size):
+            y[q] = slope * y[q] if y[q] <= zero else y[q]  # a NaN stays one

@@ -155,7 +155,7 @@ def ftrl(
     _sweep(_ftrl, (p, g, n, z), numbers)
 
 
-def _sweep(loop: Callable[..., None], arrays: Sequence[np.ndarray], numbers: Sequence) -> None:
+def _sweep(loop: Callable[..., bool], arrays: Sequence[np.ndarray], numbers: Sequence) -> None:
     """Run a loop over all places of the arrays, cut into blocks for the team."""
     size = arrays[0].size
     threads.share(loop, size, size, *arrays, *numbers)

@@ -19,14 +19,14 @@ from melpy.kernels.compiled.jit import compiled
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import VECTOR_BYTES
 from melpy.kernels.spec.windows import Pair
+from melpy.kernels.threads import Region
 
 
-def winners(z: np.ndarray, pool: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Return each window's largest value and its cell; see `melpy.kernels.spec.conv_block`."""
+def pooling(z: np.ndarray, pool: Pair) -> tuple[np.ndarray, np.ndarray, Region]:
+    """Return each window's largest value, its cell, and what fills both."""
     shape = (len(z), z.shape[1] // pool[0], z.shape[2] // pool[1], z.shape[3])
     u, where = memory.empty(shape, z.dtype), memory.empty(shape, np.dtype(np.uint8))
-    threads.share(_winners, len(z), z.size, z, u, where, *pool)
-    return u, where
+    return u, where, (_winners, len(z), z.size, z, u, where, *pool)
 
 
 def scattered(g: np.ndarray, where: np.ndarray, pool: Pair, size: Pair) -> np.ndarray:

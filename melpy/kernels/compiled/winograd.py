@@ -30,6 +30,7 @@ from melpy.kernels.compiled.jit import compiled
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, activated, lines, multiply
 from melpy.kernels.spec.windows import Pads
+from melpy.kernels.threads import Region
 
 Matrix = tuple[tuple[float, ...], ...]
 Shape = tuple[int, ...]
@@ -53,8 +54,16 @@ def conv2d(
     code: int = LINEAR, slope: float = 0.0,
 ) -> np.ndarray:  # fmt: skip
     """Fill y (N,oH,oW,D) with act(x * w + b), stride 1; x (N,H,W,C), w (3,3,C,D)."""
-    C, D = w.shape[2:]
-    u = _transformed(w)
+    threads.run(convolution(x, transformed(w), pads, y, b, code, slope))
+    return y
+
+
+def convolution(
+    x: np.ndarray, u: np.ndarray, pads: Pads, y: np.ndarray, b: np.ndarray | None = None,
+    code: int = LINEAR, slope: float = 0.0,
+) -> list[Region]:  # fmt: skip
+    """Return what fills y with act(x * w + b); u is w, `transformed`."""
+    C, D = u.shape[2:]
     tiles = -(-y.shape[1] // 2), -(-y.shape[2] // 2)
     count = len(y) * tiles[0] * tiles[1]
     block = _block(C + D, x.itemsize)
@@ -62,11 +71,11 @@ def conv2d(
     start = np.zeros(2 * D, x.dtype)  # of the entries; of the one in the centre
     if b is not None:
         start[D:] = b
-    threads.share(
+    region = (
         _forward, -(-count // ROWS), y.size * C // 4,
         x, pads[0][0], pads[1][0], u, start, y, *tiles, block, a_at, c_at, code, slope,
     )  # fmt: skip
-    return y
+    return [region]
 
 
 def conv2d_d_w(g: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
@@ -96,7 +105,7 @@ def _block(channels: int, itemsize: int) -> int:
     return max(8 * ROWS, min(128, BLOCK_BYTES // (16 * channels * itemsize)) // ROWS * ROWS)
 
 
-def _transformed(w: np.ndarray) -> np.ndarray:
+def transformed(w: np.ndarray) -> np.ndarray:
     """Return G w G^T: (3,3,C,D) -> (4,4,C,D)."""
     u = memory.empty((4, 4, *w.shape[2:]), w.dtype)
     size = w[0, 0].size

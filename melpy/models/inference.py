@@ -1,0 +1,225 @@
+"""A model made ready for one shape of input: every decision taken, every buffer there.
+
+A call of a model asks each layer anew what fits its input. For a few samples that takes longer than
+the arithmetic; so the second call with a shape, while no weight changes, lays the steps out once:
+kernels bound to their weights, transformed and with the normalization folded in, and to buffers
+that are filled again at each call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import activations, config, ops, tape
+from melpy.kernels import dispatch as kernels
+from melpy.layers.base import is_training
+from melpy.layers.conv import Conv1D, Conv2D
+from melpy.layers.core import Dense
+from melpy.layers.merge import Add
+from melpy.layers.shape import Flatten
+from melpy.models.fusion import Step, folded_numbers, is_relu, pool_of
+from melpy.ops.conv_block import conv_block_ready
+from melpy.symbolic import Symbolic
+from melpy.tensor import Tensor, mask_of
+
+__all__ = ["Plans"]
+
+MOST_SAMPLES = 8  # more of them are worth more than the decisions
+MOST_PLANS = 4
+
+Fill = Callable[[], None]
+
+
+class Plans:
+    """What a graph does with few samples: as its layers say, or by a plan, where there is one."""
+
+    def __init__(self, graph: Any) -> None:
+        self.graph = graph
+        self.lock = threading.Lock()
+        self.plans: dict[Any, _Plan | None] = {}  # None: asked for once
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"graph": self.graph}  # a copy makes its own: buffers are one model's
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["graph"])  # type: ignore[misc]
+
+    def run(self, x: Any) -> Tensor | None:
+        """Return the output, or None where the layers are to be asked."""
+        graph = self.graph
+        if tape.is_recording() or is_training() or graph.outputs is not graph.ends[0]:
+            return None
+        if graph.inputs is not graph.starts[0]:  # several, or a list of one
+            return None
+        if isinstance(x, Tensor):
+            if mask_of(x) is not None:
+                return None
+            x = x.value
+        if type(x) is not np.ndarray or not 0 < len(x) <= MOST_SAMPLES or x.dtype.kind != "f":
+            return None
+        if not self.lock.acquire(blocking=False):  # its buffers serve one thread at a time
+            return None
+        try:
+            key = x.shape, x.dtype, config.kernels(), config.conv_path()
+            plan = self.plans.get(key)
+            if plan is None or not plan.holds():
+                if key not in self.plans or plan is not None:
+                    self._forget(key)
+                    return None
+                plan = self.plans[key] = _Plan(self.graph, x)
+            return plan.run(x)
+        finally:
+            self.lock.release()
+
+    def _forget(self, key: Any) -> None:
+        """Note that a shape was seen, and that weights changed since its plan, if there was one."""
+        self.plans.pop(key, None)
+        while len(self.plans) >= MOST_PLANS:
+            del self.plans[next(iter(self.plans))]
+        self.plans[key] = None
+
+
+class _Plan:
+    """The steps for one shape."""
+
+    def __init__(self, graph: Any, x: np.ndarray) -> None:
+        self.changes = tape.changes()
+        self.layers = [call.function for call in graph.calls]
+        self.weights = [w for layer in graph.layers for w in layer.weights]
+        self.arrays = [w.value for w in self.weights]
+        self.fills: list[Fill] = []
+        with tape.no_grad():
+            values = graph.begin(x)
+            self.begin = np.array(values[id(graph.starts[0])].value)  # of the layer's float type
+            values[id(graph.starts[0])] = Tensor(self.begin)
+            for step in graph.steps:
+                self._add(step, values)
+        self.end = values[id(graph.ends[0])].value
+
+    def holds(self) -> bool:
+        """Return whether all weights are what they were, and no layer's call was replaced."""
+        return (
+            self.changes == tape.changes()
+            and all(w.value is a for w, a in zip(self.weights, self.arrays, strict=True))
+            and not any("call" in vars(f) for f in self.layers if hasattr(f, "__dict__"))
+        )
+
+    def run(self, x: np.ndarray) -> Tensor:
+        """Return the output for x, in memory of its own."""
+        np.copyto(self.begin, x, casting="same_kind")
+        for fill in self.fills:
+            fill()
+        return Tensor(self.end.copy())
+
+    def _add(self, step: Step, values: dict[int, Any]) -> None:
+        """Put what a step makes among the values, and what makes it among the fills."""
+        calls = list(step.calls)
+        while calls:
+            ready, count = _ready(calls, values)
+            made = calls[count - 1].outputs
+            if ready is None:
+                ready = _as_the_layer_says(calls[0], values)
+            y, fill = ready
+            if fill is not None:
+                fill()
+                self.fills.append(fill)
+            values[id(made)] = Tensor(y)
+            calls = calls[count:]
+
+
+Ready = tuple[np.ndarray, Fill | None]  # a buffer, and what fills it; None for a view
+
+
+def _ready(calls: Sequence[Any], values: dict[int, Any]) -> tuple[Ready | None, int]:
+    """Return how to make the output of the first call, or of several together, and of how many."""
+    layers = [call.function for call in calls]
+    kind = type(layers[0])
+    if getattr(layers[0], "activity_regularizer", None) is not None or not calls[0].plain:
+        return (_sum(calls[0], values), 1) if kind is Add else (None, 1)
+    x = values[id(calls[0].inputs[0])].value
+    if kind in (Conv1D, Conv2D):
+        return _convolution(layers, x)
+    if kind is Dense:
+        return _dense(layers[0], x), 1
+    if kind is Flatten and layers[0].data_format != "channels_first":
+        return (x.reshape(len(x), -1), None), 1
+    if is_relu(layers[0]):
+        y = np.empty_like(x)
+        return (y, lambda: np.maximum(x, 0, out=y)), 1
+    return None, 1
+
+
+def _as_the_layer_says(call: Any, values: dict[int, Any]) -> Ready:
+    """Return a buffer for the output of any call, and what copies it there."""
+    given = {id(x): values[id(x)] for x in call.inputs}
+    made = call.run(given)
+    if not isinstance(call.outputs, Symbolic):
+        raise NotImplementedError  # several outputs: `Graph` makes no plans
+    y = np.array(np.asarray(made))
+
+    def fill() -> None:
+        with tape.no_grad():
+            np.copyto(y, np.asarray(call.run(given)))
+
+    return y, fill
+
+
+def _convolution(layers: list[Any], x: np.ndarray) -> tuple[Ready | None, int]:
+    """A convolution, with the normalization and relu, or the pooling, that the graph fused."""
+    conv = layers[0]
+    if conv.channels_first or conv.activation not in activations.FUSED:
+        return None, 1
+    name, slope = activations.FUSED[conv.activation]
+    kernel, bias = conv.kernel.value, None if conv.bias is None else conv.bias.value
+    pool: Any = 1
+    if len(layers) > 1:
+        pool = pool_of(layers[1])
+        if pool is None:
+            kernel, bias = folded_numbers(conv, layers[1])
+            pool, name = 1, "relu" if len(layers) == 3 else name
+    padded, padding = conv.checked(Tensor(x))
+    if padded.value is not x:  # causal padding
+        return None, 1
+    bias = np.zeros(conv.filters, x.dtype) if bias is None else bias
+    y, fill = conv_block_ready(
+        x, kernel, bias, strides=conv.strides, padding=padding, dilation_rate=conv.dilation_rate,
+        activation=name, slope=slope, pool_size=pool,
+    )  # fmt: skip
+    return (y, fill), len(layers)
+
+
+def _dense(layer: Any, x: np.ndarray) -> Ready | None:
+    if layer.bias is None or x.ndim != 2:
+        return None
+    is_softmax = layer.activation is activations.softmax or layer.activation is ops.softmax
+    if layer.activation not in activations.FUSED and not is_softmax:
+        return None
+    name, slope = activations.FUSED.get(layer.activation, ("linear", 0.0))
+    y, fill = kernels.dense_ready(x, layer.kernel.value, layer.bias.value, name, slope)
+    if not is_softmax:
+        return y, fill
+    p = np.empty_like(y)
+
+    def fill_both() -> None:
+        fill()
+        np.copyto(p, kernels.softmax(y))
+
+    return p, fill_both
+
+
+def _sum(call: Any, values: dict[int, Any]) -> Ready | None:
+    terms = [values[id(x)].value for x in call.inputs]
+    if len({(x.shape, x.dtype) for x in terms}) > 1 or len(terms) < 2:
+        return None
+    y = np.empty_like(terms[0])
+
+    def fill() -> None:
+        np.add(terms[0], terms[1], out=y)
+        for term in terms[2:]:
+            np.add(y, term, out=y)
+
+    return y, fill

@@ -1,0 +1,194 @@
+"""A model made ready for a few samples gives what its layers give, and knows when it is too old."""
+
+import copy
+import threading
+
+import numpy as np
+import pytest
+
+import melpy
+from melpy import layers, ops
+from melpy.models.inference import MOST_SAMPLES
+
+L = layers
+
+
+def images():
+    x = melpy.Input((9, 8, 3))
+    h = L.Conv2D(16, 3, padding="same", use_bias=False)(x)
+    h = L.Activation("relu")(L.BatchNormalization()(h))
+    y = L.BatchNormalization()(L.Conv2D(16, 3, padding="same")(h))
+    h = L.ReLU()(L.Add()([y, h]))
+    h = L.MaxPooling2D(2)(L.Conv2D(5, 2, activation="tanh")(h))
+    h = L.Dense(7, "elu")(L.Dropout(0.5)(L.Flatten()(h)))
+    return melpy.Model(x, L.Dense(4, activation="softmax")(h))
+
+
+def sequences():
+    return melpy.Sequential(
+        [
+            melpy.Input((6, 4)),
+            L.Conv1D(8, 3, padding="causal", activation="relu"),
+            L.Conv1D(8, 2, dilation_rate=2, activation="leaky_relu"),
+            L.LSTM(5, return_sequences=True),
+            L.LayerNormalization(),
+            L.Dense(3),
+            L.GlobalAveragePooling1D(),
+            L.Dense(300, activation="gelu"),
+            L.Dense(2, use_bias=False),
+        ]
+    )
+
+
+def shared():
+    x = melpy.Input((5,))
+    dense = L.Dense(5, "sigmoid")
+    y = dense(dense(x)) * 2.0 + x
+    return melpy.Model(x, ops.exp(y))
+
+
+MODELS = [images, sequences, shared]
+
+
+def of_layers(model, x):
+    """What more samples than a plan is made for give, layer by layer."""
+    many = np.repeat(x, MOST_SAMPLES + 1, axis=0)
+    with melpy.no_grad():
+        return np.asarray(model(many))[:: MOST_SAMPLES + 1]
+
+
+def called(model, x):
+    with melpy.no_grad():
+        return np.asarray(model(x))
+
+
+def filled(build):
+    """A model with weights and moving averages that matter."""
+    melpy.utils.set_random_seed(0)
+    model = build()
+    rng = np.random.default_rng(0)
+    for w in model.weights:
+        w.assign(w.numpy() + rng.uniform(0.0, 0.2, w.shape))
+    return model
+
+
+def planned(model):
+    return [plan for plan in model._plans.plans.values() if plan is not None]
+
+
+@pytest.mark.parametrize("kernels", ["compiled", "numpy"])
+@pytest.mark.parametrize("build", MODELS)
+def test_the_same_numbers(build, kernels):
+    melpy.config.set_kernels(kernels)
+    model = filled(build)
+    rng = np.random.default_rng(1)
+    for count in (1, 3):
+        for _ in range(4):
+            x = rng.normal(size=(count, *model.input_shape[1:])).astype("float32")
+            np.testing.assert_allclose(called(model, x), of_layers(model, x), rtol=2e-5, atol=2e-6)
+    assert len(planned(model)) == 2
+
+
+@pytest.mark.parametrize("build", MODELS)
+def test_outputs_are_the_callers_own(build):
+    model = filled(build)
+    x = np.ones((1, *model.input_shape[1:]), "float32")
+    first, second = called(model, x), called(model, x)
+    kept = called(model, x)
+    called(model, 3 * x)
+    np.testing.assert_allclose(first, kept, rtol=1e-5)
+    np.testing.assert_array_equal(second, kept)
+
+
+@pytest.mark.parametrize("build", MODELS)
+def test_a_weight_that_changes_is_noticed(build):
+    model = filled(build)
+    x = np.ones((2, *model.input_shape[1:]), "float32")
+    for _ in range(3):
+        before = called(model, x)
+    for w in model.weights:
+        w.assign(w.numpy() * 1.5)
+        for _ in range(3):
+            np.testing.assert_allclose(called(model, x), of_layers(model, x), rtol=2e-5, atol=2e-6)
+    assert not np.allclose(called(model, x), before)
+    model.compile("sgd", "mse")
+    model.train_on_batch(x, np.zeros((2, *model.output_shape[1:])))
+    for _ in range(3):
+        np.testing.assert_allclose(called(model, x), of_layers(model, x), rtol=2e-5, atol=2e-6)
+
+
+def test_what_learns_or_records_goes_through_the_layers():
+    model = filled(images)
+    x = np.ones((1, 9, 8, 3), "float32")
+    for _ in range(3):
+        called(model, x)
+    assert model(x).requires_grad
+    with melpy.no_grad():
+        a, b = (np.asarray(model(x, training=True)) for _ in range(2))
+    assert not np.array_equal(a, b)  # dropout acts
+
+
+def test_other_floats_strides_and_read_only_arrays():
+    model = filled(images)
+    x = np.random.default_rng(0).normal(size=(1, 9, 8, 3))
+    expected = of_layers(model, x)
+    turned = np.asfortranarray(x.astype("float32"))
+    turned.flags.writeable = False
+    for given in (x, turned, melpy.Tensor(x.astype("float32"))):
+        for _ in range(3):
+            np.testing.assert_allclose(called(model, given), expected, rtol=2e-5, atol=2e-6)
+    assert called(model, np.round(x).astype(int)).shape == (1, 4)
+    assert called(model, x[:0]).shape == (0, 4)
+
+
+def test_a_wrong_shape_is_refused_as_ever():
+    model = filled(images)
+    for _ in range(3):
+        called(model, np.ones((1, 9, 8, 3), "float32"))
+        with pytest.raises(melpy.errors.ShapeError):
+            called(model, np.ones((1, 9, 8, 2), "float32"))
+
+
+def test_a_copy_has_buffers_of_its_own():
+    model = filled(shared)
+    x = np.ones((1, 5), "float32")
+    for _ in range(3):
+        before = called(model, x)
+    twin = copy.deepcopy(model)
+    for w in twin.weights:
+        w.assign(w.numpy() * 0.0)
+    for _ in range(3):
+        assert not np.allclose(called(twin, x), before)
+        np.testing.assert_array_equal(called(model, x), before)
+
+
+def test_several_threads_at_once():
+    model = filled(images)
+    xs = np.random.default_rng(0).normal(size=(4, 1, 9, 8, 3)).astype("float32")
+    expected = [of_layers(model, x) for x in xs]
+    wrong = []
+
+    def work(n):
+        for _ in range(50):
+            if not np.allclose(called(model, xs[n]), expected[n], rtol=1e-4, atol=1e-5):
+                wrong.append(n)
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def test_predict_uses_it_and_a_replaced_call_ends_it():
+    model = filled(images)
+    x = np.ones((1, 9, 8, 3), "float32")
+    for _ in range(3):
+        model.predict(x, verbose=0)
+    assert planned(model)
+    last = model.layers[-1]
+    last.call = lambda inputs: inputs * 0.0
+    assert (called(model, x) == 0).all()
+    del last.call
+    assert not (called(model, x) == 0).all()
