@@ -10,7 +10,7 @@ from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, GraphError, MelpyError, ShapeError
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer
-from melpy.models.fusion import steps_of
+from melpy.models.fusion import Step, steps_of
 from melpy.symbolic import Call, Symbolic
 
 __all__ = ["Graph", "path_to", "unique_names"]
@@ -46,8 +46,19 @@ class Graph:
         given = {id(x) for x in self.starts}
         self.calls = [c for c in order if not {id(x) for x in tree.flatten(c.outputs)} <= given]
         self.layers = _in_keras_order(order, self.starts, self.ends)
-        self.steps = steps_of(self.calls, self.ends)
+        self._steps: list[Step] | None = None
         self.plans: Any = None  # of `inference`, made when they are asked for
+
+    @property
+    def steps(self) -> list[Step]:
+        """The calls as they run: some of them together."""
+        if self._steps is None:
+            self._steps = steps_of(self.calls, self.ends)
+        return self._steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy's steps and plans are made of the copy's layers.
+        return self.__dict__ | {"_steps": None, "plans": None}
 
     def _sorted(self) -> list[Call]:
         """Return all calls behind the outputs, each after those that it needs."""

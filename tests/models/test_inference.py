@@ -162,6 +162,17 @@ def test_a_copy_has_buffers_of_its_own():
         np.testing.assert_array_equal(called(model, x), before)
 
 
+def test_a_copys_fused_steps_are_its_own():
+    model = filled(images)
+    x = np.random.default_rng(0).normal(size=(20, 9, 8, 3)).astype("float32")
+    twin = copy.deepcopy(model)
+    for layer in twin.layers:
+        if isinstance(layer, L.Conv2D):
+            layer.kernel.assign(layer.kernel.numpy() * 0.0)
+    assert np.ptp(twin.predict(x, verbose=0), axis=0).max() == 0
+    assert np.ptp(model.predict(x, verbose=0), axis=0).max() > 0
+
+
 def test_several_threads_at_once():
     model = filled(images)
     xs = np.random.default_rng(0).normal(size=(4, 1, 9, 8, 3)).astype("float32")
