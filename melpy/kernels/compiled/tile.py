@@ -68,8 +68,8 @@ def activated(builder: Any, x: ir.Value, code: ir.Value, slope: ir.Value) -> ir.
     return builder.select(is_relu, relu, builder.select(is_leaky, leaky, x))
 
 
-def _tile(vectors: int, is_masked: bool = False) -> Callable[..., Any]:
-    """Make the tile of ROWS rows by ``vectors`` vectors of columns, or by one that is masked."""
+def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., Any]:
+    """Make the tile of ``height`` rows by ``vectors`` vectors of columns, masked or whole."""
 
     @intrinsic
     def tile(
@@ -137,7 +137,7 @@ def _tile(vectors: int, is_masked: bool = False) -> Callable[..., Any]:
         def entry(table: ir.Value, n: ir.Value) -> ir.Value:
             return builder.load(builder.gep(table, [n]))
 
-        lines = [builder.add(r, index(n)) for n in range(ROWS)]
+        lines = [builder.add(r, index(n)) for n in range(height)]
         rows = [entry(a_at, line) for line in lines]
         outs = [builder.add(c0, entry(c_at, line)) for line in lines]
         cells = [at(c, builder.add(o, index(v * lanes))) for o in outs for v in range(vectors)]
@@ -178,7 +178,9 @@ def _tile(vectors: int, is_masked: bool = False) -> Callable[..., Any]:
     return tile
 
 
-_by_2, _by_1, _by_part = _tile(2), _tile(1), _tile(1, is_masked=True)
+HALF = ROWS // 2
+_by_2, _by_1, _by_part = _tile(ROWS, 2), _tile(ROWS, 1), _tile(ROWS, 1, is_masked=True)
+_half_by_2, _half_by_1 = _tile(HALF, 2), _tile(HALF, 1)
 
 
 def _product(
@@ -189,6 +191,19 @@ def _product(
     for v in range(0, columns, 2 * lanes):
         b0, rest = v // (2 * lanes) * b_panel, columns - v
         for r in range(first, last, ROWS):
+            is_half = c_at[r + HALF - 1] == c_at[r + ROWS - 1]  # the table's end, filled up
+            if is_half and rest >= 2 * lanes:
+                _half_by_2(
+                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
+                    accumulate, code, slope, rest,
+                )  # fmt: skip
+                continue
+            if is_half and rest >= lanes and rest % lanes == 0:
+                _half_by_1(
+                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
+                    accumulate, code, slope, rest,
+                )  # fmt: skip
+                continue
             if rest >= 2 * lanes:
                 _by_2(
                     c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,

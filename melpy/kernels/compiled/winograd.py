@@ -63,7 +63,7 @@ def convolution(
     code: int = LINEAR, slope: float = 0.0,
 ) -> list[Region]:  # fmt: skip
     """Return what fills y with act(x * w + b); u is w, `transformed`."""
-    C, D = u.shape[2:]
+    C, D = x.shape[3], y.shape[3]
     tiles = -(-y.shape[1] // 2), -(-y.shape[2] // 2)
     count = len(y) * tiles[0] * tiles[1]
     block = _block(C + D, x.itemsize)
@@ -106,10 +106,13 @@ def _block(channels: int, itemsize: int) -> int:
 
 
 def transformed(w: np.ndarray) -> np.ndarray:
-    """Return G w G^T: (3,3,C,D) -> (4,4,C,D)."""
-    u = memory.empty((4, 4, *w.shape[2:]), w.dtype)
-    size = w[0, 0].size
+    """Return G w G^T: (3,3,C,D) -> (16,panels,C,two vectors of D), as products read it.
+
+    Laid out as w is, lines of D whose size is a power of two would share few lines of the cache.
+    """
+    C, D = w.shape[2:]
     lanes = VECTOR_BYTES // w.itemsize
+    u, size = memory.empty((16, -(-D // (2 * lanes)), C, 2 * lanes), w.dtype), C * D
     threads.share(_kernel_transform, size // lanes, 9 * size, w, u)
     return u
 
@@ -208,9 +211,12 @@ ALL = 0xFFFF  # cells
 @for_team
 def _kernel_transform(w, u, part, first, last):
     size, lanes, zero = w.shape[2] * w.shape[3], VECTOR_BYTES // w.itemsize, w.dtype.type(0)
+    (C, D), entry = w.shape[2:], u.size // 16
     flat, entries = w.reshape(-1), u.reshape(-1)
     for v in range(first * lanes, last * lanes, lanes):
-        _w_entries(entries, v, 4 * size, size, flat, v, 3 * size, size, ALL, 0, zero)
+        c, d = v // D, v % D
+        at = (d // (2 * lanes) * C + c) * 2 * lanes + d % (2 * lanes)
+        _w_entries(entries, at, 4 * entry, entry, flat, v, 3 * size, size, ALL, 0, zero)
 
 
 @compiled
@@ -272,6 +278,7 @@ def _forward(
     v_step, m_step = block * C + lanes, block * D + lanes  # steps of 4096 bytes would share a
     v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)  # line of the cache
     flat_u, flat_y, k_at = u.reshape(-1), y.reshape(-1), np.zeros(1, np.int64)
+    entry = u.size // 16
     slope = number(slope)
     first, last = first * ROWS, min(len(x) * tiles_h * tiles_w, last * ROWS)
     for t0 in range(first, last, block):
@@ -281,7 +288,8 @@ def _forward(
         for e in range(16):
             multiply(
                 m, c_at, e * m_step, v, a_at, e * v_step, 0, rows, k_at, 0, 1, C, 1,
-                flat_u, e * C * D, D, panel, D, start, D * int(e == CENTRE), 0, LINEAR, number(0),
+                flat_u, e * entry, panel, C * panel, D, start, D * int(e == CENTRE), 0, LINEAR,
+                number(0),
             )  # fmt: skip
         n, p, q = t0 // (tiles_h * tiles_w), t0 // tiles_w % tiles_h, t0 % tiles_w
         for t in range(count):
