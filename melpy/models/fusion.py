@@ -2,6 +2,7 @@
 
     convolution, max pooling                        one sweep over each image
     batch normalization, relu                       one sweep over the batch
+    sum, relu                                       one sweep
     convolution, batch normalization (, relu)       one convolution at inference: the numbers that
                                                     normalize are multiplied into its kernel
 
@@ -21,6 +22,7 @@ from melpy import activations, ops, tape, tree
 from melpy.layers.activation import Activation, ReLU
 from melpy.layers.base import is_training
 from melpy.layers.conv import Conv1D, Conv2D
+from melpy.layers.merge import Add
 from melpy.layers.norm import BatchNormalization
 from melpy.layers.pooling import MaxPooling1D, MaxPooling2D
 from melpy.symbolic import Call, Symbolic
@@ -38,12 +40,19 @@ class Step(NamedTuple):
     together: Run | None
     done: list[int]
 
-    def runs_together(self, x: Any) -> bool:
-        """Return whether the calls can run as one now, on this input."""
+    def input_of(self, values: dict[int, Any]) -> Any:
+        """Return what the first call takes: a value, or a list of them."""
+        inputs = [values[id(x)] for x in self.calls[0].inputs]
+        return inputs[0] if self.calls[0].plain else inputs
+
+    def runs_together(self, values: dict[int, Any]) -> bool:
+        """Return whether the calls can run as one now, on these inputs."""
         return (
             self.together is not None
-            and isinstance(x, Tensor)
-            and mask_of(x) is None
+            and all(
+                isinstance(values[id(x)], Tensor) and mask_of(values[id(x)]) is None
+                for x in self.calls[0].inputs
+            )
             and not any("call" in vars(call.function) for call in self.calls)
         )
 
@@ -91,7 +100,9 @@ def _uses(
 
 def _only_user(call: Call, calls: Sequence[Call], users: dict[int, list[int]]) -> int | None:
     """Return the number of the call that alone needs this call's only output."""
-    if not (call.plain and isinstance(call.outputs, Symbolic)):
+    if not isinstance(call.outputs, Symbolic):
+        return None
+    if not call.plain and type(call.function) is not Add:
         return None
     found = users.get(id(call.outputs), [])
     alone = len(found) == 1 and found[0] >= 0 and calls[found[0]].plain
@@ -107,6 +118,8 @@ def _together(layers: Sequence[Any]) -> Run | None:
     kinds = [type(layer) for layer in layers]
     if kinds in ([Conv1D, MaxPooling1D], [Conv2D, MaxPooling2D]):
         return _pooled(*layers)
+    if kinds[0] is Add:
+        return _summed(*layers) if len(layers) == 2 else None
     if kinds[0] is BatchNormalization:
         return _normalized(*layers) if len(layers) == 2 else None
     if kinds[0] in (Conv1D, Conv2D) and kinds[1] is BatchNormalization:
@@ -134,6 +147,18 @@ def is_relu(layer: Any) -> bool:
     return type(layer) is ReLU and (
         (layer.max_value, layer.negative_slope, layer.threshold) == plain
     )
+
+
+def _summed(add: Any, act: Any) -> Run | None:
+    if not is_relu(act):
+        return None
+
+    def run(xs: Any) -> Any:
+        if len(xs) != 2 or xs[0].shape != xs[1].shape:
+            return act(add(xs))
+        return add.stand_in(lambda pair: ops.add_relu(*pair), xs)
+
+    return run
 
 
 def _normalized(norm: Any, act: Any) -> Run | None:

@@ -98,9 +98,8 @@ class Graph:
         """Compute the outputs from values of the inputs, in the nesting of either."""
         values = self.begin(inputs)
         for step in self.steps:
-            x = values[id(step.calls[0].inputs[0])] if step.together is not None else None
-            if step.runs_together(x):
-                self._keep(values, step.calls[-1], step.together, x)
+            if step.runs_together(values):
+                self._keep(values, step.calls[-1], step.together, step.input_of(values))
             else:
                 for call in step.calls:
                     self._keep(values, call, call.run, values)

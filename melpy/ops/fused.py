@@ -11,7 +11,7 @@ from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
 from melpy.tape import joint
 
-__all__ = ["batch_norm", "bias_activation", "scale_offset", "softmax_cross_entropy"]
+__all__ = ["add_relu", "batch_norm", "bias_activation", "scale_offset", "softmax_cross_entropy"]
 
 
 def bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
@@ -103,6 +103,63 @@ def bias_activation(x, b, *, activation="linear", slope=0.0):
         return kernels.sum_rows(d_x(g))
 
     return y, (d_x, d_b)
+
+
+def _add_relu_like(torch, x1, x2):
+    return torch.relu(x1 + x2)
+
+
+@op(
+    sample=[
+        lambda rng: (_off_zero(rng, (2, 3, 5)), rng.uniform(-0.1, 0.1, size=(2, 3, 5))),
+        lambda rng: (_off_zero(rng, (7,)), rng.uniform(-0.1, 0.1, size=(7,))),
+    ],
+    like=_add_relu_like,
+)
+def add_relu(x1, x2):
+    """Add and cut off below zero in one sweep: y = max(x1 + x2, 0), where a residual block ends.
+
+    Parameters
+    ----------
+    x1, x2 : tensors of one shape
+
+    Returns
+    -------
+    tensor, the shape and type of x1 and x2
+
+    Gradient
+    --------
+    g where y > 0, 0 elsewhere, to both
+
+    Raises
+    ------
+    ShapeError : the shapes differ
+
+    Source
+    ------
+    K. He et al. 2015, Deep residual learning for image recognition, figure 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> ops.add_relu(np.array([1.0, -3.0]), np.array([2.0, 1.0]))
+    array([3., 0.])
+    """
+    if x1.shape != x2.shape:
+        raise ShapeError(
+            "add_relu",
+            "the shapes differ",
+            expected=f"shape {x1.shape}",
+            received={"x2.shape": x2.shape},
+        )
+    y = kernels.add_relu(x1, x2)
+
+    def back(g):
+        d = kernels.activation_d_x(g, y, y, "relu", 0.0)
+        return d, d
+
+    return y, joint(back, 2)
 
 
 def _batch_norm_like(torch, x, gamma, beta, *, epsilon=1e-3, activation="linear"):

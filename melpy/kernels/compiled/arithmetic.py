@@ -14,17 +14,34 @@ WORTH_IT = 1 << 16  # numbers; below, NumPy's call costs less
 
 def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """y = a + b; see `melpy.kernels.spec.arithmetic.add`."""
+    y = _summed(a, b, is_relu=False)
+    return spec.add(a, b) if y is None else y
+
+
+def add_relu(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """y = max(a + b, 0); see `melpy.kernels.spec.arithmetic.add_relu`."""
+    y = _summed(a, b, is_relu=True)
+    return spec.add_relu(a, b) if y is None else y
+
+
+def _summed(a: np.ndarray, b: np.ndarray, is_relu: bool) -> np.ndarray | None:
     arrays = contiguous(a, b) if a.size >= WORTH_IT and a.shape == b.shape else None
     if arrays is None:
-        return spec.add(a, b)
+        return None
     y = memory.empty(a.shape, a.dtype)
     flat_a, flat_b, flat_y = (x.reshape(-1) for x in (*arrays, y))
-    threads.share(_add, a.size, a.size, flat_a, flat_b, flat_y)
+    threads.share(_add, a.size, a.size, flat_a, flat_b, flat_y, is_relu)
     return y
 
 
 @for_team
-def _add(a, b, y, part, first, last):
+def _add(a, b, y, is_relu, part, first, last):
     a, b, y = a[first:last], b[first:last], y[first:last]
-    for n in range(y.size):
-        y[n] = a[n] + b[n]
+    if is_relu:
+        zero = y.dtype.type(0)
+        for n in range(y.size):
+            v = a[n] + b[n]
+            y[n] = zero if v <= zero else v  # a NaN stays one
+    else:
+        for n in range(y.size):
+            y[n] = a[n] + b[n]
