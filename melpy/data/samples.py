@@ -10,6 +10,7 @@ import numpy as np
 from melpy import config, tree
 from melpy.data.finite import first_not_finite
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
+from melpy.kernels import dispatch as kernels
 from melpy.tape import Variable
 
 __all__ = ["Samples", "batches", "checked", "class_weights"]
@@ -124,9 +125,13 @@ def _checked_all(values: Any, name: str, who: str) -> Any:
 
 
 def _rows(structure: Any, index: Any) -> Any:
-    if isinstance(structure, np.ndarray):
-        return structure[index]
-    return tree.map_structure(lambda x: None if x is None else x[index], structure)
+    return tree.map_structure(lambda x: None if x is None else _taken(x, index), structure)
+
+
+def _taken(x: Any, index: Any) -> Any:
+    if type(x) is np.ndarray and isinstance(index, np.ndarray):
+        return kernels.take(x, index)
+    return x[index]
 
 
 def batches(

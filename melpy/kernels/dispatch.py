@@ -25,6 +25,7 @@ ROOMS = {
         "spec.arithmetic",
         "spec.activation",
         "spec.bias_activation",
+        "spec.copying",
         "spec.dense",
         "spec.cross_entropy",
         "spec.normalization",
@@ -42,6 +43,7 @@ ROOMS = {
         "compiled.arithmetic",
         "compiled.activation",
         "compiled.bias_activation",
+        "compiled.copying",
         "compiled.dense",
         "compiled.cross_entropy",
         "compiled.normalization",
@@ -111,6 +113,8 @@ max_pool2d = _kernel("max_pool2d")
 max_pool2d_d_x = _kernel("max_pool2d_d_x")
 average_pool2d = _kernel("average_pool2d")
 average_pool2d_d_x = _kernel("average_pool2d_d_x")
+take = _kernel("take")
+copy = _kernel("copy")
 add = _kernel("add")
 add_relu = _kernel("add_relu")
 activation = _kernel("activation")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import ArgumentError, GraphError, ShapeError
+from melpy.kernels import dispatch as kernels
 from melpy.tape import Variable
 from melpy.tensor import Tensor
 
@@ -114,7 +115,7 @@ class Flat:
                     expected=f"shape {weight.value.shape}",
                     received={"shape": array.shape},
                 )
-            gradient[parts[id(weight)]] = array.reshape(-1)
+            kernels.copy(array.reshape(-1), gradient[parts[id(weight)]])
 
 
 def path_of(weight: Variable) -> str:

@@ -6,7 +6,14 @@ import pytest
 pytest.importorskip("numba")
 
 from melpy.kernels import dispatch
-from melpy.kernels.compiled import activation, arithmetic, matmul_batch, normalization, softmax
+from melpy.kernels.compiled import (
+    activation,
+    arithmetic,
+    copying,
+    matmul_batch,
+    normalization,
+    softmax,
+)
 from melpy.kernels.spec import activation as activation_spec
 from melpy.kernels.spec import normalization as normalization_spec
 from melpy.kernels.spec import softmax as softmax_spec
@@ -120,3 +127,23 @@ def test_sums():
     np.testing.assert_array_equal(arithmetic.add(a, b), a + b)
     np.testing.assert_array_equal(arithmetic.add(a, b[:1]), a + b[:1])
     assert dispatch.add(a, b.astype("float64")).dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [(0, 3), (5,), (40, 7), (300, 40, 8)], ids=str)
+def test_copies(shape, dtype):
+    rng = np.random.default_rng(0)
+    x = (10 * rng.normal(size=shape)).astype(dtype)
+    for rows in (
+        rng.integers(0, max(1, shape[0]), size=200 if shape[0] else 0),
+        rng.integers(0, max(1, shape[0]), size=4 if shape[0] else 0).astype(np.int32),
+        np.arange(shape[0])[::-1],
+        -1 - np.arange(shape[0]),
+    ):
+        np.testing.assert_array_equal(copying.take(x, rows), x[rows])
+        np.testing.assert_array_equal(copying.take(x[::2], rows // 2), x[::2][rows // 2])
+    y = np.zeros_like(x)
+    copying.copy(x.reshape(-1), y.reshape(-1))
+    np.testing.assert_array_equal(y, x)
+    with pytest.raises(IndexError):
+        copying.take(np.ones((3, 1 << 16), "float32"), np.array([0, 3]))
