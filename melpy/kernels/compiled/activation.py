@@ -12,6 +12,7 @@ from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import activation as spec
 from melpy.kernels.spec.bias_activation import ACTIVATIONS
+from melpy.kernels.threads import Region
 
 # The compiled loops switch on a number; the names and their formulas are the specification's.
 CODES = {name: code for code, name in enumerate((*ACTIVATIONS, *spec.GATES))}
@@ -27,7 +28,7 @@ def activation(x: np.ndarray, name: str, slope: float) -> np.ndarray:
     shape, (x,) = x.shape, arrays
     y = memory.empty(shape, x.dtype)  # a 0-d array, made contiguous, has one axis
     flat, out, code = x.reshape(-1), y.reshape(-1), CODES[name]
-    threads.share(activated, x.size, _work(x.size, code), flat, out, code, slope)
+    threads.share(*activating(flat, out, code, slope))
     return y
 
 
@@ -41,18 +42,43 @@ def activation_d_x(
     shape, (g, known) = g.shape, arrays
     d_x = memory.empty(shape, g.dtype)
     flat_g, flat, out, code = g.reshape(-1), known.reshape(-1), d_x.reshape(-1), CODES[name]
-    threads.share(backward, g.size, _work(g.size, code), flat_g, flat, out, code, slope)
+    threads.share(*sliding(flat_g, flat, out, code, slope))
     return d_x
 
 
-def _work(size: int, code: int) -> int:
-    return size if code <= LEAKY_RELU else HEAVY * size
+def activating(x: np.ndarray, y: np.ndarray, code: int, slope: float) -> Region:
+    """Return what fills a flat y with act(x); the two may be one array."""
+    if code <= LEAKY_RELU:
+        return _plain, x.size, x.size, x, y, code, slope
+    return _activated, x.size, HEAVY * x.size, x, y, code, slope
+
+
+def sliding(g: np.ndarray, known: np.ndarray, d_x: np.ndarray, code: int, slope: float) -> Region:
+    """Return what fills a flat d_x with g act', from y, or from x for the gates."""
+    if code <= LEAKY_RELU:
+        return _plain_back, g.size, g.size, g, known, d_x, code, slope
+    return _back, g.size, HEAVY * g.size, g, known, d_x, code, slope
+
+
+# What most networks need has kernels of its own: they compile in a tenth of the others' time.
 
 
 @for_team
-def activated(x, y, code, slope, part, first, last):
-    """y = act(x); the two may be one array."""
+def _plain(x, y, code, slope, part, first, last):
     x, y = x[first:last], y[first:last]  # loops from 0 vectorize
+    for n in range(x.size):
+        y[n] = x[n]
+    cut(y, code, slope)
+
+
+@for_team
+def _plain_back(g, y, d_x, code, slope, part, first, last):
+    slide(g[first:last], y[first:last], d_x[first:last], code, slope)
+
+
+@for_team
+def _activated(x, y, code, slope, part, first, last):
+    x, y = x[first:last], y[first:last]
     if code >= SILU:
         _gate(x, y, code)
         return
@@ -61,18 +87,42 @@ def activated(x, y, code, slope, part, first, last):
     activate(y, code, slope)
 
 
+@for_team
+def _back(g, known, d_x, code, slope, part, first, last):
+    g, known, d_x = g[first:last], known[first:last], d_x[first:last]
+    if code >= SILU:
+        _gate_back(g, known, d_x, code)
+    else:
+        _smooth_back(g, known, d_x, code, slope)
+
+
 @compiled
-def activate(y, code, slope):
-    """y = act(y), in place, for the activations whose slope y tells."""
-    zero, one, half = y.dtype.type(0), y.dtype.type(1), y.dtype.type(0.5)
-    s, sixth, eighth = y.dtype.type(slope), y.dtype.type(1 / 6), y.dtype.type(0.125)
+def cut(y, code, slope):
+    """y = act(y), in place, for linear, relu and leaky_relu."""
+    zero, s = y.dtype.type(0), y.dtype.type(slope)
     if code == RELU:
         for n in range(y.size):
             y[n] = zero if y[n] <= zero else y[n]  # a NaN stays one
     elif code == LEAKY_RELU:
         for n in range(y.size):
             y[n] = y[n] if y[n] > zero else s * y[n]
-    elif code == ELU:
+
+
+@compiled
+def slide(g, y, d_x, code, slope):
+    """d_x = g act', from y, for linear, relu and leaky_relu."""
+    zero, one = g.dtype.type(0), g.dtype.type(1)
+    s = one if code == LINEAR else zero if code == RELU else g.dtype.type(slope)
+    for n in range(g.size):
+        d_x[n] = g[n] * (one if y[n] > zero else s)
+
+
+@compiled
+def activate(y, code, slope):
+    """y = act(y), in place, for elu, sigmoid and tanh."""
+    zero, one, half = y.dtype.type(0), y.dtype.type(1), y.dtype.type(0.5)
+    s, sixth, eighth = y.dtype.type(slope), y.dtype.type(1 / 6), y.dtype.type(0.125)
+    if code == ELU:
         for n in range(y.size):
             v = y[n]
             if y.itemsize == 8:
@@ -109,27 +159,12 @@ def _gate(x, y, code):
             y[n] = half * x[n] * (one + tanh(root * (z + cubic * z * z * z)))
 
 
-@for_team
-def backward(g, known, d_x, code, slope, part, first, last):
-    """d_x = g act', from y or from x; see `slide`."""
-    slide(g[first:last], known[first:last], d_x[first:last], code, slope)
-
-
 @compiled
-def slide(g, y, d_x, code, slope):
-    """d_x = g act', from y for the activations whose slope it tells, from x for the gates."""
+def _smooth_back(g, y, d_x, code, slope):
+    """d_x = g act', from y, for elu, sigmoid and tanh."""
     zero, one = g.dtype.type(0), g.dtype.type(1)
     s = g.dtype.type(slope)
-    if code == LINEAR:
-        for n in range(g.size):
-            d_x[n] = g[n]
-    elif code == RELU:
-        for n in range(g.size):
-            d_x[n] = g[n] * (one if y[n] > zero else zero)
-    elif code == LEAKY_RELU:
-        for n in range(g.size):
-            d_x[n] = g[n] * (one if y[n] > zero else s)
-    elif code == ELU:
+    if code == ELU:
         for n in range(g.size):
             d_x[n] = g[n] * (one if y[n] > zero else y[n] + s)
     elif code == SIGMOID:
@@ -138,8 +173,6 @@ def slide(g, y, d_x, code, slope):
     elif code == TANH:
         for n in range(g.size):
             d_x[n] = g[n] * (one - y[n] * y[n])
-    else:
-        _gate_back(g, y, d_x, code)
 
 
 @compiled

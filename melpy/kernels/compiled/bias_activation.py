@@ -9,7 +9,7 @@ import numpy as np
 from melpy.errors import lookup
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import CODES as CODES_OF_ALL
-from melpy.kernels.compiled.activation import activate, backward
+from melpy.kernels.compiled.activation import activating, sliding
 from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import bias_activation as spec
@@ -26,7 +26,10 @@ def bias_activation(x: np.ndarray, b: np.ndarray, name: str, slope: float) -> np
     x, b = arrays
     y = memory.empty(x.shape, x.dtype)
     rows, out = _rows(x), _rows(y)
-    threads.share(_forward, len(rows), x.size, rows, b, out, code, slope)
+    threads.share(_add_bias, len(rows), x.size, rows, b, out)
+    if name != "linear":
+        flat = y.reshape(-1)
+        threads.share(*activating(flat, flat, code, slope))
     return y
 
 
@@ -39,7 +42,7 @@ def bias_activation_d_x(g: np.ndarray, y: np.ndarray, name: str, slope: float) -
     g, y = arrays
     d_x = memory.empty(g.shape, g.dtype)
     flat_g, flat_y, out = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
-    threads.share(backward, g.size, g.size, flat_g, flat_y, out, code, slope)
+    threads.share(*sliding(flat_g, flat_y, out, code, slope))
     return d_x
 
 
@@ -59,13 +62,12 @@ def _rows(x: np.ndarray) -> np.ndarray:
 
 
 @for_team
-def _forward(x, b, y, code, slope, part, first, last):
+def _add_bias(x, b, y, part, first, last):
     C = x.shape[1]
     for row in range(first, last):
         z, out = x[row], y[row]
         for c in range(C):
             out[c] = z[c] + b[c]
-    activate(y[first:last].reshape(-1), code, slope)
 
 
 @for_team

@@ -13,7 +13,7 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv, conv_plans, winograd
-from melpy.kernels.compiled.activation import activated, slide
+from melpy.kernels.compiled.activation import activating, slide
 from melpy.kernels.compiled.bias_activation import (
     CODES,
     bias_activation_d_x,
@@ -81,7 +81,7 @@ def _block(
             regions.append(region)
     if act[0] != "linear" and (pool != WHOLE or code == LINEAR):
         flat = y.reshape(-1)
-        regions.append((activated, y.size, y.size, flat, flat, CODES[act[0]], act[1]))
+        regions.append(activating(flat, flat, CODES[act[0]], act[1]))
     return y, where, size, regions
 
 
@@ -104,7 +104,7 @@ def conv2d_block_back(
     g, x, w, y = arrays
     strides, _, dilation, groups = geometry
     direct = conv.path(w.shape, strides, dilation, groups, x.itemsize) == "direct"
-    if direct and w.size < conv.BIG_KERNEL and wanted[1]:
+    if direct and w.size < conv.BIG_KERNEL and wanted[1] and act[0] in IN_TILE:
         return _back(g, x, w, y, where, geometry, act, pool, z_size, wanted)
     d_u = bias_activation_d_x(g, y, *act) if act[0] != "linear" else g
     d_z = d_u if where is None else scattered(d_u, where, pool, z_size)

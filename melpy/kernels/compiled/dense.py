@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from melpy.kernels import threads
-from melpy.kernels.compiled.activation import activated
+from melpy.kernels.compiled.activation import activating
 from melpy.kernels.compiled.bias_activation import (
     CODES,
     bias_activation_d_x,
@@ -29,7 +29,7 @@ def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) 
         return product(x, w, b, IN_TILE[name], slope)
     y = product(x, w, b)
     flat = y.reshape(-1)
-    threads.share(activated, y.size, y.size, flat, flat, CODES[name], slope)
+    threads.share(*activating(flat, flat, CODES[name], slope))
     return y
 
 
@@ -44,7 +44,7 @@ def dense_ready(
     y, regions = multiplication(x, w, b, IN_TILE.get(name, LINEAR), slope)
     if name not in IN_TILE:
         flat = y.reshape(-1)
-        regions.append((activated, y.size, y.size, flat, flat, CODES[name], slope))
+        regions.append(activating(flat, flat, CODES[name], slope))
     return y, lambda: threads.run(regions)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,11 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as a part of the kernels that call it: no Python can, so nothing is made for it."""
+    return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+
+
+def compiled_for_python(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call; later processes load the result from Numba's cache on disk."""
     return cached(lambda **more: njit(function, nogil=True, **OPTIONS, **more))
 
@@ -48,6 +54,25 @@ def _stamp() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
+_preparing = threading.Lock()
+_awaited: dict[np.dtype, Callable[[], None]] = {}
+
+
+def before_first_use(dtype: Any, function: Callable[[], None]) -> None:
+    """Have a function called when a kernel is about to get its first arrays of a float type."""
+    _awaited[np.dtype(dtype)] = function
+
+
+def prepare(dtype: np.dtype) -> None:
+    """Do what waits for the first use of a float type."""
+    if dtype not in _awaited:
+        return
+    with _preparing:
+        if dtype in _awaited:
+            _awaited[dtype]()
+            del _awaited[dtype]  # not before: other threads would go on without it
+
+
 def contiguous(*arrays: np.ndarray) -> list[np.ndarray] | None:
     """Return the arrays as the kernels take them, C-contiguous and of one float type, or None.
 
@@ -55,6 +80,8 @@ def contiguous(*arrays: np.ndarray) -> list[np.ndarray] | None:
     """
     if any(x.dtype not in FLOATS or x.dtype != arrays[0].dtype for x in arrays):
         return None
+    if _awaited:
+        prepare(arrays[0].dtype)
     return [writeable(np.ascontiguousarray(x)) for x in arrays]
 
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import FLOATS, writeable
+from melpy.kernels.compiled.jit import FLOATS, prepare, writeable
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import LINEAR, RELU, ROWS, VECTOR_BYTES, lines, multiply
+from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, RELU, ROWS, VECTOR_BYTES, lines, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
 from melpy.kernels.threads import Region
@@ -48,6 +48,7 @@ def multiplication(
     a: np.ndarray, b: np.ndarray, start: np.ndarray, code: int = LINEAR, slope: float = 0.0
 ) -> tuple[np.ndarray, list[Region]]:
     """Return where act(a b + start) goes, and what puts it there."""
+    prepare(a.dtype)
     (P, K), Q = a.shape, b.shape[1]
     lanes = VECTOR_BYTES // a.itemsize
     b = transposed(b.T[None])[0] if b.T.flags.c_contiguous else np.ascontiguousarray(b)
@@ -92,7 +93,7 @@ def _shares(rows: int, columns: int, width: float, count: int) -> tuple[np.ndarr
 def _blocks(a, a_at, a_k, b, y, c_at, start, code, slope, down, across, part, first, last):
     lanes = VECTOR_BYTES // b.itemsize
     K, b_row, panel = b.shape[0], b.shape[1], 2 * lanes
-    zero, slope = np.zeros(1, np.int64), b.dtype.type(slope)
+    slope = b.dtype.type(slope)
     for unit in range(first, last):
         rows, columns = down[unit // len(across)], across[unit % len(across)]
         left, right = columns[0] * 2 * lanes, min(b_row, columns[1] * 2 * lanes)
@@ -102,7 +103,7 @@ def _blocks(a, a_at, a_k, b, y, c_at, start, code, slope, down, across, part, fi
             for r in range(rows[0] * ROWS, rows[1] * ROWS, ROWS_AT_A_TIME):
                 multiply(
                     y, c_at, left, a, a_at, k * a_k, r, min(rows[1] * ROWS, r + ROWS_AT_A_TIME),
-                    zero, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
+                    AT_ONCE, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
                     start, left, int(k > 0), act, slope,
                 )  # fmt: skip
 

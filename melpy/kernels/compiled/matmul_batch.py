@@ -11,9 +11,9 @@ import math
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import FLOATS, writeable
+from melpy.kernels.compiled.jit import FLOATS, prepare, writeable
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import LINEAR, VECTOR_BYTES, lines, multiply
+from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, VECTOR_BYTES, lines, multiply
 from melpy.kernels.spec import matmul as spec
 
 SMALL = 1 << 15  # multiplications in all; below, NumPy's call costs less
@@ -29,6 +29,7 @@ def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     count, size = math.prod(leading), a.itemsize
     if count * P * K * Q < SMALL:
         return spec.matmul_batch(a, b)
+    prepare(a.dtype)
     if b.strides[-1] != size:
         b = np.ascontiguousarray(b)
     if any(stride % size for stride in (*a.strides, *b.strides)):
@@ -68,9 +69,9 @@ def _pointed(x: np.ndarray) -> np.ndarray:
 def _matrices(
     a, a_first, a_at, a_k, K, b, b_first, b_row, y, size, c_at, Q, zeros, part, first, last
 ):  # fmt: skip
-    k_at, panel, zero = np.zeros(1, np.int64), 2 * VECTOR_BYTES // b.itemsize, b.dtype.type(0)
+    panel, zero = 2 * VECTOR_BYTES // b.itemsize, b.dtype.type(0)
     for n in range(first, last):
         multiply(
-            y, c_at, n * size, a, a_at, a_first[n], 0, a_at.size, k_at, 0, 1, K, a_k,
+            y, c_at, n * size, a, a_at, a_first[n], 0, a_at.size, AT_ONCE, 0, 1, K, a_k,
             b, b_first[n], b_row, panel, Q, zeros, 0, 0, LINEAR, zero,
         )  # fmt: skip

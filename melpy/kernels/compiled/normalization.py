@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.activation import RELU, activate
+from melpy.kernels.compiled.activation import RELU, cut
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import normalization as spec
@@ -198,7 +198,7 @@ def _scaled(x, y, middle, scale, offset, is_relu, part, first, last):
         for c in range(C):
             out[c] = (v[c] - middle[c]) * scale[c] + offset[c]
     if is_relu:
-        activate(y[first:last].reshape(-1), RELU, 0.0)
+        cut(y[first:last].reshape(-1), RELU, 0.0)
 
 
 @for_team

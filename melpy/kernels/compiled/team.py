@@ -20,11 +20,11 @@ from typing import Any
 import llvmlite.binding
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from melpy.kernels.compiled.jit import OPTIONS, cached, compiled, compiled_for_c
+from melpy.kernels.compiled.jit import compiled, compiled_for_c, compiled_for_python
 
 IDLE, ASSIGNED, RUNNING, ASLEEP = 0, 1, 2, 3
 
@@ -186,7 +186,7 @@ _runner = compiled_for_c(_run, types.void(*[types.intp] * 6))
 llvmlite.binding.add_symbol(RUN, _runner.address)
 
 
-@compiled
+@compiled_for_python
 def serve(team, number, looks):
     """Work whenever there is a job; return, asleep, after ``looks`` looks in vain."""
     place = team + 8 * (FIRST_WORKER + LINE * number)
@@ -269,8 +269,8 @@ def for_team(kernel: Callable[..., None]) -> Callable[..., bool]:
         f"def {kernel.__name__}(_team, _size, _blocks, {names}):\n"
         f"    return _fan_out(_kernel, _team, _size, _blocks, ({names},))\n"
     )
-    scope: dict[str, Any] = {"_fan_out": fan_out, "_kernel": njit(kernel, nogil=True, **OPTIONS)}
+    scope: dict[str, Any] = {"_fan_out": fan_out, "_kernel": compiled(kernel)}
     exec(compile(source, code.co_filename, "exec"), scope)
     region = scope[kernel.__name__]
     region.__module__ = kernel.__module__
-    return cached(lambda **more: njit(region, nogil=True, **OPTIONS, **more))
+    return compiled_for_python(region)

@@ -34,7 +34,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from melpy.kernels.compiled.jit import compiled, compiled_for_c
+from melpy.kernels.compiled.jit import before_first_use, compiled, compiled_for_c
 
 
 def _features() -> dict[str, bool]:
@@ -179,6 +179,7 @@ def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., A
 
 
 HALF = ROWS // 2
+AT_ONCE = np.zeros(1, np.int64)  # the table of a sum that is one run
 _by_2, _by_1, _by_part = _tile(ROWS, 2), _tile(ROWS, 1), _tile(ROWS, 1, is_masked=True)
 _half_by_2, _half_by_1 = _tile(HALF, 2), _tile(HALF, 1)
 
@@ -232,18 +233,22 @@ def _arguments(number: Any) -> list[Any]:
     ]  # fmt: skip
 
 
-_products = {
-    number: compiled_for_c(_product, types.void(*_arguments(number)))
-    for number in (types.float32, types.float64)
-}
-
-
 def _symbol(number: Any) -> str:
     return f"melpy_product_{number}"
 
 
-for _number, _compiled in _products.items():
-    llvmlite.binding.add_symbol(_symbol(_number), _compiled.address)
+_products = {}
+
+
+def _compile_product(number: Any) -> None:
+    """Compile the product of a float type, which the kernels that are called next look up."""
+    product = compiled_for_c(_product, types.void(*_arguments(number)))
+    llvmlite.binding.add_symbol(_symbol(number), product.address)
+    _products[number] = product  # its code lives as long as it does
+
+
+before_first_use(np.float32, lambda: _compile_product(types.float32))
+before_first_use(np.float64, lambda: _compile_product(types.float64))
 
 
 @intrinsic
@@ -304,11 +309,11 @@ def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, c
     The last rows of a tile that is not full are made again and again, to the same place.
     """
     tiles = -(-rows // ROWS) * ROWS
-    a_at, c_at, k_at = np.empty(tiles, np.int64), np.empty(tiles, np.int64), np.zeros(1, np.int64)
+    a_at, c_at = np.empty(tiles, np.int64), np.empty(tiles, np.int64)
     for r in range(tiles):
         a_at[r], c_at[r] = min(r, rows - 1) * a_row, min(r, rows - 1) * c_row
     zero, panel = c.dtype.type(0), 2 * VECTOR_BYTES // c.itemsize
     multiply(
-        c, c_at, c0, a, a_at, a0, 0, tiles, k_at, 0, 1, count, a_k,
+        c, c_at, c0, a, a_at, a0, 0, tiles, AT_ONCE, 0, 1, count, a_k,
         b, b0, b_row, panel, columns, b, 0, 1, LINEAR, zero,
     )  # fmt: skip

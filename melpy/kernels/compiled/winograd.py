@@ -28,7 +28,15 @@ from numba.extending import intrinsic
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, activated, lines, multiply
+from melpy.kernels.compiled.tile import (
+    AT_ONCE,
+    LINEAR,
+    ROWS,
+    VECTOR_BYTES,
+    activated,
+    lines,
+    multiply,
+)
 from melpy.kernels.spec.windows import Pads
 from melpy.kernels.threads import Region
 
@@ -277,7 +285,7 @@ def _forward(
     lanes, panel, number = VECTOR_BYTES // x.itemsize, 2 * VECTOR_BYTES // x.itemsize, x.dtype.type
     v_step, m_step = block * C + lanes, block * D + lanes  # steps of 4096 bytes would share a
     v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)  # line of the cache
-    flat_u, flat_y, k_at = u.reshape(-1), y.reshape(-1), np.zeros(1, np.int64)
+    flat_u, flat_y = u.reshape(-1), y.reshape(-1)
     entry = u.size // 16
     slope = number(slope)
     first, last = first * ROWS, min(len(x) * tiles_h * tiles_w, last * ROWS)
@@ -287,7 +295,7 @@ def _forward(
         rows = -(-count // ROWS) * ROWS
         for e in range(16):
             multiply(
-                m, c_at, e * m_step, v, a_at, e * v_step, 0, rows, k_at, 0, 1, C, 1,
+                m, c_at, e * m_step, v, a_at, e * v_step, 0, rows, AT_ONCE, 0, 1, C, 1,
                 flat_u, e * entry, panel, C * panel, D, start, D * int(e == CENTRE), 0, LINEAR,
                 number(0),
             )  # fmt: skip
@@ -334,7 +342,7 @@ def _sum_tiles(
     v_step, m_step = block * wide + lanes, block * D + lanes  # as in `_forward`
     v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)
     d_u = np.zeros(16 * wide * D, x.dtype)
-    flat_g, flat_d_w, k_at = g.reshape(-1), d_w.reshape(-1), np.zeros(1, np.int64)
+    flat_g, flat_d_w = g.reshape(-1), d_w.reshape(-1)
     for t0 in range(first, last, block):
         count = min(block, last - t0)
         _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last_c)
@@ -355,7 +363,7 @@ def _sum_tiles(
             n, p, q = _next(n, p, q, tiles_h, tiles_w)
         for e in range(16):
             multiply(
-                d_u, c_at, e * wide * D, v, a_at, e * v_step, 0, wide, k_at, 0, 1, count,
+                d_u, c_at, e * wide * D, v, a_at, e * v_step, 0, wide, AT_ONCE, 0, 1, count,
                 wide, m, e * m_step, D, panel, D, d_u, 0, 1, LINEAR, zero,
             )  # fmt: skip
     for c in range(wide):
