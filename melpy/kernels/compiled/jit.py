@@ -19,7 +19,10 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile as a part of the kernels that call it: no Python can, so nothing is made for it."""
+    """Compile as a part of the kernels that call it; called from Python, it ends the process.
+
+    Tests compile its ``py_func`` by `compiled_for_python`.
+    """
     return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 
 

@@ -237,7 +237,7 @@ def _symbol(number: Any) -> str:
     return f"melpy_product_{number}"
 
 
-_products = {}
+_products: dict[Any, Any] = {}
 
 
 def _compile_product(number: Any) -> None:
