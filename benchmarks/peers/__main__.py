@@ -1,8 +1,8 @@
 """melpy beside its peers: `python -m benchmarks.peers [--quick] [NAME...]`.
 
 NAME is a network (mnist-3, cifar-7, vgg, resnet-20, mlp, mobilenet, lstm, transformer: training),
-infer-NAME for inference, grid for the convolutions, grow for how time grows; all by default. The
-peers are the extra [bench]; one that is missing is said to be so.
+infer-NAME for inference, grid for the convolutions, grow for how time grows, peak for the machine's
+own limit; all by default. The peers are the extra [bench]; one that is missing is said to be so.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def jobs(names: list[str]) -> list[tuple[str, str, list[str]]]:
     known |= {f"infer-{name}": ("infer", name, ALL) for name in INFERENCE}
     known["grid"] = ("grid", "convolutions", ["melpy", "torch"])
     known["grow"] = ("grow", "steps", ["melpy", "keras-tensorflow", "keras-torch"])
+    known["peak"] = ("peak", "sgemm", ["numpy"])
     unknown = set(names) - set(known)
     if unknown:
         sys.exit(f"no such workload: {', '.join(sorted(unknown))}. Known: {', '.join(known)}")

@@ -8,6 +8,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.workloads import FLOPS, PEAK_SIZE
+
+ORDER = ["peak", "train", "infer", "grid", "grow"]
 RESULTS = Path(__file__).parents[1] / "results"
 PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 
@@ -92,6 +95,7 @@ def page() -> str:
     for result in results:
         for row in result["libraries"].values():
             versions |= row.get("versions", {})
+    results.sort(key=lambda r: -r["threads"])
     first = results[0] if results else {"threads": 0, "cpu": "", "rounds": 0}
     named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     lines = [
@@ -100,14 +104,41 @@ def page() -> str:
             rounds=min((r["rounds"] for r in results), default=0), versions=named,
         )
     ]  # fmt: skip
-    for result in results:
-        lines += [f"## {result['name']}: {result['kind']}", "", *table(result), ""]
-    return "\n".join(lines)
+    lines += _limit(results)
+    for result in sorted(results, key=lambda r: ORDER.index(r["kind"])):
+        if result["kind"] != "peak":
+            threads = (
+                "" if result["threads"] == first["threads"] else f", {result['threads']} thread"
+            )
+            lines += [f"## {result['name']}: {result['kind']}{threads}", "", *table(result), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _limit(results: list[dict[str, Any]]) -> list[str]:
+    """Return the paper's networks beside the machine's own limit."""
+    by_name = {(r["kind"], r["name"], r["threads"]): r["libraries"] for r in results}
+    peak = by_name.get(("peak", "sgemm", 2))
+    if peak is None:
+        return []
+    (ms, *_) = next(iter(peak["numpy"]["ms"].values()))
+    most = 2 * PEAK_SIZE**3 / ms / 1e6
+    lines = [
+        "## The machine's limit", "",
+        f"NumPy's product of two float32 matrices of {PEAK_SIZE} x {PEAK_SIZE}: {most:.0f} GFLOPS.",
+        "",
+        "| training step | GFLOP | GFLOPS | of the limit |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for name, flops in FLOPS.items():
+        found = by_name.get(("train", name, 2))
+        if found:
+            speed = flops / found["melpy"]["ms"]["step"][0] / 1e6
+            lines.append(f"| {name} | {flops / 1e9:.2f} | {speed:.0f} | {speed / most:.0%} |")
+    return [*lines, ""]
 
 
 def write(result: dict[str, Any], folder: Path = RESULTS) -> Path:
     """Write one result as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{result['kind']}-{result['name']}.json"
+    path = folder / f"{result['kind']}-{result['name']}-{result['threads']}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     return path

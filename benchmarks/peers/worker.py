@@ -3,7 +3,7 @@
     python -m benchmarks.peers.worker LIBRARY KIND NAME THREADS
 
 It writes one line of JSON when it is ready, and one for each "go" on its standard input: a dict
-of milliseconds. KIND is train, infer, grid or grow.
+of milliseconds. KIND is train, infer, grid, grow or peak.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.workloads import GRID, TRAINING, Workload, data, scaled
+from benchmarks.peers.workloads import GRID, PEAK_SIZE, TRAINING, Workload, data, scaled
 
 ROUND_S = 0.8  # about how long a figure is measured in one round
 Timed = dict[str, Callable[[], float]]  # each returns milliseconds
@@ -290,6 +290,12 @@ def grow(library: str, threads: int) -> Timed:
     return timed
 
 
+def peak() -> Timed:
+    """NumPy's product of two big float32 matrices, by its BLAS: what the machine can do at most."""
+    a = np.random.default_rng(0).standard_normal((PEAK_SIZE, PEAK_SIZE), np.float32)
+    return {f"{PEAK_SIZE}x{PEAK_SIZE}": per_call(lambda: a @ a)}
+
+
 def memory_mb() -> float:
     """Return the most memory that this process ever held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -300,6 +306,8 @@ def prepared(library: str, kind: str, name: str, threads: int) -> Timed:
         return grid(library, threads)
     if kind == "grow":
         return grow(library, threads)
+    if kind == "peak":
+        return peak()
     work = TRAINING[name]
     if library.startswith("torch"):
         lib = Torch(library, threads)
@@ -313,7 +321,7 @@ def versions(library: str) -> dict[str, str]:
 
     names = {"melpy": ["numpy", "numba"], "keras-tensorflow": ["keras", "tensorflow"]}
     names |= {"keras-jax": ["keras", "jax"], "keras-torch": ["keras", "torch"]}
-    found = {name: version(name) for name in names.get(library, ["torch"])}
+    found = {name: version(name) for name in names.get(library, [library.partition("-")[0]])}
     if library == "melpy":
         import melpy
 
@@ -328,7 +336,7 @@ def main() -> None:
     try:
         if library.startswith("keras") or library == "melpy":
             KerasLike(library, int(threads))
-        else:
+        elif library.startswith("torch"):
             import torch  # noqa: F401
         before = memory_mb()
         timed = prepared(library, kind, name, int(threads))

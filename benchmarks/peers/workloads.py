@@ -183,6 +183,16 @@ TRAINING = {
     "lstm": Workload(lstm, (100, 64), 64),
     "transformer": Workload(transformer, (64, 128), 64),
 }
+PEAK_SIZE = 3072  # of the matrices whose product shows the machine's limit
+
+# Floating point operations of one training step: two a multiplication, the paper's networks' output
+# and both gradients, less the gradient of the images.
+FLOPS = {
+    "mnist-3": 256 * 2 * (2 * 28 * 28 * 4 * 16 + 3 * (14 * 14 * 64 * 32 + 6272 * 128 + 1280)),
+    "cifar-7": 64
+    * 2
+    * (2 * 32 * 32 * 12 * 32 + 3 * (16 * 16 * 128 * 64 + 4096 * 128 + 8192 + 2048 + 512 + 160)),
+}
 INFERENCE = ("mnist-3", "cifar-7", "vgg", "resnet-20")
 
 # N, H, W, C, D, kernel height and width, stride: the design's grid, and others.
