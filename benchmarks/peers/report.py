@@ -8,7 +8,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.workloads import FLOPS, PEAK_SIZE
+from benchmarks.peers.workloads import FLOPS, INFERENCE, PEAK_SIZE, TRAINING
 
 ORDER = ["peak", "train", "infer", "grid", "grow"]
 RESULTS = Path(__file__).parents[1] / "results"
@@ -142,3 +142,29 @@ def write(result: dict[str, Any], folder: Path = RESULTS) -> Path:
     path = folder / f"{result['kind']}-{result['name']}-{result['threads']}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     return path
+
+
+def headline(folder: Path = RESULTS) -> list[str]:
+    """Return the README's table: training, and one image, beside the best peer."""
+    lines = [
+        "| | melpy, ms | best peer, ms | ratio |",
+        "|---|---|---|---|",
+    ]
+    for kind, key, what in (
+        ("train", "step", "a training step"),
+        ("infer", "one image, call", "one image"),
+    ):
+        names = [*TRAINING] if kind == "train" else INFERENCE
+        for name in names:
+            path = folder / f"{kind}-{name}-2.json"
+            if not path.exists():
+                continue
+            rows = json.loads(path.read_text())["libraries"]
+            found = ratios(rows, key)
+            if found:
+                best, ratio = found
+                mine, theirs = rows["melpy"]["ms"][key][0], rows[best]["ms"][key][0]
+                lines.append(
+                    f"| {name}, {what} | {mine:.3g} | {theirs:.3g} ({best}) | {ratio:.2f} |"
+                )
+    return lines

@@ -141,6 +141,7 @@ def _pooled(conv: Any, pool: Any) -> Run | None:
 
 
 def is_relu(layer: Any) -> bool:
+    """Return whether a layer is max(x, 0) and nothing else."""
     if type(layer) is Activation:
         return layer.activation in (activations.relu, ops.relu)
     plain = (None, 0.0, 0.0)
