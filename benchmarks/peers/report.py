@@ -101,7 +101,7 @@ def page() -> str:
     lines = [
         HEAD.format(
             threads=first["threads"], cpu=first["cpu"],
-            rounds=min((r["rounds"] for r in results), default=0), versions=named,
+            rounds=first["rounds"], versions=named,
         )
     ]  # fmt: skip
     lines += _limit(results)
@@ -110,6 +110,8 @@ def page() -> str:
             threads = (
                 "" if result["threads"] == first["threads"] else f", {result['threads']} thread"
             )
+            if result["rounds"] != first["rounds"]:
+                threads += f", {result['rounds']} rounds"
             lines += [f"## {result['name']}: {result['kind']}{threads}", "", *table(result), ""]
     return "\n".join(lines).rstrip() + "\n"
 

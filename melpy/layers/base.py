@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,11 @@ from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, DtypeError, MelpyError, ShapeError, lookup, signature_error
 from melpy.layers.arguments import Shape, TakenArguments, shapes_of, taken_arguments
 from melpy.layers.parts import Parts, Weight
+from melpy.layers.phase import is_training, phase
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
 __all__ = ["Layer", "Weight", "is_training"]
-
-# Whether the enclosing call of a layer is training; None outside of any.
-_training: ContextVar[bool | None] = ContextVar("training", default=None)
-
-
-def is_training() -> bool:
-    """Return whether the call of a layer that is under way is training."""
-    return bool(_training.get())
 
 
 class Layer(Parts):
@@ -135,7 +127,7 @@ class Layer(Parts):
         self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]
     ) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
-        outer = _training.get()
+        outer = phase.get()
         training = kwargs.pop("training", None)
         if training is None:
             training = taken.training_default if outer is None else outer
@@ -147,11 +139,11 @@ class Layer(Parts):
             masks = kwargs["mask"]
         if taken.training:
             kwargs["training"] = training
-        token = _training.set(bool(training))
+        token = phase.set(bool(training))
         try:
             y = self.call(first, *args[1:], **kwargs) if args else self.call(**kwargs)
         finally:
-            _training.reset(token)
+            phase.reset(token)
         if masks is not None or type(self).compute_mask is not Layer.compute_mask:
             self._attach_mask(first, y, masks)
         if self.activity_regularizer is not None:

@@ -20,10 +20,10 @@ import numpy as np
 
 from melpy import activations, ops, tape, tree
 from melpy.layers.activation import Activation, ReLU
-from melpy.layers.base import is_training
 from melpy.layers.conv import Conv1D, Conv2D
 from melpy.layers.merge import Add
 from melpy.layers.norm import BatchNormalization
+from melpy.layers.phase import is_training
 from melpy.layers.pooling import MaxPooling1D, MaxPooling2D
 from melpy.symbolic import Call, Symbolic
 from melpy.tensor import Tensor, mask_of

@@ -16,10 +16,11 @@ import numpy as np
 
 from melpy import activations, config, ops, tape
 from melpy.kernels import dispatch as kernels
-from melpy.layers.base import is_training
 from melpy.layers.conv import Conv1D, Conv2D
-from melpy.layers.core import Dense
+from melpy.layers.core import Dense, Lambda
 from melpy.layers.merge import Add
+from melpy.layers.parts import Parts
+from melpy.layers.phase import inferring, is_training
 from melpy.layers.shape import Flatten
 from melpy.models.fusion import Step, folded_numbers, is_relu, pool_of
 from melpy.ops.conv_block import conv_block_ready
@@ -41,6 +42,7 @@ class Plans:
         self.graph = graph
         self.lock = threading.Lock()
         self.plans: dict[Any, _Plan | None] = {}  # None: asked for once
+        self.fits: bool | None = None  # not known yet
 
     def __getstate__(self) -> dict[str, Any]:
         return {"graph": self.graph}  # a copy makes its own: buffers are one model's
@@ -51,6 +53,10 @@ class Plans:
     def run(self, x: Any) -> Tensor | None:
         """Return the output, or None where the layers are to be asked."""
         graph = self.graph
+        if self.fits is None:
+            self.fits = all(_has_no_say_in_it(call.function) for call in graph.calls)
+        if not self.fits:
+            return None
         if tape.is_recording() or is_training() or graph.outputs is not graph.ends[0]:
             return None
         if graph.inputs is not graph.starts[0]:  # several, or a list of one
@@ -70,7 +76,8 @@ class Plans:
                 if key not in self.plans or plan is not None:
                     self._forget(key)
                     return None
-                plan = self.plans[key] = _Plan(self.graph, x)
+                plan = self.plans[key] = _Plan(graph, x)
+                return plan.output()  # each layer ran once, for x, as the plan was made
             return plan.run(x)
         finally:
             self.lock.release()
@@ -92,7 +99,7 @@ class _Plan:
         self.weights = [w for layer in graph.layers for w in layer.weights]
         self.arrays = [w.value for w in self.weights]
         self.fills: list[Fill] = []
-        with tape.no_grad():
+        with tape.no_grad(), inferring():
             values = graph.begin(x)
             self.begin = np.array(values[id(graph.starts[0])].value)  # of the layer's float type
             values[id(graph.starts[0])] = Tensor(self.begin)
@@ -109,10 +116,15 @@ class _Plan:
         )
 
     def run(self, x: np.ndarray) -> Tensor:
-        """Return the output for x, in memory of its own."""
+        """Return the output for x."""
         np.copyto(self.begin, x, casting="same_kind")
-        for fill in self.fills:
-            fill()
+        with tape.no_grad(), inferring():
+            for fill in self.fills:
+                fill()
+        return self.output()
+
+    def output(self) -> Tensor:
+        """Return the last output, in memory of its own."""
         return Tensor(self.end.copy())
 
     def _add(self, step: Step, values: dict[int, Any]) -> None:
@@ -121,11 +133,10 @@ class _Plan:
         while calls:
             ready, count = _ready(calls, values)
             made = calls[count - 1].outputs
-            if ready is None:
-                ready = _as_the_layer_says(calls[0], values)
-            y, fill = ready
-            if fill is not None:
+            y, fill = ready or _as_the_layer_says(calls[0], values)
+            if ready and fill:
                 fill()
+            if fill:
                 self.fills.append(fill)
             values[id(made)] = Tensor(y)
             calls = calls[count:]
@@ -153,19 +164,30 @@ def _ready(calls: Sequence[Any], values: dict[int, Any]) -> tuple[Ready | None, 
     return None, 1
 
 
+def _has_no_say_in_it(function: Any) -> bool:
+    """Return whether a call does nothing but compute: it notes no penalty, and is nobody's own.
+
+    What is not the library's may look at what goes on around it, and is asked the usual way.
+    """
+    if not isinstance(function, Parts):
+        return str(getattr(function, "__module__", "")).startswith("melpy.ops")
+    return (
+        type(function).__module__.startswith("melpy.layers.")
+        and not isinstance(function, Lambda)
+        and getattr(function, "activity_regularizer", None) is None
+        and all(map(_has_no_say_in_it, function._children()))
+    )
+
+
 def _as_the_layer_says(call: Any, values: dict[int, Any]) -> Ready:
-    """Return a buffer for the output of any call, and what copies it there."""
+    """Return the output of any call, and what copies the next ones there."""
     given = {id(x): values[id(x)] for x in call.inputs}
     made = call.run(given)
     if not isinstance(call.outputs, Symbolic):
         raise NotImplementedError  # several outputs: `Graph` makes no plans
     y = np.array(np.asarray(made))
 
-    def fill() -> None:
-        with tape.no_grad():
-            np.copyto(y, np.asarray(call.run(given)))
-
-    return y, fill
+    return y, lambda: np.copyto(y, np.asarray(call.run(given)))
 
 
 def _convolution(layers: list[Any], x: np.ndarray) -> tuple[Ready | None, int]:

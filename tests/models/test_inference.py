@@ -203,3 +203,39 @@ def test_predict_uses_it_and_a_replaced_call_ends_it():
     assert (called(model, x) == 0).all()
     del last.call
     assert not (called(model, x) == 0).all()
+
+
+def test_states_move_once_a_call():
+    x = melpy.Input(batch_shape=(2, 3, 4))
+    model = melpy.Model(x, L.Dense(2)(L.LSTM(5, stateful=True)(x)))
+    steps = np.random.default_rng(0).normal(size=(6, 2, 3, 4)).astype("float32")
+    ours = [called(model, step) for step in steps]
+    model.layers[1].reset_states()
+    with melpy.no_grad():  # layer by layer
+        theirs = [
+            np.asarray(model.layers[2](model.layers[1](melpy.Tensor(step)))) for step in steps
+        ]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_layer_of_ones_own_is_asked_each_time():
+    seen = []
+
+    class Noted(L.Layer):
+        def call(self, inputs, training=True):
+            seen.append(training)
+            return inputs * 2.0
+
+    model = melpy.Sequential([melpy.Input((3,)), L.Dense(2), Noted()])
+    seen.clear()
+    for _ in range(4):
+        called(model, np.ones((1, 3), "float32"))
+    assert seen == [False] * 4
+    assert not planned(model)
+
+
+def test_penalties_do_not_pile_up():
+    model = melpy.Sequential([melpy.Input((3,)), L.Dense(2, activity_regularizer="l2")])
+    for _ in range(4):
+        called(model, np.ones((1, 3), "float32"))
+    assert len(model.losses) == 1
