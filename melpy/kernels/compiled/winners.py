@@ -74,10 +74,10 @@ def _win(typingctx, u, u0, where, z, z0, row, column, pool_h, pool_w):
             down, right = builder.mul(i.index, row), builder.mul(j.index, column)
             place = builder.add(z0, builder.add(down, right))
             v, top = builder.load(at(3, place, vector), align=bytes_), builder.load(best)
-            nan = builder.and_(
-                builder.fcmp_unordered("uno", v, v), builder.fcmp_ordered("ord", top, top)
+            # v > top, or v is the first NaN.
+            hit = builder.and_(
+                builder.fcmp_unordered(">", v, top), builder.fcmp_ordered("ord", top, top)
             )
-            hit = builder.or_(builder.fcmp_ordered(">", v, top), nan)
             number = builder.add(builder.mul(i.index, pool_w), j.index)
             cell = _splat(builder, builder.trunc(number, ir.IntType(8)), numbers)
             builder.store(builder.select(hit, v, top), best)
