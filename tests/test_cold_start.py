@@ -50,6 +50,7 @@ def test_after_a_warm_up_training_compiles_nothing(tmp_path):
         capture_output=True, text=True, env=environment, cwd=ROOT,
     )  # fmt: skip
     assert warm.returncode == 0, warm.stderr
+    assert not warm.stderr
     assert "Winograd" in warm.stdout
     assert "Ready after" in warm.stdout
     before = {path.name for path in (tmp_path / "cache").rglob("*.nbc")}
