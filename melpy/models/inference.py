@@ -18,6 +18,7 @@ from melpy import activations, config, ops, tape
 from melpy.kernels import dispatch as kernels
 from melpy.layers.conv import Conv1D, Conv2D
 from melpy.layers.core import Dense, Lambda
+from melpy.layers.embedding import Masking
 from melpy.layers.merge import Add
 from melpy.layers.parts import Parts
 from melpy.layers.phase import inferring, is_training
@@ -54,7 +55,10 @@ class Plans:
         """Return the output, or None where the layers are to be asked."""
         graph = self.graph
         if self.fits is None:
-            self.fits = all(_has_no_say_in_it(call.function) for call in graph.calls)
+            self.fits = all(
+                isinstance(call.outputs, Symbolic) and _has_no_say_in_it(call.function)
+                for call in graph.calls
+            )
         if not self.fits:
             return None
         if tape.is_recording() or is_training() or graph.outputs is not graph.ends[0]:
@@ -101,7 +105,7 @@ class _Plan:
         self.fills: list[Fill] = []
         with tape.no_grad(), inferring():
             values = graph.begin(x)
-            self.begin = np.array(values[id(graph.starts[0])].value)  # of the layer's float type
+            self.begin = np.array(values[id(graph.starts[0])].value, order="C")  # of its float type
             values[id(graph.starts[0])] = Tensor(self.begin)
             for step in graph.steps:
                 self._add(step, values)
@@ -173,7 +177,8 @@ def _has_no_say_in_it(function: Any) -> bool:
         return str(getattr(function, "__module__", "")).startswith("melpy.ops")
     return (
         type(function).__module__.startswith("melpy.layers.")
-        and not isinstance(function, Lambda)
+        and not isinstance(function, Lambda | Masking)
+        and not getattr(function, "mask_zero", False)  # masks belong to one batch
         and getattr(function, "activity_regularizer", None) is None
         and all(map(_has_no_say_in_it, function._children()))
     )
@@ -183,9 +188,7 @@ def _as_the_layer_says(call: Any, values: dict[int, Any]) -> Ready:
     """Return the output of any call, and what copies the next ones there."""
     given = {id(x): values[id(x)] for x in call.inputs}
     made = call.run(given)
-    if not isinstance(call.outputs, Symbolic):
-        raise NotImplementedError  # several outputs: `Graph` makes no plans
-    y = np.array(np.asarray(made))
+    y = np.array(np.asarray(made), order="C")  # a view of it is a view for good
 
     return y, lambda: np.copyto(y, np.asarray(call.run(given)))
 

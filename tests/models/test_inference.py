@@ -239,3 +239,13 @@ def test_penalties_do_not_pile_up():
     for _ in range(4):
         called(model, np.ones((1, 3), "float32"))
     assert len(model.losses) == 1
+
+
+def test_turned_values_and_masks():
+    x = np.random.default_rng(0).normal(size=(2, 4, 5)).astype("float32")
+    x[:, 2:] = 0
+    for rows in ([L.Permute((2, 1)), L.Flatten()], [L.Flatten()], [L.Masking(0.0), L.LSTM(3)]):
+        model = melpy.Sequential([melpy.Input((4, 5)), *rows, L.Dense(3)])
+        for n in range(4):
+            given = np.asfortranarray(x * (n + 1))
+            np.testing.assert_allclose(called(model, given), np.asarray(model(given)), rtol=1e-4)

@@ -215,7 +215,7 @@ def convolution(
     start = np.zeros(y.shape[3], x.dtype) if b is None else b
     rows = int((plan.lines[:, 1] - plan.lines[:, 0]).max())
     pixel_bytes = x.shape[3] * x.itemsize * strides[0] * strides[1]
-    block = max(ROWS, BLOCK_BYTES // pixel_bytes // ROWS * ROWS)
+    block = max(ROWS, BLOCK_BYTES // max(1, pixel_bytes) // ROWS * ROWS)
     regions: list[Region] = []
     pieces = 1  # of an image: with few images, blocks share their rows
     if len(x) < threads.GROUPS:

@@ -33,6 +33,7 @@ def take(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def copy(x: np.ndarray, y: np.ndarray) -> None:
     """y = x; see the specification."""
     fits = x.dtype == y.dtype and x.dtype in FLOATS and x.flags.writeable
+    fits = fits and x.ndim == y.ndim == 1 and x.size == y.size
     if not fits or x.size < WORTH_IT or not (x.flags.c_contiguous and y.flags.c_contiguous):
         return spec.copy(x, y)
     threads.share(_copy, x.size, x.size, x, y)
