@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from melpy import activations, config, ops, tape
+from melpy.errors import MelpyError
 from melpy.kernels import dispatch as kernels
 from melpy.layers.conv import Conv1D, Conv2D
 from melpy.layers.core import Dense, Lambda
@@ -43,48 +44,46 @@ class Plans:
         self.graph = graph
         self.lock = threading.Lock()
         self.plans: dict[Any, _Plan | None] = {}  # None: asked for once
-        self.fits: bool | None = None  # not known yet
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"graph": self.graph}  # a copy makes its own: buffers are one model's
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["graph"])  # type: ignore[misc]
-
-    def run(self, x: Any) -> Tensor | None:
-        """Return the output, or None where the layers are to be asked."""
-        graph = self.graph
-        if self.fits is None:
-            self.fits = all(
+        self.fits = (  # one input and one output, in no list
+            graph.inputs is graph.starts[0]
+            and graph.outputs is graph.ends[0]
+            and all(
                 isinstance(call.outputs, Symbolic) and _has_no_say_in_it(call.function)
                 for call in graph.calls
             )
-        if not self.fits:
-            return None
-        if tape.is_recording() or is_training() or graph.outputs is not graph.ends[0]:
-            return None
-        if graph.inputs is not graph.starts[0]:  # several, or a list of one
+        )
+
+    def run(self, x: Any) -> Tensor | None:
+        """Return the output, or None where the layers are to be asked."""
+        if not self.fits or tape.is_recording() or is_training():
             return None
         if isinstance(x, Tensor):
             if mask_of(x) is not None:
                 return None
             x = x.value
-        if type(x) is not np.ndarray or not 0 < len(x) <= MOST_SAMPLES or x.dtype.kind != "f":
+        if type(x) is not np.ndarray or x.dtype.kind != "f" or not x.ndim:
+            return None
+        if not 0 < len(x) <= MOST_SAMPLES:
             return None
         if not self.lock.acquire(blocking=False):  # its buffers serve one thread at a time
             return None
         try:
-            key = x.shape, x.dtype, config.kernels(), config.conv_path()
-            plan = self.plans.get(key)
-            if plan is None or not plan.holds():
-                if key not in self.plans or plan is not None:
-                    self._forget(key)
-                    return None
-                plan = self.plans[key] = _Plan(graph, x)
-                return plan.output()  # each layer ran once, for x, as the plan was made
-            return plan.run(x)
+            return self._planned(x)
+        except MelpyError:  # refused: the layers say so, each in its own name
+            return None
         finally:
             self.lock.release()
+
+    def _planned(self, x: np.ndarray) -> Tensor | None:
+        key = x.shape, x.dtype, config.kernels(), config.conv_path()
+        plan = self.plans.get(key)
+        if plan is not None and plan.holds():
+            return plan.run(x)
+        if key not in self.plans or plan is not None:
+            self._forget(key)
+            return None
+        plan = self.plans[key] = _Plan(self.graph, x)
+        return plan.output()  # each layer ran once, for x, as the plan was made
 
     def _forget(self, key: Any) -> None:
         """Note that a shape was seen, and that weights changed since its plan, if there was one."""
@@ -153,8 +152,10 @@ def _ready(calls: Sequence[Any], values: dict[int, Any]) -> tuple[Ready | None, 
     """Return how to make the output of the first call, or of several together, and of how many."""
     layers = [call.function for call in calls]
     kind = type(layers[0])
-    if getattr(layers[0], "activity_regularizer", None) is not None or not calls[0].plain:
-        return (_sum(calls[0], values), 1) if kind is Add else (None, 1)
+    if kind is Add:
+        return _sum(calls[0], values), 1
+    if not calls[0].plain:
+        return None, 1
     x = values[id(calls[0].inputs[0])].value
     if kind in (Conv1D, Conv2D):
         return _convolution(layers, x)
@@ -189,7 +190,6 @@ def _as_the_layer_says(call: Any, values: dict[int, Any]) -> Ready:
     given = {id(x): values[id(x)] for x in call.inputs}
     made = call.run(given)
     y = np.array(np.asarray(made), order="C")  # a view of it is a view for good
-
     return y, lambda: np.copyto(y, np.asarray(call.run(given)))
 
 

@@ -143,10 +143,14 @@ def test_other_floats_strides_and_read_only_arrays():
 
 def test_a_wrong_shape_is_refused_as_ever():
     model = filled(images)
-    for _ in range(3):
-        called(model, np.ones((1, 9, 8, 3), "float32"))
-        with pytest.raises(melpy.errors.ShapeError):
-            called(model, np.ones((1, 9, 8, 2), "float32"))
+    for shape in [(1, 9, 8, 2), (1, 9, 8), ()]:
+        said = set()
+        for _ in range(3):
+            called(model, np.ones((1, 9, 8, 3), "float32"))
+            with pytest.raises(melpy.errors.ShapeError) as refusal:
+                called(model, np.ones(shape, "float32"))
+            said.add(str(refusal.value))
+        assert len(said) == 1
 
 
 def test_a_copy_has_buffers_of_its_own():
