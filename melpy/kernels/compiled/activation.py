@@ -10,13 +10,16 @@ from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import erf, exp, tanh
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
+from melpy.kernels.compiled.tile import IN_TILE, LEAKY_RELU, LINEAR, RELU
 from melpy.kernels.spec import activation as spec
 from melpy.kernels.spec.bias_activation import ACTIVATIONS
 from melpy.kernels.threads import Region
 
 # The compiled loops switch on a number; the names and their formulas are the specification's.
-CODES = {name: code for code, name in enumerate((*ACTIVATIONS, *spec.GATES))}
-LINEAR, RELU, LEAKY_RELU, ELU, SIGMOID, TANH, SILU, GELU, GELU_TANH = CODES.values()
+# Those of the tile come first, with its numbers.
+NAMES = (*IN_TILE, *(name for name in (*ACTIVATIONS, *spec.GATES) if name not in IN_TILE))
+CODES = {name: code for code, name in enumerate(NAMES)}
+ELU, SIGMOID, TANH, SILU, GELU, GELU_TANH = list(CODES.values())[len(IN_TILE) :]
 HEAVY = 8  # an exp or a tanh counts as reading so many numbers
 
 

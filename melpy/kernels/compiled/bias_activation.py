@@ -9,9 +9,10 @@ import numpy as np
 from melpy.errors import lookup
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import CODES as CODES_OF_ALL
-from melpy.kernels.compiled.activation import activating, sliding
+from melpy.kernels.compiled.activation import activating, cut, sliding
 from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.team import for_team
+from melpy.kernels.compiled.tile import IN_TILE
 from melpy.kernels.spec import bias_activation as spec
 
 CODES = {name: CODES_OF_ALL[name] for name in spec.ACTIVATIONS}
@@ -26,8 +27,8 @@ def bias_activation(x: np.ndarray, b: np.ndarray, name: str, slope: float) -> np
     x, b = arrays
     y = memory.empty(x.shape, x.dtype)
     rows, out = _rows(x), _rows(y)
-    threads.share(_add_bias, len(rows), x.size, rows, b, out)
-    if name != "linear":
+    threads.share(_forward, len(rows), x.size, rows, b, out, code, slope)
+    if name not in IN_TILE:  # compiled apart, a second sweep
         flat = y.reshape(-1)
         threads.share(*activating(flat, flat, code, slope))
     return y
@@ -62,12 +63,13 @@ def _rows(x: np.ndarray) -> np.ndarray:
 
 
 @for_team
-def _add_bias(x, b, y, part, first, last):
+def _forward(x, b, y, code, slope, part, first, last):
     C = x.shape[1]
     for row in range(first, last):
         z, out = x[row], y[row]
         for c in range(C):
             out[c] = z[c] + b[c]
+    cut(y[first:last].reshape(-1), code, slope)
 
 
 @for_team

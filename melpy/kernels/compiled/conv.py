@@ -197,11 +197,10 @@ def work(y: np.ndarray, w: np.ndarray) -> int:
 
 
 def convolve(
-    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray,
-    strides: Pair, b: np.ndarray | None = None, code: int = LINEAR, slope: float = 0.0,
-) -> np.ndarray:  # fmt: skip
-    """Make every image of y by the products of a plan: act(x * w + b)."""
-    threads.run(convolution(x, pads, w, columns, plan, y, strides, b, code, slope))
+    x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray, strides: Pair
+) -> np.ndarray:
+    """Make every image of y by the products of a plan: x * w."""
+    threads.run(convolution(x, pads, w, columns, plan, y, strides))
     return y
 
 
@@ -209,7 +208,7 @@ def convolution(
     x: np.ndarray, pads: Pads, w: np.ndarray, columns: int, plan: Plan, y: np.ndarray,
     strides: Pair, b: np.ndarray | None = None, code: int = LINEAR, slope: float = 0.0,
 ) -> list[Region]:  # fmt: skip
-    """Return what makes every image of y."""
+    """Return what makes every image of y: act(x * w + b)."""
     if 0 in y.shape:
         return []
     start = np.zeros(y.shape[3], x.dtype) if b is None else b

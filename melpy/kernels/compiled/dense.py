@@ -14,9 +14,10 @@ from melpy.kernels.compiled.bias_activation import (
     sum_rows,
 )
 from melpy.kernels.compiled.jit import contiguous
-from melpy.kernels.compiled.matmul import is_small, matmul, multiplication, product
+from melpy.kernels.compiled.matmul import is_small, matmul, multiplication
 from melpy.kernels.compiled.tile import IN_TILE, LINEAR
 from melpy.kernels.spec import dense as spec
+from melpy.kernels.threads import Region
 
 
 def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) -> np.ndarray:
@@ -25,11 +26,8 @@ def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) 
     if arrays is None or name not in CODES or is_small(x, w):
         return spec.dense(x, w, b, name, slope)
     x, w, b = arrays
-    if name in IN_TILE:
-        return product(x, w, b, IN_TILE[name], slope)
-    y = product(x, w, b)
-    flat = y.reshape(-1)
-    threads.share(*activating(flat, flat, CODES[name], slope))
+    y, regions = _layer(x, w, b, name, slope)
+    threads.run(regions)
     return y
 
 
@@ -40,12 +38,20 @@ def dense_ready(
     arrays = contiguous(x, w, b)
     if arrays is None or arrays[0] is not x or name not in CODES or is_small(x, w):
         return spec.dense_ready(x, w, b, name, slope)
-    _, w, b = arrays
+    x, w, b = arrays
+    y, regions = _layer(x, w, b, name, slope)
+    return y, lambda: threads.run(regions)
+
+
+def _layer(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float
+) -> tuple[np.ndarray, list[Region]]:
+    """Return y, and what fills it."""
     y, regions = multiplication(x, w, b, IN_TILE.get(name, LINEAR), slope)
     if name not in IN_TILE:
         flat = y.reshape(-1)
         regions.append(activating(flat, flat, CODES[name], slope))
-    return y, lambda: threads.run(regions)
+    return y, regions
 
 
 def dense_back(

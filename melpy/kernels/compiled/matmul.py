@@ -11,9 +11,10 @@ from functools import lru_cache
 import numpy as np
 
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled.activation import cut
 from melpy.kernels.compiled.jit import FLOATS, prepare, writeable
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, RELU, ROWS, VECTOR_BYTES, lines, multiply
+from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, ROWS, VECTOR_BYTES, lines, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
 from melpy.kernels.threads import Region
@@ -27,7 +28,9 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Multiply; see `melpy.kernels.spec.matmul.matmul`."""
     if is_small(a, b) or a.dtype != b.dtype or a.dtype not in FLOATS:
         return spec.matmul(a, b)
-    return product(a, b, np.zeros(b.shape[1], a.dtype))
+    y, regions = multiplication(a, b, np.zeros(b.shape[1], a.dtype))
+    threads.run(regions)
+    return y
 
 
 def is_small(a: np.ndarray, b: np.ndarray) -> bool:
@@ -35,19 +38,10 @@ def is_small(a: np.ndarray, b: np.ndarray) -> bool:
     return a.size * b.shape[1] < SMALL
 
 
-def product(
-    a: np.ndarray, b: np.ndarray, start: np.ndarray, code: int = LINEAR, slope: float = 0.0
-) -> np.ndarray:
-    """Return act(a b + start) of matrices of one float type; start (Q,)."""
-    y, regions = multiplication(a, b, start, code, slope)
-    threads.run(regions)
-    return y
-
-
 def multiplication(
     a: np.ndarray, b: np.ndarray, start: np.ndarray, code: int = LINEAR, slope: float = 0.0
 ) -> tuple[np.ndarray, list[Region]]:
-    """Return where act(a b + start) goes, and what puts it there."""
+    """Return where act(a b + start) goes, and what puts it there; start (Q,)."""
     prepare(a.dtype)
     (P, K), Q = a.shape, b.shape[1]
     lanes = VECTOR_BYTES // a.itemsize
@@ -128,15 +122,10 @@ def _row(a, b, sums, part, first, last):
 @for_team
 def _end_of_row(sums, start, y, code, slope, part, first, last):
     """y = act(sums, added up in order, + start), for the activations of a tile."""
-    zero, slope = y.dtype.type(0), y.dtype.type(slope)
     for q in range(y.size):
         y[q] = start[q]
     for n in range(sums.shape[0]):
         some = sums[n]
         for q in range(y.size):
             y[q] += some[q]
-    if code == RELU:
-        slope = zero
-    if code != LINEAR:
-        for q in range(y.size):
-            y[q] = slope * y[q] if y[q] <= zero else y[q]  # a NaN stays one
+    cut(y, code, slope)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.activation import RELU, cut
+from melpy.kernels.compiled.activation import cut
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
+from melpy.kernels.compiled.tile import RELU
 from melpy.kernels.spec import normalization as spec
 from melpy.kernels.spec.normalization import Three
 

@@ -52,7 +52,7 @@ X86 = llvmlite.binding.get_default_triple().startswith(("x86", "i686"))
 FUSED = bool(FEATURES.get("fma") or FEATURES.get("avx512f") or not X86)
 
 LINEAR, RELU, LEAKY_RELU = 0, 1, 2  # the activations of a tile; cheap, monotone
-IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}
+IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}  # numbered from 0
 
 
 def activated(builder: Any, x: ir.Value, code: ir.Value, slope: ir.Value) -> ir.Value:

@@ -57,12 +57,9 @@ def fits(w_shape: Shape, itemsize: int) -> bool:
     return w_shape[:2] == (3, 3) and w_shape[2] % lanes == 0 and w_shape[3] % lanes == 0
 
 
-def conv2d(
-    x: np.ndarray, w: np.ndarray, pads: Pads, y: np.ndarray, b: np.ndarray | None = None,
-    code: int = LINEAR, slope: float = 0.0,
-) -> np.ndarray:  # fmt: skip
-    """Fill y (N,oH,oW,D) with act(x * w + b), stride 1; x (N,H,W,C), w (3,3,C,D)."""
-    threads.run(convolution(x, transformed(w), pads, y, b, code, slope))
+def conv2d(x: np.ndarray, w: np.ndarray, pads: Pads, y: np.ndarray) -> np.ndarray:
+    """Fill y (N,oH,oW,D) with x * w, stride 1; x (N,H,W,C), w (3,3,C,D)."""
+    threads.run(convolution(x, transformed(w), pads, y))
     return y
 
 
