@@ -237,15 +237,10 @@ def _images(
     """Make pieces ``first`` to ``last`` of the images' pieces."""
     C, size, panel = x.shape[3], y.size // x.shape[0], 2 * VECTOR_BYTES // x.itemsize
     slope = x.dtype.type(slope)
-    if is_framed:
-        image = np.zeros((H, W, C), x.dtype)
+    frames = np.zeros((is_framed, H, W, C), x.dtype)
     for piece in range(first, last):
         n, part = piece // pieces, piece % pieces
-        if is_framed:
-            place(x[n], image, top, left)
-            a, at = image.reshape(-1), 0
-        else:
-            a, at = x.reshape(-1), n * H * W * C
+        a, at = images_at(x, n, 1, frames, top, left)
         for m in range(lines.shape[0]):
             line = lines[m]
             tiles = (line[1] - line[0]) // ROWS
@@ -270,19 +265,13 @@ def _images_d_w(
     pixels = g.shape[1] * g.shape[2] * D
     zero = x.dtype.type(0)
     b = g.reshape(-1)
-    if is_framed:
-        images = np.zeros((together, H, W, C), x.dtype)
+    frames = np.zeros((together * is_framed, H, W, C), x.dtype)
     for unit in range(first_unit, last_unit):
         group, block = unit // len(tiles), unit % len(tiles)
         first, last, d_w = groups[group, 0], groups[group, 1], parts[group]
         for n in range(first, last, together):
             count = min(together, last - n)
-            if is_framed:
-                for m in range(count):
-                    place(x[n + m], images[m], top, left)
-                a, at = images.reshape(-1), 0
-            else:
-                a, at = x.reshape(-1), n * H * W * C
+            a, at = images_at(x, n, count, frames, top, left)
             for m in range(lines.shape[0]):
                 line = lines[m]
                 multiply(
@@ -290,6 +279,16 @@ def _images_d_w(
                     k_at, 0, count * size, line[4], a_k, b, n * pixels + line[7], D, panel,
                     columns, zeros, 0, int(n > first), LINEAR, zero,
                 )  # fmt: skip
+
+
+@compiled
+def images_at(x, n, count, frames, top, left):
+    """Return where ``count`` images lie from number n on: in x, or in frames, if there are any."""
+    if len(frames) == 0:
+        return x.reshape(-1), n * x[0].size
+    for m in range(count):
+        place(x[n + m], frames[m], top, left)
+    return frames.reshape(-1), 0
 
 
 @for_team

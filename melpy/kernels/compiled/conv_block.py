@@ -185,14 +185,9 @@ def _images_pooled(
 ):  # fmt: skip
     C, panel, zero = x.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
     z = np.empty(oH * oW * u.shape[3], x.dtype)
-    if is_framed:
-        image = np.zeros((H, W, C), x.dtype)
+    frames = np.zeros((is_framed, H, W, C), x.dtype)
     for n in range(first, last):
-        if is_framed:
-            conv.place(x[n], image, top, left)
-            a, at = image.reshape(-1), 0
-        else:
-            a, at = x.reshape(-1), n * H * W * C
+        a, at = conv.images_at(x, n, 1, frames, top, left)
         for m in range(lines.shape[0]):
             line = lines[m]
             multiply(
@@ -217,8 +212,7 @@ def _images_back(
     d_w, d_b = totals_w[part], totals_b[part]
     d_u = np.empty(shrunk, x.dtype)
     d_z = np.empty(together * image, x.dtype)
-    if is_framed:
-        images = np.zeros((together, H, W, C), x.dtype)
+    frames = np.zeros((together * is_framed, H, W, C), x.dtype)
     if wants_x:
         frame = np.zeros((fH, fW, D), x.dtype)
     for n in range(first, last, together):
@@ -233,12 +227,7 @@ def _images_back(
                 whole = d_z[m * image : (m + 1) * image]
                 slide(flat_g[at : at + shrunk], flat_y[at : at + shrunk], whole, code, slope)
                 _add_rows(whole, d_b)
-            if is_framed:
-                conv.place(x[n + m], images[m], top, left)
-        if is_framed:
-            a, at = images.reshape(-1), 0
-        else:
-            a, at = x.reshape(-1), n * H * W * C
+        a, at = conv.images_at(x, n, count, frames, top, left)
         for m in range(lines.shape[0]):
             line = lines[m]
             multiply(

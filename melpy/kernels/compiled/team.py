@@ -136,28 +136,27 @@ def do(typingctx, function, environment, part, first, last, error):
 
 
 @compiled
+def do_block(function, environment, n, size, blocks, error):
+    """Do block ``n`` of a job: its share of ``range(size)``."""
+    do(function, environment, n, size * n // blocks, size * (n + 1) // blocks, error)
+
+
+@compiled
 def drain(team):
     """Do blocks of the job until there are none."""
     function, environment, error = load(team), load(team + 8 * ENVIRONMENT), load(team + 8 * ERROR)
     size, blocks = load(team + 8 * SIZE), load(team + 8 * BLOCKS)
-    block = add(team + 8 * NEXT, 1)
-    while block < blocks:
-        do(
-            function,
-            environment,
-            block,
-            size * block // blocks,
-            size * (block + 1) // blocks,
-            error,
-        )
-        block = add(team + 8 * NEXT, 1)
+    n = add(team + 8 * NEXT, 1)
+    while n < blocks:
+        do_block(function, environment, n, size, blocks, error)
+        n = add(team + 8 * NEXT, 1)
 
 
 def _run(team, function, environment, size, blocks, error):
     """Do all blocks, with the workers that wait; alone without a team."""
     if team == 0:
         for n in range(blocks):
-            do(function, environment, n, size * n // blocks, size * (n + 1) // blocks, error)
+            do_block(function, environment, n, size, blocks, error)
         return
     store(team + 8 * FUNCTION, function)
     store(team + 8 * ENVIRONMENT, environment)
@@ -174,7 +173,7 @@ def _run(team, function, environment, size, blocks, error):
         n = add(team + 8 * NEXT, 1)
         left = blocks - n
         if left > 0:
-            do(function, environment, n, size * n // blocks, size * (n + 1) // blocks, error)
+            do_block(function, environment, n, size, blocks, error)
     for n in range(workers):
         place = team + 8 * (FIRST_WORKER + LINE * n)
         if joined >> n & 1 and not turn(place, ASSIGNED, IDLE):

@@ -243,7 +243,7 @@ def _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last
     _, H, W, C = x.shape
     lanes, wide, zero = VECTOR_BYTES // x.itemsize, last_c - first_c, x.dtype.type(0)
     flat = x.reshape(-1)
-    n, p, q = t0 // (tiles_h * tiles_w), t0 // tiles_w % tiles_h, t0 % tiles_w
+    n, p, q = _tile(t0, tiles_h, tiles_w)
     for t in range(count):
         row, column = 2 * p - top, 2 * q - left
         at = ((n * H + row) * W + column) * C + first_c
@@ -259,6 +259,12 @@ def _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last
                     v, t * wide + c, 4 * v_step, v_step, flat, at + c, W * C, C, cells, 0, zero
                 )
         n, p, q = _next(n, p, q, tiles_h, tiles_w)
+
+
+@compiled
+def _tile(t, tiles_h, tiles_w):
+    """Return image, row and column of tile number t of all images' tiles."""
+    return t // (tiles_h * tiles_w), t // tiles_w % tiles_h, t % tiles_w
 
 
 @compiled
@@ -296,7 +302,7 @@ def _forward(
                 flat_u, e * entry, panel, C * panel, D, start, D * int(e == CENTRE), 0, LINEAR,
                 number(0),
             )  # fmt: skip
-        n, p, q = t0 // (tiles_h * tiles_w), t0 // tiles_w % tiles_h, t0 % tiles_w
+        n, p, q = _tile(t0, tiles_h, tiles_w)
         for t in range(count):
             at = ((n * oH + 2 * p) * oW + 2 * q) * D
             cells = _cells(2 * p, 2 * q, 2, oH, oW)
@@ -343,7 +349,7 @@ def _sum_tiles(
     for t0 in range(first, last, block):
         count = min(block, last - t0)
         _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last_c)
-        n, p, q = t0 // (tiles_h * tiles_w), t0 // tiles_w % tiles_h, t0 % tiles_w
+        n, p, q = _tile(t0, tiles_h, tiles_w)
         for t in range(count):
             at = ((n * oH + 2 * p) * oW + 2 * q) * D
             cells = _cells(2 * p, 2 * q, 2, oH, oW)
