@@ -188,6 +188,13 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return get(named)
 
 
+def dense(x: Any, kernel: Any, bias: Any, activation: Callable[..., Any]) -> Any:
+    """Return activation(x W + bias), as one operation where the kernel knows the activation."""
+    name, slope = FUSED.get(activation, ("linear", 0.0))
+    y = ops.dense(x, kernel, bias, activation=name, slope=slope)
+    return y if activation in FUSED else activation(y)
+
+
 def add_bias(x: Any, bias: Any, activation: Callable[..., Any]) -> Any:
     """Return activation(x + bias), in one sweep where the kernel knows the activation."""
     if bias is None:

@@ -92,9 +92,7 @@ class Dense(Layer):
         if self.bias is None:
             x = ops.matmul(inputs, self.kernel)  # (..., C) (C, D) -> (..., D)
             return x if self.activation is activations.linear else self.activation(x)
-        name, slope = activations.FUSED.get(self.activation, ("linear", 0.0))
-        y = ops.dense(inputs, self.kernel, self.bias, activation=name, slope=slope)
-        return y if self.activation in activations.FUSED else self.activation(y)
+        return activations.dense(inputs, self.kernel, self.bias, self.activation)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (..., D)."""
@@ -227,16 +225,12 @@ class EinsumDense(Layer):
         """Return act(x W + b), with the axes that are summed over, and those made, as one each."""
         leading = inputs.shape[: inputs.ndim - shared]
         C, D = math.prod(self.kernel.shape[:shared]), math.prod(made)
-        name, slope = activations.FUSED.get(self.activation, ("linear", 0.0))
-        y = ops.dense(
-            ops.reshape(inputs, (*leading, C)),
-            ops.reshape(self.kernel, (C, D)),
-            ops.reshape(self.bias, (D,)),
-            activation=name,
-            slope=slope,
-        )
-        y = ops.reshape(y, (*leading, *made))
-        return y if self.activation in activations.FUSED else self.activation(y)
+        x, kernel = ops.reshape(inputs, (*leading, C)), ops.reshape(self.kernel, (C, D))
+        bias = ops.reshape(self.bias, (D,))
+        within, after = self.activation, activations.linear
+        if within not in activations.FUSED:  # it may look along the axes that are made
+            within, after = after, within
+        return after(ops.reshape(activations.dense(x, kernel, bias, within), (*leading, *made)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the output's shape."""

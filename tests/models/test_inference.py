@@ -76,7 +76,7 @@ def planned(model):
     return [plan for plan in model._plans.plans.values() if plan is not None]
 
 
-@pytest.mark.parametrize("kernels", ["compiled", "numpy"])
+@pytest.mark.parametrize("kernels", ["compiled", "numpy", "loops"])
 @pytest.mark.parametrize("build", MODELS)
 def test_the_same_numbers(build, kernels):
     melpy.config.set_kernels(kernels)

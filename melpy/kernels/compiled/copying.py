@@ -20,9 +20,7 @@ def take(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     fits = x.flags.c_contiguous and x.flags.writeable and x.dtype in FLOATS
     if not fits or len(rows) * size < WORTH_IT or rows.dtype != np.int64 or rows.ndim != 1:
         return spec.take(x, rows)
-    if (
-        not 0 <= rows.min() <= rows.max() < len(x)
-    ):  # NumPy's own error, or its counting from the end
+    if rows.min() < 0 or rows.max() >= len(x):  # NumPy counts from the end, or refuses
         return spec.take(x, rows)
     y = memory.empty((len(rows), *x.shape[1:]), x.dtype)
     lines, taken = x.reshape(len(x), size), y.reshape(len(y), size)

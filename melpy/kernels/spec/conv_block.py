@@ -16,6 +16,7 @@ import numpy as np
 
 from melpy.kernels.spec import conv_windows
 from melpy.kernels.spec.bias_activation import bias_activation, bias_activation_d_x, sum_rows
+from melpy.kernels.spec.ready import ready
 from melpy.kernels.spec.windows import Pads, Pair
 
 __all__ = ["conv2d_block", "conv2d_block_back", "conv2d_block_ready", "winners"]
@@ -50,15 +51,16 @@ def conv2d_block(
 
 
 def conv2d_block_ready(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray,
+    geometry: Geometry,
+    act: Act,
+    pool: Pair,
+    conv2d: Callable[..., np.ndarray] = conv_windows.conv2d,
 ) -> tuple[np.ndarray, Callable[[], None]]:
     """Return y, and a function that fills it from the values that x has when it is called."""
-    y = conv2d_block(x, w, b, geometry, act, pool)[0]
-
-    def fill() -> None:
-        y[...] = conv2d_block(x, w, b, geometry, act, pool)[0]
-
-    return y, fill
+    return ready(lambda *args: conv2d_block(*args)[0], x, w, b, geometry, act, pool, conv2d)
 
 
 def conv2d_block_back(

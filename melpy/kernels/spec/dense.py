@@ -8,6 +8,7 @@ import numpy as np
 
 from melpy.kernels.spec.bias_activation import bias_activation, bias_activation_d_x, sum_rows
 from melpy.kernels.spec.matmul import matmul
+from melpy.kernels.spec.ready import ready
 
 __all__ = ["dense", "dense_back", "dense_ready"]
 
@@ -48,12 +49,7 @@ def dense_ready(
     >>> y
     array([[6.]])
     """
-    y = dense(x, w, b, name, slope)
-
-    def fill() -> None:
-        y[...] = dense(x, w, b, name, slope)
-
-    return y, fill
+    return ready(dense, x, w, b, name, slope)
 
 
 def dense_back(
