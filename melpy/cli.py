@@ -107,10 +107,14 @@ def _warm_up(_: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     from melpy.experiments import run
 
-    if arguments.kernels is not None:
-        config.set_kernels(arguments.kernels)
-    if arguments.threads is not None:
-        config.set_threads(arguments.threads)
+    for name, choose in (("kernels", config.set_kernels), ("threads", config.set_threads)):
+        value = getattr(arguments, name)
+        try:
+            if value is not None:
+                choose(value)
+        except MelpyError as error:
+            error.who = f"--{name}"
+            raise
     names = ("dataset", "model", "epochs", "batch_size", "learning_rate", "seed", "out")
     run.train(run.Settings(**{name: getattr(arguments, name) for name in names}), _say)
     return 0
@@ -159,7 +163,3 @@ def _get(arguments: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     print(text, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

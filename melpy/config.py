@@ -11,9 +11,10 @@ import functools
 import math
 import numbers
 import os
+import re
 from pathlib import Path
 
-from melpy.errors import ArgumentError, DtypeError, lookup
+from melpy.errors import ArgumentError, DtypeError, UnknownNameError, lookup
 
 __all__ = [
     "assume_finite",
@@ -122,9 +123,13 @@ def set_conv_path(name: str | None) -> None:
     To measure and to test: None, the default, lets each shape take the way that is faster. A
     convolution that the forced way does not fit raises an `ArgumentError`.
     """
-    _settings["conv_path"] = (
-        None if name is None else lookup("convolution path", name, CONV_PATHS, "set_conv_path")
-    )
+    try:
+        _settings["conv_path"] = (
+            None if name is None else lookup("convolution path", name, CONV_PATHS, "set_conv_path")
+        )
+    except UnknownNameError as error:
+        error.expected += ", or None for each shape's own"
+        raise
 
 
 def usable_cpus() -> int:
@@ -176,31 +181,35 @@ def threads() -> int:
     """Return how many threads the compiled kernels use: by default, every usable CPU."""
     if "threads" not in _settings:
         text = os.environ.get("MELPY_NUM_THREADS")
-        if text is None:
-            return usable_cpus()
-        set_threads(int(text) if text.isdecimal() else text)  # type: ignore[arg-type]
+        number = int(text) if text and re.fullmatch(r"[+-]?[0-9]+", text.strip()) else text
+        default = usable_cpus() if text is None else _checked_threads(number, "MELPY_NUM_THREADS")
+        _settings["threads"] = default
     return int(_settings["threads"])  # type: ignore[call-overload]
 
 
 def set_threads(count: int) -> None:
     """Set the number of threads of the compiled kernels, 1 to the number of usable CPUs."""
+    _settings["threads"] = _checked_threads(count, "set_threads")
+
+
+def _checked_threads(count: object, who: str) -> int:
     most = usable_cpus()
     expected = f"a whole number from 1 to {most}, the CPUs that this process may use"
     if not isinstance(count, numbers.Integral) or isinstance(count, bool):
         raise DtypeError(
-            "set_threads",
+            who,
             "the number of threads must be a whole number",
             expected=expected,
             received={"count": count},
         )
     if not 1 <= count <= most:
         raise ArgumentError(
-            "set_threads",
+            who,
             "the number of threads is out of range",
             expected=expected,
             received={"count": count},
         )
-    _settings["threads"] = int(count)
+    return int(count)
 
 
 def home() -> Path:

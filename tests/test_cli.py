@@ -29,7 +29,7 @@ def melpy_train(out, *more):
 def command(*arguments, **options):
     """Return what a process of its own runs."""
     return subprocess.run(
-        [sys.executable, "-m", "melpy.cli", *map(str, arguments)],
+        [sys.executable, "-m", "melpy", *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -175,7 +175,7 @@ class TestCtrlC:
     def test_keeps_what_was_trained(self, tmp_path):
         folder = tmp_path / "run"
         process = subprocess.Popen(
-            [sys.executable, "-m", "melpy.cli", "train", "--epochs", "100000", "--out", folder],
+            [sys.executable, "-m", "melpy", "train", "--epochs", "100000", "--out", folder],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -20,7 +20,7 @@ def test_the_first_epoch_starts_within_15_s_of_a_cold_cache(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "melpy.cli",
+        "melpy",
         "train",
         "--epochs",
         "1",
@@ -46,7 +46,7 @@ def test_the_first_epoch_starts_within_15_s_of_a_cold_cache(tmp_path):
 def test_after_a_warm_up_training_compiles_nothing(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     warm = subprocess.run(
-        [sys.executable, "-m", "melpy.cli", "warm-up"],
+        [sys.executable, "-m", "melpy", "warm-up"],
         capture_output=True, text=True, env=environment, cwd=ROOT,
     )  # fmt: skip
     assert warm.returncode == 0, warm.stderr
@@ -56,7 +56,7 @@ def test_after_a_warm_up_training_compiles_nothing(tmp_path):
     before = {path.name for path in (tmp_path / "cache").rglob("*.nbc")}
     assert before
     trained = subprocess.run(
-        [sys.executable, "-m", "melpy.cli", "train", "--epochs", "1", "--out", tmp_path / "run"],
+        [sys.executable, "-m", "melpy", "train", "--epochs", "1", "--out", tmp_path / "run"],
         capture_output=True, text=True, env=environment, cwd=ROOT,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
@@ -75,3 +75,4 @@ def test_a_cache_folder_that_cannot_be_made_is_no_obstacle(tmp_path):
         env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "file" / "cache")},
     )  # fmt: skip
     assert ran.stdout == "64.0\n", ran.stderr
+    assert ran.stderr.count("Set NUMBA_CACHE_DIR") == 1, ran.stderr

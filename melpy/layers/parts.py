@@ -105,6 +105,7 @@ class Parts(Configurable):
     ``built`` are the layer's.
     """
 
+    edits = 0  # how often an attribute of any layer was set
     name: str
     dtype: str
     built: bool
@@ -124,10 +125,13 @@ class Parts(Configurable):
         object.__setattr__(self, name, value)
         if kind != before or not kind:  # a list in the place of a list is compared anyway
             Inventory.expire()
+        if not name.startswith("_"):  # an activation, say: who decided by it decides anew
+            Parts.edits += 1
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         Inventory.expire()
+        Parts.edits += 1
 
     def _gathered(self) -> Inventory:
         """Return what this layer is made of, as it is now."""

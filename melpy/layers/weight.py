@@ -19,6 +19,9 @@ __all__ = ["Weight", "claim", "limited_weights"]
 class Weight(Tensor):
     """A tensor that a layer owns; training may change it.
 
+    Write to it by `assign`: models lay out what they compute from weights for single samples, and
+    a write into ``value`` itself, ``w.value[0] = 1``, goes unnoticed there.
+
     Parameters
     ----------
     value : array, the first values

@@ -47,13 +47,9 @@ class Step(NamedTuple):
 
     def runs_together(self, values: dict[int, Any]) -> bool:
         """Return whether the calls can run as one now, on these inputs."""
-        return (
-            self.together is not None
-            and all(
-                isinstance(values[id(x)], Tensor) and mask_of(values[id(x)]) is None
-                for x in self.calls[0].inputs
-            )
-            and not any("call" in vars(call.function) for call in self.calls)
+        return self.together is not None and all(
+            isinstance(values[id(x)], Tensor) and mask_of(values[id(x)]) is None
+            for x in self.calls[0].inputs
         )
 
 
@@ -114,6 +110,8 @@ def _together(layers: Sequence[Any]) -> Run | None:
     if any(getattr(layer, "activity_regularizer", None) is not None for layer in layers):
         return None
     if len({getattr(layer, "dtype", None) for layer in layers}) > 1:
+        return None
+    if any("call" in getattr(layer, "__dict__", ()) for layer in layers):
         return None
     kinds = [type(layer) for layer in layers]
     if kinds in ([Conv1D, MaxPooling1D], [Conv2D, MaxPooling2D]):

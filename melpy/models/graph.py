@@ -10,7 +10,9 @@ from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, GraphError, MelpyError, ShapeError
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer
+from melpy.layers.parts import Parts
 from melpy.models.fusion import Step, steps_of
+from melpy.models.inference import Plans
 from melpy.symbolic import Call, Symbolic
 
 __all__ = ["Graph", "path_to", "unique_names"]
@@ -46,19 +48,34 @@ class Graph:
         given = {id(x) for x in self.starts}
         self.calls = [c for c in order if not {id(x) for x in tree.flatten(c.outputs)} <= given]
         self.layers = _in_keras_order(order, self.starts, self.ends)
+        self._forget()
+
+    def _forget(self) -> None:
         self._steps: list[Step] | None = None
-        self.plans: Any = None  # of `inference`, made when they are asked for
+        self._plans: Plans | None = None
+        self._edits = Parts.edits
 
     @property
     def steps(self) -> list[Step]:
         """The calls as they run: some of them together."""
+        if self._edits != Parts.edits:  # what runs together follows from the layers' attributes
+            self._forget()
         if self._steps is None:
             self._steps = steps_of(self.calls, self.ends)
         return self._steps
 
+    @property
+    def plans(self) -> Plans:
+        """What runs few samples."""
+        if self._edits != Parts.edits:
+            self._forget()
+        if self._plans is None:
+            self._plans = Plans(self)
+        return self._plans
+
     def __getstate__(self) -> dict[str, Any]:
         # A copy's steps and plans are made of the copy's layers.
-        return self.__dict__ | {"_steps": None, "plans": None}
+        return self.__dict__ | {"_steps": None, "_plans": None}
 
     def _sorted(self) -> list[Call]:
         """Return all calls behind the outputs, each after those that it needs."""

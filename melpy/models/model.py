@@ -83,8 +83,6 @@ class Model(Trainer):
         graph = self._graph
         if graph is None or type(self).call.__module__ not in OWN_ROOMS:
             return None
-        if graph.plans is None:
-            graph.plans = Plans(graph)
         return graph.plans
 
     def _describe_as(self, graph: Graph) -> None:

@@ -197,12 +197,12 @@ class _Watch:
     def watching(self) -> Iterator[None]:
         """Put a note-taking call in front of every layer's own, inside the ``with`` block."""
         for layer in self.layers:
-            layer.__dict__["call"] = self._noting(layer, layer.call)
+            layer.call = self._noting(layer, layer.call)
         try:
             yield
         finally:
             for layer in self.layers:
-                layer.__dict__.pop("call", None)
+                del layer.call
 
     def _noting(self, layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         def noting(*args: Any, **kwargs: Any) -> Any:

@@ -120,11 +120,12 @@ def conv(inputs, kernel, *, strides=1, padding="valid", data_format=None, dilati
     layout = layout_of(inputs.shape, kernel.shape, data_format, "conv")
     x, w = layout.images(inputs), layout.kernel(kernel)
     C, D = w.shape[2:]
-    if x.shape[3] % C or D % (x.shape[3] // C or 1) or x.shape[3] == 0:
+    groups = x.shape[3] // C if C else 1  # no channels at all sum up to zeros
+    if groups == 0 or x.shape[3] != groups * C or D % groups:
         layout.check_channels(inputs.shape, C, "conv")
     geometry = (
         *geometry_of(layout, inputs.shape, kernel.shape, strides, padding, dilation_rate, "conv"),
-        x.shape[3] // C,
+        groups,
     )
 
     y = kernels.conv2d(x, w, *geometry)  # (N,H,W,C) -> (N,oH,oW,D)

@@ -117,6 +117,35 @@ def test_a_weight_that_changes_is_noticed(build):
         np.testing.assert_allclose(called(model, x), of_layers(model, x), rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("layer", "name", "value"),
+    [
+        (1, "activation", melpy.activations.tanh),
+        (1, "strides", (2, 2)),
+        (1, "bias", None),
+        (2, "epsilon", 0.5),
+        (5, "activation", melpy.activations.relu),
+    ],
+)
+def test_a_layer_that_is_changed_is_noticed(layer, name, value):
+    L = melpy.layers
+    model = melpy.Sequential(
+        [
+            melpy.Input((6, 6, 2)),
+            L.ReLU(), L.Conv2D(3, 2, bias_initializer="ones"), L.BatchNormalization(),
+            L.GlobalAveragePooling2D(), L.Flatten(), L.Dense(2, "tanh"),
+        ]
+    )  # fmt: skip
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 2)).astype("float32")
+    for _ in range(3):
+        before = called(model, x)
+    setattr(model.layers[layer], name, value)
+    after = of_layers(model, x)
+    assert not np.allclose(after, before)
+    for _ in range(3):
+        np.testing.assert_allclose(called(model, x), after, rtol=2e-5, atol=2e-6)
+
+
 def test_what_learns_or_records_goes_through_the_layers():
     model = filled(images)
     x = np.ones((1, 9, 8, 3), "float32")

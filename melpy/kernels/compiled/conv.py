@@ -48,8 +48,8 @@ def path(w_shape: Shape, strides: Pair, dilation: Pair, groups: int, itemsize: i
         raise ArgumentError(
             "conv",
             "config.conv_path is 'winograd', but it does not fit this convolution",
-            expected="a 3x3 kernel, strides and dilation of 1, one group, and channels that are "
-            "whole vectors",
+            expected="a 3x3 kernel, strides and dilation of 1, one group, and input and output "
+            f"channels that are multiples of {winograd.vector_size(itemsize)}",
             received={"kernel.shape": w_shape, "strides": strides, "dilation_rate": dilation},
             mend="Call melpy.config.set_conv_path(None), which lets each shape take its way.",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -39,11 +40,22 @@ def compiled_for_c(function: Callable[..., Any], signature: Any) -> Any:
 def cached(compile_: Callable[..., Any]) -> Any:
     try:
         kernel = compile_(cache=True)
-    except RuntimeError:  # no folder to cache in can be written: compile in each process
+    except RuntimeError:
+        _say_that_nothing_is_kept()
         return compile_()
     file = kernel._cache._cache_file
     file._source_stamp = (file._source_stamp, _stamp())
     return kernel
+
+
+@cache
+def _say_that_nothing_is_kept() -> None:
+    warnings.warn(
+        "melpy: no folder for compiled kernels can be written, so each process compiles its own. "
+        "Set NUMBA_CACHE_DIR to a folder that can be.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 @cache

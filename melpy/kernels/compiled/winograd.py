@@ -53,8 +53,13 @@ CENTRE = 5  # the entry (1, 1): a number added there is added to each of a tile'
 
 def fits(w_shape: Shape, itemsize: int) -> bool:
     """Return whether a kernel is 3x3 and its channels are whole vectors."""
-    lanes = VECTOR_BYTES // itemsize
+    lanes = vector_size(itemsize)
     return w_shape[:2] == (3, 3) and w_shape[2] % lanes == 0 and w_shape[3] % lanes == 0
+
+
+def vector_size(itemsize: int) -> int:
+    """Return how many channels make a whole vector."""
+    return VECTOR_BYTES // itemsize
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, pads: Pads, y: np.ndarray) -> np.ndarray:
