@@ -18,6 +18,7 @@ __all__ = ["empty", "forget"]
 
 LEAST_BYTES = 1 << 18  # smaller arrays come from malloc's own free lists
 MOST_FREE_BYTES = 1 << 28  # free buffers kept in all, those used last first
+LINE_BYTES = 64  # of the cache, where buffers begin: a vector that lies in two lines is slow
 
 _buffers: dict[int, list[np.ndarray]] = {}  # by size in bytes; the sizes used last stand last
 _lock = threading.Lock()
@@ -37,19 +38,20 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     with _lock:
         kept = _buffers.pop(size_bytes, [])
         _buffers[size_bytes] = kept
-        free = _free(kept)
-        if not free:
-            free = [len(kept)]
-            kept.append(np.empty(size_bytes, np.uint8))
-        view = kept[free[0]].view(dtype).reshape(shape)
-        if len(free) == 1:  # a new buffer, or the last free one: the time to look at the others
-            _trim()
-        return view
+        for n in range(len(kept)):
+            if sys.getrefcount(kept[n]) == _UNUSED:
+                return np.ndarray(shape, dtype, kept[n])
+        _trim()
+        kept.append(_buffer(size_bytes))
+        _buffers[size_bytes] = kept
+        return np.ndarray(shape, dtype, kept[-1])
 
 
-def _free(kept: list[np.ndarray]) -> list[int]:
-    """Return which buffers of a list nobody else refers to."""
-    return [n for n in range(len(kept)) if sys.getrefcount(kept[n]) == _UNUSED]
+def _buffer(size_bytes: int) -> np.ndarray:
+    """Return new memory that begins with a line of the cache."""
+    memory = np.empty(size_bytes + LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % LINE_BYTES
+    return np.frombuffer(memory.data, np.uint8, size_bytes, start)  # its views refer to it itself
 
 
 def _trim() -> None:
@@ -57,10 +59,11 @@ def _trim() -> None:
     free_bytes = 0
     for size_bytes in reversed(list(_buffers)):
         kept = _buffers[size_bytes]
-        for n in reversed(_free(kept)):
-            free_bytes += size_bytes
-            if free_bytes > MOST_FREE_BYTES:
-                del kept[n]
+        for n in reversed(range(len(kept))):
+            if sys.getrefcount(kept[n]) == _UNUSED:
+                free_bytes += size_bytes
+                if free_bytes > MOST_FREE_BYTES:
+                    del kept[n]
         if not kept:
             del _buffers[size_bytes]
 
@@ -73,8 +76,8 @@ def forget() -> None:
 
 def _references_of_a_free_one() -> int:
     """Return what getrefcount says of an array that only a list holds; it varies with Python."""
-    kept = [np.empty(1)]
-    counts = [sys.getrefcount(kept[n]) for n in range(len(kept))]  # as `_free` asks
+    kept = [_buffer(1)]
+    counts = [sys.getrefcount(kept[n]) for n in range(len(kept))]  # as it is asked everywhere here
     return counts[0]
 
 

@@ -1,7 +1,7 @@
 """The one place that runs work on several cores: a small team of Python threads.
 
 Regions of work are compiled and need no Python: a worker takes blocks of one, beside the caller,
-without the GIL. Between regions it keeps looking for the next for a fraction of a millisecond, then
+without the GIL. Between regions it keeps looking for the next for about a millisecond, then
 it sleeps; see `melpy.kernels.compiled.team`. The team starts at its first use. What a block of work
 is follows from shapes only, never from the number of threads: the same blocks give the same bits.
 """
@@ -20,7 +20,7 @@ __all__ = ["GROUPS", "Region", "groups", "parts", "run", "share"]
 GROUPS = 8  # blocks of a batch: enough to share among cores, few enough to add up in order
 WORTH_SHARING = 1 << 13  # meeting a worker that looks costs what reading this many numbers does,
 WORTH_WAKING = 1 << 17  # and waking one that sleeps, this many
-LOOKS = 4000  # about 0.2 ms
+LOOKS = 20_000  # about a millisecond: what Python does between regions takes less
 
 
 Region = tuple[Any, ...]  # what `share` is called with

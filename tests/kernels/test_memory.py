@@ -9,7 +9,7 @@ SHAPE = (513, 257)  # large enough, and no other test's size
 
 
 def owner(x):
-    while x.base is not None:
+    while isinstance(x.base, np.ndarray):
         x = x.base
     return x.ctypes.data
 
@@ -34,6 +34,11 @@ def test_a_view_of_a_view_holds_the_memory():
     row[:] = 7
     memory.empty(SHAPE, F4)[:] = 0
     assert (row == 7).all()
+
+
+def test_memory_begins_with_a_line_of_the_cache():
+    for size in range(1 << 18, (1 << 18) + 40):
+        assert memory.empty((size,), np.dtype(np.uint8)).ctypes.data % memory.LINE_BYTES == 0
 
 
 def test_another_type_and_shape_of_the_same_size():

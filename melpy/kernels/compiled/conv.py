@@ -16,6 +16,7 @@ from melpy import config
 from melpy.errors import ArgumentError
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv_plans, winograd
+from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.conv_plans import Plan
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
@@ -149,7 +150,7 @@ def conv2d_d_w(
         x, *placing(x, pads), g, parts.reshape(len(images), -1), np.zeros(D, x.dtype), *plan,
         columns, strides[1] * x.shape[3], together, np.array(images), np.array(tiles) * ROWS,
     )  # fmt: skip
-    return parts[0] if len(parts) == 1 else parts.sum(axis=0)
+    return total(parts)
 
 
 def framed(x: np.ndarray, pads: Pads) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv, conv_plans, winograd
 from melpy.kernels.compiled.activation import activating, slide
+from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.bias_activation import (
     CODES,
     bias_activation_d_x,
@@ -174,7 +175,7 @@ def _back(
         act[1], d_w, d_b, *kernel, D // groups, strides[1] * x.shape[3], together,
         d_x, wanted[0], *frame, around[0][0], around[1][0], w_t.reshape(-1), C, *back, C, zeros,
     )  # fmt: skip
-    d_w = d_w.sum(axis=0).reshape(w.shape)
+    d_w = total(d_w).reshape(w.shape)
     return [d_x if wanted[0] else None, d_w, d_b.sum(axis=0) if wanted[2] else None]
 
 
@@ -249,9 +250,14 @@ def _images_back(
 
 
 @compiled
-def _add_rows(x, total):
-    D = total.size
-    for n in range(0, x.size, D):
-        row = x[n : n + D]
+def _add_rows(x, sums):
+    D = sums.size
+    by_four = x.size // (4 * D) * 4 * D
+    for n in range(0, by_four, 4 * D):  # each sum is written and read again: seldom
+        one, two, three, four = x[n:], x[n + D :], x[n + 2 * D :], x[n + 3 * D :]
         for d in range(D):
-            total[d] += row[d]
+            sums[d] += (one[d] + two[d]) + (three[d] + four[d])
+    for n in range(by_four, x.size, D):
+        row = x[n:]
+        for d in range(D):
+            sums[d] += row[d]

@@ -20,8 +20,8 @@ from melpy.kernels.spec import matmul as spec
 from melpy.kernels.threads import Region
 
 SMALL = 1 << 12  # products below this many multiplications are NumPy's: its call costs less
-ROWS_AT_A_TIME = 64  # a block of a, ROWS by DEPTH, stays in the second-level cache,
-DEPTH = 512  # and a panel of b, DEPTH by two vectors, nearly in the first
+DEPTH = 512  # a panel of b, DEPTH by two vectors, stays nearly in the first-level cache,
+BLOCK = 64 * DEPTH  # and this many numbers of a in the second
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -45,7 +45,14 @@ def multiplication(
     prepare(a.dtype)
     (P, K), Q = a.shape, b.shape[1]
     lanes = VECTOR_BYTES // a.itemsize
-    b = transposed(b.T[None])[0] if b.T.flags.c_contiguous else np.ascontiguousarray(b)
+    b_row, panel = Q, 2 * lanes
+    if not b.T.flags.c_contiguous:
+        b = np.ascontiguousarray(b)
+    elif Q % panel or P == 1:
+        b = transposed(b.T[None])[0]
+    else:  # panel by panel, each of which then lies in few pages
+        b = transposed(b.T.reshape(Q // panel, panel, K)).reshape(K, Q)
+        b_row, panel = panel, K * panel
     y = memory.empty((P, Q), a.dtype)
     work = P * K * Q // 16
     if P == 1:  # a tile would read b no faster, and make the row ROWS times
@@ -63,7 +70,7 @@ def multiplication(
     down, across = _shares(*shape, 2 * lanes / ROWS, threads.parts(shape[0] * shape[1], work))
     region = (
         _blocks, len(down) * len(across), work,
-        laid, a_at, step, b, y, c_at, start, code, slope, down, across,
+        laid, a_at, step, b, b_row, panel, y, c_at, start, code, slope, down, across,
     )  # fmt: skip
     return y, [region]
 
@@ -84,21 +91,23 @@ def _shares(rows: int, columns: int, width: float, count: int) -> tuple[np.ndarr
 
 
 @for_team
-def _blocks(a, a_at, a_k, b, y, c_at, start, code, slope, down, across, part, first, last):
-    lanes = VECTOR_BYTES // b.itemsize
-    K, b_row, panel = b.shape[0], b.shape[1], 2 * lanes
+def _blocks(
+    a, a_at, a_k, b, b_row, panel, y, c_at, start, code, slope, down, across, part, first, last
+):  # fmt: skip
+    width, (K, Q) = 2 * VECTOR_BYTES // b.itemsize, b.shape
     slope = b.dtype.type(slope)
+    height = max(ROWS, BLOCK // max(1, min(K, DEPTH)) // ROWS * ROWS)
     for unit in range(first, last):
         rows, columns = down[unit // len(across)], across[unit % len(across)]
-        left, right = columns[0] * 2 * lanes, min(b_row, columns[1] * 2 * lanes)
+        left, right = columns[0] * width, min(Q, columns[1] * width)
         for k in range(0, K, DEPTH):
             depth = min(DEPTH, K - k)
             act = code if k + depth == K else LINEAR  # once the sum is whole
-            for r in range(rows[0] * ROWS, rows[1] * ROWS, ROWS_AT_A_TIME):
+            for r in range(rows[0] * ROWS, rows[1] * ROWS, height):
                 multiply(
-                    y, c_at, left, a, a_at, k * a_k, r, min(rows[1] * ROWS, r + ROWS_AT_A_TIME),
-                    AT_ONCE, 0, 1, depth, a_k, b, k * b_row + left, b_row, panel, right - left,
-                    start, left, int(k > 0), act, slope,
+                    y, c_at, left, a, a_at, k * a_k, r, min(rows[1] * ROWS, r + height),
+                    AT_ONCE, 0, 1, depth, a_k, b, k * b_row + columns[0] * panel, b_row, panel,
+                    right - left, start, left, int(k > 0), act, slope,
                 )  # fmt: skip
 
 

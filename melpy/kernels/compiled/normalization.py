@@ -122,9 +122,11 @@ def _totals(loop, x, *arguments):
     together = next((n for n in (8, 4, 2) if M % n == 0 and n * C <= 128), 1)
 
     def wide(a):
-        if isinstance(a, np.ndarray):
-            return a.reshape(M // together, C * together) if a.ndim == 2 else np.tile(a, together)
-        return a
+        if not isinstance(a, np.ndarray):
+            return a
+        if a.ndim == 2:
+            return a.reshape(M // together, C * together)
+        return np.concatenate([a] * together)
 
     given = [wide(a) for a in (x, *arguments)]
     totals = np.zeros((threads.parts(M // together, x.size), 2, C * together))

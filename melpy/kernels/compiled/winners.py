@@ -123,13 +123,16 @@ def winners_of(z, z0, W, u, where, n, pool_h, pool_w):
     whole = C - C % lanes
     flat_u, flat_where = u.reshape(-1), where.reshape(-1)
     for p in range(oH):
-        for q in range(oW):
-            at, to = z0 + (p * pool_h * W + q * pool_w) * C, ((n * oH + p) * oW + q) * C
-            for c in range(0, whole, lanes):
+        at, to = z0 + p * pool_h * W * C, (n * oH + p) * oW * C
+        for c in range(0, whole, lanes):  # along a line: for few channels, the longer loop
+            for q in range(oW):
+                u0, cell0 = to + q * C + c, at + q * pool_w * C + c
                 if pool_h == 2 and pool_w == 2:  # the compiler writes the four cells out
-                    _win(flat_u, to + c, flat_where, z, at + c, W * C, C, 2, 2)
+                    _win(flat_u, u0, flat_where, z, cell0, W * C, C, 2, 2)
                 else:
-                    _win(flat_u, to + c, flat_where, z, at + c, W * C, C, pool_h, pool_w)
+                    _win(flat_u, u0, flat_where, z, cell0, W * C, C, pool_h, pool_w)
+        for q in range(oW if whole < C else 0):
+            at, to = z0 + (p * pool_h * W + q * pool_w) * C, ((n * oH + p) * oW + q) * C
             for c in range(whole, C):
                 best, won = z[at + c], 0
                 for i in range(pool_h):
@@ -150,15 +153,17 @@ def scattered_of(g, g0, where, n, d_z, z0, H, W, pool_h, pool_w):
     if oH * pool_h < H or oW * pool_w < W:
         d_z[z0 : z0 + H * W * C] = 0
     for p in range(oH):
-        for q in range(oW):
+        for c in range(0, whole, lanes):
+            for q in range(oW):
+                pixel = (p * oW + q) * C + c
+                to, won = z0 + (p * pool_h * W + q * pool_w) * C + c, n * oH * oW * C + pixel
+                if pool_h == 2 and pool_w == 2:
+                    _put(g, g0 + pixel, flat_where, won, d_z, to, W * C, C, 2, 2)
+                else:
+                    _put(g, g0 + pixel, flat_where, won, d_z, to, W * C, C, pool_h, pool_w)
+        for q in range(oW if whole < C else 0):
             pixel = (p * oW + q) * C
             to, cell = z0 + (p * pool_h * W + q * pool_w) * C, n * oH * oW * C + pixel
-            for c in range(0, whole, lanes):
-                at, won = g0 + pixel + c, cell + c
-                if pool_h == 2 and pool_w == 2:
-                    _put(g, at, flat_where, won, d_z, to + c, W * C, C, 2, 2)
-                else:
-                    _put(g, at, flat_where, won, d_z, to + c, W * C, C, pool_h, pool_w)
             for c in range(whole, C):
                 for i in range(pool_h):
                     for j in range(pool_w):

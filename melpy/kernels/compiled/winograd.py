@@ -26,6 +26,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.jit import compiled
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import (
@@ -107,7 +108,7 @@ def conv2d_d_w(g: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
         x, pads[0][0], pads[1][0], g, parts, *tiles, block, a_at, c_at,
         np.array(shares) * lanes, np.array(groups) * ROWS,
     )  # fmt: skip
-    return parts[0] if len(parts) == 1 else parts.sum(axis=0)
+    return total(parts)
 
 
 def _block(channels: int, itemsize: int) -> int:
