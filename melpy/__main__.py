@@ -1,7 +1,8 @@
-"""``python -m melpy``: the command line, where the script is not on the path."""
+"""``python -m melpy``: the command line, where its script is not on the path."""
 
 import sys
 
 from melpy.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

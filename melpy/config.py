@@ -13,6 +13,7 @@ import numbers
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from melpy.errors import ArgumentError, DtypeError, UnknownNameError, lookup
 
@@ -192,7 +193,7 @@ def set_threads(count: int) -> None:
     _settings["threads"] = _checked_threads(count, "set_threads")
 
 
-def _checked_threads(count: object, who: str) -> int:
+def _checked_threads(count: Any, who: str) -> int:
     most = usable_cpus()
     expected = f"a whole number from 1 to {most}, the CPUs that this process may use"
     if not isinstance(count, numbers.Integral) or isinstance(count, bool):
@@ -202,7 +203,7 @@ def _checked_threads(count: object, who: str) -> int:
             expected=expected,
             received={"count": count},
         )
-    if not 1 <= count <= most:
+    if not 1 <= int(count) <= most:
         raise ArgumentError(
             who,
             "the number of threads is out of range",

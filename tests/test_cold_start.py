@@ -1,6 +1,7 @@
 """The first training ever: nothing compiled yet, and the user is told what happens meanwhile."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -63,16 +64,21 @@ def test_after_a_warm_up_training_compiles_nothing(tmp_path):
     assert {path.name for path in (tmp_path / "cache").rglob("*.nbc")} == before
 
 
-def test_a_cache_folder_that_cannot_be_made_is_no_obstacle(tmp_path):
-    (tmp_path / "file").write_text("")
+def test_where_no_cache_folder_can_be_made_all_runs_and_it_is_said_once(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    package = shutil.copytree(
+        ROOT / "melpy", tmp_path / "melpy", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (package / "kernels" / "compiled" / "__pycache__").write_text("")  # even for root no folder
     code = (
         "import numpy as np; from melpy.kernels import dispatch;"
         "print(dispatch.matmul(np.ones((64, 64)), np.ones((64, 64)))[0, 0])"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],
-        capture_output=True, text=True, cwd=ROOT,
-        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "file" / "cache")},
+        capture_output=True, text=True, cwd=tmp_path,
+        env=os.environ | {name: str(file / "x") for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")},
     )  # fmt: skip
     assert ran.stdout == "64.0\n", ran.stderr
     assert ran.stderr.count("Set NUMBA_CACHE_DIR") == 1, ran.stderr

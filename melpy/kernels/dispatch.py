@@ -30,6 +30,7 @@ ROOMS = {
         "spec.cross_entropy",
         "spec.normalization",
         "spec.softmax",
+        "spec.attention",
         "spec.recurrent",
         "spec.updates",
     ),
@@ -48,6 +49,7 @@ ROOMS = {
         "compiled.cross_entropy",
         "compiled.normalization",
         "compiled.softmax",
+        "compiled.attention",
         "compiled.recurrent",
         "compiled.updates",
     ),
@@ -129,6 +131,8 @@ layer_norm = _kernel("layer_norm")
 layer_norm_d_x = _kernel("layer_norm_d_x")
 softmax = _kernel("softmax")
 softmax_d_x = _kernel("softmax_d_x")
+attention = _kernel("attention")
+attention_back = _kernel("attention_back")
 softmax_cross_entropy = _kernel("softmax_cross_entropy")
 softmax_cross_entropy_d_logits = _kernel("softmax_cross_entropy_d_logits")
 lstm = _kernel("lstm")

@@ -1,7 +1,7 @@
 """Layers: Keras's names, arguments, defaults, weight order and shapes."""
 
 from melpy.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
-from melpy.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from melpy.layers.attention import AdditiveAttention, Attention
 from melpy.layers.augment import RandomBrightness, RandomContrast, RandomCrop, RandomFlip
 from melpy.layers.augment_geometry import RandomRotation, RandomTranslation, RandomZoom
 from melpy.layers.base import Layer
@@ -33,6 +33,7 @@ from melpy.layers.merge import (
     multiply,
     subtract,
 )
+from melpy.layers.multi_head_attention import MultiHeadAttention
 from melpy.layers.nesting import deserialize, serialize
 from melpy.layers.noise import (
     ActivityRegularization,

@@ -20,7 +20,12 @@ MASKED = -1e9  # added to a logit that is masked: its probability becomes 0
 
 def without_masked(x: Any, mask: Any) -> Any:
     """Return logits that a softmax turns into 0 where the mask is False."""
-    return x + (1 - np.asarray(mask, x.dtype)) * x.dtype.type(MASKED)
+    return x + masked(mask, x.dtype)
+
+
+def masked(mask: Any, dtype: np.dtype) -> np.ndarray:
+    """Return what is added to logits: much less than 0 where the mask is False, 0 elsewhere."""
+    return (1 - np.asarray(mask, dtype)) * dtype.type(MASKED)
 
 
 class SameShape(Layer):

@@ -10,6 +10,7 @@ from melpy.ops import nn as nn
 from melpy.ops import numpy as numpy
 from melpy.ops.activations import *
 from melpy.ops.assembling import *
+from melpy.ops.attention import *
 from melpy.ops.bits import *
 from melpy.ops.choice import *
 from melpy.ops.comparison import *

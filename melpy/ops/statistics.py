@@ -10,6 +10,7 @@ import numpy as np
 from melpy import config
 from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.activations import tanh
+from melpy.ops.attention import attention
 from melpy.ops.choice import where
 from melpy.ops.comparison import logical_and
 from melpy.ops.creation import array
@@ -163,20 +164,32 @@ def dot_product_attention(
     groups = query.shape[2] // key.shape[2]
     if groups > 1:  # each key serves several heads of the query
         key, value = repeat(key, groups, 2), repeat(value, groups, 2)
-    size = query.shape[-1]
-    queries = transpose(query, (0, 2, 1, 3))  # (N, T, heads, D) -> (N, heads, T, D)
-    scores = matmul(queries, transpose(key, (0, 2, 3, 1)))  # -> (N, heads, T, S)
-    scores = multiply(scores, 1 / math.sqrt(size) if scale is None else scale)
-    if bias is not None:
-        scores = add(scores, bias)
-    if attn_logits_soft_cap is not None:
-        scores = multiply(tanh(divide(scores, attn_logits_soft_cap)), attn_logits_soft_cap)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     seen = mask
     if is_causal:
         causal = np.tri(query.shape[1], key.shape[1], dtype=bool)
         seen = causal if mask is None else logical_and(mask, causal)
+    if attn_logits_soft_cap is None:
+        if seen is not None:
+            unseen = where(seen, array(0.0, query.dtype), _unseen(query.dtype))
+            bias = unseen if bias is None else add(bias, unseen)
+        return attention(query, key, value, _of_four_axes(bias), scale=scale)
+    queries = transpose(query, (0, 2, 1, 3))  # (N, T, heads, D) -> (N, heads, T, D)
+    scores = multiply(matmul(queries, transpose(key, (0, 2, 3, 1))), scale)  # -> (N, heads, T, S)
+    if bias is not None:
+        scores = add(scores, bias)
+    scores = multiply(tanh(divide(scores, attn_logits_soft_cap)), attn_logits_soft_cap)
     if seen is not None:
-        # not -inf: a row that sees nothing is then a mean, as in Keras, and no NaN
-        scores = where(seen, scores, float(np.finfo(str(scores.dtype)).min) * 0.7)
+        scores = where(seen, scores, _unseen(scores.dtype))
     attended = matmul(softmax(scores), transpose(value, (0, 2, 1, 3)))
     return transpose(attended, (0, 2, 1, 3))
+
+
+def _unseen(dtype: Any) -> float:
+    # not -inf: a row that sees nothing is then a mean, as in Keras, and no NaN
+    return float(np.finfo(str(dtype)).min) * 0.7
+
+
+def _of_four_axes(bias: Any) -> Any:
+    """Return a bias that broadcasts against scores with all of their axes."""
+    return bias if bias is None else reshape(bias, ((1,) * (4 - len(bias.shape)) + bias.shape))

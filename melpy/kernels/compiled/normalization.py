@@ -244,8 +244,34 @@ def _layer_back(g, x, mean, s, gamma, d_x, totals, part, first, last):
 
 
 @compiled
+def row_max(v, lanes):
+    """Return the largest of a row, in 16 lanes as in `row_sum`; NaN where there is one."""
+    largest = v[0]
+    for n in range(16):
+        lanes[n] = largest
+    whole = v.size - v.size % 16
+    for k in range(0, whole, 16):
+        for n in range(16):
+            lanes[n] = v[k + n] if (v[k + n] > lanes[n]) | (v[k + n] != v[k + n]) else lanes[n]
+    for n in range(16 if whole else 0):
+        largest = lanes[n] if (lanes[n] > largest) | (lanes[n] != lanes[n]) else largest
+    for k in range(whole, v.size):
+        largest = v[k] if (v[k] > largest) | (v[k] != v[k]) else largest
+    return largest
+
+
+@compiled
+def _sum_of_16(lanes):
+    for n in range(8):
+        lanes[n] += lanes[n + 8]
+    for n in range(4):
+        lanes[n] += lanes[n + 4]
+    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+
+
+@compiled
 def row_sum(v, lanes):
-    """Sum along a row in 16 lanes, added up in order: a loop of vectors, whatever their width."""
+    """Sum along a row in 16 lanes, then these by halves: vectors, whatever their width."""
     whole = v.size - v.size % 16
     lanes[:] = 0
     for k in range(0, whole, 16):
@@ -253,10 +279,7 @@ def row_sum(v, lanes):
             lanes[n] += v[k + n]
     for k in range(whole, v.size):
         lanes[k - whole] += v[k]
-    total = v.dtype.type(0)
-    for n in range(16):
-        total += lanes[n]
-    return total
+    return _sum_of_16(lanes)
 
 
 @compiled
@@ -268,7 +291,4 @@ def row_sum_of_products(u, v, lanes):
             lanes[n] += u[k + n] * v[k + n]
     for k in range(whole, v.size):
         lanes[k - whole] += u[k] * v[k]
-    total = v.dtype.type(0)
-    for n in range(16):
-        total += lanes[n]
-    return total
+    return _sum_of_16(lanes)

@@ -6,8 +6,8 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import exp
-from melpy.kernels.compiled.jit import contiguous
-from melpy.kernels.compiled.normalization import row_sum, row_sum_of_products
+from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.normalization import row_max, row_sum, row_sum_of_products
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import softmax as spec
 
@@ -38,22 +38,30 @@ def softmax_d_x(g: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _rows(x, y, part, first, last):
     lanes = np.zeros(16, x.dtype)
     for row in range(first, last):
-        v, out = x[row], y[row]
-        largest = v[0]
-        for c in range(v.size):
-            largest = v[c] if (v[c] > largest) | (v[c] != v[c]) else largest
-        for c in range(v.size):
-            out[c] = exp(v[c] - largest)
-        total = row_sum(out, lanes)
-        for c in range(v.size):
-            out[c] /= total
+        probabilities(x[row], y[row], lanes)
+
+
+@compiled
+def probabilities(x, y, lanes):
+    """y = softmax(x), in another place."""
+    largest = row_max(x, lanes)
+    for c in range(x.size):
+        y[c] = exp(x[c] - largest)
+    total = row_sum(y, lanes)
+    for c in range(x.size):
+        y[c] /= total
 
 
 @for_team
 def _rows_back(g, y, d_x, part, first, last):
     lanes = np.zeros(16, g.dtype)
     for row in range(first, last):
-        d, p, to = g[row], y[row], d_x[row]
-        along = row_sum_of_products(d, p, lanes)
-        for c in range(p.size):
-            to[c] = p[c] * (d[c] - along)
+        probabilities_back(g[row], y[row], d_x[row], lanes)
+
+
+@compiled
+def probabilities_back(g, y, d_x, lanes):
+    """d_x = y (g - sum g y)."""
+    along = row_sum_of_products(g, y, lanes)
+    for c in range(y.size):
+        d_x[c] = y[c] * (g[c] - along)

@@ -6,6 +6,7 @@ and, in eight bits a channel, the number of the cell that won.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,140 +37,166 @@ def scattered(g: np.ndarray, where: np.ndarray, pool: Pair, size: Pair) -> np.nd
     return d_z
 
 
-def _parts(context: Any, builder: Any, signature: Any, args: Any) -> tuple[Any, Any, Any, Any]:
-    """Return the types of a vector and of its cells' numbers, and pointers to u, where, z."""
-    number = context.get_data_type(signature.args[0].dtype)
-    lanes = VECTOR_BYTES // (4 if isinstance(number, ir.FloatType) else 8)
-    vector, numbers = ir.VectorType(number, lanes), ir.VectorType(ir.IntType(8), lanes)
+class _Emitter:
+    """Emits loads and stores of vectors of channels: whole ones, or of the first ``rest``."""
 
-    def at(position: int, start: Any, kind: Any) -> Any:
-        array = context.make_array(signature.args[position])(context, builder, args[position])
-        return builder.bitcast(builder.gep(array.data, [start]), kind.as_pointer())
+    def __init__(self, context: Any, builder: Any, signature: Any, args: Any, rest: Any) -> None:
+        self.context, self.builder, self.signature, self.args = context, builder, signature, args
+        number = context.get_data_type(signature.args[0].dtype)
+        self.bytes = 4 if isinstance(number, ir.FloatType) else 8
+        lanes = VECTOR_BYTES // self.bytes
+        self.values, self.cells = (ir.VectorType(kind, lanes) for kind in (number, ir.IntType(8)))
+        self.mask = None
+        if rest is not None:
+            counts = ir.VectorType(ir.IntType(64), lanes)
+            order = ir.Constant(counts, list(range(lanes)))
+            self.mask = builder.icmp_signed("<", order, self.splat(rest, counts))
 
-    return vector, numbers, at, signature.args[0].dtype.bitwidth // 8
+    def splat(self, x: Any, kind: Any) -> Any:
+        undefined = ir.Constant(kind, ir.Undefined)
+        lane0 = self.builder.insert_element(undefined, x, ir.IntType(32)(0))
+        same = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
+        return self.builder.shuffle_vector(lane0, undefined, same)
 
+    def _at(self, position: int, start: Any, kind: Any) -> tuple[Any, int, str]:
+        array = self.context.make_array(self.signature.args[position])
+        data = array(self.context, self.builder, self.args[position]).data
+        place = self.builder.bitcast(self.builder.gep(data, [start]), kind.as_pointer())
+        align = self.bytes if kind is self.values else 1
+        name = f"v{kind.count}" + (f"f{8 * self.bytes}" if kind is self.values else "i8")
+        return place, align, f"{name}.p0{name}"
 
-def _splat(builder: Any, x: Any, kind: Any) -> Any:
-    undefined = ir.Constant(kind, ir.Undefined)
-    lane0 = builder.insert_element(undefined, x, ir.IntType(32)(0))
-    same = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
-    return builder.shuffle_vector(lane0, undefined, same)
+    def _masked(self, name: str, returned: Any, arguments: list[Any]) -> Any:
+        kind = ir.FunctionType(returned, [x.type for x in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.masked.{name}")
+        return self.builder.call(function, arguments)
 
+    def load(self, position: int, start: Any, kind: Any) -> Any:
+        """Return a vector of the array that is argument ``position``, from ``start`` on."""
+        place, align, name = self._at(position, start, kind)
+        if self.mask is None:
+            return self.builder.load(place, align=align)
+        nothing = ir.Constant(kind, None)
+        return self._masked(
+            f"load.{name}", kind, [place, ir.IntType(32)(align), self.mask, nothing]
+        )
 
-@intrinsic
-def _win(typingctx, u, u0, where, z, z0, row, column, pool_h, pool_w):
-    """u, where = the largest of the window of z that begins at z0, and the number of its cell."""
-    size = types.intp
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _u, u0, _where, _z, z0, row, column, pool_h, pool_w = args
-        vector, numbers, at, bytes_ = _parts(context, builder, signature, args)
-        best, won = (cgutils.alloca_once(builder, kind) for kind in (vector, numbers))
-        builder.store(builder.load(at(3, z0, vector), align=bytes_), best)
-        builder.store(ir.Constant(numbers, None), won)
-        with (
-            cgutils.for_range(builder, pool_h) as i,
-            cgutils.for_range(builder, pool_w) as j,
-        ):
-            down, right = builder.mul(i.index, row), builder.mul(j.index, column)
-            place = builder.add(z0, builder.add(down, right))
-            v, top = builder.load(at(3, place, vector), align=bytes_), builder.load(best)
-            # v > top, or v is the first NaN.
-            hit = builder.and_(
-                builder.fcmp_unordered(">", v, top), builder.fcmp_ordered("ord", top, top)
+    def store(self, value: Any, position: int, start: Any) -> None:
+        place, align, name = self._at(position, start, value.type)
+        if self.mask is None:
+            self.builder.store(value, place, align=align)
+        else:
+            self._masked(
+                f"store.{name}", ir.VoidType(), [value, place, ir.IntType(32)(align), self.mask]
             )
-            number = builder.add(builder.mul(i.index, pool_w), j.index)
-            cell = _splat(builder, builder.trunc(number, ir.IntType(8)), numbers)
-            builder.store(builder.select(hit, v, top), best)
-            builder.store(builder.select(hit, cell, builder.load(won)), won)
-        builder.store(builder.load(best), at(0, u0, vector), align=bytes_)
-        builder.store(builder.load(won), at(2, u0, numbers), align=1)
-        return context.get_dummy_value()
-
-    return types.void(u, size, where, z, size, size, size, size, size), emit
 
 
-@intrinsic
-def _put(typingctx, g, g0, where, w0, z, z0, row, column, pool_h, pool_w):
-    """Window of z that begins at z0 = g at the cell that won, 0 at the others."""
-    size = types.intp
+def _winner(is_masked: bool) -> Callable[..., Any]:
+    @intrinsic
+    def win(typingctx, u, u0, where, z, z0, row, column, pool_h, pool_w, rest):
+        """u, where = the largest of the window of z that begins at z0, and its cell's number."""
+        size = types.intp
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _g, g0, _where, w0, _z, z0, row, column, pool_h, pool_w = args
-        vector, numbers, at, bytes_ = _parts(context, builder, signature, args)
-        value = builder.load(at(0, g0, vector), align=bytes_)
-        won = builder.load(at(2, w0, numbers), align=1)
-        with (
-            cgutils.for_range(builder, pool_h) as i,
-            cgutils.for_range(builder, pool_w) as j,
-        ):
-            down, right = builder.mul(i.index, row), builder.mul(j.index, column)
-            place = builder.add(z0, builder.add(down, right))
-            number = builder.add(builder.mul(i.index, pool_w), j.index)
-            cell = _splat(builder, builder.trunc(number, ir.IntType(8)), numbers)
-            here = builder.icmp_unsigned("==", won, cell)
-            kept = builder.select(here, value, ir.Constant(vector, None))
-            builder.store(kept, at(4, place, vector), align=bytes_)
-        return context.get_dummy_value()
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _, u0, _, _, z0, row, column, pool_h, pool_w, rest = args
+            the = _Emitter(context, builder, signature, args, rest if is_masked else None)
+            best, won = (cgutils.alloca_once(builder, kind) for kind in (the.values, the.cells))
+            builder.store(the.load(3, z0, the.values), best)
+            builder.store(ir.Constant(the.cells, None), won)
+            with (
+                cgutils.for_range(builder, pool_h) as i,
+                cgutils.for_range(builder, pool_w) as j,
+            ):
+                down, right = builder.mul(i.index, row), builder.mul(j.index, column)
+                place = builder.add(z0, builder.add(down, right))
+                v, top = the.load(3, place, the.values), builder.load(best)
+                # v > top, or v is the first NaN.
+                hit = builder.and_(
+                    builder.fcmp_unordered(">", v, top), builder.fcmp_ordered("ord", top, top)
+                )
+                number = builder.add(builder.mul(i.index, pool_w), j.index)
+                cell = the.splat(builder.trunc(number, ir.IntType(8)), the.cells)
+                builder.store(builder.select(hit, v, top), best)
+                builder.store(builder.select(hit, cell, builder.load(won)), won)
+            the.store(builder.load(best), 0, u0)
+            the.store(builder.load(won), 2, u0)
+            return context.get_dummy_value()
 
-    return types.void(g, size, where, size, z, size, size, size, size, size), emit
+        return types.void(u, size, where, z, size, size, size, size, size, size), emit
+
+    return win
+
+
+def _putter(is_masked: bool) -> Callable[..., Any]:
+    @intrinsic
+    def put(typingctx, g, g0, where, w0, z, z0, row, column, pool_h, pool_w, rest):
+        """Window of z that begins at z0 = g at the cell that won, 0 at the others."""
+        size = types.intp
+
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _, g0, _, w0, _, z0, row, column, pool_h, pool_w, rest = args
+            the = _Emitter(context, builder, signature, args, rest if is_masked else None)
+            value, won = the.load(0, g0, the.values), the.load(2, w0, the.cells)
+            with (
+                cgutils.for_range(builder, pool_h) as i,
+                cgutils.for_range(builder, pool_w) as j,
+            ):
+                down, right = builder.mul(i.index, row), builder.mul(j.index, column)
+                place = builder.add(z0, builder.add(down, right))
+                number = builder.add(builder.mul(i.index, pool_w), j.index)
+                cell = the.splat(builder.trunc(number, ir.IntType(8)), the.cells)
+                here = builder.icmp_unsigned("==", won, cell)
+                the.store(builder.select(here, value, ir.Constant(the.values, None)), 4, place)
+            return context.get_dummy_value()
+
+        return types.void(g, size, where, size, z, size, size, size, size, size, size), emit
+
+    return put
+
+
+_win, _win_some = _winner(is_masked=False), _winner(is_masked=True)
+_put, _put_some = _putter(is_masked=False), _putter(is_masked=True)
 
 
 @compiled
 def winners_of(z, z0, W, u, where, n, pool_h, pool_w):
     """Pool one image of width W, which begins at z0 of a flat z, into image n of u."""
     _, oH, oW, C = u.shape
-    lanes = VECTOR_BYTES // z.itemsize
-    whole = C - C % lanes
+    lanes, row = VECTOR_BYTES // z.itemsize, W * C
     flat_u, flat_where = u.reshape(-1), where.reshape(-1)
     for p in range(oH):
-        at, to = z0 + p * pool_h * W * C, (n * oH + p) * oW * C
-        for c in range(0, whole, lanes):  # along a line: for few channels, the longer loop
+        for c in range(0, C, lanes):  # along a line: for few channels, the longer loop
+            at, to = z0 + p * pool_h * row + c, (n * oH + p) * oW * C + c
             for q in range(oW):
-                u0, cell0 = to + q * C + c, at + q * pool_w * C + c
-                if pool_h == 2 and pool_w == 2:  # the compiler writes the four cells out
-                    _win(flat_u, u0, flat_where, z, cell0, W * C, C, 2, 2)
+                u0, cell = to + q * C, at + q * pool_w * C
+                if C - c < lanes:
+                    _win_some(flat_u, u0, flat_where, z, cell, row, C, pool_h, pool_w, C - c)
+                elif pool_h == 2 and pool_w == 2:  # the compiler writes the four cells out
+                    _win(flat_u, u0, flat_where, z, cell, row, C, 2, 2, 0)
                 else:
-                    _win(flat_u, u0, flat_where, z, cell0, W * C, C, pool_h, pool_w)
-        for q in range(oW if whole < C else 0):
-            at, to = z0 + (p * pool_h * W + q * pool_w) * C, ((n * oH + p) * oW + q) * C
-            for c in range(whole, C):
-                best, won = z[at + c], 0
-                for i in range(pool_h):
-                    for j in range(pool_w):
-                        v = z[at + (i * W + j) * C + c]
-                        if v > best or (v != v and best == best):
-                            best, won = v, i * pool_w + j
-                flat_u[to + c], flat_where[to + c] = best, won
+                    _win(flat_u, u0, flat_where, z, cell, row, C, pool_h, pool_w, 0)
 
 
 @compiled
 def scattered_of(g, g0, where, n, d_z, z0, H, W, pool_h, pool_w):
     """Put an image's values, which begin at g0 of a flat g, at their cells of an image at z0."""
     _, oH, oW, C = where.shape
-    lanes = VECTOR_BYTES // d_z.itemsize
-    whole = C - C % lanes
+    lanes, row = VECTOR_BYTES // d_z.itemsize, W * C
     flat_where = where.reshape(-1)
     if oH * pool_h < H or oW * pool_w < W:
         d_z[z0 : z0 + H * W * C] = 0
     for p in range(oH):
-        for c in range(0, whole, lanes):
+        for c in range(0, C, lanes):
+            pixel, to = p * oW * C + c, z0 + p * pool_h * row + c
             for q in range(oW):
-                pixel = (p * oW + q) * C + c
-                to, won = z0 + (p * pool_h * W + q * pool_w) * C + c, n * oH * oW * C + pixel
-                if pool_h == 2 and pool_w == 2:
-                    _put(g, g0 + pixel, flat_where, won, d_z, to, W * C, C, 2, 2)
+                at, cell = pixel + q * C, to + q * pool_w * C
+                won = n * oH * oW * C + at
+                if C - c < lanes:
+                    _put_some(g, g0 + at, flat_where, won, d_z, cell, row, C, pool_h, pool_w, C - c)
+                elif pool_h == 2 and pool_w == 2:
+                    _put(g, g0 + at, flat_where, won, d_z, cell, row, C, 2, 2, 0)
                 else:
-                    _put(g, g0 + pixel, flat_where, won, d_z, to, W * C, C, pool_h, pool_w)
-        for q in range(oW if whole < C else 0):
-            pixel = (p * oW + q) * C
-            to, cell = z0 + (p * pool_h * W + q * pool_w) * C, n * oH * oW * C + pixel
-            for c in range(whole, C):
-                for i in range(pool_h):
-                    for j in range(pool_w):
-                        here = flat_where[cell + c] == i * pool_w + j
-                        value = g[g0 + pixel + c] if here else d_z.dtype.type(0)
-                        d_z[to + (i * W + j) * C + c] = value
+                    _put(g, g0 + at, flat_where, won, d_z, cell, row, C, pool_h, pool_w, 0)
 
 
 @for_team
