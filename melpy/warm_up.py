@@ -102,3 +102,10 @@ def _networks() -> Iterator[tuple[str, Callable[[], Any], tuple[int, ...]]]:
         return Model(x, L.Dense(4, activation="softmax")(L.GlobalAveragePooling1D()(y)))
 
     yield "attention", attention, (32, 16)
+
+    def large() -> Any:
+        x = Input((32, 32, 8))
+        y = L.Flatten()(L.Add()([x, L.Conv2D(8, 3, padding="same")(x)]))
+        return Model(x, L.Dense(4, activation="softmax")(L.Dense(64, activation="relu")(y)))
+
+    yield "arrays that are worth sharing", large, (32, 32, 8)

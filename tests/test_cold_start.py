@@ -61,6 +61,16 @@ def test_after_a_warm_up_training_compiles_nothing(tmp_path):
         capture_output=True, text=True, env=environment, cwd=ROOT,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
+    code = (
+        "import numpy as np, melpy; L = melpy.layers;"
+        "m = melpy.Sequential([melpy.Input((28, 28, 1)), L.Conv2D(32, 3, activation='relu'),"
+        "L.MaxPooling2D(), L.Flatten(), L.Dense(128, activation='relu'), L.Dense(10, 'softmax')]);"
+        "[m.predict(np.ones((1, 28, 28, 1)), verbose=0) for _ in range(3)]"
+    )
+    alone = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT
+    )
+    assert alone.returncode == 0, alone.stderr
     assert {path.name for path in (tmp_path / "cache").rglob("*.nbc")} == before
 
 

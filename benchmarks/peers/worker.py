@@ -117,6 +117,7 @@ class KerasLike:
             "one image, predict": per_call(lambda: model.predict(one, verbose=0)),
             "one image, call": per_call(lambda: call(one)),
             "256 images, predict": per_call(lambda: model.predict(x, 256, verbose=0)),
+            "256 images, call": per_call(lambda: call(x)),
         }
 
     def call(self, model: Any) -> Callable[[np.ndarray], Any]:
