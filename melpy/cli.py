@@ -1,4 +1,4 @@
-"""The command line: melpy train, melpy predict, melpy datasets, melpy warm-up."""
+"""The command line: melpy train, predict, datasets, warm-up and reproduce."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--model",
-        help="lenet5 (for digits), mnist-1 to mnist-5 (mnist-3), cifar-2 to cifar-8 (cifar-7)",
+        help="lenet5 (for digits), mnist-1 to mnist-5 (mnist-3), cifar-1 to cifar-8 (cifar-7)",
     )
     train.add_argument("--epochs", type=int, help="how often to go through the training data")
     train.add_argument("--batch-size", type=int, help="images a step")
@@ -94,7 +94,33 @@ def _parser() -> argparse.ArgumentParser:
         "cache, beside the package or in NUMBA_CACHE_DIR.",
     )
     warm.set_defaults(run=_warm_up)
+
+    again = commands.add_parser(
+        "reproduce",
+        help="run the paper's experiments and write a report",
+        description="Run the paper's experiments, those that OUT does not hold yet, and write "
+        "report.html and report.md. The whole takes hours and goes on where it was stopped.",
+    )
+    again.add_argument(
+        "part", nargs="?", default="all",
+        help="all (default), table1, table2, table3, table4, figures or gradient",
+    )  # fmt: skip
+    again.add_argument("--quick", action="store_true", help="on a slice, in a few minutes")
+    again.add_argument("--keras", action="store_true", help="beside Keras (extra [reproduce])")
+    again.add_argument(
+        "--out", metavar="DIR", default=None, help="a folder (runs/reproduction, or with --quick "
+        "runs/reproduction-quick)",
+    )  # fmt: skip
+    again.set_defaults(run=_reproduce)
     return parser
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from melpy.experiments.reproduce import Plan, reproduce
+
+    out = arguments.out or ("runs/reproduction" + ("-quick" if arguments.quick else ""))
+    reproduce(Plan(arguments.part, arguments.quick, arguments.keras, out), _say)
+    return 0
 
 
 def _warm_up(_: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 The paper draws MNIST 3 and CIFAR-10 7 (figures 12 and 14). Of the others it gives the number of
 parameters and of layers only; those marked ``derived`` are the usual sizes that give exactly that
 number. Where one pooling stands between two convolutions, the number does not tell before which:
-here it stands after the first. No usual sizes give CIFAR-10 1 (1,056,376 parameters, four
-convolutions): it is left out.
+here it stands after the first. No usual sizes with kernels of one size give CIFAR-10 1; of those
+with kernels of several sizes, the one here has the most usual dense layer. `search` has them all.
 
 Source: L. Malard, Implémentation de CNNs avec NumPy, section 4.2.2.
 """
@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
 
-from melpy import layers, random
+from melpy import layers, models, random
 from melpy.errors import lookup
-from melpy.layers.base import Layer
-from melpy.models import Input, Sequential
 
 __all__ = ["ARCHITECTURES", "Architecture", "build"]
 
@@ -48,7 +48,9 @@ class Architecture:
     learning_rate: float
     dataset: str
     derived: bool = True
-    layers: Callable[[tuple[int, ...], int], list[Layer]] | None = field(default=None, repr=False)
+    layers: Callable[[tuple[int, ...], int, Any], list[Any]] | None = field(
+        default=None, repr=False
+    )
 
 
 def _plain(filters: int, kernel_size: int = 2) -> Conv:
@@ -63,7 +65,7 @@ def _cifar(parameters: int, epochs: int, batch: int, rate: float, *parts, derive
     return Architecture(parts, parameters, epochs, batch, rate, "cifar-10", derived)
 
 
-def _lenet5(input_shape: tuple[int, ...], classes: int) -> list[Layer]:
+def _lenet5(input_shape: tuple[int, ...], classes: int, layers: Any) -> list[Any]:
     """LeNet-5: Y. LeCun et al. 1998, section II.B, with a softmax at its end.
 
     Its 32x32 input frames a 28x28 digit, which "same" padding does here; images too small for the
@@ -91,6 +93,10 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mnist-4": _mnist(1_624_842, 10, Conv(32), "pool", Conv(64), 128, 64, 32),
     "mnist-5": _mnist(1_615_466, 10, Conv(32), "pool", Conv(64), 128),
     # Table 3: CIFAR-10, 32x32x3, Adam.
+    "cifar-1": _cifar(
+        1_056_376, 20, 128, 5e-5,
+        _plain(10, 3), _plain(12), "pool", _plain(32), _plain(32), 128,
+    ),
     "cifar-2": _cifar(2_107_146, 20, 128, 1e-5, _plain(32), "pool", _plain(64), 128),
     "cifar-3": _cifar(2_107_146, 35, 128, 5e-5, _plain(32), "pool", _plain(64), 128),
     "cifar-4": _cifar(2_107_146, 50, 256, 5e-5, _plain(32), "pool", _plain(64), 128),
@@ -105,8 +111,12 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def build(
-    name: str, input_shape: tuple[int, ...], classes: int, seed: int | None = None
-) -> Sequential:
+    name: str,
+    input_shape: tuple[int, ...],
+    classes: int,
+    seed: int | None = None,
+    api: ModuleType | None = None,
+) -> Any:
     """Return the network ``name``, with new weights, for images of ``input_shape``.
 
     Parameters
@@ -115,6 +125,7 @@ def build(
     input_shape : (H, W, C)
     classes : int, number of outputs
     seed : int or None; restarts the process's stream of seeds, so that weights repeat
+    api : keras, for a network of its; melpy by default
 
     Examples
     --------
@@ -124,16 +135,20 @@ def build(
     architecture = lookup("model", name, ARCHITECTURES, "build")
     if seed is not None:
         random.set_seed(seed)
-    made = architecture.layers or (lambda shape, outputs: _layers(architecture.parts, outputs))
-    return Sequential([Input(input_shape), *made(input_shape, classes)], name=name)
+    rooms = api or models
+    made = architecture.layers or (
+        lambda shape, outputs, L: _layers(architecture.parts, outputs, L)
+    )
+    rows = made(input_shape, classes, layers if api is None else api.layers)
+    return rooms.Sequential([rooms.Input(input_shape), *rows], name=name)
 
 
-def _layers(parts: Sequence[Conv | str | int], classes: int) -> list[Layer]:
-    images: list[Layer] = []
-    rows: list[Layer] = [layers.Flatten()]
+def _layers(parts: Sequence[Conv | str | int], classes: int, L: Any) -> list[Any]:
+    images: list[Any] = []
+    rows: list[Any] = [L.Flatten()]
     for part in parts:
         if isinstance(part, Conv):
-            conv = layers.Conv2D(
+            conv = L.Conv2D(
                 part.filters,
                 part.kernel_size,
                 padding="same",
@@ -142,7 +157,7 @@ def _layers(parts: Sequence[Conv | str | int], classes: int) -> list[Layer]:
             )
             images.append(conv)
         elif isinstance(part, int):
-            rows.append(layers.Dense(part, activation=LEAKY))
+            rows.append(L.Dense(part, activation=LEAKY))
         else:
-            images.append(layers.MaxPooling2D(2))
-    return [*images, *rows, layers.Dense(classes, activation="softmax")]
+            images.append(L.MaxPooling2D(2))
+    return [*images, *rows, L.Dense(classes, activation="softmax")]

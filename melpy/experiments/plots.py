@@ -1,0 +1,56 @@
+"""Curves of trainings: the paper's figures 13 and 15 to 19."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["compared", "losses"]
+
+COLORS = ("#33658a", "#d1603d", "#2f7d4f", "#8a4f9e", "#b58900", "#1b2a38", "#c0392b", "#5aa9a3")
+
+
+def _axes(width: float, height: float, count: int = 1) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, count))
+    for one in axes:
+        one.grid(alpha=0.25)
+        one.spines[["top", "right"]].set_visible(False)
+        one.set_xlabel("epoch")
+        one.xaxis.get_major_locator().set_params(integer=True)
+    return figure, axes
+
+
+def losses(trained: Mapping[str, dict[str, Any]], title: str) -> Figure:
+    """Draw the training loss of each network by epoch."""
+    figure, (axes,) = _axes(7.2, 4.0)
+    for (name, one), color in zip(trained.items(), COLORS, strict=False):
+        values = one["history"]["loss"]
+        axes.plot(np.arange(len(values)) + 1, values, color=color, label=name)
+    axes.set(ylabel="loss", title=title)
+    axes.legend(frameon=False)
+    return figure
+
+
+def compared(many: Mapping[str, Sequence[dict[str, Any]]], name: str, title: str) -> Figure:
+    """Draw loss or accuracy of several trainings of two libraries, training and test data."""
+    figure, axes = _axes(10, 4.0, 2)
+    figure.suptitle(title)
+    for one, (key, data) in zip(axes, ((name, "training"), (f"val_{name}", "test")), strict=True):
+        for (label, trainings), color in zip(many.items(), COLORS, strict=False):
+            for number, training in enumerate(trainings):
+                values = training["history"][key]
+                one.plot(
+                    np.arange(len(values)) + 1, values, color=color, alpha=0.8,
+                    linewidth=1.2, label=label if number == 0 else None,
+                )  # fmt: skip
+        one.set(ylabel=name, title=f"{data} images")
+        one.legend(frameon=False)
+    return figure

@@ -1,0 +1,224 @@
+"""melpy reproduce: the paper's experiments, whole or in part, and the report of what they gave.
+
+Everything measured is one file in OUT/results, written whole or not at all. What is there already
+is not measured again: a run that was killed goes on where it stopped, and the report is made of
+what there is. Trainings run in processes of their own, those of two libraries in turns.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from melpy import datasets
+from melpy.errors import ArgumentError, DependencyError, MelpyError, lookup
+from melpy.experiments import gradient, timing
+from melpy.experiments.architectures import ARCHITECTURES
+from melpy.experiments.machine import machine
+from melpy.experiments.search import QUESTIONS, answers, wider
+from melpy.experiments.training import Training
+from melpy.saving.files import write_atomically
+
+__all__ = ["PARTS", "Plan", "reproduce"]
+
+Say = Callable[[str], None]
+PARTS = ("table1", "table2", "table3", "table4", "figures", "gradient")
+MNIST = tuple(f"mnist-{n}" for n in range(1, 6))
+CIFAR = tuple(f"cifar-{n}" for n in range(1, 9))
+COMPARED = ("mnist-3", "cifar-7")
+SEEDS = (0, 1, 2)
+QUICK_IMAGES, QUICK_EPOCHS = 6000, 2
+TIMED_EPOCHS = 3  # of Keras on JAX and PyTorch: the first one compiles
+
+
+class StoppedError(MelpyError, RuntimeError):
+    """A training ended without a result."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for; what decides the results is kept in OUT/settings.json."""
+
+    part: str = "all"
+    quick: bool = False
+    keras: bool = False
+    out: str = "runs/reproduction"
+
+
+def reproduce(plan: Plan, say: Say = print) -> Path:
+    """Run the experiments of a plan that have not run yet; return the report's path.
+
+    Parameters
+    ----------
+    plan : Plan
+    say : function of one line of text
+
+    Raises
+    ------
+    UnknownNameError : there is no such part
+    ArgumentError : OUT holds something else, or results of other settings
+    DependencyError : Keras, or Matplotlib, is asked for and missing
+    """
+    parts = PARTS if plan.part == "all" else (plan.part,)
+    for part in parts:
+        lookup("part", part, {**dict.fromkeys(PARTS), "all": None}, "reproduce")
+    _require("matplotlib", "plots")
+    if plan.keras:
+        for package in ("keras", "tensorflow", "jax", "torch"):
+            _require(package, "reproduce")
+    folder = _open_folder(plan)
+    results = folder / "results"
+    wanted = [unit for part in parts for unit in _units(part, plan)]
+    units = list({name: (name, run) for name, run in wanted}.values())
+    missing = [(name, run) for name, run in units if not (results / f"{name}.json").exists()]
+    for part in {ARCHITECTURES[n].dataset for n in _models(missing)}:
+        if not datasets.status(part).here:
+            say(f"Downloading {part} ...")
+            datasets.load(part)
+    say(f"{len(units)} results are wanted, {len(units) - len(missing)} are here.")
+    for number, (name, run) in enumerate(missing, 1):
+        say(f"[{number}/{len(missing)}] {name}")
+        run(results / f"{name}.json")
+    from melpy.experiments import report  # draws
+
+    path = report.write(folder, plan.quick)
+    say(f"The report lies in {path} and {path.with_suffix('.md')}.")
+    return path
+
+
+def _require(package: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise DependencyError(
+            "reproduce",
+            f"{package} is not installed",
+            mend=f"Install melpy with its extra [{extra}]"
+            + (", or leave --keras out." if extra == "reproduce" else "."),
+        )
+
+
+def _open_folder(plan: Plan) -> Path:
+    """Make OUT, or make sure that it holds results of these settings."""
+    folder = Path(plan.out)
+    settings, kept = {"quick": plan.quick}, folder / "settings.json"
+    if kept.exists():
+        before = json.loads(kept.read_text())
+        if before != settings:
+            raise ArgumentError(
+                "reproduce",
+                f"--out {folder} belongs to other settings",
+                expected=f"results of {before}",
+                received=settings,
+                mend="Choose another folder.",
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise ArgumentError(
+            "reproduce",
+            f"--out {folder} holds something else",
+            expected="a new folder, or one that melpy reproduce left",
+        )
+    try:
+        (folder / "results").mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, json.dumps(settings).encode() + b"\n")
+    except OSError as error:
+        raise ArgumentError(
+            "reproduce",
+            f"--out {folder} cannot be written ({error.strerror})",
+            expected="a folder that can be made or written",
+        ) from error
+    return folder
+
+
+# What there is to measure: names, and what leaves a result in a file.
+
+Unit = tuple[str, Callable[[Path], None]]
+
+
+def _units(part: str, plan: Plan) -> Iterator[Unit]:
+    if part == "table1":
+        largest = 2 if plan.quick else 3
+        yield "products", _measured(lambda: timing.products(largest))
+        yield "convolutions", _measured(timing.convolutions)
+    elif part in ("table2", "table3"):
+        yield "search", _measured(_search)
+        for model in MNIST if part == "table2" else CIFAR:
+            yield _trained(Training(model), plan)
+    elif part == "table4":
+        seeds = SEEDS[:1] if plan.quick else SEEDS
+        for seed in seeds:
+            for model in COMPARED:
+                yield _trained(Training(model, seed=seed), plan)
+                if plan.keras:
+                    yield _trained(Training(model, "keras-tensorflow", seed), plan)
+        for model in COMPARED if plan.keras else ():
+            for library in ("keras-jax", "keras-torch"):
+                yield _trained(Training(model, library, epochs=TIMED_EPOCHS), plan, whole=False)
+    elif part == "gradient":
+        yield "gradient", _measured(lambda: [row._asdict() for row in gradient.errors()])
+        yield _trained(Training("cifar-7"), plan)
+        yield _trained(Training("cifar-7", gradient="paper"), plan)
+    else:
+        yield _trained(Training("mnist-3"), plan)
+
+
+def _models(units: list[Unit]) -> list[str]:
+    """Return the networks that units train."""
+    names = [name for name, _ in units]
+    return [model for model in (*MNIST, *CIFAR) if any(n.startswith(f"{model}-") for n in names)]
+
+
+def _measured(measure: Callable[[], Any]) -> Callable[[Path], None]:
+    """Return what measures in this process and leaves the result, with the machine, in a file."""
+
+    def run(path: Path) -> None:
+        _write(path, {"rows": measure(), "machine": machine()})
+
+    return run
+
+
+def _trained(training: Training, plan: Plan, whole: bool = True) -> Unit:
+    """Return a training in a process of its own; a whole one has the paper's number of epochs."""
+    if whole:
+        training = replace(training, epochs=ARCHITECTURES[training.model].epochs)
+    if plan.quick:
+        training = replace(training, epochs=QUICK_EPOCHS, images=QUICK_IMAGES)
+
+    def run(path: Path) -> None:
+        specification = json.dumps(asdict(training))
+        ended = subprocess.run(
+            [sys.executable, "-m", "melpy.experiments.training", specification, str(path)],
+            check=False,
+        )
+        if ended.returncode or not path.exists():
+            raise StoppedError(
+                "reproduce",
+                f"{training.name} ended without a result (exit code {ended.returncode})",
+                mend="The same command goes on where this one stopped.",
+            )
+
+    return training.name, run
+
+
+def _search() -> list[dict[str, Any]]:
+    """Look for the networks of which the paper gives the number of parameters only."""
+    rows = []
+    for name, question in QUESTIONS.items():
+        usual = answers(question)
+        rows.append(
+            {
+                "model": name,
+                "parameters": question.parameters,
+                "answers": [made._asdict() for made in usual],
+                "wider": [made._asdict() for made in ([] if usual else wider(question))],
+            }
+        )
+    return rows
+
+
+def _write(path: Path, result: Any) -> None:
+    write_atomically(path, json.dumps(result, indent=1).encode() + b"\n")

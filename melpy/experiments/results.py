@@ -1,0 +1,83 @@
+"""What a reproduction has found so far, and how its numbers are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melpy import viz
+from melpy.experiments.page import Figure
+
+__all__ = ["Drawer", "Results", "last", "percent", "ratio", "time_of"]
+
+TITLES = {"mnist-3": "MNIST", "cifar-7": "CIFAR-10"}  # the networks that the paper selects
+
+
+class Results:
+    """What a folder holds so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.all = {
+            path.stem: json.loads(path.read_text())
+            for path in sorted((folder / "results").glob("*.json"))
+        }
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a measurement, none where it has not run."""
+        return self.all.get(name, {}).get("rows", [])
+
+    def training(self, model: str, library: str = "melpy", seed: int = 0) -> dict[str, Any] | None:
+        """Return a training's result; of the paper's gradient for the library "melpy-paper"."""
+        return self.all.get(f"{model}-{library}-seed{seed}")
+
+    def trainings(self, model: str, library: str) -> list[dict[str, Any]]:
+        """Return the trainings of all seeds."""
+        found = (self.training(model, library, seed) for seed in range(10))
+        return [one for one in found if one is not None]
+
+
+class Drawer:
+    """Saves figures under the folder, and returns them as blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "figures"
+        self.folder.mkdir(exist_ok=True)
+
+    def __call__(self, name: str, figure: Any, caption: str) -> Figure:
+        path = self.folder / f"{name}.png"
+        viz.save(figure, path)
+        return Figure(path, caption)
+
+
+def time_of(seconds: float | None) -> str:
+    """Return "4.2 s", "3 min 05" or "2 h 07 min"; "-" for None."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left:02} min" if hours else f"{minutes} min {rest:02}"
+
+
+def ratio(a: float, b: float | None) -> str:
+    """Return a / b, without decimals."""
+    return "-" if b is None else f"{a / b:,.0f}"
+
+
+def percent(values: Sequence[float]) -> str:
+    """Return mean and standard deviation of shares."""
+    if not values:
+        return "-"
+    spread = f" ± {100 * np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+    return f"{100 * np.mean(values):.2f}{spread} %"
+
+
+def last(results: Sequence[dict[str, Any]], name: str = "val_accuracy") -> list[float]:
+    """Return a history's last value of each training."""
+    return [one["history"][name][-1] for one in results]

@@ -1,0 +1,210 @@
+"""The paper's experiments: the derived networks, its gradient, the report, what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+import melpy
+from melpy import layers
+from melpy.cli import main
+from melpy.experiments import figures, gradient, page, report, reproduce, search, timing
+from melpy.experiments.architectures import ARCHITECTURES, Conv, build
+from melpy.experiments.training import Training
+
+
+def network(parts):
+    """A row of the architectures as the search spells it."""
+    convolutions = [part for part in parts if isinstance(part, Conv)]
+    return search.Candidate(
+        tuple(part.filters for part in convolutions),
+        tuple(part.kernel_size for part in convolutions),
+        parts.count("pool"),
+        tuple(part for part in parts if isinstance(part, int)),
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in search.QUESTIONS if name != "cifar-1"])
+def test_the_search_finds_the_networks(name):
+    found = search.answers(search.QUESTIONS[name])
+    assert network(ARCHITECTURES[name].parts) in found
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if name != "lenet5"])
+def test_the_search_counts_as_the_library_does(name):
+    question = search.QUESTIONS["cifar-2" if name in ("cifar-3", "cifar-4") else name]
+    made = network(ARCHITECTURES[name].parts)
+    count = search.parameters(made, question.use_bias, question.shape)
+    assert count == question.parameters == build(name, question.shape, 10).count_params()
+
+
+def test_the_first_network_of_cifar_10_has_kernels_of_two_sizes():
+    question = search.QUESTIONS["cifar-1"]
+    assert search.answers(question) == []
+    found = search.wider(question)
+    assert network(ARCHITECTURES["cifar-1"].parts) in found
+    for made in found:
+        assert search.parameters(made, False, question.shape) == question.parameters
+
+
+def test_the_turned_filters_are_the_papers_error():
+    for row in gradient.errors(3):
+        if row.turned:
+            assert 1 < row.mean < 5
+            assert row.total == pytest.approx(row.mean * 3 * 32 * 32)
+        else:
+            assert row.mean < 1e-14
+
+
+def test_the_papers_layer_is_its_formula():
+    rng = np.random.default_rng(0)
+    papers, exact = (
+        made(4, 3, padding="valid", activation="linear", bias_initializer="normal")
+        for made in (gradient.PapersConv2D, layers.Conv2D)
+    )
+    x = melpy.Tensor(rng.normal(size=(2, 6, 6, 3)), requires_grad=True)
+    papers(x), exact(x)
+    exact.set_weights(papers.get_weights())
+    g = rng.normal(size=(2, 4, 4, 4)).astype("float32")
+    gradients = []
+    for layer in (papers, exact):
+        x.grad = None
+        y = layer(x)
+        (y * g).sum().backward()
+        gradients.append((y.numpy(), x.grad, *(w.grad for w in layer.weights)))
+    for theirs, ours in zip(gradients[0][2:], gradients[1][2:], strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5)  # filters and biases
+    np.testing.assert_allclose(gradients[0][0], gradients[1][0], rtol=1e-5, atol=1e-5)
+    w = papers.kernel.numpy().transpose(3, 2, 0, 1)
+    for (_, d_x, *_), turned in zip(gradients, (True, False), strict=True):
+        formula = gradient.d_x_by_columns(g.transpose(0, 3, 1, 2), w, (2, 3, 6, 6), turned)
+        np.testing.assert_allclose(d_x.transpose(0, 3, 1, 2), formula, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_with_the_papers_gradient_is_the_same_forward():
+    ours = build("cifar-7", (32, 32, 3), 10, seed=0)
+    papers = gradient.with_the_papers_gradient(ours)
+    x = np.random.default_rng(0).normal(size=(3, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(
+        papers.predict(x, verbose=0), ours.predict(x, verbose=0), rtol=1e-4, atol=1e-6
+    )
+    kinds = [type(layer) for layer in papers.layers]
+    assert kinds.count(gradient.PapersConv2D) == 2
+    assert layers.Conv2D not in kinds
+
+
+def test_ties():
+    shown = gradient.tie()
+    np.testing.assert_array_equal(shown["paper"], [[1, 1], [0, 1]])
+    np.testing.assert_array_equal(shown["melpy"], [[1, 0], [0, 0]])
+
+
+def test_loops_multiply():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(3, 4)), rng.normal(size=(4, 5))
+    np.testing.assert_allclose(timing.with_loops(a.tolist(), b.tolist()), a @ b)
+    (row,) = timing.products(1)
+    assert row["loops_s"] > row["numpy_s"] > 0
+
+
+class TestReport:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        """Results of each kind; those of trainings are made up, and as long as real ones."""
+        folder = tmp_path / "out"
+        (folder / "results").mkdir(parents=True)
+        machine = {"processor": "P", "usable_cpus": 2, "system": "S", "versions": {"melpy": "0"}}
+
+        def keep(name, **more):
+            kept = {"machine": machine} | more
+            (folder / "results" / f"{name}.json").write_text(json.dumps(kept))
+
+        keep("products", rows=timing.products(1))
+        keep("convolutions", rows=[])
+        keep("search", rows=reproduce._search())
+        keep("gradient", rows=[row._asdict() for row in gradient.errors(1)])
+        for model in ("mnist-3", "cifar-7"):
+            for library, accuracy in (("melpy", 0.75), ("keras-tensorflow", 0.7)):
+                for seed in (0, 1):
+                    history = {
+                        name: [0.5, accuracy + seed / 10]
+                        for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+                    }
+                    training = Training(model, library, seed)
+                    keep(training.name, history=history, seconds=[2.0, 1.5], total_s=61.0)
+        papers = Training("cifar-7", gradient="paper")
+        keep(papers.name, history=history, seconds=[2.0, 1.5], total_s=61.0)
+        return folder
+
+    def test_both_pages_hold_the_same(self, folder):
+        path = report.write(folder, is_quick=True)
+        text, shown = path.with_suffix(".md").read_text(), path.read_text()
+        for words in ("80.00 ± 7.07 %", "1 min 01", "This is a quick run", "15,840", "1,056,376"):
+            assert words in text
+            assert words in shown
+        pictures = sorted((folder / "figures").glob("*.png"))
+        names = {picture.stem for picture in pictures}
+        assert {
+            f"figure-{n}" for n in (1, 3, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19)
+        } <= names
+        assert shown.count("data:image/png;base64,") == len(pictures)
+        assert "http" not in shown  # it opens without a network
+        for picture in pictures:
+            assert f"(figures/{picture.name})" in text
+
+    def test_without_keras_it_says_so(self, folder):
+        for path in (folder / "results").glob("*keras*"):
+            path.unlink()
+        text = report.write(folder, is_quick=False).with_suffix(".md").read_text()
+        assert "Keras was left out of this run" in text
+        assert "quick run" not in text
+
+
+def test_pages_escape_what_is_no_tag():
+    blocks = [page.Heading("a < b", 1), page.Table(["x"], [["`<td>` **1**"]])]
+    shown = page.html(blocks)
+    assert "<h1>a &lt; b</h1>" in shown
+    assert "<td><code>&lt;td&gt;</code> <strong>1</strong></td>" in shown
+
+
+def test_im2col_is_drawn_with_its_own_numbers():
+    axes = figures.columns_of_images(1).axes[-1]
+    drawn = np.array([float(text.get_text()) for text in axes.texts]).reshape(12, 9)
+    np.testing.assert_array_equal(drawn, melpy.im2col(np.arange(1.0, 49).reshape(1, 3, 4, 4), 2, 1))
+
+
+class TestRefused:
+    def refusal(self, capsys, *arguments):
+        assert main(["reproduce", *map(str, arguments)]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+        return err
+
+    def test_an_unknown_part(self, capsys, tmp_path):
+        out = tmp_path / "out"
+        assert "Did you mean 'table1'" in self.refusal(capsys, "tabel1", "--out", out)
+        assert not out.exists()
+
+    def test_a_folder_of_other_settings(self, capsys, tmp_path):
+        (tmp_path / "settings.json").write_text('{"quick": true}')
+        before = sorted(tmp_path.iterdir())
+        assert "other settings" in self.refusal(capsys, "table1", "--out", tmp_path)
+        assert sorted(tmp_path.iterdir()) == before
+
+    def test_a_folder_that_holds_something_else(self, capsys, tmp_path):
+        (tmp_path / "mine").write_text("mine")
+        assert "holds something else" in self.refusal(capsys, "table1", "--out", tmp_path)
+        assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+
+    def test_keras_missing(self, capsys, tmp_path):
+        try:
+            import keras  # noqa: F401
+        except ImportError:
+            out = tmp_path / "out"
+            refused = self.refusal(capsys, "table4", "--keras", "--out", out)
+            assert "keras is not installed" in refused
+            assert "[reproduce]" in refused
+            assert not out.exists()
+        else:
+            pytest.skip("Keras is installed")
