@@ -28,7 +28,7 @@ PAPER = {
     "cifar-7": (544_122, 2, 5, None, 64, None),
     "cifar-8": (8_408_442, 2, 5, 50, 64, 5e-5),
 }
-WITHOUT_BIAS = ["cifar-2", "cifar-3", "cifar-4", "cifar-5"]  # the paper's C_w, without b
+WITHOUT_BIAS = ["cifar-1", "cifar-2", "cifar-3", "cifar-4", "cifar-5"]  # the paper's C_w, without b
 
 
 def paper_shape(name):

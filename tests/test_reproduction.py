@@ -107,6 +107,29 @@ def test_loops_multiply():
     assert row["loops_s"] > row["numpy_s"] > 0
 
 
+def made(history, epochs):
+    return {
+        "history": history, "seconds": [2.0, 1.5], "total_s": 61.0, "training": {"epochs": epochs}
+    }  # fmt: skip
+
+
+def test_what_is_there_is_not_measured_again(tmp_path):
+    plan = reproduce.Plan("table1", quick=True, out=str(tmp_path / "out"))
+    (tmp_path / "out" / "results").mkdir(parents=True)
+    (tmp_path / "out" / "settings.json").write_text('{"quick": true}')
+    kept = tmp_path / "out" / "results" / "products.json"
+    machine = {"processor": "P", "usable_cpus": 2, "system": "S", "versions": {}}
+    kept.write_text(json.dumps({"rows": timing.products(1), "machine": machine}))
+    before, said = kept.read_bytes(), []
+    reproduce.reproduce(plan, said.append)
+    assert kept.read_bytes() == before
+    assert said[:2] == ["2 results are wanted, 1 are here.", "[1/1] convolutions"]
+    assert (tmp_path / "out" / "results" / "convolutions.json").exists()
+    said.clear()
+    reproduce.reproduce(plan, said.append)
+    assert said[0] == "2 results are wanted, 2 are here."
+
+
 class TestReport:
     @pytest.fixture
     def folder(self, tmp_path):
@@ -131,9 +154,8 @@ class TestReport:
                         for name in ("loss", "accuracy", "val_loss", "val_accuracy")
                     }
                     training = Training(model, library, seed)
-                    keep(training.name, history=history, seconds=[2.0, 1.5], total_s=61.0)
-        papers = Training("cifar-7", gradient="paper")
-        keep(papers.name, history=history, seconds=[2.0, 1.5], total_s=61.0)
+                    keep(training.name, **made(history, epochs=2))
+        keep(Training("cifar-7", gradient="paper").name, **made(history, epochs=2))
         return folder
 
     def test_both_pages_hold_the_same(self, folder):

@@ -178,18 +178,18 @@ def columns_of_images(count: int) -> Figure:
     """Draw im2col of ``count`` RGB images of 4x4 pixels with windows of 2x2, stride 1."""
     x = np.arange(1, 1 + 48 * count, dtype=float).reshape(count, 3, 4, 4)
     columns = im2col(x, 2, 1)
-    figure = _figure(4.2 + 4.6 * count, 4.8)
-    grid = figure.add_gridspec(3, 1 + count, width_ratios=[1.5] + [3.4] * count)
+    figure = _figure(3 + 5 * count, 6)
+    grid = figure.add_gridspec(3, 1 + count, width_ratios=[1.6] + [3.6] * count)
     for c in range(3):
         axes = figure.add_subplot(grid[c, 0])
         for n in reversed(range(count)):  # the first one in front
-            shift = 0.35 * n
+            shift = 0.5 * n
             _sheet(axes, x[n, c], CHANNELS[c], shift)
         axes.set_title(("red", "green", "blue")[c], fontsize=9, color=INK)
     axes = figure.add_subplot(grid[:, 1:])
     _cells(
         axes, columns, lambda r, _: CHANNELS[r // 4],
-        f"columns: 3x2x2 rows, {count} x 3x3 windows", 7 if count > 1 else 9,
+        f"columns: 3x2x2 rows, {count} x 3x3 windows", 8 if count > 1 else 9,
     )  # fmt: skip
     for n in range(1, count):
         axes.axvline(9 * n - 0.5, color=INK, linewidth=2)
@@ -231,7 +231,7 @@ def col2im_adds() -> Figure:
     added = col2im(np.ones((4, 9)), (1, 1, 4, 4), 2, 1)[0, 0]
     figure = _figure(7.6, 2.6)
     left, middle, right = figure.subplots(1, 3, width_ratios=(9, 2, 4))
-    _cells(left, np.ones((4, 9)), lambda i, j: WINDOWS[j % 4], "columns of 2x2 windows, all ones")
+    _cells(left, np.ones((4, 9)), lambda i, j: "#e8eef4", "columns of 2x2 windows, all ones")
     _arrow(middle, "col2im")
     shades = {1: "#e8eef4", 2: "#b9cfe3", 4: "#86a8d8"}
     _cells(right, added, lambda i, j: shades[int(added[i, j])], "windows over a pixel add up")
@@ -259,8 +259,8 @@ def images_of(images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> F
 
 def turned_filters() -> Figure:
     """Draw what one output's gradient sends back: the filter; in the paper, upside down."""
-    figure = _figure(9.6, 4.8)
-    for K, row in zip((2, 3), figure.subplots(2, 4), strict=True):
+    figure = _figure(9.6, 5.0)
+    for K, row in zip((2, 3), figure.subplots(2, 4, width_ratios=(3, 5, 5, 5)), strict=True):
         w = np.zeros((1, 1, K, K))
         w[0, 0, :, 0], w[0, 0, -1, :] = 1, 1  # an L
         w[0, 0, 0, 0] = 2

@@ -47,8 +47,8 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
          "test accuracy, melpy", "Keras"], rows,
     )  # fmt: skip
     yield Text(
-        "Accuracies are those after the last epoch, mean and standard deviation of "
-        f"{max(len(results.trainings(m, 'keras-tensorflow')) for m in TITLES)} seeds."
+        "Accuracies are those after the last epoch; where there are several seeds, their mean and "
+        "standard deviation."
     )
     rows = []
     for model, title in TITLES.items():
@@ -61,7 +61,10 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
     yield Text("Seconds of one epoch's training, the median over epochs but the first.")
     yield Table(["", "melpy", "Keras, TensorFlow", "Keras, JAX", "Keras, PyTorch"], rows)
     for model, (loss, accuracy) in (("mnist-3", ("16", "17")), ("cifar-7", ("18", "19"))):
-        pair = {lib: results.trainings(model, lib) for lib in ("melpy", "keras-tensorflow")}
+        pair = {
+            name: results.trainings(model, library)
+            for name, library in (("melpy", "melpy"), ("Keras", "keras-tensorflow"))
+        }
         if not all(pair.values()):
             continue
         for name, number in (("loss", loss), ("accuracy", accuracy)):

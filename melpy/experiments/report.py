@@ -141,7 +141,8 @@ def _selection_row(name: str, one: dict[str, Any] | None) -> list[str]:
     network, times = ARCHITECTURES[name], paper.TIMES[name]
     row = [
         name.split("-")[1] + ("*" if network.derived else ""), f"{network.parameters:,}",
-        str(network.epochs), str(network.batch_size), f"{network.learning_rate:g}",
+        str(one["training"]["epochs"] if one else network.epochs), str(network.batch_size),
+        f"{network.learning_rate:g}",
     ]  # fmt: skip
     if one is None:
         return [*row, "-", time_of(times.epoch_s), "-", time_of(times.total_s), "-"]

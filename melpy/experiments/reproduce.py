@@ -192,9 +192,10 @@ def _trained(training: Training, plan: Plan, whole: bool = True) -> Unit:
         specification = json.dumps(asdict(training))
         ended = subprocess.run(
             [sys.executable, "-m", "melpy.experiments.training", specification, str(path)],
-            check=False,
-        )
+            check=False, stderr=subprocess.PIPE, text=True,  # TensorFlow writes there in any case
+        )  # fmt: skip
         if ended.returncode or not path.exists():
+            print(ended.stderr, file=sys.stderr)
             raise StoppedError(
                 "reproduce",
                 f"{training.name} ended without a result (exit code {ended.returncode})",

@@ -55,11 +55,14 @@ class Drawer:
 
 
 def time_of(seconds: float | None) -> str:
-    """Return "4.2 s", "3 min 05" or "2 h 07 min"; "-" for None."""
+    """Return "4.2 s", "3 min 05" or "2 h 07 min", and small ones in ms or µs; "-" for None."""
     if seconds is None:
         return "-"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if size <= seconds < 60:
+            return f"{seconds / size:.3g} {unit}"
     if seconds < 60:
-        return f"{seconds:.3g} s"
+        return f"{seconds:.1g} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, left = divmod(minutes, 60)
     return f"{hours} h {left:02} min" if hours else f"{minutes} min {rest:02}"

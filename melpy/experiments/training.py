@@ -129,7 +129,7 @@ def main() -> None:
     training = Training(**json.loads(sys.argv[1]))
     if training.library != "melpy":
         os.environ["KERAS_BACKEND"] = training.library.removeprefix("keras-")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own greetings
     model, result = run(training)
     path = Path(sys.argv[2])
     if training == Training("mnist-3", epochs=training.epochs, images=training.images):
