@@ -19,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     parser = _parser()
     arguments = parser.parse_args(argv)
+    if "run" not in arguments:
+        parser.print_help(sys.stderr)
+        return 2
     try:
         return arguments.run(arguments)
     except (MelpyError, OSError) as error:
@@ -40,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="melpy", description="Deep learning on NumPy with nothing hidden."
     )
     parser.add_argument("--version", action="version", version=f"melpy {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     train = commands.add_parser(
         "train",

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from melpy.errors import ArgumentError, DtypeError, UnknownNameError, lookup
+from melpy.errors import ArgumentError, DtypeError, MelpyError, UnknownNameError, lookup
 
 __all__ = [
     "assume_finite",
@@ -182,7 +182,7 @@ def threads() -> int:
     """Return how many threads the compiled kernels use: by default, every usable CPU."""
     if "threads" not in _settings:
         text = os.environ.get("MELPY_NUM_THREADS")
-        number = int(text) if text and re.fullmatch(r"[+-]?[0-9]+", text.strip()) else text
+        number = int(text) if text and re.fullmatch(r"[+-]?[0-9]{1,9}", text.strip()) else text
         default = usable_cpus() if text is None else _checked_threads(number, "MELPY_NUM_THREADS")
         _settings["threads"] = default
     return int(_settings["threads"])  # type: ignore[call-overload]
@@ -196,20 +196,17 @@ def set_threads(count: int) -> None:
 def _checked_threads(count: Any, who: str) -> int:
     most = usable_cpus()
     expected = f"a whole number from 1 to {most}, the CPUs that this process may use"
+    error: MelpyError | None = None
+    received = {"count": count}
     if not isinstance(count, numbers.Integral) or isinstance(count, bool):
-        raise DtypeError(
-            who,
-            "the number of threads must be a whole number",
-            expected=expected,
-            received={"count": count},
-        )
-    if not 1 <= int(count) <= most:
-        raise ArgumentError(
-            who,
-            "the number of threads is out of range",
-            expected=expected,
-            received={"count": count},
-        )
+        what = "the number of threads must be a whole number"
+        error = DtypeError(who, what, expected=expected, received=received)
+    elif not 1 <= int(count) <= most:
+        what = "the number of threads is out of range"
+        error = ArgumentError(who, what, expected=expected, received=received)
+    if error is not None:
+        error.is_nobodys = True  # the variable is read when the first layer computes
+        raise error
     return int(count)
 
 

@@ -60,6 +60,7 @@ class MelpyError(Exception):
         self.who, self.what, self.expected, self.mend = who, what, expected, mend
         self.received = dict(received or {})
         self.before = ""  # in a model, the shapes that the layers before gave
+        self.is_nobodys = False  # no layer's, though it came up in one: a setting's, say
         super().__init__(who, what)
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.layers import cpu
 from benchmarks.peers import report
 from benchmarks.peers.workloads import INFERENCE, TRAINING
+from melpy.config import usable_cpus
 
 TORCH = ["torch", "torch-channels_last", "torch-compile"]
 KERAS = ["keras-tensorflow", "keras-jax", "keras-torch"]
@@ -111,11 +112,19 @@ def main() -> None:
     if asked.docs:
         report.PAGE.write_text(report.page())
         return
+    only = [name for name in asked.only.split(",") if name]
+    if unknown := set(only) - {*ALL, "numpy"}:
+        sys.exit(f"no such library: {', '.join(sorted(unknown))}. Known: {', '.join(ALL)}")
+    if not 1 <= asked.threads <= usable_cpus():
+        sys.exit(f"--threads must be from 1 to {usable_cpus()}, not {asked.threads}")
     for kind, name, libraries in jobs(asked.names):
-        chosen = [n for n in libraries if not asked.only or n in asked.only.split(",")]
+        chosen = [n for n in libraries if not only or n in only]
         result = run(kind, name, chosen, 2 if asked.quick else 5, asked.threads)
         print(f"\n{name}: {kind}", *report.table(result), sep="\n", flush=True)
-        report.write(result, asked.out)
+        if any("ms" in found for found in result["libraries"].values()):
+            report.write(result, asked.out)
+        else:
+            print("nothing was measured, and nothing written; the peers are melpy's extra [bench]")
 
 
 if __name__ == "__main__":

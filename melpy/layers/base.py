@@ -214,7 +214,7 @@ class Layer(Parts):
             self._build_shape = input_shape
 
     def _located(self, error: MelpyError) -> MelpyError:
-        if "'" not in error.who:  # the innermost layer is the one to name
+        if "'" not in error.who and not error.is_nobodys:  # the innermost layer is the one to name
             error.who = f"{type(self).__name__} {self.name!r}"
         return error.with_traceback(None)
 

@@ -235,12 +235,10 @@ class MultiHeadAttention(Layer):
 
     def _bias(self, mask: np.ndarray, query_shape: tuple[int, ...], q: Any) -> np.ndarray:
         """Return what masks add to the scores (B, H, T, S): much, where a position is not seen."""
-        rank = len(query_shape)
-        if mask.ndim == rank:  # (N, T, S): the same for all heads
-            mask = np.expand_dims(mask, -3)
-        batch = (query_shape[0], *(query_shape[axis] for axis in self._others(rank)))
-        missing = len(batch) + 3 - mask.ndim
-        mask = mask.reshape(mask.shape[0], *(1,) * missing, *mask.shape[1:])
+        others = self._others(len(query_shape))
+        batch = (query_shape[0], *(query_shape[axis] for axis in others))
+        missing = len(batch) + 3 - mask.ndim  # (T, S) is for all samples, (N, T, S) for all heads
+        mask = mask.reshape(*mask.shape[:-2], *(1,) * missing, *mask.shape[-2:])
         if len(batch) > 1:
             mask = np.broadcast_to(mask, (*batch, *mask.shape[-3:]))
             mask = mask.reshape(math.prod(batch), *mask.shape[-3:])

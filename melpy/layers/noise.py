@@ -118,15 +118,13 @@ class SpatialDropout(Dropout):
     def __init__(self, rate: float, data_format: str, seed: int | None, **kwargs: Any) -> None:
         super().__init__(rate, seed=seed, **kwargs)
         self.data_format = data_format
+        ones = (1,) * (self.rank - 2)
+        first = data_format == "channels_first"
+        self.noise_shape = (None, None, *ones) if first else (None, *ones, None)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the thinned input while training, else the input."""
         require_rank(inputs.shape, self.rank, "(N, T, C)" if self.rank == 3 else "of images")
-        N, *sizes = inputs.shape
-        first = self.data_format == "channels_first"
-        channels = sizes[0] if first else sizes[-1]
-        ones = (1,) * (len(sizes) - 1)
-        self.noise_shape = (N, channels, *ones) if first else (N, *ones, channels)
         return super().call(inputs, training=training)
 
     def get_config(self) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class Parts(Configurable):
     ``built`` are the layer's.
     """
 
-    edits = 0  # how often an attribute of any layer was set
+    edits = 0  # how often an attribute of a layer of the library was set
     name: str
     dtype: str
     built: bool
@@ -125,7 +125,9 @@ class Parts(Configurable):
         object.__setattr__(self, name, value)
         if kind != before or not kind:  # a list in the place of a list is compared anyway
             Inventory.expire()
-        if not name.startswith("_"):  # an activation, say: who decided by it decides anew
+        # An activation, say: who decided by it decides anew. By classes that are not the library's
+        # nobody does, and these may note something at every call.
+        if name[0] != "_" and type(self).__module__.startswith("melpy.layers."):
             Parts.edits += 1
 
     def __delattr__(self, name: str) -> None:

@@ -13,6 +13,7 @@ between of, whose ``call`` was replaced, as `trace` does, or that are subclasses
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -179,13 +180,15 @@ def _folded(conv: Any, norm: Any, act: Any = None) -> Run | None:
     if norm.axis not in (-1, conv.rank + 1) or (act is not None and not is_relu(act)):
         return None
     after = norm if act is None else _normalized(norm, act)
-    kept: list[Any] = [None, None]  # of which state of the weights, and the kernel and bias
+    # Of which state of the weights, and the kernel and bias.
+    kept: list[Any] = [-1, [], None]
 
     def numbers() -> tuple[np.ndarray, np.ndarray]:
-        state = tape.changes(), id(conv.kernel.value), id(norm.moving_mean.value)
-        if kept[0] != state:
-            kept[:] = [state, folded_numbers(conv, norm)]
-        return kept[1]
+        changes, arrays = tape.changes(), [w.value for w in (*conv.weights, *norm.weights)]
+        is_same = changes == kept[0] and len(arrays) == len(kept[1])
+        if not (is_same and all(map(operator.is_, arrays, kept[1]))):
+            kept[:] = [changes, arrays, folded_numbers(conv, norm)]
+        return kept[2]
 
     def folded(x: Any) -> Any:
         x, padding = conv.checked(x)

@@ -60,18 +60,20 @@ class Graph:
         """The calls as they run: some of them together."""
         if self._edits != Parts.edits:  # what runs together follows from the layers' attributes
             self._forget()
-        if self._steps is None:
-            self._steps = steps_of(self.calls, self.ends)
-        return self._steps
+        steps = self._steps  # another thread may forget it meanwhile
+        if steps is None:
+            steps = self._steps = steps_of(self.calls, self.ends)
+        return steps
 
     @property
     def plans(self) -> Plans:
         """What runs few samples."""
         if self._edits != Parts.edits:
             self._forget()
-        if self._plans is None:
-            self._plans = Plans(self)
-        return self._plans
+        plans = self._plans
+        if plans is None:
+            plans = self._plans = Plans(self)
+        return plans
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy's steps and plans are made of the copy's layers.
@@ -130,7 +132,8 @@ class Graph:
         try:
             made = run(given)
         except MelpyError as error:
-            error.before = error.before or path_to(call)
+            if not error.is_nobodys:
+                error.before = error.before or path_to(call)
             raise
         if isinstance(call.outputs, Symbolic):
             values[id(call.outputs)] = made

@@ -146,6 +146,43 @@ def test_a_layer_that_is_changed_is_noticed(layer, name, value):
         np.testing.assert_allclose(called(model, x), after, rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("samples", [2, 20])
+def test_a_weight_whose_array_is_replaced_is_noticed(samples):
+    model = melpy.Sequential(
+        [melpy.Input((6, 6, 2)), L.Conv2D(3, 2), L.BatchNormalization(), L.GlobalMaxPooling2D()]
+    )
+    x = np.random.default_rng(0).normal(size=(samples, 6, 6, 2)).astype("float32")
+    for _ in range(3):
+        called(model, x)
+    for weight in model.weights:
+        for _ in range(2):  # an array that died may leave its place to the next
+            weight.value = weight.value * np.float32(1.5) + np.float32(0.25)
+        with melpy.no_grad():
+            rows = melpy.Tensor(x)
+            for layer in model.layers:
+                rows = layer(rows)
+        for _ in range(3):
+            np.testing.assert_allclose(called(model, x), np.asarray(rows), rtol=1e-4, atol=1e-5)
+
+
+def test_layers_that_set_attributes_as_they_compute_leave_plans_alone():
+    class Noting(L.Layer):
+        def call(self, inputs):
+            self.last = float(np.asarray(inputs).sum())
+            return inputs
+
+    model = filled(images)
+    other = melpy.Sequential([melpy.Input((3, 2)), Noting(), L.SpatialDropout1D(0.5)])
+    x = np.ones((1, *model.input_shape[1:]), "float32")
+    for _ in range(3):
+        called(model, x)
+    (plan,) = planned(model)
+    called(other, np.ones((1, 3, 2)))
+    other(np.ones((1, 3, 2)), training=True)
+    called(model, x)
+    assert planned(model) == [plan]
+
+
 def test_what_learns_or_records_goes_through_the_layers():
     model = filled(images)
     x = np.ones((1, 9, 8, 3), "float32")

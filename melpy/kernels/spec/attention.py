@@ -8,6 +8,8 @@ Source: A. Vaswani et al. 2017, Attention is all you need, equation 1.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from melpy.kernels.spec import softmax as rows
@@ -21,8 +23,8 @@ def attention(
     """Return y and p; bias of four axes that broadcasts to (N,H,T,S), or None."""
     s = np.einsum("nthk,nshk->nhts", q, k, optimize=True) * q.dtype.type(scale)
     if bias is not None:
-        s = s + bias
-    p = rows.softmax(s.reshape(-1, s.shape[-1])).reshape(s.shape)
+        s = s + bias.astype(q.dtype, copy=False)
+    p = rows.softmax(_rows(s)).reshape(s.shape)
     return np.einsum("nhts,nshv->nthv", p, v, optimize=True), p
 
 
@@ -35,8 +37,7 @@ def attention_back(
     d_k = scale d_s^T q
     """
     d_p = np.einsum("nthv,nshv->nhts", g, v, optimize=True)
-    d_s = rows.softmax_d_x(d_p.reshape(-1, p.shape[-1]), p.reshape(-1, p.shape[-1]))
-    d_s = d_s.reshape(p.shape)
+    d_s = rows.softmax_d_x(_rows(d_p), _rows(p)).reshape(p.shape)
     scaled = d_s * q.dtype.type(scale)
     return (
         np.einsum("nhts,nshk->nthk", scaled, k, optimize=True),
@@ -44,3 +45,7 @@ def attention_back(
         np.einsum("nhts,nthv->nshv", p, g, optimize=True),
         d_s,
     )
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (N,H,T,S) -> (rows,S)
