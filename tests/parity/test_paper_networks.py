@@ -29,7 +29,7 @@ def batches(dataset, shape, batch_size):
 
 
 @pytest.mark.parametrize(("name", "dataset", "shape"), NETWORKS)
-def test_ten_steps(keras, capsys, name, dataset, shape):
+def test_ten_steps(keras, monkeypatch, capsys, name, dataset, shape):
     ours = architectures.build(name, shape, 10, seed=0)
     theirs = architectures.build(name, shape, 10, api=keras)
     assert isinstance(theirs, keras.Sequential)
