@@ -15,6 +15,7 @@ from melpy import layers, ops
 from melpy.experiments.gradient import d_x_by_columns
 from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
 from melpy.tensor import Tensor
+from melpy.viz.pictures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,12 +29,6 @@ __all__ = [
 INK, CONV, POOL, DENSE = "#1b2a38", "#33658a", "#d1603d", "#2f7d4f"
 CHANNELS = ("#e08a7d", "#8fbf8a", "#86a8d8")  # red, green, blue, light enough for numbers
 WINDOWS = ("#f2d9a0", "#cfe3b8", "#bcd9ea", "#e3c6e0")
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _cells(axes: Axes, values: np.ndarray, colors: Any, title: str = "", size: int = 9) -> None:
@@ -71,7 +66,7 @@ def architecture(model: Any, title: str) -> Figure:
     from matplotlib.patches import Rectangle
 
     shown = [layer for layer in model.layers if not isinstance(layer, layers.Flatten)]
-    figure = _figure(1.6 * (len(shown) + 1), 3.6)
+    figure = new_figure(1.6 * (len(shown) + 1), 3.6)
     axes = figure.subplots()
     largest, at = model.input_shape[1], 0.0
     for shape, layer in [(model.input_shape[1:], None), *((_made(x), x) for x in shown)]:
@@ -133,7 +128,7 @@ POOLED = np.array([[1, 3, 2, 1], [4, 2, 0, 5], [7, 1, 3, 3], [2, 6, 8, 4]], floa
 def pooling_forward() -> Figure:
     """Draw max pooling of a 4x4 image by numbers."""
     y = np.asarray(layers.MaxPooling2D(2)(POOLED[None, ..., None]))[0, ..., 0]
-    figure = _figure(6.4, 2.8)
+    figure = new_figure(6.4, 2.8)
     left, middle, right = figure.subplots(1, 3, width_ratios=(4, 1.5, 2))
     _cells(left, POOLED, lambda i, j: WINDOWS[i // 2 * 2 + j // 2], "x, in windows of 2x2")
     _arrow(middle, "max")
@@ -146,7 +141,7 @@ def pooling_back() -> Figure:
     g = np.array([[0.5, -1.0], [2.0, 0.25]])
     x = Tensor(POOLED[None, ..., None], requires_grad=True)
     (ops.max_pool(x, 2) * g[None, ..., None]).sum().backward()
-    figure = _figure(8.4, 2.8)
+    figure = new_figure(8.4, 2.8)
     first, second, arrow, last = figure.subplots(1, 4, width_ratios=(4, 2, 1.2, 4))
     _cells(first, POOLED, lambda i, j: WINDOWS[i // 2 * 2 + j // 2], "x")
     _cells(second, g, lambda i, j: WINDOWS[i * 2 + j], "dL/dy")
@@ -160,7 +155,7 @@ def pooling_back() -> Figure:
 
 def pooling_of_an_image(image: np.ndarray) -> Figure:
     """Draw a photograph and its max pooling, once and twice."""
-    figure = _figure(7.2, 2.8)
+    figure = new_figure(7.2, 2.8)
     for n, axes in enumerate(figure.subplots(1, 3)):
         axes.imshow(image.astype(np.uint8))
         axes.set_title(f"{image.shape[0]}x{image.shape[1]}", fontsize=9, color=INK)
@@ -178,7 +173,7 @@ def columns_of_images(count: int) -> Figure:
     """Draw im2col of ``count`` RGB images of 4x4 pixels with windows of 2x2, stride 1."""
     x = np.arange(1, 1 + 48 * count, dtype=float).reshape(count, 3, 4, 4)
     columns = im2col(x, 2, 1)
-    figure = _figure(3 + 5 * count, 6)
+    figure = new_figure(3 + 5 * count, 6)
     grid = figure.add_gridspec(3, 1 + count, width_ratios=[1.6] + [3.6] * count)
     for c in range(3):
         axes = figure.add_subplot(grid[c, 0])
@@ -212,7 +207,7 @@ def indices() -> Figure:
     from matplotlib.colors import to_rgb
 
     k, i, j = get_indices((1, 3, 4, 4), 2, 1)
-    figure = _figure(8.6, 5.4)
+    figure = new_figure(8.6, 5.4)
     axes = figure.subplots()
     levels = ("#cdb4db", "#ffc8dd", "#ffd6a5")  # one colour a row of windows: a level
     axes.imshow(np.array([[to_rgb(levels[n // 3]) for n in range(9)] for _ in range(12)]))
@@ -229,7 +224,7 @@ def indices() -> Figure:
 def col2im_adds() -> Figure:
     """Draw col2im of columns of ones: a pixel counts the windows that it is part of."""
     added = col2im(np.ones((4, 9)), (1, 1, 4, 4), 2, 1)[0, 0]
-    figure = _figure(7.6, 2.6)
+    figure = new_figure(7.6, 2.6)
     left, middle, right = figure.subplots(1, 3, width_ratios=(9, 2, 4))
     _cells(left, np.ones((4, 9)), lambda i, j: "#e8eef4", "columns of 2x2 windows, all ones")
     _arrow(middle, "col2im")
@@ -243,7 +238,7 @@ def col2im_adds() -> Figure:
 
 def images_of(images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Figure:
     """Draw four images of each class."""
-    figure = _figure(10, 4.6)
+    figure = new_figure(10, 4.6)
     grid = figure.subplots(4, len(names))
     for c, name in enumerate(names):
         for n, row in zip(np.flatnonzero(labels == c)[:4], range(4), strict=True):
@@ -259,7 +254,7 @@ def images_of(images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> F
 
 def turned_filters() -> Figure:
     """Draw what one output's gradient sends back: the filter; in the paper, upside down."""
-    figure = _figure(9.6, 5.0)
+    figure = new_figure(9.6, 5.0)
     for K, row in zip((2, 3), figure.subplots(2, 4, width_ratios=(3, 5, 5, 5)), strict=True):
         w = np.zeros((1, 1, K, K))
         w[0, 0, :, 0], w[0, 0, -1, :] = 1, 1  # an L

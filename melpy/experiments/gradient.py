@@ -22,6 +22,7 @@ import numpy as np
 
 from melpy import tape
 from melpy.kernels import dispatch as kernels
+from melpy.kernels.spec import conv_loops
 from melpy.kernels.spec.conv_im2col import col2im, im2col
 from melpy.layers import Conv2D
 from melpy.models import Input, Sequential
@@ -64,24 +65,23 @@ def errors(seeds: int = 10) -> list[Errors]:
     variance 2 / (3 K²); the error is proportional to the size of both. The exact gradient is the
     one that the nested loops give. Means over ``seeds`` draws.
     """
-    from melpy.kernels.spec import conv_loops
-
     rows = []
     for K in (2, 3):
-        for turned in (True, False):
-            off = []
-            for seed in range(seeds):
-                rng = np.random.default_rng(seed)
-                size = 33 - K  # of the output of a "valid" convolution of a 32x32 image
-                g = rng.normal(size=(1, 8, size, size))
-                w = rng.normal(0.0, math.sqrt(2 / (3 * K * K)), (8, 3, K, K))
-                exact = conv_loops.conv2d_d_x(
-                    g.transpose(0, 2, 3, 1), w.transpose(2, 3, 1, 0), (1, 32, 32, 3),
-                    (1, 1), ((0, 0), (0, 0)), (1, 1), 1,
-                )  # fmt: skip
+        off: dict[bool, list[np.ndarray]] = {True: [], False: []}
+        for seed in range(seeds):
+            rng = np.random.default_rng(seed)
+            size = 33 - K  # of the output of a "valid" convolution of a 32x32 image
+            g = rng.normal(size=(1, 8, size, size))
+            w = rng.normal(0.0, math.sqrt(2 / (3 * K * K)), (8, 3, K, K))
+            exact = conv_loops.conv2d_d_x(
+                g.transpose(0, 2, 3, 1), w.transpose(2, 3, 1, 0), (1, 32, 32, 3),
+                (1, 1), ((0, 0), (0, 0)), (1, 1), 1,
+            )  # fmt: skip
+            for turned, errors_of in off.items():
                 theirs = d_x_by_columns(g, w, (1, 3, 32, 32), turned)
-                off.append(np.abs(theirs - exact.transpose(0, 3, 1, 2)))
-            rows.append(Errors(K, turned, float(np.mean(off)), float(np.sum(off) / seeds)))
+                errors_of.append(np.abs(theirs - exact.transpose(0, 3, 1, 2)))
+        for turned, found in off.items():
+            rows.append(Errors(K, turned, float(np.mean(found)), float(np.sum(found) / seeds)))
     return rows
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from melpy.viz.pictures import new_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -16,9 +18,7 @@ COLORS = ("#33658a", "#d1603d", "#2f7d4f", "#8a4f9e", "#b58900", "#1b2a38", "#c0
 
 
 def _axes(width: float, height: float, count: int = 1) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = new_figure(width, height)
     axes = np.atleast_1d(figure.subplots(1, count))
     for one in axes:
         one.grid(alpha=0.25)

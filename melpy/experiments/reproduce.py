@@ -22,7 +22,7 @@ from melpy.experiments import gradient, timing
 from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.machine import machine
 from melpy.experiments.search import QUESTIONS, answers, wider
-from melpy.experiments.training import Training
+from melpy.experiments.training import Training, keep
 from melpy.saving.files import write_atomically
 
 __all__ = ["PARTS", "Plan", "reproduce"]
@@ -176,7 +176,7 @@ def _measured(measure: Callable[[], Any]) -> Callable[[Path], None]:
     """Return what measures in this process and leaves the result, with the machine, in a file."""
 
     def run(path: Path) -> None:
-        _write(path, {"rows": measure(), "machine": machine()})
+        keep(path, {"rows": measure(), "machine": machine()})
 
     return run
 
@@ -219,7 +219,3 @@ def _search() -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _write(path: Path, result: Any) -> None:
-    write_atomically(path, json.dumps(result, indent=1).encode() + b"\n")

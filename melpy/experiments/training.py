@@ -28,7 +28,7 @@ from melpy.experiments.machine import machine
 from melpy.preprocessing import to_categorical
 from melpy.saving.files import write_atomically
 
-__all__ = ["Training", "data", "run"]
+__all__ = ["Training", "data", "keep", "run"]
 
 EVALUATION_BATCH = 256
 CLASSES = 10
@@ -124,6 +124,11 @@ def _versions(library: str) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in names}
 
 
+def keep(path: Path, result: Any) -> None:
+    """Leave a result in a file, whole or not at all."""
+    write_atomically(path, json.dumps(result, indent=1).encode() + b"\n")
+
+
 def main() -> None:
     """Run what the first argument says, and leave the result in the second."""
     training = Training(**json.loads(sys.argv[1]))
@@ -134,7 +139,7 @@ def main() -> None:
     path = Path(sys.argv[2])
     if training == Training("mnist-3", epochs=training.epochs, images=training.images):
         model.save_weights(path.with_suffix(".npz"))  # the feature maps of figure 2
-    write_atomically(path, json.dumps(result, indent=1).encode() + b"\n")
+    keep(path, result)
 
 
 if __name__ == "__main__":

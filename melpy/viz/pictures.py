@@ -21,7 +21,8 @@ TRAIN, TEST, RIGHT, WRONG = "#33658a", "#d1603d", "#2f7d4f", "#c0392b"
 MOST_MAPS = 16  # feature maps a layer shown in a row
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches, of no window."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -42,7 +43,7 @@ def curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int], title:
     title : str
     """
     names = [name for name in ("loss", "accuracy") if name in history]
-    figure = _figure(5.2 * len(names), 3.8)
+    figure = new_figure(5.2 * len(names), 3.8)
     figure.suptitle(title)
     x = np.asarray(epochs) + 1
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
@@ -92,7 +93,7 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[s
     counts = confusion_counts(labels, predicted, C)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     size = 2.2 + 0.5 * C
-    figure = _figure(size, size - 0.3)
+    figure = new_figure(size, size - 0.3)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if C <= 20:
@@ -136,7 +137,7 @@ def samples(
     first = np.arange(min(len(images), columns * rows - len(wrong)))
     shown = np.concatenate([np.setdiff1d(first, wrong), wrong])
     used = -(-len(shown) // columns)
-    figure = _figure(1.05 * columns, 1.4 * used + 0.5)
+    figure = new_figure(1.05 * columns, 1.4 * used + 0.5)
     figure.suptitle("Test images and what the network takes them for; mistakes in red, true in ()")
     for axes in np.atleast_1d(figure.subplots(used, columns)).reshape(-1):
         axes.axis("off")
@@ -172,7 +173,7 @@ def feature_maps(model: Any, x: np.ndarray, images: np.ndarray) -> Figure:
             maps = layer(maps)
     maps = np.asarray(maps)[..., :MOST_MAPS]
     count = maps.shape[-1]
-    figure = _figure(0.9 * (count + 1), 0.95 * len(x) + 0.6)
+    figure = new_figure(0.9 * (count + 1), 0.95 * len(x) + 0.6)
     filters = model.layers[place].filters
     figure.suptitle(
         f"What {'the' if filters == count else f'{count} of the {filters}'} filters of "

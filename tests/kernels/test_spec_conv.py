@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from melpy.experiments.gradient import d_x_by_columns
 from melpy.kernels.spec import conv_im2col, conv_loops, conv_windows
 from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
 from melpy.kernels.spec.windows import output_size
@@ -194,13 +195,6 @@ def test_col2im_is_the_transpose_of_im2col(case):
 # The paper's gradient
 
 
-def papers_d_x(g, w, x_shape):
-    """d_x as the paper's section 3.2 computes it: NCHW, kernels (D,C,K,K), stride 1, no padding."""
-    flipped = w[:, :, ::-1, ::-1].reshape(w.shape[0], -1)  # (D,C,K,K) -> (D,C*K*K)
-    G = g.transpose(1, 0, 2, 3).reshape(w.shape[0], -1)  # (N,D,oH,oW) -> (D,N*oH*oW)
-    return col2im(flipped.T @ G, x_shape, w.shape[2], 1)
-
-
 def numerical_d_x(g, w, x):
     """Central differences of <g, conv(x)>, each x moved by itself: no gradient code involved."""
     d_x, step = np.zeros_like(x), 1e-3
@@ -223,17 +217,19 @@ def test_the_papers_flipped_kernel_is_not_the_gradient():
     np.testing.assert_allclose(exact, numerical_d_x(g, w, x), rtol=1e-8, atol=1e-9)
 
     nchw = (0, 3, 1, 2)
-    papers = papers_d_x(g.transpose(nchw), w.transpose(3, 2, 0, 1), (2, 3, 4, 4))
+    papers = d_x_by_columns(g.transpose(nchw), w.transpose(3, 2, 0, 1), (2, 3, 4, 4), turned=True)
     error = np.abs(papers - exact.transpose(nchw)).mean()
     assert error == pytest.approx(1.84, abs=0.005)
     assert np.abs(exact).mean() == pytest.approx(1.43, abs=0.005)
 
-    unturned = papers_d_x(
-        g.transpose(nchw), w.transpose(3, 2, 0, 1)[:, :, ::-1, ::-1], (2, 3, 4, 4)
+    unturned = d_x_by_columns(
+        g.transpose(nchw), w.transpose(3, 2, 0, 1)[:, :, ::-1, ::-1], (2, 3, 4, 4), turned=True
     )
     np.testing.assert_allclose(unturned, exact.transpose(nchw), rtol=1e-12)  # the flip undone
 
     same = w + w[::-1, ::-1]  # a kernel that rot180 leaves as it is: there the paper is right
     exact = conv_im2col.conv2d_d_x(g, same, x.shape, (1, 1), NO_PADS, (1, 1), 1)
-    papers = papers_d_x(g.transpose(nchw), same.transpose(3, 2, 0, 1), (2, 3, 4, 4))
+    papers = d_x_by_columns(
+        g.transpose(nchw), same.transpose(3, 2, 0, 1), (2, 3, 4, 4), turned=True
+    )
     np.testing.assert_allclose(papers, exact.transpose(nchw), rtol=1e-12, atol=1e-12)
