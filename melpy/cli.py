@@ -111,6 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--quick", action="store_true", help="on a slice, in a few minutes")
     again.add_argument("--keras", action="store_true", help="beside Keras (extra [reproduce])")
     again.add_argument(
+        "--original", metavar="CLONE", default=None, help="run the original library beside, from a "
+        "clone of it with its history",
+    )  # fmt: skip
+    again.add_argument(
         "--out", metavar="DIR", default=None, help="a folder (runs/reproduction, or with --quick "
         "runs/reproduction-quick)",
     )  # fmt: skip
@@ -122,7 +126,8 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     from melpy.experiments.reproduce import Plan, reproduce
 
     out = arguments.out or ("runs/reproduction" + ("-quick" if arguments.quick else ""))
-    reproduce(Plan(arguments.part, arguments.quick, arguments.keras, out), _say)
+    plan = Plan(arguments.part, arguments.quick, arguments.keras, out, arguments.original)
+    reproduce(plan, _say)
     return 0
 
 

@@ -7,9 +7,19 @@ import numpy as np
 import pytest
 
 import melpy
-from melpy import layers
+from melpy import errors, layers
 from melpy.cli import main
-from melpy.experiments import figures, gradient, page, report, reproduce, search, timing
+from melpy.experiments import (
+    causes,
+    figures,
+    gradient,
+    original,
+    page,
+    report,
+    reproduce,
+    search,
+    timing,
+)
 from melpy.experiments.architectures import ARCHITECTURES, Conv, build
 from melpy.experiments.training import Training
 
@@ -100,6 +110,48 @@ def test_ties():
     np.testing.assert_array_equal(shown["melpy"], [[1, 0], [0, 0]])
 
 
+@pytest.mark.parametrize(
+    ("loss", "read"),
+    [(causes.squared_error, lambda p, t: p - t), (causes.wrong_probability, lambda p, t: -t)],
+)
+def test_the_losses_of_what_softmax_reads(loss, read):
+    rng = np.random.default_rng(0)
+    z, t = rng.normal(size=(5, 10)), np.eye(10)[rng.integers(10, size=5)]
+    logits = melpy.Tensor(z, requires_grad=True)
+    p = melpy.ops.softmax(logits)
+    melpy.ops.sum(loss(melpy.Tensor(t), p)).backward()
+    p = p.numpy()
+    jacobians = [np.diag(row) - np.outer(row, row) for row in p]
+    expected = [J @ m for J, m in zip(jacobians, read(p, t), strict=True)]
+    np.testing.assert_allclose(logits.grad, expected, rtol=1e-12, atol=1e-14)
+    g = rng.normal(size=p.shape)
+    assert original.read_from_memory(g, p, t, np.array(expected)) == (
+        "p - t" if loss is causes.squared_error else "-t"
+    )
+    assert original.read_from_memory(g, p, t, g) == "other"
+    back = np.array([J @ m for J, m in zip(jacobians, g, strict=True)])
+    assert original.read_from_memory(g, p, t, back) == "g"
+
+
+def test_a_network_as_the_originals():
+    ours = build("cifar-7", (32, 32, 3), 10, seed=0)
+    theirs, loss, fixed_order = causes.changed(ours, "original")
+    assert theirs.count_params() == ours.count_params()
+    assert [type(layer) for layer in theirs.layers[:2]] == [
+        gradient.PapersConv2D, layers.LeakyReLU
+    ]  # fmt: skip
+    assert theirs.layers[1].negative_slope == 0.01
+    dense = [layer for layer in theirs.layers if isinstance(layer, layers.Dense)]
+    assert len(dense) == 5
+    for layer in dense:
+        bias = layer.bias.numpy()
+        assert 0 <= bias.min() < bias.max() <= 1
+    assert loss is causes.wrong_probability
+    assert fixed_order
+    with pytest.raises(errors.UnknownNameError, match="squared"):
+        causes.changed(ours, "square")
+
+
 def test_loops_multiply():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(3, 4)), rng.normal(size=(4, 5))
@@ -156,13 +208,22 @@ class TestReport:
                     }
                     training = Training(model, library, seed)
                     keep(training.name, **made(history, epochs=2))
-        keep(Training("cifar-7", gradient="paper").name, **made(history, epochs=2))
+        for cause in ("paper", "squared", "targets", "original"):
+            keep(Training("cifar-7", gradient=cause).name, **made(history, epochs=50))
+        counts = {"-t": 2, "other": 1}
+        keep("cifar-7-original-reads", rows=[{"version": "V", "steps": 3, "read": counts}])
+        for unit in ("mnist-3-original", "cifar-7-original", "cifar-7-original-mended"):
+            row = {"version": "V", "steps": None, "accuracy": 0.3, "test_accuracy": 0.4}
+            keep(unit, rows=[row | {"seconds": 175.0}])
         return folder
 
     def test_both_pages_hold_the_same(self, folder):
         path = report.write(folder, is_quick=True)
         text, shown = path.with_suffix(".md").read_text(), path.read_text()
-        for words in ("80.00 ± 7.07 %", "1 min 01", "This is a quick run", "15,840", "1,056,376"):
+        for words in (
+            "80.00 ± 7.07 %", "1 min 01", "This is a quick run", "15,840", "1,056,376",
+            "2 min 55 against 1.75 s, 100 times", "Softmax reads -t",
+        ):  # fmt: skip
             assert words in text
             assert words in shown
         pictures = sorted((folder / "figures").glob("*.png"))
@@ -219,6 +280,14 @@ class TestRefused:
         (tmp_path / "mine").write_text("mine")
         assert "holds something else" in self.refusal(capsys, "table1", "--out", tmp_path)
         assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+
+    def test_no_clone_of_the_original(self, capsys, tmp_path):
+        refused = self.refusal(
+            capsys, "gradient", "--original", tmp_path, "--out", tmp_path / "out"
+        )
+        assert "has no commit" in refused
+        assert "with its history" in refused
+        assert not (tmp_path / "out").exists()
 
     def test_keras_missing(self, capsys, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "keras", None)  # as where it is not installed

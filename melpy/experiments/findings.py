@@ -1,4 +1,4 @@
-"""The report's last sections: beside Keras, the paper's error, the figures that explain."""
+"""The report's sections on the comparison with Keras, and the figures that explain."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from melpy import datasets, viz
-from melpy.experiments import figures, gradient, paper, plots
+from melpy.experiments import figures, paper, plots
 from melpy.experiments.architectures import build
 from melpy.experiments.page import Heading, Table, Text
 from melpy.experiments.results import TITLES, Drawer, Results, last, percent, time_of
 from melpy.experiments.training import data
 
-__all__ = ["comparison", "explained", "wrong_gradient"]
+__all__ = ["comparison", "explained"]
 
 Blocks = Iterator[Any]
 
@@ -75,80 +75,15 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
             )  # fmt: skip
 
 
-def wrong_gradient(results: Results, drawn: Drawer) -> Blocks:
-    """Yield the section on the paper's gradient, and what it does to a training."""
-    rows = results.rows("gradient")
-    if not rows:
-        return
-    low, high = paper.GRADIENT_ERROR
-    yield Heading("The paper's error")
-    yield Text(
-        f"The paper finds that its gradient of a convolution's input differs from TensorFlow's by "
-        f"{low} to {high} a value, up to {paper.GRADIENT_ERROR_IN_SUM:,.0f} in sum over "
-        "(1, 3, 32, 32), and puts it down to automatic differentiation's precision and to "
-        "normalization. From the paper's own formulas, for unit normal gradients and 8 filters "
-        "as He et al. initialize them, against nested loops:"
-    )
-    yield Table(
-        ["kernel", "filters", "mean error a value", "in sum"],
-        [
-            [
-                f"{row['kernel_size']}x{row['kernel_size']}",
-                "turned, as in the paper" if row["turned"] else "not turned",
-                f"{row['mean']:.2g}", f"{row['total']:.4g}",
-            ]
-            for row in rows
-        ],
-    )  # fmt: skip
-    yield Text(
-        "Turned once too often, the filters are wrong in every window; not turned, the formula is "
-        "exact. Equation 29 is right: there each pixel gathers from the outputs around it, and the "
-        "turn finds the right one. col2im scatters instead."
-    )
-    yield drawn(
-        "turned-filters", figures.turned_filters(),
-        "One output's gradient is 1. Exactly, its input gets the filter; with the paper's formula, "
-        "the filter upside down.",
-    )  # fmt: skip
-    exact = results.training("cifar-7")
-    papers = results.training("cifar-7", "melpy-paper")
-    if exact and papers:
-        a, b = (one["history"]["val_accuracy"][-1] for one in (exact, papers))
-        pair = {"exact gradient": [exact], "the paper's gradient": [papers]}
-        low, high = paper.GAP
-        share = (a - b) / (high - low)
-        said = (
-            "accounts for it" if share > 0.5 else "accounts for some of it" if share > 0.1
-            else "does not account for it"
-        )  # fmt: skip
-        yield Text(
-            f"CIFAR-10 7, trained from the same weights with the same images in the same order: "
-            f"{a:.1%} on test images with the exact gradient, {b:.1%} with the paper's, "
-            f"{100 * (a - b):+.1f} points. The paper's figures 18 and 19 show about {low:.0%} for "
-            f"its library and {high:.0%} for Keras: the turn {said}."
-        )
-        yield drawn(
-            "papers-gradient", plots.compared(pair, "accuracy", "CIFAR-10 7"),
-            "Accuracy by epoch with the exact gradient and with the paper's.",
-        )  # fmt: skip
-    shown = gradient.tie()
-    yield Text(
-        "Smaller, and without effect where no two values are equal: the paper's pooling gives the "
-        f"gradient of a window to every largest value. For the window {shown['x'].tolist()} and a "
-        f"gradient of 1 it sends back {shown['paper'].tolist()}, this library (as Keras and "
-        f"PyTorch) {shown['melpy'].tolist()}."
-    )
-
-
 def explained(results: Results, drawn: Drawer) -> Blocks:
     """Yield the figures that need no long training."""
     yield Heading("The other figures")
     lenet = build("lenet5", (28, 28, 1), 10)
     yield drawn("figure-1", figures.architecture(lenet, "LeNet-5"), "Figure 1: LeNet-5.")
-    weights = results.folder / "results" / "mnist-3-melpy-seed0.npz"
-    if weights.exists():
+    trained = results.training("mnist-3")
+    if trained and "first_layer" in trained and datasets.status("mnist").here:
         model = build("mnist-3", (28, 28, 1), 10)
-        model.load_weights(weights)
+        model.layers[0].set_weights([np.float32(weight) for weight in trained["first_layer"]])
         (_, _), (x, y), pixels = data("mnist")
         some = [int(np.flatnonzero(y[:, c])[0]) for c in range(6)]
         raw = x[some] * pixels.std[0] + pixels.mean[0]

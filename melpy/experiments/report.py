@@ -11,9 +11,10 @@ import numpy as np
 
 from melpy.experiments import paper, plots
 from melpy.experiments.architectures import ARCHITECTURES
-from melpy.experiments.findings import comparison, explained, wrong_gradient
+from melpy.experiments.findings import comparison, explained
 from melpy.experiments.page import Heading, Table, Text, html, markdown
 from melpy.experiments.results import Drawer, Results, ratio, time_of
+from melpy.experiments.why import convolution, softmax, summary, together
 from melpy.saving.files import write_atomically
 
 __all__ = ["write"]
@@ -27,11 +28,14 @@ def write(folder: Path, is_quick: bool) -> Path:
     drawn = Drawer(folder)
     blocks = [
         *_beginning(results, is_quick),
+        *summary(results),
         *_loops(results),
         *_selection(results, drawn, "MNIST", "2", "13"),
         *_selection(results, drawn, "CIFAR-10", "3", "15"),
         *comparison(results, drawn),
-        *wrong_gradient(results, drawn),
+        *convolution(results, drawn),
+        *softmax(results),
+        *together(results, drawn),
         *explained(results, drawn),
     ]
     write_atomically(folder / "report.md", markdown(blocks, folder).encode())
@@ -70,16 +74,6 @@ def _beginning(results: Results, is_quick: bool) -> Blocks:
             f"Measured on: {found['processor']}, {found['usable_cpus']} CPUs, {found['system']}; "
             f"{versions}."
         )
-    yield Heading("What set the original library apart from Keras")
-    yield Text(
-        "**Its convolution sent wrong gradients to the layers before it**: the filters were turned "
-        "by 180 degrees although col2im, which adds each product where it came from, already does "
-        "what the turn is for. So the filters of every convolution but the last learned from wrong "
-        "gradients, all other weights from right ones; what this costs a training is measured "
-        "below. **And it was slow**: it wrote "
-        "im2col's matrix down, every pixel once for each window that it is part of, and everything "
-        "but the product itself ran as single steps of NumPy."
-    )
 
 
 def _loops(results: Results) -> Blocks:

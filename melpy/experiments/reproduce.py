@@ -7,6 +7,7 @@ what there is. Trainings run in processes of their own, those of two libraries i
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import subprocess
@@ -18,8 +19,9 @@ from typing import Any
 
 from melpy import datasets
 from melpy.errors import ArgumentError, DependencyError, MelpyError, lookup
-from melpy.experiments import gradient, timing
+from melpy.experiments import gradient, original, timing
 from melpy.experiments.architectures import ARCHITECTURES
+from melpy.experiments.causes import CAUSES
 from melpy.experiments.machine import machine
 from melpy.experiments.search import QUESTIONS, answers, wider
 from melpy.experiments.training import Training, keep
@@ -34,6 +36,7 @@ CIFAR = tuple(f"cifar-{n}" for n in range(1, 9))
 COMPARED = ("mnist-3", "cifar-7")
 SEEDS = (0, 1, 2)
 QUICK_IMAGES, QUICK_EPOCHS = 6000, 2
+QUICK_STEPS = 6  # of the original library
 TIMED_EPOCHS = 3  # of Keras on JAX and PyTorch: the first one compiles
 
 
@@ -43,12 +46,16 @@ class StoppedError(MelpyError, RuntimeError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for; what decides the results is kept in OUT/settings.json."""
+    """What is asked for; what decides the results is kept in OUT/settings.json.
+
+    ``original`` is the folder of a clone of the original library, to be run beside.
+    """
 
     part: str = "all"
     quick: bool = False
     keras: bool = False
     out: str = "runs/reproduction"
+    original: str | None = None
 
 
 def reproduce(plan: Plan, say: Say = print) -> Path:
@@ -72,6 +79,9 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
     if plan.keras:
         for package in ("keras", "tensorflow", "jax", "torch"):
             _require(package, "reproduce")
+    if plan.original:
+        _require("tqdm", "reproduce")
+        original.check(Path(plan.original))
     folder = _open_folder(plan)
     results = folder / "results"
     wanted = [unit for part in parts for unit in _units(part, plan)]
@@ -98,7 +108,7 @@ def _require(package: str, extra: str) -> None:
             "reproduce",
             f"{package} is not installed",
             mend=f"Install melpy with its extra [{extra}]"
-            + (", or leave --keras out." if extra == "reproduce" else "."),
+            + (", or leave --keras and --original out." if extra == "reproduce" else "."),
         )
 
 
@@ -160,16 +170,33 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
                 yield _trained(Training(model, library, epochs=TIMED_EPOCHS), plan, whole=False)
     elif part == "gradient":
         yield "gradient", _measured(lambda: [row._asdict() for row in gradient.errors()])
-        yield _trained(Training("cifar-7"), plan)
-        yield _trained(Training("cifar-7", gradient="paper"), plan)
+        for cause in CAUSES:
+            yield _trained(Training("cifar-7", gradient=cause), plan)
+        if plan.original:
+            yield from _of_the_original(Path(plan.original), plan.quick)
     else:
         yield _trained(Training("mnist-3"), plan)
+
+
+def _of_the_original(clone: Path, quick: bool) -> Iterator[Unit]:
+    """Yield what is measured of the original library itself."""
+    steps = QUICK_STEPS if quick else None
+    yield (
+        "cifar-7-original-reads",
+        _measured(lambda: original.reads(clone, steps or original.STEPS)),
+    )
+    for model, softmax in (("mnist-3", "as it is"), ("cifar-7", "as it is"), ("cifar-7", "mended")):
+        train = functools.partial(original.epoch, clone, model, softmax, steps)
+        name = f"{model}-original" + ("" if softmax == "as it is" else f"-{softmax}")
+        yield name, _measured(lambda train=train: [train()])  # type: ignore[misc]
 
 
 def _models(units: list[Unit]) -> list[str]:
     """Return the networks that units train."""
     names = [name for name, _ in units]
-    return [model for model in (*MNIST, *CIFAR) if any(n.startswith(f"{model}-") for n in names)]
+    return [
+        model for model in (*MNIST, *CIFAR) if any(f"{n}-".startswith(f"{model}-") for n in names)
+    ]
 
 
 def _measured(measure: Callable[[], Any]) -> Callable[[Path], None]:

@@ -23,6 +23,7 @@ import numpy as np
 
 from melpy import config, datasets
 from melpy.experiments.architectures import ARCHITECTURES, build
+from melpy.experiments.causes import changed
 from melpy.experiments.images import Pixels
 from melpy.experiments.machine import machine
 from melpy.preprocessing import to_categorical
@@ -38,9 +39,9 @@ CLASSES = 10
 class Training:
     """What is trained: a network of the paper's, by which library, how long.
 
-    ``library`` is "melpy", or "keras-" and a backend. ``gradient`` is "exact", or "paper" for the
-    paper's gradient of the convolution's input. ``images`` is how many training images are used,
-    None for all; a sixth as many are tested on.
+    ``library`` is "melpy", or "keras-" and a backend. ``gradient`` is "exact", or what of the
+    original library takes its place: a key of `causes.CAUSES`. ``images`` is how many training
+    images are used, None for all; a sixth as many are tested on.
     """
 
     model: str
@@ -74,33 +75,28 @@ def run(training: Training) -> tuple[Any, dict[str, Any]]:
     paper = ARCHITECTURES[training.model]
     (x, y), test, _ = data(paper.dataset, training.images)
     ours = build(training.model, x.shape[1:], CLASSES, training.seed)
-    api, model = ours, ours
-    if training.library == "melpy":
-        api = importlib.import_module("melpy")
-        if training.gradient == "paper":
-            from melpy.experiments.gradient import with_the_papers_gradient
-
-            model = with_the_papers_gradient(ours)
-    else:
-        api = importlib.import_module("keras")
+    model, loss, fixed_order = changed(ours, training.gradient)
+    api = importlib.import_module(training.library.partition("-")[0])
+    if api.__name__ == "keras":
         model = build(training.model, x.shape[1:], CLASSES, api=api)
         model.set_weights([w.numpy() for w in ours.weights])
     model.compile(
         api.optimizers.Adam(learning_rate=paper.learning_rate),
-        loss="categorical_crossentropy",
+        loss=loss,
         metrics=["accuracy"],
     )
     history: dict[str, list[float]] = {}
     seconds: list[float] = []
     begun_s = time.perf_counter()
     for epoch in range(training.epochs):
-        order = np.random.default_rng([training.seed, epoch]).permutation(len(x))
+        drawn = np.random.default_rng([training.seed, epoch]).permutation(len(x))
+        order = np.arange(len(x)) if fixed_order else drawn
         x_now, y_now = x[order], y[order]
         started_s = time.perf_counter()
         logs = model.fit(x_now, y_now, paper.batch_size, epochs=1, shuffle=False, verbose=0).history
         seconds.append(time.perf_counter() - started_s)
-        loss, accuracy = model.evaluate(*test, EVALUATION_BATCH, verbose=0)
-        logs |= {"val_loss": [loss], "val_accuracy": [accuracy]}
+        test_loss, accuracy = model.evaluate(*test, EVALUATION_BATCH, verbose=0)
+        logs |= {"val_loss": [test_loss], "val_accuracy": [accuracy]}
         for name, values in logs.items():
             history.setdefault(name, []).append(float(values[0]))
         print(
@@ -136,10 +132,10 @@ def main() -> None:
         os.environ["KERAS_BACKEND"] = training.library.removeprefix("keras-")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own greetings
     model, result = run(training)
-    path = Path(sys.argv[2])
     if training == Training("mnist-3", epochs=training.epochs, images=training.images):
-        model.save_weights(path.with_suffix(".npz"))  # the feature maps of figure 2
-    keep(path, result)
+        first = model.layers[0].get_weights()  # for figure 2
+        result["first_layer"] = [weight.tolist() for weight in first]
+    keep(Path(sys.argv[2]), result)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,132 @@
+"""The original library itself, from a clone of it: its time an epoch, and what its Softmax reads.
+
+A clone holds all versions; those of the days in which the paper was written are taken from it:
+
+    15 December 2024    its cross-entropy's gradient is (1e-5 - t) / (p + 1e-5) / N
+    22 December 2024    (p - t) / N; the version with which figures 16 to 19 were committed
+
+Its Softmax's way back multiplies the Jacobian with np.empty_like of the gradient instead of with
+the gradient, in both: with what memory holds, which no program decides.
+
+Source: github.com/lennymalard/melpy-project, MIT license; nothing of it is copied here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melpy.errors import ArgumentError, MelpyError
+from melpy.experiments.architectures import ARCHITECTURES, Conv
+from melpy.experiments.training import data
+
+__all__ = ["STEPS", "VERSIONS", "OriginalError", "check", "epoch", "read_from_memory", "reads"]
+
+VERSIONS = {"15 December 2024": "a8dc2e8", "22 December 2024": "a6d8fda"}
+LAST = "22 December 2024"
+STEPS = 60  # that are watched
+SCRIPT = Path(__file__).with_name("original_script.py")
+
+
+class OriginalError(MelpyError, RuntimeError):
+    """The original library ended without a result."""
+
+
+def check(clone: Path) -> None:
+    """Refuse what is no clone of the original library."""
+    for commit in VERSIONS.values():
+        _packed(clone, commit)
+
+
+def epoch(clone: Path, model: str, softmax: str, steps: int | None = None) -> dict[str, Any]:
+    """Train a network for its first epoch with the last version; "mended" mends its Softmax."""
+    found = _run(clone, LAST, model, softmax, steps)
+    numbers = {name: float(found[name]) for name in ("seconds", "accuracy", "test_accuracy")}
+    return {"version": LAST, "softmax": softmax, "steps": steps, **numbers}
+
+
+def reads(clone: Path, steps: int) -> list[dict[str, Any]]:
+    """Count what the Softmax of each version reads in the first steps of CIFAR-10 7."""
+    rows = []
+    for version in VERSIONS:
+        found = _run(clone, version, "cifar-7", "watched", steps)
+        kept = zip(*(found[name] for name in ("g", "p", "t", "back")), strict=True)
+        read = Counter(read_from_memory(*step) for step in kept)
+        rows.append({"version": version, "steps": steps, "read": dict(read)})
+    return rows
+
+
+def read_from_memory(g: np.ndarray, p: np.ndarray, t: np.ndarray, back: np.ndarray) -> str:
+    """Name the array whose product with the softmax's Jacobian went back, "other" for none of them.
+
+    Parameters
+    ----------
+    g : array (N, C), the gradient of the loss, which Softmax is given
+    p, t : arrays (N, C), the probabilities and the targets
+    back : array (N, C), what Softmax sent back
+    """
+    candidates = {"g": g, "p": p, "-t": -t, "p - t": p - t, "-t / p": -t / p}
+    for name, values in candidates.items():
+        expected = p * values - p * (p * values).sum(axis=1, keepdims=True)  # J = diag(p) - p pT
+        # Row 0 is left out: the allocator keeps its own marks in the first cells of free memory.
+        if np.allclose(back[1:], expected[1:], rtol=1e-3, atol=1e-6):
+            return name
+    return "other"
+
+
+def _run(
+    clone: Path, version: str, model: str, softmax: str, steps: int | None
+) -> dict[str, np.ndarray]:
+    paper = ARCHITECTURES[model]
+    train, test, _ = data(paper.dataset)
+    filters = [part.filters for part in paper.parts if isinstance(part, Conv)]
+    asked = {
+        "channels": [train[0].shape[-1], *filters],
+        "poolings": paper.parts.count("pool"),
+        "units": [part for part in paper.parts if isinstance(part, int)],
+        "batch_size": paper.batch_size,
+        "learning_rate": paper.learning_rate,
+        "softmax": softmax,
+        "steps": steps,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with tarfile.open(fileobj=io.BytesIO(_packed(clone, VERSIONS[version]))) as archive:
+            archive.extractall(folder, filter="data")
+        x, x_test = (np.ascontiguousarray(a.transpose(0, 3, 1, 2)) for a in (train[0], test[0]))
+        np.savez(folder / "images.npz", x=x, y=train[1], x_test=x_test, y_test=test[1])
+        files = [str(folder / f"{name}.npz") for name in ("images", "result")]
+        ended = subprocess.run(
+            [sys.executable, str(SCRIPT), json.dumps(asked), *files],
+            env={**os.environ, "PYTHONPATH": str(folder)},
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        if ended.returncode:
+            last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
+            raise OriginalError("reproduce", f"the original library ended with: {last}")
+        with np.load(files[1]) as result:
+            return dict(result)
+
+
+def _packed(clone: Path, commit: str) -> bytes:
+    """Return the library of a commit, packed."""
+    packed = subprocess.run(
+        ["git", "-C", str(clone), "archive", commit, "melpy"], check=False, capture_output=True
+    )
+    if packed.returncode:
+        raise ArgumentError(
+            "reproduce",
+            f"--original {clone} has no commit {commit}",
+            expected="a clone of github.com/lennymalard/melpy-project, with its history",
+        )
+    return packed.stdout
