@@ -14,6 +14,7 @@ Source: github.com/lennymalard/melpy-project, MIT license; nothing of it is copi
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -30,7 +31,9 @@ from melpy.errors import ArgumentError, MelpyError
 from melpy.experiments.architectures import ARCHITECTURES, Conv
 from melpy.experiments.training import data
 
-__all__ = ["STEPS", "VERSIONS", "OriginalError", "check", "epoch", "read_from_memory", "reads"]
+__all__ = [
+    "STEPS", "VERSIONS", "OriginalError", "check", "epoch", "places", "read_from_memory", "reads",
+]  # fmt: skip
 
 VERSIONS = {"15 December 2024": "a8dc2e8", "22 December 2024": "a6d8fda"}
 LAST = "22 December 2024"
@@ -60,7 +63,8 @@ def reads(clone: Path, steps: int) -> list[dict[str, Any]]:
     rows = []
     for version in VERSIONS:
         found = _run(clone, version, "cifar-7", "watched", steps)
-        kept = zip(*(found[name] for name in ("g", "p", "t", "back")), strict=True)
+        t = found["y"].reshape(found["p"].shape)
+        kept = zip(found["g"], found["p"], t, found["back"], strict=True)
         read = Counter(read_from_memory(*step) for step in kept)
         rows.append({"version": version, "steps": steps, "read": dict(read)})
     return rows
@@ -84,27 +88,57 @@ def read_from_memory(g: np.ndarray, p: np.ndarray, t: np.ndarray, back: np.ndarr
     return "other"
 
 
+def places(clone: Path, steps: int) -> list[dict[str, Any]]:
+    """Time steps of the networks of which the paper does not say where their one pooling stands.
+
+    The first row of a data set is the network that the paper draws. ``seconds`` are an image's,
+    with the pooling after the first convolution and after the second.
+    """
+    rows = []
+    for model in ("mnist-3", "mnist-4", "mnist-5", "cifar-7", "cifar-2", "cifar-4", "cifar-5"):
+        paper = ARCHITECTURES[model]
+        found = [
+            float(_run(clone, LAST, model, "as it is", steps, pooled)["seconds"])
+            for pooled in ([[0], [1]] if paper.derived else [None])
+        ]
+        images = steps * paper.batch_size
+        rows.append({"model": model, "steps": steps, "seconds": [s / images for s in found]})
+    return rows
+
+
 def _run(
-    clone: Path, version: str, model: str, softmax: str, steps: int | None
+    clone: Path,
+    version: str,
+    model: str,
+    softmax: str,
+    steps: int | None,
+    pooled: list[int] | None = None,
 ) -> dict[str, np.ndarray]:
     paper = ARCHITECTURES[model]
     train, test, _ = data(paper.dataset)
-    filters = [part.filters for part in paper.parts if isinstance(part, Conv)]
+    convs = [part for part in paper.parts if isinstance(part, Conv)]
+    if pooled is None:
+        before = itertools.accumulate(isinstance(part, Conv) for part in paper.parts)
+        pooled = [n - 1 for n, part in zip(before, paper.parts, strict=True) if part == "pool"]
     asked = {
-        "channels": [train[0].shape[-1], *filters],
-        "poolings": paper.parts.count("pool"),
+        "channels": [train[0].shape[-1], *(conv.filters for conv in convs)],
+        "kernel_size": convs[0].kernel_size,
+        "use_bias": convs[0].use_bias,
+        "pooled": pooled,
         "units": [part for part in paper.parts if isinstance(part, int)],
         "batch_size": paper.batch_size,
         "learning_rate": paper.learning_rate,
         "softmax": softmax,
-        "steps": steps,
     }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    count = steps * paper.batch_size if steps else len(train[0])
+    images: dict[str, Any] = {"y": train[1][:count], "y_test": test[1][: count // 5]}
+    for name, x in (("x", train[0][:count]), ("x_test", test[0][: count // 5])):
+        images[name] = x.transpose(0, 3, 1, 2)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
         with tarfile.open(fileobj=io.BytesIO(_packed(clone, VERSIONS[version]))) as archive:
             archive.extractall(folder, filter="data")
-        x, x_test = (np.ascontiguousarray(a.transpose(0, 3, 1, 2)) for a in (train[0], test[0]))
-        np.savez(folder / "images.npz", x=x, y=train[1], x_test=x_test, y_test=test[1])
+        np.savez(folder / "images.npz", **images)
         files = [str(folder / f"{name}.npz") for name in ("images", "result")]
         ended = subprocess.run(
             [sys.executable, str(SCRIPT), json.dumps(asked), *files],
@@ -115,7 +149,7 @@ def _run(
             last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
             raise OriginalError("reproduce", f"the original library ended with: {last}")
         with np.load(files[1]) as result:
-            return dict(result)
+            return {"y": images["y"], **result}
 
 
 def _packed(clone: Path, commit: str) -> bytes:

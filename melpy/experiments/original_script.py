@@ -1,9 +1,10 @@
 """Run the original library: python original_script.py SPECIFICATION IMAGES RESULT.
 
 It imports nothing of this library, since both are named melpy: the original is on the path.
-SPECIFICATION is JSON with the network's ``channels``, ``poolings`` and ``units``, ``batch_size``,
-``learning_rate``, ``steps`` (null for all images) and ``softmax``: "as it is", "watched" or
-"mended". IMAGES is an .npz file of x, y, x_test, y_test, and so is RESULT, of what it found.
+SPECIFICATION is JSON with the network's ``channels``, ``kernel_size``, ``use_bias``, ``pooled``
+(after which convolutions a pooling stands) and ``units``, ``batch_size``, ``learning_rate``,
+and ``softmax``: "as it is", "watched" or "mended". IMAGES is an .npz file of x, y, x_test and
+y_test; RESULT will be one, of what was found.
 """
 
 import importlib
@@ -39,7 +40,7 @@ def watched(kept):
     return backward
 
 
-def network(channels, poolings, units, train, test):
+def network(asked, train, test):
     """Build the network with the original's layers."""
     # The later version takes the activation in the layer, the earlier one beside it.
     inside = "activation" in inspect.signature(original.Dense).parameters
@@ -51,14 +52,15 @@ def network(channels, poolings, units, train, test):
         else:
             model.add(kind(*arguments, **options), activation())
 
-    for number, (before, count) in enumerate(itertools.pairwise(channels)):
-        add(original.Convolution2D, before, count, 2, padding="same")
-        if number < poolings:
+    options = {"padding": "same", "use_bias": asked["use_bias"]}
+    for number, (before, count) in enumerate(itertools.pairwise(asked["channels"])):
+        add(original.Convolution2D, before, count, asked["kernel_size"], **options)
+        if number in asked["pooled"]:
             model.add(original.Pooling2D(2, 2))
     model.add(original.Flatten())
-    for before, count in itertools.pairwise([model.get_flatten_length(), *units]):
+    for before, count in itertools.pairwise([model.get_flatten_length(), *asked["units"]]):
         add(original.Dense, before, count)
-    add(original.Dense, units[-1], train[1].shape[1], activation=original.Softmax)
+    add(original.Dense, asked["units"][-1], train[1].shape[1], activation=original.Softmax)
     return model
 
 
@@ -67,19 +69,17 @@ def main():
     asked = json.loads(sys.argv[1])
     images = np.load(sys.argv[2])
     x, y, x_test, y_test = (images[n].astype(np.float64) for n in ("x", "y", "x_test", "y_test"))
-    batch_size, steps = asked["batch_size"], asked["steps"]
-    if steps:
-        count = steps * batch_size
-        x, y, x_test, y_test = x[:count], y[:count], x_test[: count // 5], y_test[: count // 5]
+    batch_size = asked["batch_size"]
     kept: dict[str, Any] = {}
     if asked["softmax"] == "watched":
-        kept = {name: np.zeros((steps, batch_size, y.shape[1])) for name in ("g", "p", "back")}
+        kept = {
+            name: np.zeros((len(y) // batch_size, batch_size, 10)) for name in ("g", "p", "back")
+        }
         Softmax.backward = watched(kept)
     elif asked["softmax"] == "mended":
         Softmax.backward = lambda self, g: g  # of the logits already, in its last version
     np.random.seed(0)  # noqa: NPY002  the original draws from there
-    sizes = asked["channels"], asked["poolings"], asked["units"]
-    model = network(*sizes, (x, y), (x_test, y_test))
+    model = network(asked, (x, y), (x_test, y_test))
     model.compile(
         cost_function=original.CategoricalCrossEntropy(),
         optimizer=original.Adam(learning_rate=asked["learning_rate"]),
@@ -90,7 +90,6 @@ def main():
     answers = [model.predict(x_test[n : n + 100]) for n in range(0, len(x_test), 100)]
     right = np.argmax(np.concatenate(answers), axis=1) == np.argmax(y_test, axis=1)
     kept |= {"seconds": seconds, "accuracy": model.train_accuracy, "test_accuracy": right.mean()}
-    kept["t"] = y[: (steps or 0) * batch_size].reshape(-1, batch_size, y.shape[1])
     np.savez(sys.argv[3], **kept)
 
 

@@ -66,10 +66,15 @@ def _beginning(results: Results, is_quick: bool) -> Blocks:
             "**Not all has run yet**: no results of " + ", ".join(missing) + ". The same command "
             "goes on with them."
         )
-    machines = {json.dumps(one["machine"], sort_keys=True) for one in results.all.values()}
+    machines = {
+        json.dumps(one["machine"] | {"peers": one.get("versions", {})}, sort_keys=True)
+        for one in results.all.values()
+    }
     for text in sorted(machines):
         found = json.loads(text)
-        versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+        versions = ", ".join(
+            f"{name} {version}" for name, version in (found["versions"] | found["peers"]).items()
+        )
         yield Text(
             f"Measured on: {found['processor']}, {found['usable_cpus']} CPUs, {found['system']}; "
             f"{versions}."
@@ -131,6 +136,7 @@ def _selection(results: Results, drawn: Drawer, dataset: str, table: str, figure
         [_selection_row(name, trained.get(name)) for name in models],
     )  # fmt: skip
     yield from _derived(results, prefix)
+    yield from _placed(results, prefix)
     yield drawn(
         f"figure-{figure}", plots.losses(trained, f"{dataset}: the loss by epoch"),
         f"Figure {figure}: training loss by epoch of each network.",
@@ -174,6 +180,30 @@ def _derived(results: Results, prefix: str) -> Blocks:
             for row in rows
         ],
     )  # fmt: skip
+
+
+def _placed(results: Results, prefix: str) -> Blocks:
+    rows = [row for row in results.rows("original-places") if row["model"].startswith(prefix)]
+    if not rows:
+        return
+    drawn, *derived = rows
+    yield Text(
+        "The time may tell where a pooling stands. The original library itself, run here for "
+        f"{drawn['steps']} steps of each network with the pooling after the first convolution and "
+        f"after the second, against {drawn['model']}, whose layers the paper gives; and the same "
+        "ratio of the times an epoch that the paper gives."
+    )
+    yield Table(
+        ["network", "pooling after the first", "after the second", "the paper's times"],
+        [
+            [
+                row["model"],
+                *(f"{seconds / drawn['seconds'][0]:.2f}" for seconds in row["seconds"]),
+                f"{paper.TIMES[row['model']].epoch_s / paper.TIMES[drawn['model']].epoch_s:.2f}",
+            ]
+            for row in derived
+        ],
+    )
 
 
 def _spelled(made: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ CIFAR = tuple(f"cifar-{n}" for n in range(1, 9))
 COMPARED = ("mnist-3", "cifar-7")
 SEEDS = (0, 1, 2)
 QUICK_IMAGES, QUICK_EPOCHS = 6000, 2
-QUICK_STEPS = 6  # of the original library
+QUICK_STEPS, PLACED_STEPS = 6, 10  # of the original library
 TIMED_EPOCHS = 3  # of Keras on JAX and PyTorch: the first one compiles
 
 
@@ -158,6 +158,12 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
         yield "search", _measured(_search)
         for model in MNIST if part == "table2" else CIFAR:
             yield _trained(Training(model), plan)
+        if plan.original:
+            steps = 1 if plan.quick else PLACED_STEPS
+            yield (
+                "original-places",
+                _measured(lambda: original.places(Path(plan.original or ""), steps)),
+            )
     elif part == "table4":
         seeds = SEEDS[:1] if plan.quick else SEEDS
         for seed in seeds:
