@@ -12,6 +12,7 @@ import math
 import numbers
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ def set_image_data_format(data_format: str) -> None:
 def kernels() -> str:
     """Return the set of kernels in use: ``"compiled"`` unless it was set."""
     if "kernels" not in _settings:
-        set_kernels(os.environ.get("MELPY_KERNELS", "compiled"))
+        text = os.environ.get("MELPY_KERNELS", "compiled")
+        _settings["kernels"] = _of_the_environment(_checked_kernels, text, "MELPY_KERNELS")
     return str(_settings["kernels"])
 
 
@@ -109,7 +111,23 @@ def set_kernels(name: str) -> None:
     ``"compiled"`` is its twin in Numba, and falls back on ``"numpy"``, with one warning, where
     Numba cannot be imported.
     """
-    _settings["kernels"] = lookup("set of kernels", name, KERNELS, "set_kernels")
+    _settings["kernels"] = _checked_kernels(name, "set_kernels")
+
+
+def _checked_kernels(name: Any, who: str) -> str:
+    return lookup("set of kernels", name, KERNELS, who)
+
+
+def _of_the_environment(check: Callable[[Any, str], Any], value: Any, variable: str) -> Any:
+    """Return a variable's value, checked; an error speaks of the variable and of no layer.
+
+    It is read at its first use, which may be deep inside a model.
+    """
+    try:
+        return check(value, variable)
+    except MelpyError as error:
+        error.is_nobodys = True
+        raise
 
 
 def conv_path() -> str | None:
@@ -183,8 +201,11 @@ def threads() -> int:
     if "threads" not in _settings:
         text = os.environ.get("MELPY_NUM_THREADS")
         number = int(text) if text and re.fullmatch(r"[+-]?[0-9]{1,9}", text.strip()) else text
-        default = usable_cpus() if text is None else _checked_threads(number, "MELPY_NUM_THREADS")
-        _settings["threads"] = default
+        _settings["threads"] = (
+            usable_cpus()
+            if text is None
+            else _of_the_environment(_checked_threads, number, "MELPY_NUM_THREADS")
+        )
     return int(_settings["threads"])  # type: ignore[call-overload]
 
 
@@ -196,17 +217,13 @@ def set_threads(count: int) -> None:
 def _checked_threads(count: Any, who: str) -> int:
     most = usable_cpus()
     expected = f"a whole number from 1 to {most}, the CPUs that this process may use"
-    error: MelpyError | None = None
     received = {"count": count}
     if not isinstance(count, numbers.Integral) or isinstance(count, bool):
         what = "the number of threads must be a whole number"
-        error = DtypeError(who, what, expected=expected, received=received)
-    elif not 1 <= int(count) <= most:
+        raise DtypeError(who, what, expected=expected, received=received)
+    if not 1 <= int(count) <= most:
         what = "the number of threads is out of range"
-        error = ArgumentError(who, what, expected=expected, received=received)
-    if error is not None:
-        error.is_nobodys = True  # the variable is read when the first layer computes
-        raise error
+        raise ArgumentError(who, what, expected=expected, received=received)
     return int(count)
 
 

@@ -99,7 +99,7 @@ def test_threads_of_the_environment_are_checked(fresh, text):
 
 def test_kernels_of_the_environment_are_checked(fresh):
     fresh.setenv("MELPY_KERNELS", "nunpy")
-    with pytest.raises(UnknownNameError, match="Did you mean 'numpy'"):
+    with pytest.raises(UnknownNameError, match=r"^MELPY_KERNELS: .*Did you mean 'numpy'"):
         config.kernels()
 
 

@@ -1,10 +1,10 @@
 """What the original library does otherwise, one thing at a time and all together.
 
 The paper blames its convolution for the gap of its figures 18 and 19. Its library's source has
-more that differs, and one thing that decides: the way back of its Softmax never reads the gradient
-that it is given. It multiplies the softmax's Jacobian J with an array made by np.empty_like, so
-with what an earlier array has left in that memory. `original` runs the library and looks. What it
-finds there most often has a loss of its own, which can be trained on exactly:
+more that differs, above all this: the way back of its Softmax never reads the gradient that it is
+given. It multiplies the softmax's Jacobian J with an array made by np.empty_like, so with what an
+earlier array has left in that memory. `original` runs the library and looks. Two of the things
+that lie there have a loss of their own, which can be trained on exactly:
 
     found    sent back    which is the gradient of
     p - t    J (p - t)    0.5 * sum((p - t)²), a squared error
@@ -46,7 +46,8 @@ def as_the_original(model: Any) -> Sequential:
     """Return a network of the same shape with the original's convolution, weights and slope.
 
     Its filters and weights are drawn from He's uniform distribution, its dense layers' biases from
-    0 to 1.
+    0 to 1. Left out are what its Adam does, which counts a step for every layer with weights and so
+    takes larger steps in the first epochs, and its pooling's gradient where values are equal.
     """
     rows: list[Any] = []
     for layer in model.layers:
@@ -76,6 +77,7 @@ CAUSES: dict[str, tuple[Callable[[Any], Any], Any, bool]] = {
     "paper": (with_the_papers_gradient, CROSS_ENTROPY, False),
     "squared": (_same, squared_error, False),
     "targets": (_same, wrong_probability, False),
+    "others": (as_the_original, CROSS_ENTROPY, True),
     "original": (as_the_original, wrong_probability, True),
 }
 

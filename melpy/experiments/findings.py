@@ -11,10 +11,17 @@ from melpy import datasets, viz
 from melpy.experiments import figures, paper, plots
 from melpy.experiments.architectures import build
 from melpy.experiments.page import Heading, Table, Text
-from melpy.experiments.results import TITLES, Drawer, Results, last, percent, time_of
+from melpy.experiments.results import (
+    TITLES,
+    Drawer,
+    Results,
+    last,
+    percent,
+    time_of,
+)
 from melpy.experiments.training import data
 
-__all__ = ["comparison", "explained"]
+__all__ = ["comparison", "explained", "in_short"]
 
 Blocks = Iterator[Any]
 
@@ -23,32 +30,17 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
     """Yield the section on table 4: times and accuracies beside Keras's."""
     yield Heading("Table 4: beside Keras")
     if not any(results.trainings(model, "keras-tensorflow") for model in TITLES):
-        yield Text("Keras was left out of this run: `melpy reproduce --keras` sets it beside.")
+        yield Text("No run of Keras is here: `melpy reproduce table4 --keras` sets it beside.")
         return
     yield Text(
-        "Whole runs on one machine, from the same initial weights, with the same images in the "
-        "same order, in turns. Keras runs on TensorFlow, as in the paper."
+        "Whole runs, from the same initial weights, with the same images in the same order. Keras "
+        "runs on TensorFlow, as in the paper; so that a machine's moods strike both, the two "
+        "libraries' runs of a network and a seed follow on each other."
     )
-    rows = []
-    for model, title in TITLES.items():
-        ours, theirs = (results.trainings(model, one) for one in ("melpy", "keras-tensorflow"))
-        if not ours or not theirs:
-            continue
-        a, b = (float(np.median([one["total_s"] for one in many])) for many in (ours, theirs))
-        paper_a, paper_b = paper.TOTALS[model]
-        rows.append(
-            [
-                title, time_of(a), time_of(b), f"{b / a:.2f}", time_of(paper_a), time_of(paper_b),
-                f"{paper_b / paper_a:.3f}", percent(last(ours)), percent(last(theirs)),
-            ]
-        )  # fmt: skip
-    yield Table(
-        ["", "melpy", "Keras", "Keras / melpy", "paper's library", "its Keras", "ratio",
-         "test accuracy, melpy", "Keras"], rows,
-    )  # fmt: skip
+    yield in_short(results)
     yield Text(
-        "Accuracies are those after the last epoch; where there are several seeds, their mean and "
-        "standard deviation."
+        "Accuracies are those after the last epoch, on test images; where there are several seeds, "
+        "their mean and standard deviation, and of times the median."
     )
     rows = []
     for model, title in TITLES.items():
@@ -56,9 +48,16 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
         for library in ("melpy", "keras-tensorflow", "keras-jax", "keras-torch"):
             found = results.trainings(model, library)
             seconds = [s for one in found for s in one["seconds"][1:]]  # the first one compiles
-            cells.append(time_of(float(np.median(seconds))) if seconds else "-")
+            cells.append(
+                f"{time_of(float(np.median(seconds)))} ({min(seconds):.3g} to {max(seconds):.3g})"
+                if seconds
+                else "-"
+            )
         rows.append(cells)
-    yield Text("Seconds of one epoch's training, the median over epochs but the first.")
+    yield Text(
+        "The time of one epoch's training alone, in all seeds: the median over the epochs but the "
+        "first of each, which compiles, and in brackets the fastest and the slowest."
+    )
     yield Table(["", "melpy", "Keras, TensorFlow", "Keras, JAX", "Keras, PyTorch"], rows)
     for model, (loss, accuracy) in (("mnist-3", ("16", "17")), ("cifar-7", ("18", "19"))):
         pair = {
@@ -73,6 +72,40 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
                 f"Figure {number}: {name} by epoch on {TITLES[model]}, training and test, "
                 "a line a seed.",
             )  # fmt: skip
+
+
+def in_short(results: Results) -> Table:
+    """Return the table of what the paper's two networks reach, beside Keras and the original."""
+    columns = {model: _column(results, model) for model in TITLES}
+    names = list(dict.fromkeys(name for column in columns.values() for name in column))
+    return Table(
+        ["", *(f"{title}, network {model[-1]}" for model, title in TITLES.items())],
+        [[name, *(column.get(name, "-") for column in columns.values())] for name in names],
+    )
+
+
+def _column(results: Results, model: str) -> dict[str, str]:
+    """Return the rows of a network in `in_short`, those that have been measured."""
+    ours, theirs = results.pairs(model)
+    column = {"seeds": str(len(ours))}
+    seconds = [
+        float(np.median([one["total_s"] for one in many])) if many else None
+        for many in (ours, theirs)
+    ]
+    for name, many in (("melpy", ours), ("Keras, TensorFlow", theirs)):
+        column[f"test accuracy, {name}"] = percent(last(many))
+    if ours and theirs:
+        off = round(100 * float(np.mean(last(ours)) - np.mean(last(theirs))), 2)
+        column["melpy less Keras"] = f"{off + 0.0:+.2f} points"  # never -0
+    for name, taken in zip(("melpy", "Keras, TensorFlow"), seconds, strict=True):
+        column[f"whole run, {name}"] = time_of(taken)
+    if seconds[0] and seconds[1]:
+        column["Keras's time by melpy's"] = f"{seconds[1] / seconds[0]:.2f}"
+    paper_ours, paper_keras = paper.TOTALS[model]
+    column["whole run, the paper's library"] = time_of(paper_ours)
+    column["whole run, the paper's Keras"] = time_of(paper_keras)
+    column["the same in the paper"] = f"{paper_keras / paper_ours:.2f}"
+    return column
 
 
 def explained(results: Results, drawn: Drawer) -> Blocks:

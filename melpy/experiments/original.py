@@ -3,7 +3,7 @@
 A clone holds all versions; those of the days in which the paper was written are taken from it:
 
     15 December 2024    its cross-entropy's gradient is (1e-5 - t) / (p + 1e-5) / N
-    22 December 2024    (p - t) / N; the version with which figures 16 to 19 were committed
+    22 December 2024    (p - t) / N, of the logits already; so it was when figure 19 was drawn
 
 Its Softmax's way back multiplies the Jacobian with np.empty_like of the gradient instead of with
 the gradient, in both: with what memory holds, which no program decides.
@@ -35,9 +35,11 @@ __all__ = [
     "STEPS", "VERSIONS", "OriginalError", "check", "epoch", "places", "read_from_memory", "reads",
 ]  # fmt: skip
 
-VERSIONS = {"15 December 2024": "a8dc2e8", "22 December 2024": "a6d8fda"}
+VERSIONS = {"15 December 2024": "c492c8d", "22 December 2024": "a6d8fda"}
 LAST = "22 December 2024"
 STEPS = 60  # that are watched
+UNPLACED = {"mnist-3": ("mnist-4", "mnist-5"), "cifar-7": ("cifar-2", "cifar-4", "cifar-5")}
+BEFORE = "g of the batch before"
 SCRIPT = Path(__file__).with_name("original_script.py")
 
 
@@ -64,13 +66,16 @@ def reads(clone: Path, steps: int) -> list[dict[str, Any]]:
     for version in VERSIONS:
         found = _run(clone, version, "cifar-7", "watched", steps)
         t = found["y"].reshape(found["p"].shape)
-        kept = zip(found["g"], found["p"], t, found["back"], strict=True)
+        before = [None, *found["g"][:-1]]
+        kept = zip(found["g"], found["p"], t, found["back"], before, strict=True)
         read = Counter(read_from_memory(*step) for step in kept)
         rows.append({"version": version, "steps": steps, "read": dict(read)})
     return rows
 
 
-def read_from_memory(g: np.ndarray, p: np.ndarray, t: np.ndarray, back: np.ndarray) -> str:
+def read_from_memory(
+    g: np.ndarray, p: np.ndarray, t: np.ndarray, back: np.ndarray, before: np.ndarray | None = None
+) -> str:
     """Name the array whose product with the softmax's Jacobian went back, "other" for none of them.
 
     Parameters
@@ -78,24 +83,27 @@ def read_from_memory(g: np.ndarray, p: np.ndarray, t: np.ndarray, back: np.ndarr
     g : array (N, C), the gradient of the loss, which Softmax is given
     p, t : arrays (N, C), the probabilities and the targets
     back : array (N, C), what Softmax sent back
+    before : array (N, C), the gradient that it was given for the batch before this one
     """
     candidates = {"g": g, "p": p, "-t": -t, "p - t": p - t, "-t / p": -t / p}
+    if before is not None:
+        candidates[BEFORE] = before
     for name, values in candidates.items():
         expected = p * values - p * (p * values).sum(axis=1, keepdims=True)  # J = diag(p) - p pT
         # Row 0 is left out: the allocator keeps its own marks in the first cells of free memory.
-        if np.allclose(back[1:], expected[1:], rtol=1e-3, atol=1e-6):
+        if np.allclose(back[1:], expected[1:], rtol=1e-3, atol=1e-8):
             return name
     return "other"
 
 
-def places(clone: Path, steps: int) -> list[dict[str, Any]]:
+def places(clone: Path, drawn: str, steps: int) -> list[dict[str, Any]]:
     """Time steps of the networks of which the paper does not say where their one pooling stands.
 
-    The first row of a data set is the network that the paper draws. ``seconds`` are an image's,
-    with the pooling after the first convolution and after the second.
+    The first row is the network that the paper draws. ``seconds`` are an image's, with the pooling
+    after the first convolution and after the second.
     """
     rows = []
-    for model in ("mnist-3", "mnist-4", "mnist-5", "cifar-7", "cifar-2", "cifar-4", "cifar-5"):
+    for model in (drawn, *UNPLACED[drawn]):
         paper = ARCHITECTURES[model]
         found = [
             float(_run(clone, LAST, model, "as it is", steps, pooled)["seconds"])

@@ -15,20 +15,14 @@ import sys
 import time
 from typing import Any
 
-import matplotlib
 import numpy as np
 
-matplotlib.use("Agg")  # the original opens windows
-original = importlib.import_module("melpy.NeuralNetworks")
-Softmax = importlib.import_module("melpy.layers").Softmax
 
-
-def watched(kept):
+def watched(theirs, kept):
     """Return the original's way back of Softmax, which also keeps what came in and went back.
 
     Into arrays made beforehand: new ones would change what lies in free memory.
     """
-    theirs = Softmax.backward
     steps = itertools.count()
 
     def backward(self, g):
@@ -40,7 +34,7 @@ def watched(kept):
     return backward
 
 
-def network(asked, train, test):
+def network(original, asked, train, test):
     """Build the network with the original's layers."""
     # The later version takes the activation in the layer, the earlier one beside it.
     inside = "activation" in inspect.signature(original.Dense).parameters
@@ -65,7 +59,12 @@ def network(asked, train, test):
 
 
 def main():
-    """Train for an epoch, or for some steps of it."""
+    """Train for an epoch of the images."""
+    import matplotlib
+
+    matplotlib.use("Agg")  # the original opens windows
+    original = importlib.import_module("melpy.NeuralNetworks")
+    Softmax = original.Softmax
     asked = json.loads(sys.argv[1])
     images = np.load(sys.argv[2])
     x, y, x_test, y_test = (images[n].astype(np.float64) for n in ("x", "y", "x_test", "y_test"))
@@ -75,11 +74,11 @@ def main():
         kept = {
             name: np.zeros((len(y) // batch_size, batch_size, 10)) for name in ("g", "p", "back")
         }
-        Softmax.backward = watched(kept)
+        Softmax.backward = watched(Softmax.backward, kept)
     elif asked["softmax"] == "mended":
         Softmax.backward = lambda self, g: g  # of the logits already, in its last version
     np.random.seed(0)  # noqa: NPY002  the original draws from there
-    model = network(asked, (x, y), (x_test, y_test))
+    model = network(original, asked, (x, y), (x_test, y_test))
     model.compile(
         cost_function=original.CategoricalCrossEntropy(),
         optimizer=original.Adam(learning_rate=asked["learning_rate"]),
@@ -93,4 +92,5 @@ def main():
     np.savez(sys.argv[3], **kept)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,17 +41,22 @@ def losses(trained: Mapping[str, dict[str, Any]], title: str) -> Figure:
 
 
 def compared(many: Mapping[str, Sequence[dict[str, Any]]], name: str, title: str) -> Figure:
-    """Draw loss or accuracy of several trainings of two libraries, training and test data."""
+    """Draw loss or accuracy of several kinds of trainings, on training and on test data."""
     figure, axes = _axes(10, 4.0, 2)
     figure.suptitle(title)
     for one, (key, data) in zip(axes, ((name, "training"), (f"val_{name}", "test")), strict=True):
-        for (label, trainings), color in zip(many.items(), COLORS, strict=False):
+        # Every second kind is dashed: where curves lie over each other, both are seen.
+        kinds = zip(many.items(), COLORS, itertools.cycle(("-", "--")), strict=False)
+        for (label, trainings), color, style in kinds:
             for number, training in enumerate(trainings):
                 values = training["history"][key]
                 one.plot(
                     np.arange(len(values)) + 1, values, color=color, alpha=0.8,
-                    linewidth=1.2, label=label if number == 0 else None,
+                    linestyle=style, linewidth=1.2, label=label if number == 0 else None,
                 )  # fmt: skip
         one.set(ylabel=name, title=f"{data} images")
-        one.legend(frameon=False)
+    lines, labels = axes[0].get_legend_handles_labels()
+    figure.legend(
+        lines, labels, loc="outside lower center", ncols=min(len(labels), 3), frameon=False
+    )
     return figure

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from melpy.experiments import paper, plots
 from melpy.experiments.architectures import ARCHITECTURES
-from melpy.experiments.findings import comparison, explained
+from melpy.experiments.findings import comparison, explained, in_short
 from melpy.experiments.page import Heading, Table, Text, html, markdown
-from melpy.experiments.results import Drawer, Results, ratio, time_of
+from melpy.experiments.results import TITLES, Drawer, Results, epoch_s, ratio, time_of
 from melpy.experiments.why import convolution, softmax, summary, together
 from melpy.saving.files import write_atomically
 
-__all__ = ["write"]
+__all__ = ["headline", "write"]
 
 Blocks = Iterator[Any]
 
@@ -44,15 +41,20 @@ def write(folder: Path, is_quick: bool) -> Path:
     return path
 
 
+def headline(folder: Path) -> str:
+    """Return the table of the README, as Markdown."""
+    return markdown([in_short(Results(folder))], folder)
+
+
 # The sections.
 
 
 def _beginning(results: Results, is_quick: bool) -> Blocks:
     yield Heading("The paper, reproduced", 1)
     yield Text(
-        "Lenny Malard's *Implémentation de CNNs avec NumPy* builds convolutional networks from "
-        "NumPy alone and trains them on MNIST and CIFAR-10. Here is every table and figure of it "
-        "with this library's own numbers beside the paper's. The paper measured on an Intel "
+        'Lenny Malard\'s paper "Implémentation de CNNs avec NumPy" builds convolutional networks '
+        "from NumPy alone and trains them on MNIST and CIFAR-10. Here is every table and figure of "
+        "it with this library's own numbers beside the paper's. The paper measured on an Intel "
         "i5-12600K."
     )
     if is_quick:
@@ -63,22 +65,17 @@ def _beginning(results: Results, is_quick: bool) -> Blocks:
     missing = [name for name in paper.TIMES if not results.training(name)]
     if missing:
         yield Text(
-            "**Not all has run yet**: no results of " + ", ".join(missing) + ". The same command "
+            "**Not all has run yet**: no results of " + ", ".join(missing) + ". `melpy reproduce` "
             "goes on with them."
         )
-    machines = {
-        json.dumps(one["machine"] | {"peers": one.get("versions", {})}, sort_keys=True)
-        for one in results.all.values()
-    }
-    for text in sorted(machines):
-        found = json.loads(text)
-        versions = ", ".join(
-            f"{name} {version}" for name, version in (found["versions"] | found["peers"]).items()
-        )
-        yield Text(
-            f"Measured on: {found['processor']}, {found['usable_cpus']} CPUs, {found['system']}; "
-            f"{versions}."
-        )
+    used: dict[str, set[str]] = {}  # by machine: what ran on it
+    for one in results.all.values():
+        found = one["machine"]
+        name = f"{found['processor']}, {found['usable_cpus']} CPUs, {found['system']}"
+        versions = found["versions"] | one.get("versions", {})
+        used.setdefault(name, set()).update(f"{n} {version}" for n, version in versions.items())
+    for name, programs in used.items():
+        yield Text(f"Measured on: {name}; {', '.join(sorted(programs))}.")
 
 
 def _loops(results: Results) -> Blocks:
@@ -126,8 +123,8 @@ def _selection(results: Results, drawn: Drawer, dataset: str, table: str, figure
         return
     yield Heading(f"Table {table}: the trainings on {dataset}")
     yield Text(
-        "Times are of an epoch's training (median), and of the whole run with validation after "
-        "each epoch. Networks marked * are derived: the paper gives their number of parameters "
+        "Times are of the whole run, with validation after each epoch, and of an epoch of it. "
+        "Networks marked * are derived: the paper gives their number of parameters "
         "and of layers only."
     )
     yield Table(
@@ -154,7 +151,7 @@ def _selection_row(name: str, one: dict[str, Any] | None) -> list[str]:
         return [*row, "-", time_of(times.epoch_s), "-", time_of(times.total_s), "-"]
     accuracy = one["history"]["val_accuracy"]
     return [
-        *row, time_of(float(np.median(one["seconds"]))), time_of(times.epoch_s),
+        *row, time_of(epoch_s(one)), time_of(times.epoch_s),
         time_of(one["total_s"]), time_of(times.total_s),
         f"{accuracy[-1]:.2%} ({max(accuracy):.2%})",
     ]  # fmt: skip
@@ -183,7 +180,8 @@ def _derived(results: Results, prefix: str) -> Blocks:
 
 
 def _placed(results: Results, prefix: str) -> Blocks:
-    rows = [row for row in results.rows("original-places") if row["model"].startswith(prefix)]
+    selected = next(name for name in TITLES if name.startswith(prefix))
+    rows = results.rows(f"{selected}-original-places")
     if not rows:
         return
     drawn, *derived = rows

@@ -23,6 +23,7 @@ from melpy.experiments import gradient, original, timing
 from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.causes import CAUSES
 from melpy.experiments.machine import machine
+from melpy.experiments.results import read
 from melpy.experiments.search import QUESTIONS, answers, wider
 from melpy.experiments.training import Training, keep
 from melpy.saving.files import write_atomically
@@ -30,7 +31,9 @@ from melpy.saving.files import write_atomically
 __all__ = ["PARTS", "Plan", "reproduce"]
 
 Say = Callable[[str], None]
-PARTS = ("table1", "table2", "table3", "table4", "figures", "gradient")
+# In the order in which "all" runs them: table 4 first of the trainings, so that they take turns.
+PARTS = ("table1", "table4", "gradient", "table2", "table3", "figures")
+USED_BY = {"keras": ("table4",), "original": ("gradient", "table2", "table3")}
 MNIST = tuple(f"mnist-{n}" for n in range(1, 6))
 CIFAR = tuple(f"cifar-{n}" for n in range(1, 9))
 COMPARED = ("mnist-3", "cifar-7")
@@ -75,12 +78,20 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
     parts = PARTS if plan.part == "all" else (plan.part,)
     for part in parts:
         lookup("part", part, {**dict.fromkeys(PARTS), "all": None}, "reproduce")
+    for option, users in USED_BY.items():
+        if getattr(plan, option) and not {*users} & {*parts}:
+            raise ArgumentError(
+                "reproduce",
+                f"--{option} changes nothing about {plan.part}",
+                expected=f"all or {' or '.join(users)} with it",
+            )
     _require("matplotlib", "plots")
     if plan.keras:
         for package in ("keras", "tensorflow", "jax", "torch"):
             _require(package, "reproduce")
     if plan.original:
-        _require("tqdm", "reproduce")
+        for package in ("tqdm", "h5py"):
+            _require(package, "reproduce")
         original.check(Path(plan.original))
     folder = _open_folder(plan)
     results = folder / "results"
@@ -117,7 +128,7 @@ def _open_folder(plan: Plan) -> Path:
     folder = Path(plan.out)
     settings, kept = {"quick": plan.quick}, folder / "settings.json"
     if kept.exists():
-        before = json.loads(kept.read_text())
+        before = read(kept)
         if before != settings:
             raise ArgumentError(
                 "reproduce",
@@ -159,11 +170,11 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
         for model in MNIST if part == "table2" else CIFAR:
             yield _trained(Training(model), plan)
         if plan.original:
-            steps = 1 if plan.quick else PLACED_STEPS
-            yield (
-                "original-places",
-                _measured(lambda: original.places(Path(plan.original or ""), steps)),
+            drawn = COMPARED[part == "table3"]
+            place = functools.partial(
+                original.places, Path(plan.original), drawn, 1 if plan.quick else PLACED_STEPS
             )
+            yield f"{drawn}-original-places", _measured(place)
     elif part == "table4":
         seeds = SEEDS[:1] if plan.quick else SEEDS
         for seed in seeds:

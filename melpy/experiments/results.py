@@ -10,9 +10,20 @@ from typing import Any
 import numpy as np
 
 from melpy import viz
+from melpy.errors import DataError
 from melpy.experiments.page import Figure
 
-__all__ = ["Drawer", "Results", "last", "percent", "ratio", "time_of"]
+__all__ = [
+    "Drawer",
+    "Results",
+    "epoch_s",
+    "last",
+    "original_epoch",
+    "percent",
+    "ratio",
+    "read",
+    "time_of",
+]
 
 TITLES = {"mnist-3": "MNIST", "cifar-7": "CIFAR-10"}  # the networks that the paper selects
 
@@ -22,10 +33,7 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.all = {
-            path.stem: json.loads(path.read_text())
-            for path in sorted((folder / "results").glob("*.json"))
-        }
+        self.all = {path.stem: read(path) for path in sorted((folder / "results").glob("*.json"))}
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a measurement, none where it has not run."""
@@ -40,6 +48,28 @@ class Results:
         found = (self.training(model, library, seed) for seed in range(10))
         return [one for one in found if one is not None]
 
+    def pairs(self, model: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return melpy's and Keras's trainings of the seeds that both have; melpy's without any."""
+        ours, theirs = (
+            {one["training"]["seed"]: one for one in self.trainings(model, library)}
+            for library in ("melpy", "keras-tensorflow")
+        )
+        both = ours.keys() & theirs.keys() if theirs else ours.keys()
+        return [ours[n] for n in sorted(both)], [theirs[n] for n in sorted(both) if n in theirs]
+
+
+def read(path: Path) -> Any:
+    """Return what a file of results or settings holds."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise DataError(
+            "reproduce",
+            f"{path} is damaged ({error})",
+            expected="JSON, as melpy reproduce writes it",
+            mend="Remove the file: what is missing is measured anew.",
+        ) from error
+
 
 class Drawer:
     """Saves figures under the folder, and returns them as blocks."""
@@ -47,11 +77,24 @@ class Drawer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "figures"
         self.folder.mkdir(exist_ok=True)
+        for old in self.folder.glob("*.png"):
+            old.unlink()
 
     def __call__(self, name: str, figure: Any, caption: str) -> Figure:
         path = self.folder / f"{name}.png"
         viz.save(figure, path)
         return Figure(path, caption)
+
+
+def epoch_s(one: dict[str, Any]) -> float:
+    """Return the seconds of an epoch of a training, with validation, as the paper counts it."""
+    return one["total_s"] / len(one["seconds"])
+
+
+def original_epoch(results: Results, model: str) -> float | None:
+    """Return the seconds of a whole epoch of the original library here, with its validation."""
+    rows = results.rows(f"{model}-original")
+    return rows[0]["seconds"] if rows and rows[0]["steps"] is None else None
 
 
 def time_of(seconds: float | None) -> str:

@@ -68,11 +68,9 @@ def parameters(made: Candidate, use_bias: bool, shape: tuple[int, int, int]) -> 
     806394
     """
     H, W, channels = shape
-    count = 0
-    for filters, size in zip(made.filters, made.kernel_sizes, strict=True):
-        count += size**2 * channels * filters + use_bias * filters
-        channels = filters
-    return count + _dense((H >> made.pools) * (W >> made.pools) * channels, made.units)
+    features = (H >> made.pools) * (W >> made.pools) * made.filters[-1]
+    convolutions = _convolutions(channels, made.filters, made.kernel_sizes, use_bias)
+    return convolutions + _dense(features, made.units)
 
 
 def answers(question: Question) -> list[Candidate]:
@@ -102,12 +100,18 @@ def _found(question: Question, kernels: Sequence[tuple[int, ...]]) -> list[Candi
         ends.setdefault((last, count), []).append((pools, units))
     rows = itertools.combinations_with_replacement(FILTERS, question.convolutions)
     for filters, sizes in itertools.product(rows, kernels):
-        before = (channels, *filters)
-        count = sum(k * k * a * b for k, a, b in zip(sizes, before, filters, strict=False))
-        count += question.use_bias * sum(filters)
+        count = _convolutions(channels, filters, sizes, question.use_bias)
         for pools, units in ends.get((filters[-1], question.parameters - count), ()):
             found.append(Candidate(filters, sizes, pools, units))
     return found
+
+
+def _convolutions(
+    channels: int, filters: Sequence[int], sizes: Sequence[int], use_bias: bool
+) -> int:
+    before = (channels, *filters[:-1])
+    weights = sum(k * k * a * b for k, a, b in zip(sizes, before, filters, strict=True))
+    return weights + use_bias * sum(filters)
 
 
 def _dense(features: int, units: Sequence[int]) -> int:

@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy.errors import ArgumentError, ShapeError
 from melpy.kernels import dispatch as kernels
+from melpy.kernels.rows import as_rows
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 
@@ -65,7 +66,7 @@ def matmul(x1, x2):
     flat = x1.ndim > 1 and x2.ndim == 2  # one large product instead of many small ones
     if flat and x1.shape[-1] == x2.shape[0]:
         # (..., N, K) -> (P, K)
-        y = kernels.matmul(_rows(x1), x2).reshape(*x1.shape[:-1], x2.shape[1])
+        y = kernels.matmul(as_rows(x1), x2).reshape(*x1.shape[:-1], x2.shape[1])
     else:
         y = _product(x1, x2)
 
@@ -75,14 +76,14 @@ def matmul(x1, x2):
 
     def d_x1(g):
         if flat:
-            return kernels.matmul(_rows(g), x2.T).reshape(x1.shape)
+            return kernels.matmul(as_rows(g), x2.T).reshape(x1.shape)
         b = x2[:, np.newaxis] if x2.ndim == 1 else x2
         d = _product(as_matrices(g), b.swapaxes(-1, -2))
         return d[..., 0, :] if x1.ndim == 1 else d
 
     def d_x2(g):
         if flat:
-            return kernels.matmul(_rows(x1).T, _rows(g))
+            return kernels.matmul(as_rows(x1).T, as_rows(g))
         a = x1[np.newaxis, :] if x1.ndim == 1 else x1
         d = _product(a.swapaxes(-1, -2), as_matrices(g))
         return d[..., 0] if x2.ndim == 1 else d
@@ -95,11 +96,6 @@ def _product(a, b):
     return (
         kernels.matmul_batch(a, b) if a.ndim > 1 and b.ndim > 1 and a.ndim + b.ndim > 4 else a @ b
     )
-
-
-def _rows(x):
-    """Flatten all axes but the last, (..., K) -> (P, K)."""
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _contract(x1, x2, axes1, axes2, who):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from melpy.errors import lookup
@@ -13,6 +11,7 @@ from melpy.kernels.compiled.activation import activating, cut, sliding
 from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import IN_TILE
+from melpy.kernels.rows import as_rows
 from melpy.kernels.spec import bias_activation as spec
 
 CODES = {name: CODES_OF_ALL[name] for name in spec.ACTIVATIONS}
@@ -26,7 +25,7 @@ def bias_activation(x: np.ndarray, b: np.ndarray, name: str, slope: float) -> np
         return spec.bias_activation(x, b, name, slope)
     x, b = arrays
     y = memory.empty(x.shape, x.dtype)
-    rows, out = _rows(x), _rows(y)
+    rows, out = as_rows(x), as_rows(y)
     threads.share(_forward, len(rows), x.size, rows, b, out, code, slope)
     if name not in IN_TILE:  # compiled apart, a second sweep
         flat = y.reshape(-1)
@@ -52,14 +51,10 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
     arrays = contiguous(x)
     if arrays is None:
         return spec.sum_rows(x)
-    rows = _rows(arrays[0])
+    rows = as_rows(arrays[0])
     totals = np.zeros((threads.parts(len(rows), x.size), x.shape[-1]), x.dtype)
     threads.share(_sum, len(rows), x.size, rows, totals)
     return totals.sum(axis=0)
-
-
-def _rows(x: np.ndarray) -> np.ndarray:
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (...,C) -> (rows,C)
 
 
 @for_team

@@ -8,10 +8,9 @@ Source: A. Vaswani et al. 2017, Attention is all you need, equation 1.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from melpy.kernels.rows import as_rows
 from melpy.kernels.spec import softmax as rows
 
 __all__ = ["attention", "attention_back"]
@@ -24,7 +23,7 @@ def attention(
     s = np.einsum("nthk,nshk->nhts", q, k, optimize=True) * q.dtype.type(scale)
     if bias is not None:
         s = s + bias.astype(q.dtype, copy=False)
-    p = rows.softmax(_rows(s)).reshape(s.shape)
+    p = rows.softmax(as_rows(s)).reshape(s.shape)
     return np.einsum("nhts,nshv->nthv", p, v, optimize=True), p
 
 
@@ -37,7 +36,7 @@ def attention_back(
     d_k = scale d_s^T q
     """
     d_p = np.einsum("nthv,nshv->nhts", g, v, optimize=True)
-    d_s = rows.softmax_d_x(_rows(d_p), _rows(p)).reshape(p.shape)
+    d_s = rows.softmax_d_x(as_rows(d_p), as_rows(p)).reshape(p.shape)
     scaled = d_s * q.dtype.type(scale)
     return (
         np.einsum("nhts,nshk->nthk", scaled, k, optimize=True),
@@ -45,7 +44,3 @@ def attention_back(
         np.einsum("nhts,nthv->nshv", p, g, optimize=True),
         d_s,
     )
-
-
-def _rows(x: np.ndarray) -> np.ndarray:
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (N,H,T,S) -> (rows,S)
