@@ -50,10 +50,17 @@ def _of_softmax(results: Results) -> Iterator[str]:
         "numbers that some earlier array had left in that memory. Which ones, the allocator "
         "decides and not the program."
     )
-    for row in results.rows("cifar-7-original-reads"):
-        most = sorted(row["read"].items(), key=lambda kind: -kind[1])
-        told = ", ".join(f"{_spelled(kind)} in {count}" for kind, count in most)
-        yield f"Run here for {row['steps']} steps, its version of {row['version']} read {told}."
+    reads = results.rows("cifar-7-original-reads")
+    if reads:
+        told = []
+        for row in reads:
+            most = sorted(row["read"].items(), key=lambda kind: -kind[1])
+            counts = ", ".join(f"{_spelled(kind)} in {count}" for kind, count in most)
+            told.append(f"its version of {row['version']} read {counts}")
+        yield (
+            f"In {reads[0]['steps']} steps of CIFAR-10 7 run here, with p the probabilities, t the "
+            f"targets and g the gradient of the loss, {'; '.join(told)}."
+        )
     ends = {cause: _last(results, cause) for cause in ("exact", "squared", "targets")}
     if all(ends.values()):
         yield (
@@ -93,15 +100,20 @@ def _of_its_time(results: Results) -> Iterator[str]:
         "it is part of, in double precision, and everything but the product itself ran as single "
         "steps of NumPy."
     )
+    times = []
     for model, title in TITLES.items():
         theirs, ours = original_epoch(results, model), results.training(model)
         if theirs and ours:
             seconds = epoch_s(ours)
-            yield (
-                f"On this machine an epoch of {title}'s network {model[-1]}, with its validation, "
-                f"takes it {time_of(theirs)}, this library {time_of(seconds)}: "
-                f"{theirs / seconds:.0f} times less."
+            times.append(
+                f"{title} {model[-1]} {time_of(theirs)} against {time_of(seconds)}, "
+                f"{theirs / seconds:.0f} times as long"
             )
+    if times:
+        yield (
+            "An epoch with its validation, on this machine, the original against this library: "
+            + "; ".join(times) + "."
+        )  # fmt: skip
 
 
 def _last(results: Results, cause: str) -> float | None:
