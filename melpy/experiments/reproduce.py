@@ -211,9 +211,7 @@ def _of_the_original(clone: Path, quick: bool) -> Iterator[Unit]:
 def _models(units: list[Unit]) -> list[str]:
     """Return the networks that units train."""
     names = [name for name, _ in units]
-    return [
-        model for model in (*MNIST, *CIFAR) if any(f"{n}-".startswith(f"{model}-") for n in names)
-    ]
+    return [model for model in (*MNIST, *CIFAR) if any(n.startswith(f"{model}-") for n in names)]
 
 
 def _measured(measure: Callable[[], Any]) -> Callable[[Path], None]:
