@@ -60,10 +60,7 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
     )
     yield Table(["", "melpy", "Keras, TensorFlow", "Keras, JAX", "Keras, PyTorch"], rows)
     for model, (loss, accuracy) in (("mnist-3", ("16", "17")), ("cifar-7", ("18", "19"))):
-        pair = {
-            name: results.trainings(model, library)
-            for name, library in (("melpy", "melpy"), ("Keras", "keras-tensorflow"))
-        }
+        pair = dict(zip(("melpy", "Keras"), results.pairs(model), strict=True))
         if not all(pair.values()):
             continue
         for name, number in (("loss", loss), ("accuracy", accuracy)):

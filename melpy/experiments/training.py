@@ -89,8 +89,8 @@ def run(training: Training) -> tuple[Any, dict[str, Any]]:
     seconds: list[float] = []
     begun_s = time.perf_counter()
     for epoch in range(training.epochs):
-        drawn = np.random.default_rng([training.seed, epoch]).permutation(len(x))
-        order = np.arange(len(x)) if fixed_order else drawn
+        draws = np.random.default_rng([training.seed, epoch])
+        order = np.arange(len(x)) if fixed_order else draws.permutation(len(x))
         x_now, y_now = x[order], y[order]
         started_s = time.perf_counter()
         logs = model.fit(x_now, y_now, paper.batch_size, epochs=1, shuffle=False, verbose=0).history
