@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ from melpy.experiments import (
 )
 from melpy.experiments.architectures import ARCHITECTURES, Conv, build
 from melpy.experiments.training import Training
+
+RESULTS = Path(__file__).parents[1] / "docs" / "reproduction" / "results"
 
 
 def network(parts):
@@ -112,34 +115,95 @@ def test_ties():
     np.testing.assert_array_equal(shown["melpy"], [[1, 0], [0, 0]])
 
 
-@pytest.mark.parametrize(
-    ("loss", "read"),
-    [(causes.squared_error, lambda p, t: p - t), (causes.wrong_probability, lambda p, t: -t)],
-)
-def test_the_losses_of_what_softmax_reads(loss, read):
+@pytest.fixture
+def batch():
+    """Probabilities, targets, and what multiplies with the softmax's Jacobian."""
     rng = np.random.default_rng(0)
     z, t = rng.normal(size=(5, 10)), np.eye(10)[rng.integers(10, size=5)]
     logits = melpy.Tensor(z, requires_grad=True)
     p = melpy.ops.softmax(logits)
-    melpy.ops.sum(loss(melpy.Tensor(t), p)).backward()
-    p = p.numpy()
-    jacobians = [np.diag(row) - np.outer(row, row) for row in p]
-    expected = [J @ m for J, m in zip(jacobians, read(p, t), strict=True)]
-    np.testing.assert_allclose(logits.grad, expected, rtol=1e-12, atol=1e-14)
-    g = rng.normal(size=p.shape)
-    assert original.read_from_memory(g, p, t, np.array(expected)) == (
-        "p - t" if loss is causes.squared_error else "-t"
+
+    def product(m):
+        rows = zip(p.numpy(), m, strict=True)
+        return np.array([(np.diag(row) - np.outer(row, row)) @ v for row, v in rows])
+
+    return logits, p, t, product
+
+
+@pytest.mark.parametrize(
+    ("kind", "m"),
+    [
+        ("p - t", lambda p, t: p - t),
+        ("-t", lambda p, t: -t),
+        ("p", lambda p, t: p),
+        ("-t / p", lambda p, t: -t / p),
+        ("other", lambda p, t: np.arange(50.0).reshape(5, 10)),
+    ],
+)
+def test_what_softmax_read_is_named(batch, kind, m):
+    _, p, t, product = batch
+    p, g = p.numpy(), np.random.default_rng(1).normal(size=t.shape)
+    back = product(m(p, t))
+    assert original.read_from_memory(g, p, t, back) == kind
+    assert original.read_from_memory(g, p, t, back, -g) == kind
+    assert original.read_from_memory(m(p, t), p, t, back) == "g"
+    assert original.read_from_memory(g, p, t, back, m(p, t)) == (
+        causes.BEFORE if kind == "other" else kind
     )
-    assert original.read_from_memory(g, p, t, g) == "other"
-    assert original.read_from_memory(-g, p, t, np.array(expected), g) != original.BEFORE
-    back = np.array([J @ m for J, m in zip(jacobians, g, strict=True)])
-    assert original.read_from_memory(g, p, t, back) == "g"
-    assert original.read_from_memory(-g, p, t, back, g) == original.BEFORE
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "m"),
+    [
+        ("15 December 2024", "-t", lambda p, t: -t),
+        ("15 December 2024", "p", lambda p, t: p),
+        ("22 December 2024", "p - t", lambda p, t: p - t),
+    ],
+)
+def test_a_training_gets_what_lies_in_memory(batch, monkeypatch, version, kind, m):
+    monkeypatch.setitem(causes.READS, version, {kind: 3})
+    logits, p, t, product = batch
+    y = causes.ReadFromMemory(version)(melpy.Tensor(t), p)
+    np.testing.assert_allclose(y.numpy(), -np.log(p.numpy()[t == 1]), rtol=1e-12)
+    melpy.ops.sum(y).backward()
+    np.testing.assert_allclose(logits.grad, product(m(p.numpy(), t)), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("version", "g"),
+    [
+        ("15 December 2024", lambda p, t: (1e-5 - t) / (p + 1e-5) / 5),
+        ("22 December 2024", lambda p, t: (p - t) / 5),
+    ],
+)
+def test_a_training_gets_the_gradient_of_the_batch_before(batch, monkeypatch, version, g):
+    monkeypatch.setitem(causes.READS, version, {causes.BEFORE: 1})
+    logits, p, t, product = batch
+    loss = causes.ReadFromMemory(version)
+    melpy.ops.sum(loss(t, p)).backward()
+    assert not logits.grad.any()  # there was none before
+    with melpy.no_grad():
+        loss(t[::-1], p)  # a test between is no step
+    logits.grad = None
+    melpy.ops.sum(loss(t[::-1].copy(), melpy.ops.softmax(logits))).backward()
+    np.testing.assert_allclose(logits.grad, product(g(p.numpy(), t)), rtol=1e-12, atol=1e-14)
+
+
+def test_the_shares_are_those_that_were_counted():
+    """The trainings' constants are what the committed count of the original's reads has."""
+    counted = json.loads((RESULTS / "cifar-7-original-reads.json").read_text())["rows"]
+    for row in counted:
+        known = {kind: count for kind, count in row["read"].items() if kind != "other"}
+        assert causes.READS[row["version"]] == known
+    loss = causes.ReadFromMemory("22 December 2024")
+    drawn = [loss.draws.choice(loss.kinds, p=loss.shares) for _ in range(2000)]
+    for kind, share in zip(loss.kinds, loss.shares, strict=True):
+        assert drawn.count(kind) / 2000 == pytest.approx(share, abs=0.04)
 
 
 def test_a_network_as_the_originals():
     ours = build("cifar-7", (32, 32, 3), 10, seed=0)
-    theirs, loss, fixed_order = causes.changed(ours, "original")
+    theirs, loss, fixed_order = causes.changed(ours, "original-22")
     assert theirs.count_params() == ours.count_params()
     assert [type(layer) for layer in theirs.layers[:2]] == [
         gradient.PapersConv2D, layers.LeakyReLU
@@ -150,10 +214,10 @@ def test_a_network_as_the_originals():
     for layer in dense:
         bias = layer.bias.numpy()
         assert 0 <= bias.min() < bias.max() <= 1
-    assert loss is causes.wrong_probability
+    assert loss.kinds == list(causes.READS["22 December 2024"])
     assert fixed_order
-    with pytest.raises(errors.UnknownNameError, match="squared"):
-        causes.changed(ours, "square")
+    with pytest.raises(errors.UnknownNameError, match="original-22"):
+        causes.changed(ours, "original-2")
 
 
 STAND_IN = """
@@ -285,13 +349,16 @@ class TestReport:
                     training = Training(model, library, seed)
                     keep(training.name, **made(accuracy + seed / 10, 2, seed=seed))
         keep(Training("cifar-7").name, **made(0.68, 50))
-        for cause in ("paper", "squared", "targets", "others", "original"):
+        for cause in ("paper", "softmax-15", "softmax-22", "others", "original-22"):
             keep(Training("cifar-7", gradient=cause).name, **made(0.6, 50))
         counts = {"-t": 2, "other": 1}
         keep("cifar-7-original-reads", rows=[{"version": "V", "steps": 3, "read": counts}])
         for unit in ("mnist-3-original", "cifar-7-original", "cifar-7-original-mended"):
             row = {"version": "V", "steps": None, "accuracy": 0.3, "test_accuracy": 0.4}
             keep(unit, rows=[row | {"seconds": 175.0}])
+        places = (("mnist-3", [2.0]), ("mnist-4", [3.0, 5.0]), ("mnist-5", [3.5, 4.5]))
+        rows = [{"model": m, "steps": 10, "seconds": seconds} for m, seconds in places]
+        keep("mnist-3-original-places", rows=rows)
         return folder
 
     def test_both_pages_hold_the_same(self, folder):
@@ -299,12 +366,14 @@ class TestReport:
         text, shown = path.with_suffix(".md").read_text(), path.read_text()
         for words in (
             "80.00 ± 7.07 %", "1 min 01", "This is a quick run", "15,840", "1,056,376",
-            "CIFAR-10 7 2 min 55 against 1.22 s, 143 times as long", "Softmax reads -t",
-            "version of V read -t in 2, something else in 1", "test, epoch 50",
-            "rises by 10.0 points in epoch 50 alone",
+            "the original, here", "2 min 55", "143", "only Softmax, reading as on 22",
+            "version of V read -t in 67%, something else in 33%", "test, epoch 50",
+            "ends at 60.0% and 60.0% of the test images, against 68.0%", "-8.0",
         ):  # fmt: skip
             assert words in text
             assert words in shown
+        assert "| mnist-4 | 1.50 | 2.50 | 2.50 |" in text  # 3 / 2, 5 / 2, and 4:42 / 1:53
+        assert "| mnist-5 | 1.75 | 2.25 | 2.48 |" in text
         pictures = sorted((folder / "figures").glob("*.png"))
         names = {picture.stem for picture in pictures}
         assert {
@@ -361,12 +430,13 @@ class TestRefused:
         assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
     @pytest.mark.parametrize("name", ["settings.json", "results/products.json"])
-    def test_a_damaged_file(self, capsys, tmp_path, name):
+    @pytest.mark.parametrize("damaged", ['{"rows"', "[1]", '{"rows": []}'])
+    def test_a_damaged_file(self, capsys, tmp_path, name, damaged):
         (tmp_path / "results").mkdir()
         (tmp_path / "settings.json").write_text('{"quick": false}')
         (tmp_path / "results" / "convolutions.json").write_text('{"rows": [], "machine": {}}')
         (tmp_path / "results" / "products.json").write_text('{"rows": [], "machine": {}}')
-        (tmp_path / name).write_text('{"rows"')
+        (tmp_path / name).write_text(damaged)
         assert main(["reproduce", "table1", "--out", str(tmp_path)]) == 2
         assert f"{name} is damaged" in capsys.readouterr().err
 

@@ -62,11 +62,14 @@ def _arrow(axes: Axes, text: str) -> None:
 
 
 def architecture(model: Any, title: str) -> Figure:
-    """Draw a Sequential: feature maps as stacks of squares, dense layers as columns."""
+    """Draw a Sequential: feature maps as stacks of squares, dense layers as columns.
+
+    Sides of squares are to scale; a stack has fewer sheets than there are maps.
+    """
     from matplotlib.patches import Rectangle
 
     shown = [layer for layer in model.layers if not isinstance(layer, layers.Flatten)]
-    figure = new_figure(1.6 * (len(shown) + 1), 3.6)
+    figure = new_figure(1.15 * (len(shown) + 1), 2.9)
     axes = figure.subplots()
     largest, at = model.input_shape[1], 0.0
     for shape, layer in [(model.input_shape[1:], None), *((_made(x), x) for x in shown)]:
@@ -93,7 +96,7 @@ def architecture(model: Any, title: str) -> Figure:
                 at + width / 2, 1.45, _said(layer), ha="center", va="bottom", fontsize=8,
                 color=color,
             )  # fmt: skip
-        at += max(width, 0.9) + 0.55
+        at += max(width, 0.9) + 0.3
     axes.set(xlim=(-0.2, at), ylim=(-2.1, 2.0), aspect="equal")
     axes.axis("off")
     axes.set_title(title, fontsize=10, color=INK)
@@ -180,11 +183,15 @@ def columns_of_images(count: int) -> Figure:
         for n in reversed(range(count)):  # the first one in front
             shift = 0.5 * n
             _sheet(axes, x[n, c], CHANNELS[c], shift)
-        axes.set_title(("red", "green", "blue")[c], fontsize=9, color=INK)
+        back = 0.5 * (count - 1)  # where the sheet furthest back ends
+        axes.set(xlim=(-0.1, 4.1 + back), ylim=(-3.1, 1.1 + back), aspect="equal")
+        axes.axis("off")
+        axes.text(2 + back, 1.2 + back, ("red", "green", "blue")[c], ha="center", fontsize=9)
     axes = figure.add_subplot(grid[:, 1:])
     _cells(
         axes, columns, lambda r, _: CHANNELS[r // 4],
-        f"columns: 3x2x2 rows, {count} x 3x3 windows", 8 if count > 1 else 9,
+        f"im2col: 12 rows (3 channels x 2x2), {9 * count} columns (3x3 windows"
+        + (f" of each of {count} images)" if count > 1 else ")"), 8 if count > 1 else 9,
     )  # fmt: skip
     for n in range(1, count):
         axes.axvline(9 * n - 0.5, color=INK, linewidth=2)
@@ -198,8 +205,6 @@ def _sheet(axes: Axes, values: np.ndarray, color: str, shift: float) -> None:
         axes.add_patch(Rectangle((j + shift, -i + shift), 1, 1, facecolor=color, edgecolor="white"))
         if shift == 0:
             axes.text(j + 0.5, -i + 0.5, f"{values[i, j]:g}", ha="center", va="center", fontsize=7)
-    axes.set(xlim=(-0.1, 5), ylim=(-3.2, 2), aspect="equal")
-    axes.axis("off")
 
 
 def indices() -> Figure:
@@ -207,17 +212,21 @@ def indices() -> Figure:
     from matplotlib.colors import to_rgb
 
     k, i, j = get_indices((1, 3, 4, 4), 2, 1)
-    figure = new_figure(8.6, 5.4)
+    figure = new_figure(5.6, 5.8)
     axes = figure.subplots()
-    levels = ("#cdb4db", "#ffc8dd", "#ffd6a5")  # one colour a row of windows: a level
+    levels = ("#cdb4db", "#ffc8dd", "#ffd6a5")  # one for each row of windows: a level
     axes.imshow(np.array([[to_rgb(levels[n // 3]) for n in range(9)] for _ in range(12)]))
     for r, n in np.ndindex(12, 9):
         axes.text(n, r, f"{i[r, n]}, {j[r, n]}", ha="center", va="center", fontsize=8, color=INK)
     axes.set_xticks(range(9), [f"window {n + 1}" for n in range(9)], fontsize=7, rotation=45)
-    axes.set_yticks(range(12), [f"channel {c}" for c in k[:, 0]], fontsize=7)
+    cells = [f"channel {c}, cell {r % 4 // 2}, {r % 2}" for r, c in enumerate(k[:, 0])]
+    axes.set_yticks(range(12), cells, fontsize=7)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title("i, j of each entry; a colour is a level: windows of one row", fontsize=9)
+    axes.set_title(
+        "row i, column j from which each entry is read;\na colour for each row of windows",
+        fontsize=9,
+    )
     return figure
 
 
@@ -253,7 +262,7 @@ def images_of(images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> F
 
 
 def turned_filters() -> Figure:
-    """Draw what one output's gradient sends back: the filter; in the paper, upside down."""
+    """Draw what one output's gradient sends back: the filter; in the paper, rotated."""
     figure = new_figure(9.6, 5.0)
     for K, row in zip((2, 3), figure.subplots(2, 4, width_ratios=(3, 5, 5, 5)), strict=True):
         w = np.zeros((1, 1, K, K))
@@ -264,11 +273,14 @@ def turned_filters() -> Figure:
         exact, papers = (d_x_by_columns(g, w, (1, 1, 7, 7), turned) for turned in (False, True))
         shown = (w, exact, papers, papers - exact)
         titles = (
-            f"a filter of {K}x{K}", "exact d_x", "the paper's d_x", "difference"
+            f"a filter of {K}x{K}", "exact d_x", "the paper's d_x", "the paper's less the exact"
         )  # fmt: skip
         for axes, values, title in zip(row, shown, titles, strict=True):
             _cells(axes, values[0, 0], _by_sign(values[0, 0]), title, 8)
-    figure.suptitle("The gradient of one output is 1: what its input gets", fontsize=10, color=INK)
+    figure.suptitle(
+        "The gradient of one output is 1, of all others 0: the gradient of the input, d_x",
+        fontsize=10, color=INK,
+    )  # fmt: skip
     return figure
 
 

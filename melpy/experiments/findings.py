@@ -24,6 +24,12 @@ from melpy.experiments.training import data
 __all__ = ["comparison", "explained", "in_short"]
 
 Blocks = Iterator[Any]
+LIBRARIES = {
+    "melpy": "melpy",
+    "keras-tensorflow": "Keras on TensorFlow",
+    "keras-jax": "Keras on JAX",
+    "keras-torch": "Keras on PyTorch",
+}
 
 
 def comparison(results: Results, drawn: Drawer) -> Blocks:
@@ -34,40 +40,50 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
         return
     yield Text(
         "Whole runs, from the same initial weights, with the same images in the same order. Keras "
-        "runs on TensorFlow, as in the paper; so that a machine's moods strike both, the two "
-        "libraries' runs of a network and a seed follow on each other."
+        "runs on TensorFlow, as in the paper; for each network and seed the two libraries run back "
+        "to back, so that what else a machine does affects both."
     )
     yield in_short(results)
     yield Text(
-        "Accuracies are those after the last epoch, on test images; where there are several seeds, "
-        "their mean and standard deviation, and of times the median."
+        "Accuracies are those after the last epoch, on test images: mean and standard deviation of "
+        "the seeds; so are the differences, seed by seed. Times are medians of the seeds; the "
+        "paper's were measured on an Intel i5-12600K."
     )
     rows = []
-    for model, title in TITLES.items():
-        cells = [title]
-        for library in ("melpy", "keras-tensorflow", "keras-jax", "keras-torch"):
+    for library, spelled in LIBRARIES.items():
+        cells = [spelled]
+        for model in TITLES:
             found = results.trainings(model, library)
             seconds = [s for one in found for s in one["seconds"][1:]]  # the first one compiles
-            cells.append(
-                f"{time_of(float(np.median(seconds)))} ({min(seconds):.3g} to {max(seconds):.3g})"
+            cells += (
+                [
+                    time_of(float(np.median(seconds))),
+                    f"{min(seconds):.3g} to {max(seconds):.3g} s",
+                    f"{len(seconds)}",
+                ]
                 if seconds
-                else "-"
+                else ["-", "-", "0"]
             )
         rows.append(cells)
     yield Text(
-        "The time of one epoch's training alone, in all seeds: the median over the epochs but the "
-        "first of each, which compiles, and in brackets the fastest and the slowest."
+        "The time of one epoch's training alone, without validation: the median over all epochs "
+        "that ran, but for the first one of each run, which compiles; the fastest and the slowest; "
+        "and how many they are."
     )
-    yield Table(["", "melpy", "Keras, TensorFlow", "Keras, JAX", "Keras, PyTorch"], rows)
+    header = [f"{title}{what}" for title in TITLES.values()
+              for what in ("", ", fastest to slowest", ", epochs")]  # fmt: skip
+    yield Table(["", *header], rows)
     for model, (loss, accuracy) in (("mnist-3", ("16", "17")), ("cifar-7", ("18", "19"))):
         pair = dict(zip(("melpy", "Keras"), results.pairs(model), strict=True))
         if not all(pair.values()):
             continue
         for name, number in (("loss", loss), ("accuracy", accuracy)):
+            papers = paper.FIGURE_19 if number == "19" else None
             yield drawn(
-                f"figure-{number}", plots.compared(pair, name, TITLES[model]),
-                f"Figure {number}: {name} by epoch on {TITLES[model]}, training and test, "
-                "a line a seed.",
+                f"figure-{number}", plots.compared(pair, name, TITLES[model], papers),
+                f"Figure {number}: {name} by epoch on {TITLES[model]}, one line per seed; "
+                "melpy's are drawn thick and pale, under Keras's."
+                + (" Dots are the paper's figure." if papers else ""),
             )  # fmt: skip
 
 
@@ -89,19 +105,19 @@ def _column(results: Results, model: str) -> dict[str, str]:
         float(np.median([one["total_s"] for one in many])) if many else None
         for many in (ours, theirs)
     ]
-    for name, many in (("melpy", ours), ("Keras, TensorFlow", theirs)):
+    for name, many in (("melpy", ours), ("Keras on TensorFlow", theirs)):
         column[f"test accuracy, {name}"] = percent(last(many))
     if ours and theirs:
-        off = round(100 * float(np.mean(last(ours)) - np.mean(last(theirs))), 2)
-        column["melpy less Keras"] = f"{off + 0.0:+.2f} points"  # never -0
-    for name, taken in zip(("melpy", "Keras, TensorFlow"), seconds, strict=True):
+        pairs = zip(last(ours), last(theirs), strict=True)
+        column["melpy minus Keras, points"] = percent([a - b for a, b in pairs], "+").rstrip(" %")
+    for name, taken in zip(("melpy", "Keras on TensorFlow"), seconds, strict=True):
         column[f"whole run, {name}"] = time_of(taken)
     if seconds[0] and seconds[1]:
-        column["Keras's time by melpy's"] = f"{seconds[1] / seconds[0]:.2f}"
+        column["Keras's time / melpy's"] = f"{seconds[1] / seconds[0]:.2f}"
     paper_ours, paper_keras = paper.TOTALS[model]
     column["whole run, the paper's library"] = time_of(paper_ours)
     column["whole run, the paper's Keras"] = time_of(paper_keras)
-    column["the same in the paper"] = f"{paper_keras / paper_ours:.2f}"
+    column["the paper's Keras's time / its library's"] = f"{paper_keras / paper_ours:.3f}"
     return column
 
 
@@ -109,7 +125,11 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
     """Yield the figures that need no long training."""
     yield Heading("The other figures")
     lenet = build("lenet5", (28, 28, 1), 10)
-    yield drawn("figure-1", figures.architecture(lenet, "LeNet-5"), "Figure 1: LeNet-5.")
+    yield drawn(
+        "figure-1",
+        figures.architecture(lenet, "LeNet-5"),
+        "Figure 1: LeNet-5; a stack has fewer sheets than maps.",
+    )
     trained = results.training("mnist-3")
     if trained and "first_layer" in trained and datasets.status("mnist").here:
         model = build("mnist-3", (28, 28, 1), 10)
@@ -119,26 +139,46 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
         raw = x[some] * pixels.std[0] + pixels.mean[0]
         yield drawn(
             "figure-2", viz.feature_maps(model, x[some], raw),
-            "Figure 2: what the first convolution's filters answer to digits, MNIST 3 trained.",
+            "Figure 2: how the filters of MNIST 3's first convolution, trained, respond to digits.",
         )  # fmt: skip
-    yield drawn("figure-3", figures.pooling_forward(), "Figure 3: max pooling, forward.")
+    yield drawn(
+        "figure-3",
+        figures.pooling_forward(),
+        "Figure 3: max pooling 2x2, forward: each window's largest value.",
+    )
     cifar = _raw("cifar-10")
     if cifar:
         image = cifar[0][1]
-        yield drawn("figure-4", figures.pooling_of_an_image(image), "Figure 4: on an image.")
-    yield drawn("figure-5", figures.pooling_back(), "Figure 5: max pooling, backward.")
+        yield drawn(
+            "figure-4",
+            figures.pooling_of_an_image(image),
+            "Figure 4: max pooling 2x2 of an image of CIFAR-10, once and twice.",
+        )
+    yield drawn(
+        "figure-5",
+        figures.pooling_back(),
+        "Figure 5: max pooling, backward: each gradient goes to where the largest value was.",
+    )
     for number, count in (("6", 1), ("7", 2)):
         some_images = "one RGB image" if count == 1 else f"{count} RGB images"
         yield drawn(
             f"figure-{number}", figures.columns_of_images(count),
-            f"Figure {number}: {some_images} as columns, windows of 2x2, stride 1.",
+            f"Figure {number}: im2col of {some_images}, windows of 2x2, stride 1.",
         )  # fmt: skip
-    yield drawn("figure-8", figures.indices(), "Figure 8: the indices i, j of each entry.")
+    yield drawn(
+        "figure-8",
+        figures.indices(),
+        "Figure 8: im2col with indices: from which channel, row i and column j each entry comes.",
+    )
     yield drawn("figure-9", figures.col2im_adds(), "Figure 9: col2im adds where windows overlap.")
     for number, name in (("10", "mnist"), ("11", "cifar-10")):
-        found = _raw(name)
+        found, title = _raw(name), TITLES["mnist-3" if name == "mnist" else "cifar-7"]
         if found:
-            yield drawn(f"figure-{number}", figures.images_of(*found), f"Figure {number}: {name}.")
+            yield drawn(
+                f"figure-{number}",
+                figures.images_of(*found),
+                f"Figure {number}: four images of each class of {title}.",
+            )
     for number, model in (("12", "mnist-3"), ("14", "cifar-7")):
         shape = (28, 28, 1) if model == "mnist-3" else (32, 32, 3)
         title = f"{TITLES[model]}, network {model[-1]}"

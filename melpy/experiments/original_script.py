@@ -71,9 +71,8 @@ def main():
     batch_size = asked["batch_size"]
     kept: dict[str, Any] = {}
     if asked["softmax"] == "watched":
-        kept = {
-            name: np.zeros((len(y) // batch_size, batch_size, 10)) for name in ("g", "p", "back")
-        }
+        shape = (len(y) // batch_size, batch_size, y.shape[1])
+        kept = {name: np.zeros(shape) for name in ("g", "p", "back")}
         Softmax.backward = watched(Softmax.backward, kept)
     elif asked["softmax"] == "mended":
         Softmax.backward = lambda self, g: g  # of the logits already, in its last version

@@ -11,13 +11,15 @@ from typing import Any
 
 __all__ = ["Figure", "Heading", "Table", "Text", "html", "markdown"]
 
+LONGEST_NUMBER = 24  # characters, with its units and spread
 STYLE = """
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 Georgia, serif;
   color: #1b2a38; } h1, h2, h3 { font-family: system-ui, sans-serif; line-height: 1.2; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid #d5dde3; } img { max-width: 100%; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font: 14px system-ui, sans-serif; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #e4e9ed; }
-th:first-child, td:first-child { text-align: left; } figure { margin: 1.5rem 0; }
+td { white-space: nowrap; } th:first-child, td:first-child, .text { text-align: left; }
+td.text { white-space: normal; } figure { margin: 1.5rem 0; }
 figcaption { font: 14px system-ui, sans-serif; color: #516170; } code { font-size: .9em; }
 """
 
@@ -85,15 +87,7 @@ def html(blocks: Sequence[Any]) -> str:
         elif isinstance(block, Text):
             parts.append(f"<p>{_inline(block.text)}</p>")
         elif isinstance(block, Table):
-            head = "".join(f"<th>{_inline(cell)}</th>" for cell in block.header)
-            body = "".join(
-                "<tr>" + "".join(f"<td>{_inline(cell)}</td>" for cell in row) + "</tr>"
-                for row in block.rows
-            )
-            parts.append(
-                f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
-                f"<tbody>{body}</tbody></table></div>"
-            )
+            parts.append(_table(block))
         else:
             data = base64.b64encode(block.path.read_bytes()).decode()
             parts.append(
@@ -101,6 +95,26 @@ def html(blocks: Sequence[Any]) -> str:
                 f"<figcaption>{_inline(block.caption)}</figcaption></figure>"
             )
     return "\n".join([*parts, "</body></html>"]) + "\n"
+
+
+def _table(block: Table) -> str:
+    """Return a table; a column with a long cell is one of text, which may break into lines."""
+    columns = zip(*block.rows, strict=True)
+    is_text = [max(map(len, column)) > LONGEST_NUMBER for column in columns]
+    is_text += [False] * (len(block.header) - len(is_text))  # a table without rows
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        kinds = (' class="text"' if text else "" for text in is_text)
+        made = (
+            f"<{tag}{kind}>{_inline(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True)
+        )
+        return "<tr>" + "".join(made) + "</tr>"
+
+    body = "".join(row(cells, "td") for cells in block.rows)
+    return (
+        f'<div class="wide"><table><thead>{row(block.header, "th")}</thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _inline(text: str) -> str:

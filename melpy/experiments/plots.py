@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compared", "losses"]
 
+INK = "#1b2a38"
 COLORS = ("#33658a", "#d1603d", "#2f7d4f", "#8a4f9e", "#b58900", "#1b2a38", "#c0392b", "#5aa9a3")
 
 
@@ -40,22 +40,36 @@ def losses(trained: Mapping[str, dict[str, Any]], title: str) -> Figure:
     return figure
 
 
-def compared(many: Mapping[str, Sequence[dict[str, Any]]], name: str, title: str) -> Figure:
-    """Draw loss or accuracy of several kinds of trainings, on training and on test data."""
-    figure, axes = _axes(10, 4.0, 2)
+def compared(
+    many: Mapping[str, Sequence[dict[str, Any]]],
+    name: str,
+    title: str,
+    papers: Mapping[int, Sequence[float]] | None = None,
+) -> Figure:
+    """Draw loss or accuracy of several kinds of trainings, on training and on test data.
+
+    ``papers`` are what the paper's curves on test data have by epoch: its library's and Keras's.
+    """
+    figure, axes = _axes(10, 4.2, 2)
     figure.suptitle(title)
     for one, (key, data) in zip(axes, ((name, "training"), (f"val_{name}", "test")), strict=True):
-        # Every second kind is dashed: where curves lie over each other, both are seen.
-        kinds = zip(many.items(), COLORS, itertools.cycle(("-", "--")), strict=False)
-        for (label, trainings), color, style in kinds:
+        # The first kind is thick and pale: where another lies over it, both are seen.
+        for kind, ((label, trainings), color) in enumerate(zip(many.items(), COLORS, strict=False)):
             for number, training in enumerate(trainings):
                 values = training["history"][key]
                 one.plot(
-                    np.arange(len(values)) + 1, values, color=color, alpha=0.8,
-                    linestyle=style, linewidth=1.2, label=label if number == 0 else None,
+                    np.arange(len(values)) + 1, values, color=color,
+                    alpha=0.45 if kind == 0 else 1, linewidth=3.5 if kind == 0 else 1.1,
+                    label=label if number == 0 else None,
                 )  # fmt: skip
         one.set(ylabel=name, title=f"{data} images")
-    lines, labels = axes[0].get_legend_handles_labels()
+    if papers:
+        for n, (marker, label) in enumerate((("o", "the paper's library"), ("s", "its Keras"))):
+            axes[1].plot(
+                list(papers), [pair[n] for pair in papers.values()], marker, color=INK,
+                fillstyle="none", label=label, zorder=3,
+            )  # fmt: skip
+    lines, labels = axes[1].get_legend_handles_labels()
     figure.legend(
         lines, labels, loc="outside lower center", ncols=min(len(labels), 3), frameon=False
     )

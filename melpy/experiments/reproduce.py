@@ -128,7 +128,7 @@ def _open_folder(plan: Plan) -> Path:
     folder = Path(plan.out)
     settings, kept = {"quick": plan.quick}, folder / "settings.json"
     if kept.exists():
-        before = read(kept)
+        before = read(kept, "quick")
         if before != settings:
             raise ArgumentError(
                 "reproduce",

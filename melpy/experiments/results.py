@@ -33,7 +33,9 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.all = {path.stem: read(path) for path in sorted((folder / "results").glob("*.json"))}
+        self.all = {
+            path.stem: read(path, "machine") for path in sorted((folder / "results").glob("*.json"))
+        }
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a measurement, none where it has not run."""
@@ -58,10 +60,13 @@ class Results:
         return [ours[n] for n in sorted(both)], [theirs[n] for n in sorted(both) if n in theirs]
 
 
-def read(path: Path) -> Any:
-    """Return what a file of results or settings holds."""
+def read(path: Path, key: str) -> dict[str, Any]:
+    """Return what a file of results, or of settings, holds: an object with this key at least."""
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
+        if not isinstance(found, dict) or key not in found:
+            raise ValueError(f"it holds no {key}")
+        return found
     except ValueError as error:
         raise DataError(
             "reproduce",
@@ -112,16 +117,19 @@ def time_of(seconds: float | None) -> str:
 
 
 def ratio(a: float, b: float | None) -> str:
-    """Return a / b, without decimals."""
-    return "-" if b is None else f"{a / b:,.0f}"
+    """Return a / b, with a decimal where it is small."""
+    if b is None:
+        return "-"
+    return f"{a / b:,.0f}" if a / b >= 10 else f"{a / b:.1f}"
 
 
-def percent(values: Sequence[float]) -> str:
-    """Return mean and standard deviation of shares."""
+def percent(values: Sequence[float], sign: str = "") -> str:
+    """Return mean and standard deviation of shares; with ``sign`` "+" a plus sign is written."""
     if not values:
         return "-"
     spread = f" ± {100 * np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{100 * np.mean(values):.2f}{spread} %"
+    mean = round(100 * float(np.mean(values)), 2) + 0.0  # never -0
+    return f"{mean:{sign}.2f}{spread} %"
 
 
 def last(results: Sequence[dict[str, Any]], name: str = "val_accuracy") -> list[float]:

@@ -154,7 +154,7 @@ def samples(
 
 
 def feature_maps(model: Any, x: np.ndarray, images: np.ndarray) -> Figure:
-    """Draw what each filter of the first convolution answers to some images: the paper's figure 2.
+    """Draw how each filter of the first convolution responds to some images: the paper's figure 2.
 
     Parameters
     ----------
@@ -176,8 +176,8 @@ def feature_maps(model: Any, x: np.ndarray, images: np.ndarray) -> Figure:
     figure = new_figure(0.9 * (count + 1), 0.95 * len(x) + 0.6)
     filters = model.layers[place].filters
     figure.suptitle(
-        f"What {'the' if filters == count else f'{count} of the {filters}'} filters of "
-        f"{model.layers[place].name} answer to each image (bright: strongly)"
+        f"How {'the' if filters == count else f'{count} of the {filters}'} filters of the first "
+        "convolution respond to each image (bright: strongly; each filter by its own scale)"
     )
     grid = figure.subplots(len(x), count + 1, squeeze=False)
     for n, row in enumerate(grid):
