@@ -61,7 +61,10 @@ def epoch(clone: Path, model: str, softmax: str, steps: int | None = None) -> di
 
 
 def reads(clone: Path, steps: int) -> list[dict[str, Any]]:
-    """Count what the Softmax of each version reads in the first steps of CIFAR-10 7."""
+    """Count what the Softmax of each version reads in the first steps of CIFAR-10 7.
+
+    ``test_accuracy`` is what these steps lead to.
+    """
     rows = []
     for version in VERSIONS:
         found = _run(clone, version, "cifar-7", "watched", steps)
@@ -69,7 +72,8 @@ def reads(clone: Path, steps: int) -> list[dict[str, Any]]:
         before = [None, *found["g"][:-1]]
         kept = zip(found["g"], found["p"], t, found["back"], before, strict=True)
         read = Counter(read_from_memory(*step) for step in kept)
-        rows.append({"version": version, "steps": steps, "read": dict(read)})
+        row = {"version": version, "steps": steps, "read": dict(read)}
+        rows.append(row | {"test_accuracy": float(found["test_accuracy"])})
     return rows
 
 

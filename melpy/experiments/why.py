@@ -34,14 +34,16 @@ NAMES = {
     "original-15": "all as in the original, 15 December",
     "original-22": "all as in the original, 22 December",
 }
+EPOCH_STEPS = 782  # of 64 images of 50,000
 MEANINGS = {
-    "g": "the gradient that it was given, the right one to read in the earlier version: "
-    "(1e-5 - t) / (p + 1e-5) / N; in the later one (p - t) / N, which is the logits' gradient and "
-    "should go back as it is",
-    "p - t": "not yet divided by N; its product with J is the gradient of a squared error",
+    "g": "the gradient that it was given; in the earlier version (1e-5 - t) / (p + 1e-5) / N, "
+    "which is the right one to multiply with J; in the later one (p - t) / N, which is the "
+    "logits' gradient already and should go back as it is",
+    "N g": "what g was before its division by N: in the earlier version as good as g, in the later "
+    "one p - t, whose product with J is the gradient of a squared error",
+    "p - t": "its product with J is the gradient of a squared error",
     "-t": "its product with J is the gradient of minus the right class's probability, which is "
     "small where the network is most wrong",
-    "-t / p": "cross-entropy's gradient, not yet divided by N",
     "p": "its product with J makes all classes alike",
     BEFORE: "the gradient of other images: noise",
     "other": "none of these",
@@ -287,11 +289,20 @@ def softmax(results: Results) -> Blocks:
     )
     kinds = [kind for kind in MEANINGS if kind == "g" or any(kind in row["read"] for row in rows)]
     yield Table(["read", "what it is"], [[kind, MEANINGS[kind]] for kind in kinds])
-    yield Text("In how many steps it read which:")
-    yield Table(
-        ["version", *kinds],
-        [[row["version"], *(str(row["read"].get(kind, 0)) for kind in kinds)] for row in rows],
+    yield Text(
+        "In how many steps it read which, and the accuracy on test images after them. Figure 19's "
+        f"library has {paper.FIGURE_19[1][0]:.0%} after its first epoch, of {EPOCH_STEPS} steps:"
     )
+    yield Table(
+        ["version", *kinds, "test accuracy"],
+        [
+            [
+                row["version"], *(str(row["read"].get(kind, 0)) for kind in kinds),
+                f"{row['test_accuracy']:.1%}",
+            ]
+            for row in rows
+        ],
+    )  # fmt: skip
     epochs = [
         (name, found[0])
         for name, unit in (("as it is", "original"), ("mended", "original-mended"))
