@@ -77,7 +77,8 @@ def _of_softmax(results: Results) -> Iterator[str]:
         told = "; ".join(f"its version of {row['version']} read {_shares(row)}" for row in reads)
         yield (
             f"In the first {reads[0]['steps']} steps of CIFAR-10 7, run here once, with p the "
-            f"probabilities, t the targets and g the gradient of the loss, {told}."
+            "probabilities of N images, t their targets and g the gradient that it was given, "
+            f"{told}."
         )
     ends = [_last(results, cause) for cause in ("softmax-15", "softmax-22", "exact")]
     if all(ends):
@@ -177,7 +178,7 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
     for number, name in enumerate(("the paper's library", "the paper's Keras")):
         values = (paper.FIGURE_19[mark][number] for mark in marks)
         rows.append([name, *(f"{value:.0%}" for value in values), "", "", ""])
-    header = ["", *(f"test, epoch {mark}" for mark in marks), "best", "points less exact",
+    header = ["", *(f"test, epoch {mark}" for mark in marks), "best", "points against exact",
               f"training, epoch {epochs}"]  # fmt: skip
     yield Table(header, rows)
     yield drawn(
