@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return arguments.run(arguments)
+    except BrokenPipeError:  # nobody reads on, as in `melpy datasets | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (MelpyError, OSError) as error:
         print(f"melpy: {_sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -127,7 +131,11 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
     out = arguments.out or ("runs/reproduction" + ("-quick" if arguments.quick else ""))
     plan = Plan(arguments.part, arguments.quick, arguments.keras, out, arguments.original)
-    reproduce(plan, _say)
+    try:
+        reproduce(plan, _say)
+    except KeyboardInterrupt:
+        _say(f"\nWhat is finished lies in {out}; the same command goes on with the rest.")
+        raise
     return 0
 
 

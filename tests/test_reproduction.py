@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from melpy.experiments import (
     reproduce,
     search,
     timing,
+    training,
 )
 from melpy.experiments.architectures import ARCHITECTURES, Conv, build
 from melpy.experiments.training import Training
@@ -219,6 +221,43 @@ def test_a_network_as_the_originals():
         causes.changed(ours, "original-2")
 
 
+class TestTraining:
+    @pytest.fixture(autouse=True)
+    def few_images(self, monkeypatch):
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(96, 28, 28, 1)).astype("float32")
+        pair = x, np.eye(10, dtype="float32")[rng.integers(10, size=96)]
+        monkeypatch.setattr(training, "data", lambda name, images: (pair, pair, None))
+
+    def test_a_process_leaves_its_result(self, monkeypatch, tmp_path, capsys):
+        for model, kept in (("mnist-3", True), ("mnist-2", False)):
+            asked = Training(model, epochs=2)
+            out = tmp_path / f"{asked.name}.json"
+            specification = json.dumps(asdict(asked))
+            monkeypatch.setattr(sys, "argv", ["training", specification, str(out)])
+            training.main()
+            found = json.loads(out.read_text())
+            assert Training(**found["training"]) == asked
+            assert found["parameters"] == ARCHITECTURES[model].parameters
+            assert len(found["seconds"]) == len(found["history"]["val_accuracy"]) == 2
+            assert found["total_s"] >= sum(found["seconds"])
+            assert ("first_layer" in found) is kept  # what figure 2 is drawn from
+            assert "epoch 2/2" in capsys.readouterr().out
+
+    def test_it_is_the_same_at_every_run(self):
+        for gradient_of in ("exact", "softmax-15"):
+            asked = Training("mnist-2", epochs=2, gradient=gradient_of)
+            first, second = (training.run(asked)[1]["history"] for _ in range(2))
+            assert first == second
+
+    def test_it_ends_with_the_process_that_began_it(self, monkeypatch, capsys):
+        parents = iter([7, 7, 1])  # at its beginning, and before each epoch
+        monkeypatch.setattr(training.os, "getppid", lambda: next(parents))
+        with pytest.raises(SystemExit, match="has ended"):
+            training.run(Training("mnist-2", epochs=9))
+        assert capsys.readouterr().out.count("epoch") == 1
+
+
 STAND_IN = """
 import numpy as np
 
@@ -321,7 +360,7 @@ def test_what_is_there_is_not_measured_again(tmp_path):
     before, said = kept.read_bytes(), []
     reproduce.reproduce(plan, said.append)
     assert kept.read_bytes() == before
-    assert said[:2] == ["2 results are wanted, 1 are here.", "[1/1] convolutions"]
+    assert said[:2] == ["2 results are wanted, 1 are here.", "[1/1] convolutions (0 min so far)"]
     assert (tmp_path / "out" / "results" / "convolutions.json").exists()
     said.clear()
     reproduce.reproduce(plan, said.append)
@@ -373,8 +412,8 @@ class TestReport:
         ):  # fmt: skip
             assert words in text
             assert words in shown
-        assert "| mnist-4 | 1.50 | 2.50 | 2.50 |" in text  # 3 / 2, 5 / 2, and 4:42 / 1:53
-        assert "| mnist-5 | 1.75 | 2.25 | 2.48 |" in text
+        assert "| MNIST 4 | 1.50 | 2.50 | 2.50 |" in text  # 3 / 2, 5 / 2, and 4:42 / 1:53
+        assert "| MNIST 5 | 1.75 | 2.25 | 2.48 |" in text
         pictures = sorted((folder / "figures").glob("*.png"))
         names = {picture.stem for picture in pictures}
         assert {
@@ -441,7 +480,15 @@ class TestRefused:
         assert main(["reproduce", "table1", "--out", str(tmp_path)]) == 2
         assert f"{name} is damaged" in capsys.readouterr().err
 
+    def test_a_file_in_place_of_the_folder(self, capsys, tmp_path):
+        (tmp_path / "mine").write_text("mine")
+        refused = self.refusal(capsys, "table1", "--out", tmp_path / "mine")
+        assert "holds something else" in refused
+        assert (tmp_path / "mine").read_text() == "mine"
+
     def test_no_clone_of_the_original(self, tmp_path):
+        with pytest.raises(errors.ArgumentError, match=r"nothing does not exist"):
+            original.check(tmp_path / "nothing")
         with pytest.raises(errors.ArgumentError, match=r"has no commit .* with its history"):
             original.check(tmp_path)
 

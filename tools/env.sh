@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make an environment in .venv and install melpy from this folder into it.
 #
-#   sh tools/env.sh [EXTRA[,EXTRA...]]      full (default), test, lint, parity; see pyproject.toml
+#   sh tools/env.sh [EXTRA[,EXTRA...]]      full (default), test, lint, ...: see pyproject.toml
 #
 # Needs Python 3.11 or newer and nothing else: where a bare Debian or Ubuntu has split venv off
 # from Python, its package is installed first. VENV names another folder, PYTHON another Python.

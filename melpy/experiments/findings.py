@@ -17,6 +17,7 @@ from melpy.experiments.results import (
     Results,
     last,
     percent,
+    spelled,
     time_of,
 )
 from melpy.experiments.training import data
@@ -36,7 +37,10 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
     """Yield the section on table 4: times and accuracies beside Keras's."""
     yield Heading("Table 4: beside Keras")
     if not any(results.trainings(model, "keras-tensorflow") for model in TITLES):
-        yield Text("No run of Keras is here: `melpy reproduce table4 --keras` sets it beside.")
+        yield Text(
+            "No run of Keras is here, so its times, and figures 16 to 19, are left out; the same "
+            "command with `--keras` adds them."
+        )
         return
     yield Text(
         "Whole runs, from the same initial weights, with the same images in the same order. Keras "
@@ -50,15 +54,15 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
         "paper's were measured on an Intel i5-12600K."
     )
     rows = []
-    for library, spelled in LIBRARIES.items():
-        cells = [spelled]
+    for library, title in LIBRARIES.items():
+        cells = [title]
         for model in TITLES:
             found = results.trainings(model, library)
             seconds = [s for one in found for s in one["seconds"][1:]]  # the first one compiles
             cells += (
                 [
                     time_of(float(np.median(seconds))),
-                    f"{min(seconds):.3g} to {max(seconds):.3g} s",
+                    f"{time_of(min(seconds))} to {time_of(max(seconds))}",
                     f"{len(seconds)}",
                 ]
                 if seconds
@@ -78,12 +82,13 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
         if not all(pair.values()):
             continue
         for name, number in (("loss", loss), ("accuracy", accuracy)):
-            papers = paper.FIGURE_19 if number == "19" else None
+            is_whole = pair["melpy"][0]["training"]["epochs"] >= max(paper.FIGURE_19)
+            papers = paper.FIGURE_19 if number == "19" and is_whole else None
             yield drawn(
                 f"figure-{number}", plots.compared(pair, name, TITLES[model], papers),
                 f"Figure {number}: {name} by epoch on {TITLES[model]}, one line per seed; "
                 "melpy's are drawn thick and pale, under Keras's."
-                + (" Dots are the paper's figure." if papers else ""),
+                + (" Circles and squares are read off the paper's figure." if papers else ""),
             )  # fmt: skip
 
 
@@ -92,7 +97,7 @@ def in_short(results: Results) -> Table:
     columns = {model: _column(results, model) for model in TITLES}
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
     return Table(
-        ["", *(f"{title}, network {model[-1]}" for model, title in TITLES.items())],
+        ["", *map(spelled, columns)],
         [[name, *(column.get(name, "-") for column in columns.values())] for name in names],
     )
 
@@ -181,7 +186,7 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
             )
     for number, model in (("12", "mnist-3"), ("14", "cifar-7")):
         shape = (28, 28, 1) if model == "mnist-3" else (32, 32, 3)
-        title = f"{TITLES[model]}, network {model[-1]}"
+        title = spelled(model)
         yield drawn(
             f"figure-{number}", figures.architecture(build(model, shape, 10), title),
             f"Figure {number}: the network that the paper selects for {TITLES[model]}.",

@@ -40,6 +40,7 @@ VERSIONS = {"15 December 2024": "c492c8d", "22 December 2024": "a6d8fda"}
 LAST = "22 December 2024"
 STEPS = 781  # that are watched: the first epoch's, but for its last, of fewer images
 UNPLACED = {"mnist-3": ("mnist-4", "mnist-5"), "cifar-7": ("cifar-2", "cifar-4", "cifar-5")}
+EXPECTED = "a clone of github.com/lennymalard/melpy-project, with its history"
 SCRIPT = Path(__file__).with_name("original_script.py")
 
 
@@ -49,6 +50,8 @@ class OriginalError(MelpyError, RuntimeError):
 
 def check(clone: Path) -> None:
     """Refuse what is no clone of the original library."""
+    if not clone.is_dir():
+        raise ArgumentError("reproduce", f"--original {clone} does not exist", expected=EXPECTED)
     for commit in VERSIONS.values():
         _packed(clone, commit)
 
@@ -169,6 +172,6 @@ def _packed(clone: Path, commit: str) -> bytes:
         raise ArgumentError(
             "reproduce",
             f"--original {clone} has no commit {commit}",
-            expected="a clone of github.com/lennymalard/melpy-project, with its history",
+            expected=EXPECTED,
         )
     return packed.stdout

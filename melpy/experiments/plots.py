@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from melpy.experiments.results import spelled
 from melpy.viz.pictures import new_figure
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def losses(trained: Mapping[str, dict[str, Any]], title: str) -> Figure:
     figure, (axes,) = _axes(7.2, 4.0)
     for (name, one), color in zip(trained.items(), COLORS, strict=False):
         values = one["history"]["loss"]
-        axes.plot(np.arange(len(values)) + 1, values, color=color, label=name)
+        axes.plot(np.arange(len(values)) + 1, values, color=color, label=spelled(name))
     axes.set(ylabel="loss", title=title)
     axes.legend(frameon=False)
     return figure
@@ -64,13 +65,16 @@ def compared(
                 )  # fmt: skip
         one.set(ylabel=name, title=f"{data} images")
     if papers:
-        for n, (marker, label) in enumerate((("o", "the paper's library"), ("s", "its Keras"))):
+        for n, (marker, label) in enumerate(
+            (("o", "the paper's library"), ("s", "the paper's Keras"))
+        ):
             axes[1].plot(
                 list(papers), [pair[n] for pair in papers.values()], marker, color=INK,
                 fillstyle="none", label=label, zorder=3,
             )  # fmt: skip
     lines, labels = axes[1].get_legend_handles_labels()
+    columns = max(1, 120 // (10 + max(map(len, labels))))  # as many as fit on the figure
     figure.legend(
-        lines, labels, loc="outside lower center", ncols=min(len(labels), 3), frameon=False
+        lines, labels, loc="outside lower center", ncols=min(len(labels), columns), frameon=False
     )
     return figure

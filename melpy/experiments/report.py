@@ -10,8 +10,16 @@ from melpy.experiments import paper, plots
 from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.findings import comparison, explained, in_short
 from melpy.experiments.page import Heading, Table, Text, html, markdown
-from melpy.experiments.results import TITLES, Drawer, Results, epoch_s, ratio, time_of
-from melpy.experiments.why import convolution, softmax, summary
+from melpy.experiments.results import (
+    TITLES,
+    Drawer,
+    Results,
+    epoch_s,
+    ratio,
+    spelled,
+    time_of,
+)
+from melpy.experiments.why import NAMES, convolution, of, softmax, summary
 from melpy.saving.files import write_atomically
 
 __all__ = ["headline", "write"]
@@ -60,12 +68,14 @@ def _beginning(results: Results, is_quick: bool) -> Blocks:
     if is_quick:
         yield Text(
             "**This is a quick run**, on 6,000 images for two epochs: it shows that everything "
-            "works, and its accuracies and times compare to nothing."
+            "works. Its accuracies and times compare to nothing; the first epoch of a network may "
+            "compile its kernels."
         )
-    missing = [name for name in paper.TIMES if not results.training(name)]
+    missing = [spelled(name) for name in paper.TIMES if not results.training(name)]
+    missing += [f"CIFAR-10 7, {name}" for cause, name in NAMES.items() if not of(results, cause)]
     if missing:
         yield Text(
-            "**Not all has run yet**: no results of " + ", ".join(missing) + ". `melpy reproduce` "
+            "**Not all has run yet**: no results of " + "; ".join(missing) + ". `melpy reproduce` "
             "goes on with them."
         )
     used: dict[str, set[str]] = {}  # by machine: what ran on it
@@ -174,9 +184,9 @@ def _derived(results: Results, prefix: str) -> Blocks:
         ["network", "parameters", "networks that have exactly so many"],
         [
             [
-                row["model"], f"{row['parameters']:,}",
-                "; ".join(map(_spelled, row["answers"]))
-                or "none; of kernels that differ: " + "; ".join(map(_spelled, row["wider"])),
+                spelled(row["model"]), f"{row['parameters']:,}",
+                "; ".join(map(_listed, row["answers"]))
+                or "none; of kernels that differ: " + "; ".join(map(_listed, row["wider"])),
             ]
             for row in rows
         ],
@@ -192,14 +202,15 @@ def _placed(results: Results, prefix: str) -> Blocks:
     yield Text(
         "The time may tell where a pooling stands. The original library itself, run here for "
         f"{drawn['steps']} steps of each network: its time per image with the pooling after the "
-        f"first convolution and after the second, as a multiple of that of {drawn['model']}, whose "
-        "layers the paper gives; and the same multiple from the paper's times per epoch."
+        "first convolution and after the second, as a multiple of that of "
+        f"{spelled(drawn['model'])}, whose layers the paper gives; and the same multiple from the "
+        "paper's times per epoch."
     )
     yield Table(
         ["network", "pooling after the first", "pooling after the second", "the paper's times"],
         [
             [
-                row["model"],
+                spelled(row["model"]),
                 *(f"{seconds / drawn['seconds'][0]:.2f}" for seconds in row["seconds"]),
                 f"{paper.TIMES[row['model']].epoch_s / paper.TIMES[drawn['model']].epoch_s:.2f}",
             ]
@@ -208,7 +219,7 @@ def _placed(results: Results, prefix: str) -> Blocks:
     )
 
 
-def _spelled(made: dict[str, Any]) -> str:
+def _listed(made: dict[str, Any]) -> str:
     sizes = made["kernel_sizes"]
     kernels = "-".join(map(str, sizes[:1] if len(set(sizes)) == 1 else sizes))
     filters, units = ("-".join(map(str, made[name])) for name in ("filters", "units"))

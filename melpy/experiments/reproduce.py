@@ -12,6 +12,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,7 +40,7 @@ CIFAR = tuple(f"cifar-{n}" for n in range(1, 9))
 COMPARED = ("mnist-3", "cifar-7")
 SEEDS = (0, 1, 2)
 QUICK_IMAGES, QUICK_EPOCHS = 6000, 2
-QUICK_STEPS, PLACED_STEPS = 6, 10  # of the original library
+QUICK_STEPS, QUICK_PLACED_STEPS, PLACED_STEPS = 6, 2, 10  # of the original library
 TIMED_EPOCHS = 3  # of Keras on JAX and PyTorch: the first one compiles
 
 
@@ -90,9 +91,9 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
         for package in ("keras", "tensorflow", "jax", "torch"):
             _require(package, "reproduce")
     if plan.original:
+        original.check(Path(plan.original))
         for package in ("tqdm", "h5py"):
             _require(package, "reproduce")
-        original.check(Path(plan.original))
     folder = _open_folder(plan)
     results = folder / "results"
     wanted = [unit for part in parts for unit in _units(part, plan)]
@@ -103,8 +104,10 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
             say(f"Downloading {part} ...")
             datasets.load(part)
     say(f"{len(units)} results are wanted, {len(units) - len(missing)} are here.")
+    begun_s = time.perf_counter()
     for number, (name, run) in enumerate(missing, 1):
-        say(f"[{number}/{len(missing)}] {name}")
+        minutes = (time.perf_counter() - begun_s) // 60
+        say(f"[{number}/{len(missing)}] {name} ({minutes:.0f} min so far)")
         run(results / f"{name}.json")
     from melpy.experiments import report  # draws
 
@@ -118,7 +121,7 @@ def _require(package: str, extra: str) -> None:
         raise DependencyError(
             "reproduce",
             f"{package} is not installed",
-            mend=f"Install melpy with its extra [{extra}]"
+            mend=f"Run sh tools/env.sh {extra}, or pip install '.[{extra}]' in melpy's folder"
             + (", or leave --keras and --original out." if extra == "reproduce" else "."),
         )
 
@@ -133,11 +136,10 @@ def _open_folder(plan: Plan) -> Path:
             raise ArgumentError(
                 "reproduce",
                 f"--out {folder} belongs to other settings",
-                expected=f"results of {before}",
-                received=settings,
-                mend="Choose another folder.",
+                expected=f"{'with' if before['quick'] else 'without'} --quick, as it was made",
+                mend="Choose another folder, or the settings that it has.",
             )
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.is_file() or (folder.exists() and any(folder.iterdir())):
         raise ArgumentError(
             "reproduce",
             f"--out {folder} holds something else",
@@ -172,7 +174,10 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
         if plan.original:
             drawn = COMPARED[part == "table3"]
             place = functools.partial(
-                original.places, Path(plan.original), drawn, 1 if plan.quick else PLACED_STEPS
+                original.places,
+                Path(plan.original),
+                drawn,
+                QUICK_PLACED_STEPS if plan.quick else PLACED_STEPS,
             )
             yield f"{drawn}-original-places", _measured(place)
     elif part == "table4":

@@ -22,6 +22,7 @@ __all__ = [
     "percent",
     "ratio",
     "read",
+    "spelled",
     "time_of",
 ]
 
@@ -112,8 +113,22 @@ def time_of(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1g} s"
     minutes, rest = divmod(round(seconds), 60)
-    hours, left = divmod(minutes, 60)
-    return f"{hours} h {left:02} min" if hours else f"{minutes} min {rest:02}"
+    if minutes < 60:
+        return f"{minutes} min {rest:02}"
+    hours, left = divmod(round(seconds / 60), 60)
+    return f"{hours} h {left:02} min"
+
+
+def spelled(model: str) -> str:
+    """Return a network's name as the report writes it.
+
+    Examples
+    --------
+    >>> spelled("cifar-7")
+    'CIFAR-10 7'
+    """
+    dataset, number = model.split("-")
+    return f"{'MNIST' if dataset == 'mnist' else 'CIFAR-10'} {number}"
 
 
 def ratio(a: float, b: float | None) -> str:
@@ -128,8 +143,8 @@ def percent(values: Sequence[float], sign: str = "") -> str:
     if not values:
         return "-"
     spread = f" ± {100 * np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    mean = round(100 * float(np.mean(values)), 2) + 0.0  # never -0
-    return f"{mean:{sign}.2f}{spread} %"
+    mean = round(100 * float(np.mean(values)), 2)
+    return f"{mean:{sign}.2f}{spread} %" if mean else f"0.00{spread} %"  # without a sign
 
 
 def last(results: Sequence[dict[str, Any]], name: str = "val_accuracy") -> list[float]:

@@ -87,8 +87,10 @@ def run(training: Training) -> tuple[Any, dict[str, Any]]:
     )
     history: dict[str, list[float]] = {}
     seconds: list[float] = []
-    begun_s = time.perf_counter()
+    begun_s, parent = time.perf_counter(), os.getppid()
     for epoch in range(training.epochs):
+        if os.getppid() != parent:
+            raise SystemExit("The process that began this training has ended.")
         draws = np.random.default_rng([training.seed, epoch])
         order = np.arange(len(x)) if fixed_order else draws.permutation(len(x))
         x_now, y_now = x[order], y[order]

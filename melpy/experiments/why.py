@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from melpy.experiments import figures, gradient, paper, plots
 from melpy.experiments.architectures import ARCHITECTURES
-from melpy.experiments.causes import BEFORE, CAUSES
+from melpy.experiments.causes import BEFORE, CAUSES, READS
 from melpy.experiments.page import Heading, Table, Text
 from melpy.experiments.results import (
     TITLES,
@@ -17,11 +17,11 @@ from melpy.experiments.results import (
     Results,
     epoch_s,
     original_epoch,
-    ratio,
+    spelled,
     time_of,
 )
 
-__all__ = ["convolution", "softmax", "summary"]
+__all__ = ["NAMES", "convolution", "of", "softmax", "summary"]
 
 Blocks = Iterator[Any]
 SOURCE = "github.com/lennymalard/melpy-project"
@@ -57,11 +57,6 @@ def summary(results: Results, drawn: Drawer) -> Blocks:
     yield Text(" ".join(_of_the_rest(results)))
     yield Text(" ".join(_of_the_convolution(results)))
     yield from _costs(results, drawn)
-    yield Text(
-        "**And it was slow**: it built im2col's matrix, which copies each pixel once per window, "
-        "computed in float64, and ran everything but the matrix product as single steps of NumPy. "
-        "This library computes in float32, as Keras does."
-    )
     yield from _times(results)
 
 
@@ -74,7 +69,10 @@ def _of_softmax(results: Results) -> Iterator[str]:
     )
     reads = results.rows("cifar-7-original-reads")
     if reads:
-        told = "; ".join(f"its version of {row['version']} read {_shares(row)}" for row in reads)
+        told = "; ".join(
+            f"its version of {row['version']} read {_shares(row['read'], row['steps'])}"
+            for row in reads
+        )
         yield (
             f"In the first {reads[0]['steps']} steps of CIFAR-10 7, run here once, with p the "
             "probabilities of N images, t their targets and g the gradient that it was given, "
@@ -89,10 +87,10 @@ def _of_softmax(results: Results) -> Iterator[str]:
         )
 
 
-def _shares(row: dict[str, Any]) -> str:
-    most = sorted(row["read"].items(), key=lambda kind: -kind[1])
-    spelled = (("something else" if kind == "other" else kind, count) for kind, count in most)
-    return ", ".join(f"{kind} in {count / row['steps']:.0%}" for kind, count in spelled)
+def _shares(read: Mapping[str, int], steps: int) -> str:
+    most = sorted(read.items(), key=lambda kind: -kind[1])
+    named = (("something else" if kind == "other" else kind, count) for kind, count in most)
+    return ", ".join(f"{kind} in {count / steps:.0%}" for kind, count in named)
 
 
 def _of_the_rest(results: Results) -> Iterator[str]:
@@ -100,7 +98,7 @@ def _of_the_rest(results: Results) -> Iterator[str]:
         "**What it did otherwise costs too**: its initial weights (biases of dense layers are "
         "drawn from 0 to 1), its leaky ReLU's slope, and images in the same order in each epoch."
     )
-    others = results.training("cifar-7", _library("others"))
+    others = of(results, "others")
     if others and _last(results, "others"):
         accuracy = others["history"]["val_accuracy"]
         yield (
@@ -115,7 +113,7 @@ def _of_the_rest(results: Results) -> Iterator[str]:
         "What Softmax read when figure 19 was drawn is lost with that run's memory. The library's "
         "history holds two versions of the figure: in that of 22 December 2024 its curve ends at "
         "about 65%, as the paper's text says; in that of 23 December, which the paper prints, at "
-        "59%. Keras's ends at 66%."
+        "59%, and Keras's there at 66%."
     )
 
 
@@ -137,30 +135,34 @@ def _of_the_convolution(results: Results) -> Iterator[str]:
 
 def _last(results: Results, cause: str) -> float | None:
     """Return the accuracy on test images at the end, where the training ran to the paper's."""
-    one = results.training("cifar-7", _library(cause))
-    is_whole = one and one["training"]["epochs"] == ARCHITECTURES["cifar-7"].epochs
-    return one["history"]["val_accuracy"][-1] if one and is_whole else None
+    one = of(results, cause)
+    return one["history"]["val_accuracy"][-1] if one and _is_whole(one) else None
 
 
-def _library(cause: str) -> str:
-    return "melpy" if cause == "exact" else f"melpy-{cause}"
+def _is_whole(one: dict[str, Any]) -> bool:
+    return one["training"]["epochs"] == ARCHITECTURES["cifar-7"].epochs
+
+
+def of(results: Results, cause: str) -> dict[str, Any] | None:
+    """Return the result of the training with a cause."""
+    return results.training("cifar-7", "melpy" if cause == "exact" else f"melpy-{cause}")
 
 
 def _costs(results: Results, drawn: Drawer) -> Blocks:
     """Yield the table of trainings with one cause each, and with all."""
-    found = {
-        cause: one for cause in CAUSES if (one := results.training("cifar-7", _library(cause)))
-    }
+    found = {cause: one for cause in CAUSES if (one := of(results, cause))}
     if "exact" not in found or len(found) < 2:
         return
-    epochs = len(found["exact"]["history"]["val_accuracy"])
+    epochs, is_whole = len(found["exact"]["seconds"]), _is_whole(found["exact"])
     yield Text(
-        "CIFAR-10 7, from the same weights with the same images in the same order, but where the "
-        "original's own take their place; one seed. In each step Softmax reads one of what was "
-        "seen, drawn with those shares. Left out are the original's Adam, which counts a step for "
-        "every layer with weights and so takes larger steps in the first epochs, and its pooling "
-        "where values are equal. The paper's own are read off its figure 19, and it gives too "
-        "little to tell why its Keras ends lower than Keras does here."
+        "All train CIFAR-10 7 here with one seed: the same initial weights and order of images, "
+        'but in the rows "as in the original", which have its own. For each batch what Softmax '
+        "reads is drawn, with the shares counted in a whole first epoch: "
+        + "; ".join(f"{day}, {_shares(read, sum(read.values()))}" for day, read in READS.items())
+        + ". Left out are the original's Adam, which counts a step for every layer with weights "
+        "and so takes larger steps in the first epochs, and its pooling where values are equal."
+        + " The paper's numbers are read off its figure 19; it gives too little to tell why its "
+        "Keras ends lower than Keras does here." * is_whole
     )
     marks = [mark for mark in paper.FIGURE_19 if mark <= epochs]
     last = found["exact"]["history"]["val_accuracy"][-1]
@@ -175,7 +177,7 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
                 f"{max(values):.1%}", less, f"{one['history']['accuracy'][-1]:.1%}",
             ]
         )  # fmt: skip
-    for number, name in enumerate(("the paper's library", "the paper's Keras")):
+    for number, name in enumerate(("the paper's library", "the paper's Keras") * is_whole):
         values = (paper.FIGURE_19[mark][number] for mark in marks)
         rows.append([name, *(f"{value:.0%}" for value in values), "", "", ""])
     header = ["", *(f"test, epoch {mark}" for mark in marks), "best", "points against exact",
@@ -185,10 +187,9 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
         "causes",
         plots.compared(
             {NAMES[cause]: [one] for cause, one in found.items()}, "accuracy", "CIFAR-10 7",
-            paper.FIGURE_19,
+            paper.FIGURE_19 if is_whole else None,
         ),
-        "Accuracy by epoch with one thing of the original's at a time, and with all; dots are the "
-        "paper's.",
+        "Accuracy by epoch with one thing of the original's at a time, and with all.",
     )  # fmt: skip
 
 
@@ -204,12 +205,18 @@ def _times(results: Results) -> Blocks:
         columns.append(
             [
                 time_of(theirs), *map(time_of, beside),
-                *(ratio(theirs, seconds) for seconds in beside), ratio(*paper.TOTALS[model]),
+                *(f"{a / b:.1f}" for a, b in (
+                    *((theirs, seconds) for seconds in beside), paper.TOTALS[model]
+                )),
             ]
         )  # fmt: skip
-    networks = (f"{title} {model[-1]}" for model, title in TITLES.items())
+    yield Text(
+        "**And it was slow**: it built im2col's matrix, which copies each pixel once per window, "
+        "computed in float64, and ran everything but the matrix product as single steps of NumPy. "
+        "This library computes in float32, as Keras does."
+    )
     yield Table(
-        ["an epoch with its validation", *networks],
+        ["an epoch with its validation", *map(spelled, TITLES)],
         [
             list(row)
             for row in zip(
@@ -278,8 +285,8 @@ def softmax(results: Results) -> Blocks:
     rows = results.rows("cifar-7-original-reads")
     if not rows:
         yield Text(
-            "The original library was left out of this run: `melpy reproduce --original CLONE`, "
-            f"with a clone of {SOURCE}, runs it beside."
+            "The original library was left out; the same command with `--original CLONE`, a clone "
+            f"of {SOURCE}, adds it."
         )
         return
     yield Text(

@@ -177,7 +177,8 @@ def feature_maps(model: Any, x: np.ndarray, images: np.ndarray) -> Figure:
     filters = model.layers[place].filters
     figure.suptitle(
         f"How {'the' if filters == count else f'{count} of the {filters}'} filters of the first "
-        "convolution respond to each image (bright: strongly; each filter by its own scale)"
+        "convolution respond to each image\n(bright: strongly; each filter by its own scale)",
+        fontsize=10,
     )
     grid = figure.subplots(len(x), count + 1, squeeze=False)
     for n, row in enumerate(grid):
