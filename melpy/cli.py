@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -25,9 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return arguments.run(arguments)
-    except BrokenPipeError:  # nobody reads on, as in `melpy datasets | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except (MelpyError, OSError) as error:
         print(f"melpy: {_sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -6,10 +6,11 @@ given. It multiplies the softmax's Jacobian J with an array m made by np.empty_l
 earlier array has left in that memory. `original` runs the library and counts what that was. Here a
 training gets the same: for each batch m is drawn anew, with those shares.
 
-    exact        d_z = J g, with g the gradient of cross-entropy, so p - t
+    exact        d_z = J g, with g the gradient of cross-entropy, so (p - t) / N
     the original d_z = J m, with m one of N g, -t, p, the g of the batch before
 
 with p the probabilities and t the one-hot targets, (N, 10), and J = diag(p) - p pᵀ of each row.
+Here d_z is a mean over the batch and so smaller by N, of which Adam takes no notice.
 
 Source: the original library, github.com/lennymalard/melpy-project, layers.py, losses.py,
 NeuralNetworks.py and optimizers.py of 15 to 22 December 2024, when the paper was written.
@@ -28,24 +29,36 @@ from melpy.experiments.gradient import PapersConv2D, with_the_papers_gradient
 from melpy.models import Input, Sequential
 
 __all__ = [
-    "BEFORE", "CAUSES", "GIVEN", "READS", "ReadFromMemory", "changed", "leftovers",
+    "BEFORE", "CAUSES", "LATER", "VERSIONS", "ReadFromMemory", "changed", "leftovers",
     "through_softmax",
 ]  # fmt: skip
 
 SLOPE = 0.01  # of the original's leaky ReLU; Keras's activation has 0.2
 CROSS_ENTROPY = "categorical_crossentropy"
 BEFORE = "g of the batch before"
-# In how many steps of the first epoch of CIFAR-10 7 each version of the library read what, as
-# `original.reads` counted (docs/reproduction/results/cifar-7-original-reads.json); the rest of the
-# steps read something that is none of these.
-READS = {
-    "15 December 2024": {BEFORE: 392, "-t": 239, "N g": 62, "p": 46},
-    "22 December 2024": {"N g": 591, BEFORE: 145},
-}
-# The gradient that each version gives to its Softmax.
-GIVEN: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "15 December 2024": lambda p, t: (1e-5 - t) / (p + 1e-5) / len(p),
-    "22 December 2024": lambda p, t: (p - t) / len(p),
+
+
+class Version(NamedTuple):
+    """A day's state of the original library, from its history.
+
+    ``given`` is the gradient that it gives to its Softmax, of p and t. ``reads`` is in how many of
+    781 steps of CIFAR-10 7 its Softmax read what, as `original.reads` counted on two cores
+    (docs/reproduction/results/cifar-7-original-reads.json), but for those that read none of these.
+    """
+
+    commit: str
+    given: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    reads: dict[str, int]
+
+
+EARLIER, LATER = "15 December 2024", "22 December 2024"
+VERSIONS = {
+    EARLIER: Version(
+        "c492c8d",
+        lambda p, t: (1e-5 - t) / (p + 1e-5) / len(p),
+        {BEFORE: 392, "-t": 239, "N g": 62, "p": 46},
+    ),
+    LATER: Version("a6d8fda", lambda p, t: (p - t) / len(p), {"N g": 591, BEFORE: 145}),
 }
 
 
@@ -58,26 +71,26 @@ def leftovers(
     p: np.ndarray, t: np.ndarray, g: np.ndarray, before: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Return by name what may lie in memory: what g is made of, and the g of the batch before."""
-    found = {"g": g, "N g": len(g) * g, "p - t": p - t, "-t": -t, "p": p}
+    found = {"g": g, "N g": len(g) * g, "-t": -t, "p": p}
     return found if before is None else found | {BEFORE: before}
 
 
 class ReadFromMemory:
-    """Cross-entropy whose gradient is never read: in its place comes what lies in memory.
+    """Cross-entropy whose gradient is never read: in its place comes what lay in memory.
 
     y = -log(p_t), (N,); d_p = m, (N, C), with m drawn for each batch. The softmax before it
     multiplies m with its Jacobian.
 
     Parameters
     ----------
-    version : a key of `READS`
+    version : a `Version`
     seed : int, of the draws
     """
 
-    def __init__(self, version: str, seed: int = 0) -> None:
-        self.given = GIVEN[version]
-        self.kinds = list(READS[version])
-        counts = np.array([READS[version][kind] for kind in self.kinds])
+    def __init__(self, version: Version, seed: int = 0) -> None:
+        self.given = version.given
+        self.kinds = list(version.reads)
+        counts = np.array(list(version.reads.values()))
         self.shares = counts / counts.sum()
         self.draws = np.random.default_rng(seed)
         self.before = np.zeros(1, np.float32)  # there was no batch yet
@@ -88,7 +101,7 @@ class ReadFromMemory:
 
         def d_p(g_y: np.ndarray) -> np.ndarray:
             g = self.given(p, t)
-            before = np.resize(self.before, g.shape)  # an epoch's last batch is smaller
+            before = np.resize(self.before, g.shape)  # an epoch's last batch is smaller: repeated
             found = leftovers(p, t, g, before)
             self.before = g
             return g_y[:, None] * found[self.draws.choice(self.kinds, p=self.shares)]
@@ -122,14 +135,13 @@ def as_the_original(model: Any) -> Sequential:
 
 
 class Cause(NamedTuple):
-    """What is otherwise: the network, which version's Softmax it has, the order of the images."""
+    """What is otherwise: the network, whose version's Softmax it has, the order of the images."""
 
     network: Callable[[Any], Any] = lambda model: model
     softmax: str | None = None
     fixed_order: bool = False
 
 
-EARLIER, LATER = READS
 CAUSES = {
     "exact": Cause(),
     "paper": Cause(with_the_papers_gradient),
@@ -141,7 +153,11 @@ CAUSES = {
 }
 
 
-def changed(model: Any, gradient: str) -> tuple[Any, Any, bool]:
+def changed(model: Any, gradient: str, seed: int) -> tuple[Any, Any, bool]:
     """Return the network, its loss, and whether the order of the images is fixed."""
-    network, softmax, fixed_order = lookup("gradient", gradient, CAUSES, "reproduce")
-    return network(model), ReadFromMemory(softmax) if softmax else CROSS_ENTROPY, fixed_order
+    network, day, fixed_order = lookup("gradient", gradient, CAUSES, "reproduce")
+    return (
+        network(model),
+        ReadFromMemory(VERSIONS[day], seed) if day else CROSS_ENTROPY,
+        fixed_order,
+    )

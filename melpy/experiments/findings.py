@@ -15,6 +15,7 @@ from melpy.experiments.results import (
     TITLES,
     Drawer,
     Results,
+    is_whole,
     last,
     percent,
     spelled,
@@ -33,25 +34,24 @@ LIBRARIES = {
 }
 
 
-def comparison(results: Results, drawn: Drawer) -> Blocks:
+def comparison(results: Results, drawn: Drawer, is_quick: bool) -> Blocks:
     """Yield the section on table 4: times and accuracies beside Keras's."""
     yield Heading("Table 4: beside Keras")
     if not any(results.trainings(model, "keras-tensorflow") for model in TITLES):
         yield Text(
-            "No run of Keras is here, so its times, and figures 16 to 19, are left out; the same "
-            "command with `--keras` adds them."
+            "No run of Keras is here, so its times, and figures 16 to 19, are left out; "
+            f"`melpy reproduce table4 --keras{' --quick' * is_quick}` adds them."
         )
         return
     yield Text(
         "Whole runs, from the same initial weights, with the same images in the same order. Keras "
-        "runs on TensorFlow, as in the paper; for each network and seed the two libraries run back "
-        "to back, so that what else a machine does affects both."
+        "runs on TensorFlow, as in the paper; begun together, the two libraries take turns, "
+        "network by network and seed by seed, so that what else a machine does affects both."
     )
     yield in_short(results)
     yield Text(
-        "Accuracies are those after the last epoch, on test images: mean and standard deviation of "
-        "the seeds; so are the differences, seed by seed. Times are medians of the seeds; the "
-        "paper's were measured on an Intel i5-12600K."
+        "Accuracies are those after the last epoch, on test images: mean and, of several seeds, "
+        "standard deviation; so are the differences, seed by seed. Times are medians of the seeds."
     )
     rows = []
     for library, title in LIBRARIES.items():
@@ -82,8 +82,7 @@ def comparison(results: Results, drawn: Drawer) -> Blocks:
         if not all(pair.values()):
             continue
         for name, number in (("loss", loss), ("accuracy", accuracy)):
-            is_whole = pair["melpy"][0]["training"]["epochs"] >= max(paper.FIGURE_19)
-            papers = paper.FIGURE_19 if number == "19" and is_whole else None
+            papers = paper.FIGURE_19 if number == "19" and is_whole(pair["melpy"][0]) else None
             yield drawn(
                 f"figure-{number}", plots.compared(pair, name, TITLES[model], papers),
                 f"Figure {number}: {name} by epoch on {TITLES[model]}, one line per seed; "

@@ -3,7 +3,8 @@
 A clone holds all versions; those of the days in which the paper was written are taken from it:
 
     15 December 2024    its cross-entropy's gradient is (1e-5 - t) / (p + 1e-5) / N
-    22 December 2024    (p - t) / N, of the logits already; the day before figure 19 was printed
+    22 December 2024    (p - t) / N, of the logits already, as it is from the 16th on; the day
+                        before the version of figure 19 that the paper prints
 
 Its Softmax's way back multiplies the Jacobian with np.empty_like of the gradient instead of with
 the gradient, in both: with what memory holds, which no program decides.
@@ -19,8 +20,8 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,13 @@ import numpy as np
 
 from melpy.errors import ArgumentError, MelpyError
 from melpy.experiments.architectures import ARCHITECTURES, Conv
-from melpy.experiments.causes import leftovers, through_softmax
+from melpy.experiments.causes import LATER, VERSIONS, leftovers, through_softmax
 from melpy.experiments.training import data
 
 __all__ = [
-    "STEPS", "VERSIONS", "OriginalError", "check", "epoch", "places", "read_from_memory", "reads",
+    "STEPS", "OriginalError", "check", "epoch", "epochs", "places", "read_from_memory", "reads",
 ]  # fmt: skip
 
-VERSIONS = {"15 December 2024": "c492c8d", "22 December 2024": "a6d8fda"}
-LAST = "22 December 2024"
 STEPS = 781  # that are watched: the first epoch's, but for its last, of fewer images
 UNPLACED = {"mnist-3": ("mnist-4", "mnist-5"), "cifar-7": ("cifar-2", "cifar-4", "cifar-5")}
 EXPECTED = "a clone of github.com/lennymalard/melpy-project, with its history"
@@ -52,15 +51,27 @@ def check(clone: Path) -> None:
     """Refuse what is no clone of the original library."""
     if not clone.is_dir():
         raise ArgumentError("reproduce", f"--original {clone} does not exist", expected=EXPECTED)
-    for commit in VERSIONS.values():
-        _packed(clone, commit)
+    for version in VERSIONS.values():
+        _packed(clone, version.commit)
 
 
 def epoch(clone: Path, model: str, softmax: str, steps: int | None = None) -> dict[str, Any]:
     """Train a network for its first epoch with the last version; "mended" mends its Softmax."""
-    found = _run(clone, LAST, model, softmax, steps)
+    found = _run(clone, LATER, model, softmax, steps)
     numbers = {name: float(found[name]) for name in ("seconds", "accuracy", "test_accuracy")}
-    return {"version": LAST, "softmax": softmax, "steps": steps, **numbers}
+    return {"version": LATER, "softmax": softmax, "steps": steps, **numbers}
+
+
+def epochs(clone: Path, model: str, count: int, steps: int | None = None) -> dict[str, Any]:
+    """Train a network for some epochs with the last version, as it is.
+
+    Its history holds means during each epoch, over the batches and over a few test images before
+    each step.
+    """
+    found = _run(clone, LATER, model, "as it is", steps, epochs=count)
+    history = {name: found[name].tolist() for name in ("accuracy_history", "val_accuracy_history")}
+    history = {name.removesuffix("_history"): values for name, values in history.items()}
+    return {"version": LATER, "steps": steps, "history": history}
 
 
 def reads(clone: Path, steps: int) -> list[dict[str, Any]]:
@@ -109,7 +120,7 @@ def places(clone: Path, drawn: str, steps: int) -> list[dict[str, Any]]:
     for model in (drawn, *UNPLACED[drawn]):
         paper = ARCHITECTURES[model]
         found = [
-            float(_run(clone, LAST, model, "as it is", steps, pooled)["seconds"])
+            float(_run(clone, LATER, model, "as it is", steps, pooled)["seconds"])
             for pooled in ([[0], [1]] if paper.derived else [None])
         ]
         images = steps * paper.batch_size
@@ -124,6 +135,7 @@ def _run(
     softmax: str,
     steps: int | None,
     pooled: list[int] | None = None,
+    epochs: int = 1,
 ) -> dict[str, np.ndarray]:
     paper = ARCHITECTURES[model]
     train, test, _ = data(paper.dataset)
@@ -140,6 +152,7 @@ def _run(
         "batch_size": paper.batch_size,
         "learning_rate": paper.learning_rate,
         "softmax": softmax,
+        "epochs": epochs,
     }
     count = steps * paper.batch_size if steps else len(train[0])
     images: dict[str, Any] = {"y": train[1][:count], "y_test": test[1][: count // 5]}
@@ -147,12 +160,12 @@ def _run(
         images[name] = x.transpose(0, 3, 1, 2)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        with tarfile.open(fileobj=io.BytesIO(_packed(clone, VERSIONS[version]))) as archive:
-            archive.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(_packed(clone, VERSIONS[version].commit))) as archive:
+            archive.extractall(folder)  # never outside of it
         np.savez(folder / "images.npz", **images)
         files = [str(folder / f"{name}.npz") for name in ("images", "result")]
         ended = subprocess.run(
-            [sys.executable, str(SCRIPT), json.dumps(asked), *files],
+            [sys.executable, "-P", str(SCRIPT), json.dumps(asked), *files],  # -P: not our rooms
             env={**os.environ, "PYTHONPATH": str(folder)},
             check=False, capture_output=True, text=True,
         )  # fmt: skip
@@ -164,9 +177,11 @@ def _run(
 
 
 def _packed(clone: Path, commit: str) -> bytes:
-    """Return the library of a commit, packed."""
+    """Return the library of a commit as a ZIP file."""
     packed = subprocess.run(
-        ["git", "-C", str(clone), "archive", commit, "melpy"], check=False, capture_output=True
+        ["git", "-C", str(clone), "archive", "--format=zip", commit, "melpy"],
+        check=False,
+        capture_output=True,
     )
     if packed.returncode:
         raise ArgumentError(

@@ -3,8 +3,8 @@
 It imports nothing of this library, since both are named melpy: the original is on the path.
 SPECIFICATION is JSON with the network's ``channels``, ``kernel_size``, ``use_bias``, ``pooled``
 (after which convolutions a pooling stands) and ``units``, ``batch_size``, ``learning_rate``,
-and ``softmax``: "as it is", "watched" or "mended". IMAGES is an .npz file of x, y, x_test and
-y_test; RESULT will be one, of what was found.
+``epochs``, and ``softmax``: "as it is", "watched" or "mended". IMAGES is an .npz file of x, y,
+x_test and y_test; RESULT will be one, of what was found.
 """
 
 import importlib
@@ -59,7 +59,7 @@ def network(original, asked, train, test):
 
 
 def main():
-    """Train for an epoch of the images."""
+    """Train."""
     import matplotlib
 
     matplotlib.use("Agg")  # the original opens windows
@@ -83,11 +83,13 @@ def main():
         optimizer=original.Adam(learning_rate=asked["learning_rate"]),
     )
     started_s = time.perf_counter()
-    model.fit(1, batch_size, 0)
+    model.fit(asked["epochs"], batch_size, 0)
     seconds = time.perf_counter() - started_s
     answers = [model.predict(x_test[n : n + 100]) for n in range(0, len(x_test), 100)]
     right = np.argmax(np.concatenate(answers), axis=1) == np.argmax(y_test, axis=1)
     kept |= {"seconds": seconds, "accuracy": model.train_accuracy, "test_accuracy": right.mean()}
+    kept["accuracy_history"] = model.train_accuracy_history
+    kept["val_accuracy_history"] = model.val_accuracy_history
     np.savez(sys.argv[3], **kept)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
@@ -41,6 +42,7 @@ COMPARED = ("mnist-3", "cifar-7")
 SEEDS = (0, 1, 2)
 QUICK_IMAGES, QUICK_EPOCHS = 6000, 2
 QUICK_STEPS, QUICK_PLACED_STEPS, PLACED_STEPS = 6, 2, 10  # of the original library
+ORIGINAL_EPOCHS = 10
 TIMED_EPOCHS = 3  # of Keras on JAX and PyTorch: the first one compiles
 
 
@@ -73,8 +75,9 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
     Raises
     ------
     UnknownNameError : there is no such part
-    ArgumentError : OUT holds something else, or results of other settings
-    DependencyError : Keras, or Matplotlib, is asked for and missing
+    ArgumentError : OUT holds something else, or results of other settings; no clone is there
+    DependencyError : a package is missing that a part or an option needs
+    StoppedError, OriginalError : a training, or the original library, ended without a result
     """
     parts = PARTS if plan.part == "all" else (plan.part,)
     for part in parts:
@@ -211,6 +214,11 @@ def _of_the_original(clone: Path, quick: bool) -> Iterator[Unit]:
         train = functools.partial(original.epoch, clone, model, softmax, steps)
         name = f"{model}-original" + ("" if softmax == "as it is" else f"-{softmax}")
         yield name, _measured(lambda train=train: [train()])  # type: ignore[misc]
+    epochs = QUICK_EPOCHS if quick else ORIGINAL_EPOCHS
+    yield (
+        "cifar-7-original-epochs",
+        _measured(lambda: [original.epochs(clone, "cifar-7", epochs, steps)]),
+    )
 
 
 def _models(units: list[Unit]) -> list[str]:
@@ -238,7 +246,8 @@ def _trained(training: Training, plan: Plan, whole: bool = True) -> Unit:
     def run(path: Path) -> None:
         specification = json.dumps(asdict(training))
         ended = subprocess.run(
-            [sys.executable, "-m", "melpy.experiments.training", specification, str(path)],
+            [sys.executable, "-m", "melpy.experiments.training", specification, str(path),
+             str(os.getpid())],
             check=False, stderr=subprocess.PIPE, text=True,  # TensorFlow writes there in any case
         )  # fmt: skip
         if ended.returncode or not path.exists():

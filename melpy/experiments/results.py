@@ -11,12 +11,14 @@ import numpy as np
 
 from melpy import viz
 from melpy.errors import DataError
+from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.page import Figure
 
 __all__ = [
     "Drawer",
     "Results",
     "epoch_s",
+    "is_whole",
     "last",
     "original_epoch",
     "percent",
@@ -43,7 +45,7 @@ class Results:
         return self.all.get(name, {}).get("rows", [])
 
     def training(self, model: str, library: str = "melpy", seed: int = 0) -> dict[str, Any] | None:
-        """Return a training's result; of the paper's gradient for the library "melpy-paper"."""
+        """Return a training's result; ``library`` is "melpy", "melpy-" and a cause, or Keras."""
         return self.all.get(f"{model}-{library}-seed{seed}")
 
     def trainings(self, model: str, library: str) -> list[dict[str, Any]]:
@@ -90,6 +92,12 @@ class Drawer:
         path = self.folder / f"{name}.png"
         viz.save(figure, path)
         return Figure(path, caption)
+
+
+def is_whole(one: dict[str, Any]) -> bool:
+    """Say whether a training has the paper's number of epochs."""
+    training = one["training"]
+    return training["epochs"] == ARCHITECTURES[training["model"]].epochs
 
 
 def epoch_s(one: dict[str, Any]) -> float:

@@ -1,6 +1,6 @@
 """One training of the reproduction, in a process of its own: melpy's, or Keras's on a backend.
 
-    python -m melpy.experiments.training SPECIFICATION OUT
+    python -m melpy.experiments.training SPECIFICATION OUT [PARENT]
 
 SPECIFICATION is a `Training` as JSON; the result goes to the file OUT, whole or not at all. Both
 libraries run the same lines: the same network from the same initial weights, the same images in
@@ -70,12 +70,15 @@ def data(dataset: str, images: int | None = None) -> tuple[Any, Any, Pixels]:
     return (pixels.transform(x), one_hot[0]), (pixels.transform(x_test), one_hot[1]), pixels
 
 
-def run(training: Training) -> tuple[Any, dict[str, Any]]:
-    """Train; return the model, and history, seconds and what they depend on as plain values."""
+def run(training: Training, parent: int | None = None) -> tuple[Any, dict[str, Any]]:
+    """Train; return the model, and history, seconds and what they depend on as plain values.
+
+    Where ``parent`` is the process that began this one, the training ends with it.
+    """
     paper = ARCHITECTURES[training.model]
     (x, y), test, _ = data(paper.dataset, training.images)
     ours = build(training.model, x.shape[1:], CLASSES, training.seed)
-    model, loss, fixed_order = changed(ours, training.gradient)
+    model, loss, fixed_order = changed(ours, training.gradient, training.seed)
     api = importlib.import_module(training.library.partition("-")[0])
     if api.__name__ == "keras":
         model = build(training.model, x.shape[1:], CLASSES, api=api)
@@ -87,9 +90,9 @@ def run(training: Training) -> tuple[Any, dict[str, Any]]:
     )
     history: dict[str, list[float]] = {}
     seconds: list[float] = []
-    begun_s, parent = time.perf_counter(), os.getppid()
+    begun_s = time.perf_counter()
     for epoch in range(training.epochs):
-        if os.getppid() != parent:
+        if parent not in (None, os.getppid()):
             raise SystemExit("The process that began this training has ended.")
         draws = np.random.default_rng([training.seed, epoch])
         order = np.arange(len(x)) if fixed_order else draws.permutation(len(x))
@@ -133,7 +136,7 @@ def main() -> None:
     if training.library != "melpy":
         os.environ["KERAS_BACKEND"] = training.library.removeprefix("keras-")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own greetings
-    model, result = run(training)
+    model, result = run(training, *map(int, sys.argv[3:]))
     if training == Training("mnist-3", epochs=training.epochs, images=training.images):
         first = model.layers[0].get_weights()  # for figure 2
         result["first_layer"] = [weight.tolist() for weight in first]
