@@ -448,8 +448,8 @@ class TestReport:
         ):  # fmt: skip
             assert words in text
             assert words in shown
-        assert "| MNIST 4 | 1.50 | 2.50 | 2.50 |" in text  # 3 / 2, 5 / 2, and 4:42 / 1:53
-        assert "| MNIST 5 | 1.75 | 2.25 | 2.48 |" in text
+        assert "| MNIST 4 | 1.50 | 2.50 | 2.50 | the second |" in text
+        assert "| MNIST 5 | 1.75 | 2.25 | 2.48 | the second |" in text
         pictures = sorted((folder / "figures").glob("*.png"))
         names = {picture.stem for picture in pictures}
         assert {
