@@ -25,6 +25,7 @@ __all__ = [
     "ShapeError",
     "SignatureError",
     "UnknownNameError",
+    "install",
     "lookup",
     "nearest",
     "refuse_unknown",
@@ -107,6 +108,17 @@ class DependencyError(MelpyError, ImportError):
 
 class GraphError(MelpyError, RuntimeError):
     """Gradients were asked for where nothing was recorded."""
+
+
+def install(extra: str) -> str:
+    """Say how to get what one of melpy's extras brings: the index's melpy is another library.
+
+    Examples
+    --------
+    >>> install("files")
+    "Install it with pip install '.[files]' in melpy's folder."
+    """
+    return f"Install it with pip install '.[{extra}]' in melpy's folder."
 
 
 def lookup(kind: str, name: object, table: Mapping[str, T], who: str) -> T:

@@ -108,7 +108,7 @@ class TestFiles:
 
     def test_without_pillow(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "PIL", None)
-        with pytest.raises(DependencyError, match=r"Pillow.*melpy\[images\]"):
+        with pytest.raises(DependencyError, match=r"Pillow.*\.\[images\]"):
             load_img("x.png")
 
 

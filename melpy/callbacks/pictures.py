@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy.callbacks.base import Callback, Logs
-from melpy.errors import DependencyError
+from melpy.errors import DependencyError, install
 
 __all__ = ["LiveMetrics", "TensorBoard"]
 
@@ -55,7 +55,7 @@ class TensorBoard(Callback):
                 raise DependencyError(
                     "TensorBoard",
                     "the package tensorboard is not installed",
-                    mend='Install it: pip install "melpy[tensorboard]".',
+                    mend=install("tensorboard"),
                 ) from error
             self.writers[side] = EventFileWriter(str(self.log_dir / side))
         return self.writers[side]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import ArgumentError, DataError, DependencyError, ShapeError
+from melpy.errors import ArgumentError, DataError, DependencyError, ShapeError, install
 from melpy.preprocessing import MinMaxScaler, StandardScaler
 
 __all__ = ["Pixels", "read_image", "write_image"]
@@ -87,7 +87,7 @@ def read_image(
         raise DependencyError(
             "predict",
             "Pillow, which reads image files, is not installed",
-            mend="It comes with melpy's extra [images].",
+            mend=install("images"),
         ) from error
 
     H, W, C = shape

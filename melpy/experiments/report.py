@@ -209,17 +209,17 @@ def _placed(results: Results, prefix: str) -> Blocks:
         f"{spelled(drawn['model'])}, whose layers the paper gives; and the same multiple from the "
         "paper's times per epoch."
     )
-    rows = []
+    cells = []
     for row in derived:
         ratios = [seconds / drawn["seconds"][0] for seconds in row["seconds"]]
         papers = paper.TIMES[row["model"]].epoch_s / paper.TIMES[drawn["model"]].epoch_s
         off = [abs(math.log(papers / ratio)) for ratio in ratios]
         nearer = ("the first", "the second")[off.index(min(off))]
-        rows.append([spelled(row["model"]), *(f"{r:.2f}" for r in (*ratios, papers)), nearer])
+        cells.append([spelled(row["model"]), *(f"{r:.2f}" for r in (*ratios, papers)), nearer])
     yield Table(
         ["network", "pooling after the first", "pooling after the second", "the paper's times",
          "nearer to"],
-        rows,
+        cells,
     )  # fmt: skip
 
 

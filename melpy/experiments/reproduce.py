@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from melpy import datasets
-from melpy.errors import ArgumentError, DependencyError, MelpyError, lookup
+from melpy.errors import ArgumentError, DependencyError, MelpyError, install, lookup
 from melpy.experiments import gradient, original, timing
 from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.causes import CAUSES
@@ -124,8 +124,7 @@ def _require(package: str, extra: str) -> None:
         raise DependencyError(
             "reproduce",
             f"{package} is not installed",
-            mend=f"Run sh tools/env.sh {extra}, or pip install '.[{extra}]' in melpy's folder"
-            + (", or leave --keras and --original out." if extra == "reproduce" else "."),
+            mend=install(extra) + " Or leave --keras and --original out." * (extra == "reproduce"),
         )
 
 

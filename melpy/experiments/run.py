@@ -16,7 +16,7 @@ import numpy as np
 
 from melpy import config, datasets, optimizers, random
 from melpy.callbacks import Callback, CSVLogger, TerminateOnNaN
-from melpy.errors import ArgumentError, DataError, lookup
+from melpy.errors import ArgumentError, DataError, install, lookup
 from melpy.experiments import images
 from melpy.experiments.architectures import ARCHITECTURES, build
 from melpy.experiments.machine import machine
@@ -164,7 +164,7 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
     title = f"{settings.model} on {settings.dataset}"
     shown = Shown(x_test, test_x, labels, module.CLASS_NAMES, pixels.high)
     if not draw(model, shown, folder, title):
-        say("No pictures: Matplotlib is not installed (it comes with melpy's extra [plots]).")
+        say(f"No pictures: Matplotlib is not installed. {install('plots')}")
     say("")
     say(_table(results))
     say("")

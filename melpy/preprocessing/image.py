@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from melpy import config, ops
-from melpy.errors import ArgumentError, DataError, DependencyError, DtypeError, ShapeError, lookup
+from melpy.errors import (
+    ArgumentError,
+    DataError,
+    DependencyError,
+    DtypeError,
+    ShapeError,
+    install,
+    lookup,
+)
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
 
@@ -35,7 +43,7 @@ def _pillow(who: str) -> Any:
         raise DependencyError(
             who,
             "Pillow, which reads image files, is not installed",
-            mend='Install it: pip install "melpy[images]"',
+            mend=install("images"),
         ) from error
     return Image
 

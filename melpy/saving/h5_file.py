@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import DataError, DependencyError
+from melpy.errors import DataError, DependencyError, install
 from melpy.saving.state import Arrays
 
 __all__ = ["read_h5", "written_h5"]
@@ -24,8 +24,7 @@ def h5py() -> Any:
         raise DependencyError(
             "saving",
             "files of this kind need the package h5py",
-            mend='Install it with melpy: pip install "melpy[files]". '
-            "Weights can be saved without it, in .npz files.",
+            mend=f"{install('files')} Weights can be saved without it, in .npz files.",
         ) from error
     return package
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import DataError, DependencyError
+from melpy.errors import DataError, DependencyError, install
 from melpy.saving.state import Arrays
 
 __all__ = ["read_safetensors", "written_safetensors"]
@@ -21,8 +21,7 @@ def safetensors() -> Any:
         raise DependencyError(
             "saving",
             "files of this kind need the package safetensors",
-            mend='Install it with melpy: pip install "melpy[files]". '
-            "Weights can be saved without it, in .npz files.",
+            mend=f"{install('files')} Weights can be saved without it, in .npz files.",
         ) from error
     return package
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from melpy import tree
-from melpy.errors import ArgumentError, DependencyError, lookup
+from melpy.errors import ArgumentError, DependencyError, install, lookup
 from melpy.viz.layout import placed
 
 __all__ = ["plot_model"]
@@ -301,7 +301,7 @@ class Picture:
             raise DependencyError(
                 "plot_model",
                 f"a {path.suffix} file needs the package matplotlib",
-                mend='Install it with pip install "melpy[plots]", or write an .svg file.',
+                mend=f"{install('plots')} Or write an .svg file.",
             ) from error
 
         width, height = self.width + 2 * PAD_PT, self.height + 2 * PAD_PT

@@ -25,8 +25,8 @@ def pytest_collection_modifyitems(items):
 def keras():
     """Keras, imported when the first test needs it."""
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    pytest.importorskip("jax", reason='JAX is not installed: pip install "melpy[parity]"')
-    keras = pytest.importorskip("keras", reason='needs Keras: pip install "melpy[parity]"')
+    pytest.importorskip("jax", reason="JAX is not installed: sh tools/env.sh parity")
+    keras = pytest.importorskip("keras", reason="needs Keras: sh tools/env.sh parity")
     if keras.backend.backend() != "jax":
         pytest.skip("Keras runs on another backend: unset KERAS_BACKEND")
     return keras

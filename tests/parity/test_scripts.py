@@ -44,7 +44,7 @@ for path in sys.argv[2:]:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """Return what each script ended with, by library and script."""
-    pytest.importorskip("keras", reason='needs Keras: pip install "melpy[parity]"')
+    pytest.importorskip("keras", reason="needs Keras: sh tools/env.sh parity")
     pytest.importorskip("torch", reason="the scripts' own training steps need a backend with one")
     folder = tmp_path_factory.mktemp("scripts")
     found = {}
