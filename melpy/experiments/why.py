@@ -45,6 +45,7 @@ def summary(results: Results, drawn: Drawer) -> Blocks:
     yield Text(" ".join(_of_softmax(results)))
     yield Text(" ".join(_of_the_rest(results)))
     yield Text(" ".join(_of_the_convolution(results)))
+    yield Text(" ".join(_of_the_figure(results)))
     yield from _costs(results, drawn)
     yield from _times(results)
 
@@ -100,10 +101,13 @@ def _of_the_rest(results: Results) -> Iterator[str]:
                 f"{told} it ends at {test:.1%} of the test images and {training:.1%} of the "
                 "training images."
             )
+
+
+def _of_the_figure(results: Results) -> Iterator[str]:
     test, training = paper.FIGURE_19[50][0], paper.FIGURE_19_TRAINING[0]
     yield (
-        "What Softmax read when figure 19 was drawn is lost with that run's memory, and no "
-        f"training here is that run. The figure's curve ends at {test:.0%} of the test images and "
+        "**Figure 19 is not explained to the point**: what Softmax read when it was drawn is lost "
+        f"with that run's memory. Its curve ends at {test:.0%} of the test images and "
         f"{training:.0%} of the training images: it learned too little, not too much by heart."
     )
     little = [
