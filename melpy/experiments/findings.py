@@ -175,8 +175,8 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
         "Figure 8: im2col with indices: from which channel, row i and column j each entry comes.",
     )
     yield drawn("figure-9", figures.col2im_adds(), "Figure 9: col2im adds where windows overlap.")
-    for number, name in (("10", "mnist"), ("11", "cifar-10")):
-        found, title = _raw(name), TITLES["mnist-3" if name == "mnist" else "cifar-7"]
+    for number, name, title in (("10", "mnist", "MNIST"), ("11", "cifar-10", "CIFAR-10")):
+        found = _raw(name)
         if found:
             yield drawn(
                 f"figure-{number}",
