@@ -171,6 +171,22 @@ class TestTrain:
         assert (made.returncode, made.stderr) == (0, "")
 
 
+def test_who_reads_may_stop():
+    """As head does; the exit code is that of a program that the closed pipe ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "melpy", "datasets"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    process.stdout.close()
+    try:
+        err = process.stderr.read()
+        assert (process.wait(timeout=60), err) == (141, "")
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
 class TestCtrlC:
     def test_keeps_what_was_trained(self, tmp_path):
         folder = tmp_path / "run"

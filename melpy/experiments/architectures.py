@@ -19,7 +19,7 @@ from typing import Any
 from melpy import layers, models, random
 from melpy.errors import lookup
 
-__all__ = ["ARCHITECTURES", "Architecture", "build"]
+__all__ = ["ARCHITECTURES", "Architecture", "Conv", "build"]
 
 LEAKY = "leaky_relu"
 

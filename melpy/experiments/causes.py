@@ -29,7 +29,7 @@ from melpy.experiments.gradient import PapersConv2D, with_the_papers_gradient
 from melpy.models import Input, Sequential
 
 __all__ = [
-    "BEFORE", "CAUSES", "LATER", "VERSIONS", "ReadFromMemory", "changed", "leftovers",
+    "BEFORE", "CAUSES", "LATER", "SLOPE", "VERSIONS", "ReadFromMemory", "changed", "leftovers",
     "through_softmax",
 ]  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from melpy.experiments import figures, gradient, paper
-from melpy.experiments.causes import BEFORE, LATER
+from melpy.experiments.causes import BEFORE, LATER, VERSIONS
 from melpy.experiments.page import Heading, Table, Text
 from melpy.experiments.results import Drawer, Results, is_whole
 from melpy.experiments.why import of
@@ -40,10 +40,10 @@ def convolution(results: Results, drawn: Drawer) -> Blocks:
         f"The paper finds that its gradient of a convolution's input differs from TensorFlow's by "
         f"{low} to {high} per value, up to {paper.GRADIENT_ERROR_IN_SUM:,.0f} in sum over "
         "(1, 3, 32, 32), and puts it down to automatic differentiation's precision and to "
-        "normalization. The size of the error is that of the gradients and filters, which the "
-        "paper does not give. From the paper's own formulas, for unit normal gradients and 8 "
-        "filters as He et al. initialize them, against nested loops; means of "
-        f"{gradient.SEEDS} draws:"
+        "normalization. The error scales with the gradients and filters that go in, which the "
+        "paper does not give: its size cannot be reproduced, only its cause. From the paper's own "
+        "formulas, for unit normal gradients and 8 filters as He et al. initialize them, against "
+        f"nested loops; means of {gradient.SEEDS} draws:"
     )
     yield Table(
         ["kernel", "filters", "mean error per value", "mean size of the exact gradient",
@@ -52,7 +52,7 @@ def convolution(results: Results, drawn: Drawer) -> Blocks:
             [
                 f"{row['kernel_size']}x{row['kernel_size']}",
                 "rotated, as in the paper" if row["turned"] else "not rotated",
-                f"{row['mean']:.2g}", f"{row['exact_mean']:.2g}", f"{row['total']:.4g}",
+                f"{row['mean']:.2g}", f"{row['exact_mean']:.2g}", f"{row['total']:,.4g}",
             ]
             for row in rows
         ],
@@ -70,10 +70,10 @@ def convolution(results: Results, drawn: Drawer) -> Blocks:
     )  # fmt: skip
     shown = gradient.tie()
     yield Text(
-        "Smaller, and without effect where no two values are equal: the paper's pooling gives the "
-        f"gradient of a window to every largest value. For the window {shown['x'].tolist()} and a "
-        f"gradient of 1 it sends back {shown['paper'].tolist()}, this library (as Keras and "
-        f"PyTorch) {shown['melpy'].tolist()}."
+        "A smaller difference, which has an effect only where values are equal: the paper's "
+        "pooling gives the gradient of a window to every largest value. For the window "
+        f"{shown['x'].tolist()} and a gradient of 1 it sends back {shown['paper'].tolist()}, this "
+        f"library (as Keras and PyTorch) {shown['melpy'].tolist()}."
     )
 
 
@@ -90,9 +90,8 @@ def softmax(results: Results, is_quick: bool) -> Blocks:
     yield Text(
         f"The library itself ({SOURCE}), as it was on two days of the weeks in which the paper was "
         f"written, trains CIFAR-10 7 for {rows[0]['steps']} steps, in one process each. What it "
-        "sends back is compared with the product of the softmax's Jacobian J and each of these, "
-        "for N images with probabilities p and one-hot targets t (what is the same for all classes "
-        "of an image, J takes to 0):"
+        "sends back is compared with the product of the softmax's Jacobian, J = diag(p) - p pᵀ of "
+        "each image, and each of these, for N images with probabilities p and one-hot targets t:"
     )
     kinds = [kind for kind in MEANINGS if kind == "g" or any(kind in row["read"] for row in rows)]
     yield Table(["read", "what it is"], [[kind, MEANINGS[kind]] for kind in kinds])
@@ -101,7 +100,8 @@ def softmax(results: Results, is_quick: bool) -> Blocks:
         ["version", *kinds, "test accuracy"],
         [
             [
-                row["version"], *(str(row["read"].get(kind, 0)) for kind in kinds),
+                f"{row['version']} ({VERSIONS[row['version']].commit})",
+                *(str(row["read"].get(kind, 0)) for kind in kinds),
                 f"{row['test_accuracy']:.1%}",
             ]
             for row in rows
@@ -115,20 +115,24 @@ def softmax(results: Results, is_quick: bool) -> Blocks:
     if len(firsts) == 2:
         yield Text(
             "The trainings above as the original, which draw what they read, end their first epoch "
-            f"at {firsts[0]:.1%} and {firsts[1]:.1%}."
+            f"at {firsts[0]:.1%} and {firsts[1]:.1%}: they approximate it."
         )
     epochs = [
         (name, found[0])
-        for name, unit in (("as it is", "original"), ("mended", "original-mended"))
+        for name, unit in (
+            ("as it is", "original"),
+            ("sends back what it is given", "original-mended"),
+        )
         if (found := results.rows(f"cifar-7-{unit}"))
     ]
     if len(epochs) == 2 and all(one["steps"] is None for _, one in epochs):
         watched = {row["version"]: row["test_accuracy"] for row in rows}
         yield Text(
             f"The first epoch of the library of {LATER}, as it is, and with the gradient of the "
-            "logits sent back as it is given; from the same weights, run once each, where the run "
-            f"that was watched gave {watched[LATER]:.1%}. On training images it is the mean during "
-            "the epoch:"
+            "logits sent back as it is given; from the same weights, run once each. The run that "
+            f"was watched gave {watched[LATER]:.1%}, so two runs differ by as much as "
+            f"{100 * abs(watched[LATER] - epochs[0][1]['test_accuracy']):.1f} points. On training "
+            "images it is the mean during the epoch:"
         )
         yield Table(
             ["its Softmax", "training images", "test images"],

@@ -12,9 +12,9 @@ from melpy.experiments import figures, paper, plots
 from melpy.experiments.architectures import build
 from melpy.experiments.page import Heading, Table, Text
 from melpy.experiments.results import (
-    TITLES,
     Drawer,
     Results,
+    dataset_of,
     is_whole,
     last,
     percent,
@@ -26,6 +26,7 @@ from melpy.experiments.training import data
 __all__ = ["comparison", "explained", "in_short"]
 
 Blocks = Iterator[Any]
+SLOW = 1.5
 LIBRARIES = {
     "melpy": "melpy",
     "keras-tensorflow": "Keras on TensorFlow",
@@ -37,7 +38,7 @@ LIBRARIES = {
 def comparison(results: Results, drawn: Drawer, is_quick: bool) -> Blocks:
     """Yield the section on table 4: times and accuracies beside Keras's."""
     yield Heading("Table 4: beside Keras")
-    if not any(results.trainings(model, "keras-tensorflow") for model in TITLES):
+    if not any(results.trainings(model, "keras-tensorflow") for model in paper.SELECTED):
         yield Text(
             "No run of Keras is here, so its times, and figures 16 to 19, are left out; "
             f"`melpy reproduce table4 --keras{' --quick' * is_quick}` adds them."
@@ -46,24 +47,25 @@ def comparison(results: Results, drawn: Drawer, is_quick: bool) -> Blocks:
     yield Text(
         "Whole runs, from the same initial weights, with the same images in the same order. Keras "
         "runs on TensorFlow, as in the paper; begun together, the two libraries take turns, "
-        "network by network and seed by seed, so that what else a machine does affects both."
+        "network by network and seed by seed, so that background load affects both."
     )
     yield in_short(results)
     yield Text(
         "Accuracies are those after the last epoch, on test images: mean and, of several seeds, "
-        "standard deviation; so are the differences, seed by seed. Times are medians of the seeds."
+        "standard deviation; so are the differences, taken seed by seed before rounding. Times are "
+        "medians of the seeds."
     )
     rows = []
     for library, title in LIBRARIES.items():
         cells = [title]
-        for model in TITLES:
+        for model in paper.SELECTED:
             found = results.trainings(model, library)
             seconds = [s for one in found for s in one["seconds"][1:]]  # the first one compiles
             cells += (
                 [
                     time_of(float(np.median(seconds))),
                     f"{time_of(min(seconds))} to {time_of(max(seconds))}",
-                    f"{len(seconds)}",
+                    f"{len(seconds)} ({sum(s > SLOW * min(seconds) for s in seconds)})",
                 ]
                 if seconds
                 else ["-", "-", "0"]
@@ -72,9 +74,9 @@ def comparison(results: Results, drawn: Drawer, is_quick: bool) -> Blocks:
     yield Text(
         "The time of one epoch's training alone, without validation: the median over all epochs "
         "that ran, but for the first one of each run, which compiles; the fastest and the slowest; "
-        "and how many they are."
+        f"and how many there are, in brackets those that took over {SLOW} times the fastest's time."
     )
-    header = [f"{title}{what}" for title in TITLES.values()
+    header = [f"{title}{what}" for title in map(spelled, paper.SELECTED)
               for what in ("", ", fastest to slowest", ", epochs")]  # fmt: skip
     yield Table(["", *header], rows)
     for model, (loss, accuracy) in (("mnist-3", ("16", "17")), ("cifar-7", ("18", "19"))):
@@ -84,16 +86,17 @@ def comparison(results: Results, drawn: Drawer, is_quick: bool) -> Blocks:
         for name, number in (("loss", loss), ("accuracy", accuracy)):
             papers = paper.FIGURE_19 if number == "19" and is_whole(pair["melpy"][0]) else None
             yield drawn(
-                f"figure-{number}", plots.compared(pair, name, TITLES[model], papers),
-                f"Figure {number}: {name} by epoch on {TITLES[model]}, one line per seed; "
+                f"figure-{number}", plots.compared(pair, name, spelled(model), papers),
+                f"Figure {number}: {name} by epoch of {spelled(model)}, one line per seed; "
                 "melpy's are drawn thick and pale, under Keras's."
-                + (" Circles and squares are read off the paper's figure." if papers else ""),
+                + (" Circles and squares are read off the paper's figure; its library's are means "
+                   "during an epoch." if papers else ""),
             )  # fmt: skip
 
 
 def in_short(results: Results) -> Table:
     """Return the table of what the paper's two networks reach, beside Keras and the original."""
-    columns = {model: _column(results, model) for model in TITLES}
+    columns = {model: _column(results, model) for model in paper.SELECTED}
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
     return Table(
         ["", *map(spelled, columns)],
@@ -114,6 +117,7 @@ def _column(results: Results, model: str) -> dict[str, str]:
     if ours and theirs:
         pairs = zip(last(ours), last(theirs), strict=True)
         column["melpy minus Keras, points"] = percent([a - b for a, b in pairs], "+").rstrip(" %")
+    column["test accuracy, the paper's library and Keras"] = f"about {paper.ACCURACIES[model]:.0%}"
     for name, taken in zip(("melpy", "Keras on TensorFlow"), seconds, strict=True):
         column[f"whole run, {name}"] = time_of(taken)
     if seconds[0] and seconds[1]:
@@ -132,7 +136,7 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
     yield drawn(
         "figure-1",
         figures.architecture(lenet, "LeNet-5"),
-        "Figure 1: LeNet-5; a stack has fewer sheets than maps.",
+        "Figure 1: LeNet-5, for digits of 28x28 pixels; a stack has fewer sheets than maps.",
     )
     trained = results.training("mnist-3")
     if trained and "first_layer" in trained and datasets.status("mnist").here:
@@ -143,7 +147,8 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
         raw = x[some] * pixels.std[0] + pixels.mean[0]
         yield drawn(
             "figure-2", viz.feature_maps(model, x[some], raw),
-            "Figure 2: how the filters of MNIST 3's first convolution, trained, respond to digits.",
+            "Figure 2: how the filters of MNIST 3's first convolution, trained, respond to digits; "
+            "stripes at the right and below are the padding.",
         )  # fmt: skip
     yield drawn(
         "figure-3",
@@ -167,7 +172,8 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
         some_images = "one RGB image" if count == 1 else f"{count} RGB images"
         yield drawn(
             f"figure-{number}", figures.columns_of_images(count),
-            f"Figure {number}: im2col of {some_images}, windows of 2x2, stride 1.",
+            f"Figure {number}: im2col of {some_images}, windows of 2x2, stride 1"
+            + (", the second image behind the first." if count == 2 else "."),
         )  # fmt: skip
     yield drawn(
         "figure-8",
@@ -188,7 +194,8 @@ def explained(results: Results, drawn: Drawer) -> Blocks:
         title = spelled(model)
         yield drawn(
             f"figure-{number}", figures.architecture(build(model, shape, 10), title),
-            f"Figure {number}: the network that the paper selects for {TITLES[model]}.",
+            f"Figure {number}: the network that the paper selects for {dataset_of(model)}; a stack "
+            "has fewer sheets than maps.",
         )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from melpy.experiments.causes import LATER, VERSIONS, leftovers, through_softmax
 from melpy.experiments.training import data
 
 __all__ = [
-    "STEPS", "OriginalError", "check", "epoch", "epochs", "places", "read_from_memory", "reads",
+    "STEPS", "OriginalError", "check", "places", "read_from_memory", "reads", "train",
 ]  # fmt: skip
 
 STEPS = 781  # that are watched: the first epoch's, but for its last, of fewer images
@@ -55,23 +55,18 @@ def check(clone: Path) -> None:
         _packed(clone, version.commit)
 
 
-def epoch(clone: Path, model: str, softmax: str, steps: int | None = None) -> dict[str, Any]:
-    """Train a network for its first epoch with the last version; "mended" mends its Softmax."""
-    found = _run(clone, LATER, model, softmax, steps)
-    numbers = {name: float(found[name]) for name in ("seconds", "accuracy", "test_accuracy")}
-    return {"version": LATER, "softmax": softmax, "steps": steps, **numbers}
+def train(
+    clone: Path, model: str, softmax: str = "as it is", steps: int | None = None, epochs: int = 1
+) -> dict[str, Any]:
+    """Train a network with the last version; "mended" mends its Softmax.
 
-
-def epochs(clone: Path, model: str, count: int, steps: int | None = None) -> dict[str, Any]:
-    """Train a network for some epochs with the last version, as it is.
-
-    Its history holds means during each epoch, over the batches and over a few test images before
-    each step.
+    Accuracies are those that it tells: means during each epoch, over the batches and over a few
+    test images before each step. ``test_accuracy`` is of all test images, at the end.
     """
-    found = _run(clone, LATER, model, "as it is", steps, epochs=count)
-    history = {name: found[name].tolist() for name in ("accuracy_history", "val_accuracy_history")}
-    history = {name.removesuffix("_history"): values for name, values in history.items()}
-    return {"version": LATER, "steps": steps, "history": history}
+    found = _run(clone, LATER, model, softmax, steps, epochs=epochs)
+    numbers = {name: float(found[name]) for name in ("seconds", "accuracy", "test_accuracy")}
+    history = {name: found[f"{name}_history"].tolist() for name in ("accuracy", "val_accuracy")}
+    return {"version": LATER, "softmax": softmax, "steps": steps, **numbers, "history": history}
 
 
 def reads(clone: Path, steps: int) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["compared", "losses"]
 
 INK = "#1b2a38"
-COLORS = ("#33658a", "#d1603d", "#2f7d4f", "#8a4f9e", "#b58900", "#1b2a38", "#c0392b", "#5aa9a3")
+COLORS = ("#33658a", "#d1603d", "#2f7d4f", "#8a4f9e", "#b58900", "#1b2a38", "#e377c2", "#17a2b8")
 
 
 def _axes(width: float, height: float, count: int = 1) -> tuple[Figure, Any]:
@@ -36,7 +36,8 @@ def losses(trained: Mapping[str, dict[str, Any]], title: str) -> Figure:
     for (name, one), color in zip(trained.items(), COLORS, strict=False):
         values = one["history"]["loss"]
         axes.plot(np.arange(len(values)) + 1, values, color=color, label=spelled(name))
-    axes.set(ylabel="loss", title=title)
+    axes.set(ylabel="loss", title=title, yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(frameon=False)
     return figure
 
@@ -45,11 +46,12 @@ def compared(
     many: Mapping[str, Sequence[dict[str, Any]]],
     name: str,
     title: str,
-    papers: Mapping[int, Sequence[float]] | None = None,
+    papers: Mapping[str, Mapping[int, Sequence[float]]] | None = None,
 ) -> Figure:
     """Draw loss or accuracy of several kinds of trainings, on training and on test data.
 
-    ``papers`` are what the paper's curves on test data have by epoch: its library's and Keras's.
+    ``papers`` are what the paper's curves have on training and on test images, by epoch: its
+    library's and Keras's.
     """
     figure, axes = _axes(10, 4.2, 2)
     figure.suptitle(title)
@@ -64,14 +66,17 @@ def compared(
                     label=label if number == 0 else None,
                 )  # fmt: skip
         one.set(ylabel=name, title=f"{data} images")
-    if papers:
-        for n, (marker, label) in enumerate(
-            (("o", "the paper's library"), ("s", "the paper's Keras"))
-        ):
-            axes[1].plot(
-                list(papers), [pair[n] for pair in papers.values()], marker, color=INK,
-                fillstyle="none", label=label, zorder=3,
-            )  # fmt: skip
+        if name == "accuracy":
+            one.yaxis.set_major_formatter("{x:.0%}")
+        if papers:
+            points = papers[data]
+            for n, (marker, label) in enumerate(
+                (("o", "the paper's library"), ("s", "the paper's Keras"))
+            ):
+                one.plot(
+                    list(points), [pair[n] for pair in points.values()], marker, color=INK,
+                    fillstyle="none", label=label, zorder=3,
+                )  # fmt: skip
     lines, labels = axes[1].get_legend_handles_labels()
     columns = max(1, 120 // (10 + max(map(len, labels))))  # as many as fit on the figure
     figure.legend(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from melpy.experiments import paper, plots
-from melpy.experiments.architectures import ARCHITECTURES
+from melpy.experiments.architectures import ARCHITECTURES, Architecture, Conv
 from melpy.experiments.evidence import convolution, softmax
 from melpy.experiments.findings import comparison, explained, in_short
 from melpy.experiments.page import Heading, Table, Text, html, markdown
@@ -21,6 +21,7 @@ from melpy.experiments.results import (
     spelled,
     time_of,
 )
+from melpy.experiments.search import FILTERS, KERNELS, UNITS
 from melpy.experiments.why import NAMES, of, summary
 from melpy.saving.files import write_atomically
 
@@ -37,8 +38,8 @@ def write(folder: Path, is_quick: bool) -> Path:
         *_beginning(results, is_quick),
         *summary(results, drawn),
         *_loops(results),
-        *_selection(results, drawn, "MNIST", "2", "13"),
-        *_selection(results, drawn, "CIFAR-10", "3", "15"),
+        *_selection(results, drawn, "mnist", "2", "13"),
+        *_selection(results, drawn, "cifar", "3", "15"),
         *comparison(results, drawn, is_quick),
         *convolution(results, drawn),
         *softmax(results, is_quick),
@@ -102,12 +103,14 @@ def _loops(results: Results) -> Blocks:
         "of threads."
     )
     yield Table(
-        ["A, B", "loops", "NumPy", "compiled", "loops / NumPy", "loops / NumPy, paper",
-         "loops / compiled"],
+        ["A, B", "loops", "NumPy", "compiled", "loops, paper", "NumPy, paper",
+         "loops / NumPy", "loops / NumPy, paper", "loops / compiled"],
         [
             [
                 "({0}, {1}) ({1}, {2})".format(*row["shape"]),
-                time_of(row["loops_s"]), time_of(row["numpy_s"]), time_of(row["compiled_s"]),
+                *(time_of(row[f"{way}_s"]) for way in (
+                    "loops", "numpy", "compiled", "paper_loops", "paper_numpy"
+                )),
                 ratio(row["loops_s"], row["numpy_s"]),
                 ratio(row["paper_loops_s"], row["paper_numpy_s"]),
                 ratio(row["loops_s"], row["compiled_s"]),
@@ -116,8 +119,8 @@ def _loops(results: Results) -> Blocks:
         ],
     )  # fmt: skip
     yield Text(
-        "The same for the forward pass of one image, in float64, through the two convolutions of "
-        "MNIST 3 and the two of CIFAR-10 7."
+        "The same for the forward pass of one image x, (N, H, W, C), in float64, through filters "
+        "w, (H, W, C, filters): the two convolutions of MNIST 3 and the two of CIFAR-10 7."
     )
     yield Table(
         ["x, w", "loops", "im2col", "compiled", "loops / im2col", "im2col / compiled"],
@@ -132,20 +135,22 @@ def _loops(results: Results) -> Blocks:
     )  # fmt: skip
 
 
-def _selection(results: Results, drawn: Drawer, dataset: str, table: str, figure: str) -> Blocks:
-    prefix = "mnist" if dataset == "MNIST" else "cifar"
+def _selection(results: Results, drawn: Drawer, prefix: str, table: str, figure: str) -> Blocks:
+    dataset = TITLES[prefix]
     models = [name for name in paper.TIMES if name.startswith(prefix)]
     trained = {name: one for name in models if (one := results.training(name))}
     if not trained:
         return
     yield Heading(f"Table {table}: the trainings on {dataset}")
     yield Text(
-        "Times are of the whole run, with validation after each epoch, here and in the paper; "
-        "seed 0. The best accuracy is the best of all epochs on the test images themselves. "
-        "* The layers are inferred: the paper gives only how many layers and parameters there are."
+        "Whole runs, seed 0; times include validation on all test images after each epoch, and in "
+        "the paper on a few before each step. The best accuracy is the best of all epochs on the "
+        "test images themselves. The paper writes a learning rate of 5e-5 as 5^-5. * The layers "
+        "are inferred: the paper gives how many there are, which of them have biases, and the "
+        "number of parameters."
     )
     yield Table(
-        ["network", "parameters", "epochs", "batch", "learning rate", "per epoch",
+        ["network", "layers here", "parameters", "epochs", "batch", "learning rate", "per epoch",
          "per epoch, paper", "in all", "in all, paper", "test accuracy, last (best)"],
         [_selection_row(name, trained.get(name)) for name in models],
     )  # fmt: skip
@@ -153,16 +158,25 @@ def _selection(results: Results, drawn: Drawer, dataset: str, table: str, figure
     yield from _placed(results, prefix)
     yield drawn(
         f"figure-{figure}", plots.losses(trained, f"{dataset}: loss on training images"),
-        f"Figure {figure}: the loss on training images by epoch, of each network.",
+        f"Figure {figure}: the loss on training images by epoch, of each network; logarithmic.",
     )  # fmt: skip
+    ends = sorted((one["history"]["loss"][-1], name) for name, one in trained.items())
+    best = [f"{prefix}-{number}" for number in paper.BEST[prefix]]
+    yield Text(
+        f"The paper finds {_all_of(map(spelled, best))} the best by this loss. Here, each after "
+        "its number of epochs, the lowest are "
+        + _all_of(f"{spelled(name)} ({loss:.3f})" for loss, name in ends[: len(best)])
+        + "."
+    )
 
 
 def _selection_row(name: str, one: dict[str, Any] | None) -> list[str]:
     network, times = ARCHITECTURES[name], paper.TIMES[name]
     row = [
-        name.split("-")[1] + ("*" if network.derived else ""), f"{network.parameters:,}",
+        name.split("-")[1] + ("*" if network.derived else ""), _layers(network),
+        f"{network.parameters:,}",
         str(one["training"]["epochs"] if one else network.epochs), str(network.batch_size),
-        f"{network.learning_rate:g}",
+        f"{network.learning_rate:.0e}".replace("e-0", "e-"),
     ]  # fmt: skip
     if one is None:
         return [*row, "-", time_of(times.epoch_s), "-", time_of(times.total_s), "-"]
@@ -174,22 +188,39 @@ def _selection_row(name: str, one: dict[str, Any] | None) -> list[str]:
     ]  # fmt: skip
 
 
+def _layers(network: Architecture) -> str:
+    hidden = ", ".join(str(part) for part in network.parts if isinstance(part, int))
+    images = [
+        f"{part.kernel_size}x{part.kernel_size} conv {part.filters}"
+        if isinstance(part, Conv) else str(part)
+        for part in network.parts if not isinstance(part, int)
+    ]  # fmt: skip
+    return f"{', '.join(images)}, dense {hidden}"
+
+
+def _all_of(names: Iterable[str]) -> str:
+    *names, final = names
+    return f"{', '.join(names)} and {final}"
+
+
 def _derived(results: Results, prefix: str) -> Blocks:
     rows = [row for row in results.rows("search") if row["model"].startswith(prefix)]
     if not rows:
         return
     yield Text(
         "What the search over usual sizes finds for each number of parameters, by filters, "
-        "kernel, number of 2x2 poolings and hidden layers. Where a pooling stands, the number "
-        "does not tell."
+        "kernel, number of 2x2 poolings and hidden dense layers; usual are "
+        f"{', '.join(map(str, FILTERS))} filters, kernels of {', '.join(map(str, KERNELS))}, and "
+        f"{', '.join(map(str, UNITS))} units. Where a pooling stands, the number does not tell."
     )
     yield Table(
-        ["network", "parameters", "networks that have exactly so many"],
+        ["networks", "parameters", "sizes that give exactly so many"],
         [
             [
-                spelled(row["model"]), f"{row['parameters']:,}",
+                ", ".join(map(spelled, _alike(row["model"]))), f"{row['parameters']:,}",
                 "; ".join(map(_listed, row["answers"]))
-                or "none; of kernels that differ: " + "; ".join(map(_listed, row["wider"])),
+                or "none with equal kernels; with unequal ones: "
+                + "; ".join(map(_listed, row["wider"])),
             ]
             for row in rows
         ],
@@ -197,7 +228,7 @@ def _derived(results: Results, prefix: str) -> Blocks:
 
 
 def _placed(results: Results, prefix: str) -> Blocks:
-    selected = next(name for name in TITLES if name.startswith(prefix))
+    selected = next(name for name in paper.SELECTED if name.startswith(prefix))
     rows = results.rows(f"{selected}-original-places")
     if not rows:
         return
@@ -207,7 +238,7 @@ def _placed(results: Results, prefix: str) -> Blocks:
         f"{drawn['steps']} steps of each network: its time per image with the pooling after the "
         "first convolution and after the second, as a multiple of that of "
         f"{spelled(drawn['model'])}, whose layers the paper gives; and the same multiple from the "
-        "paper's times per epoch."
+        "paper's times per epoch. The trainings here have it after the first."
     )
     cells = []
     for row in derived:
@@ -221,10 +252,25 @@ def _placed(results: Results, prefix: str) -> Blocks:
          "nearer to"],
         cells,
     )  # fmt: skip
+    alike = _alike(derived[0]["model"])
+    if len(alike) > 1:
+        times = [time_of(paper.TIMES[name].epoch_s) for name in alike]
+        yield Text(
+            "The paper's times, which outside processes may have affected, as it says, do not "
+            f"decide here: {_all_of(map(spelled, alike))} are one network, and its epoch takes "
+            f"{_all_of(times)} there. What was trained here may be another network than the "
+            "paper's."
+        )
+
+
+def _alike(model: str) -> list[str]:
+    """Return the networks of the same layers."""
+    parts = ARCHITECTURES[model].parts
+    return [name for name in paper.TIMES if ARCHITECTURES[name].parts == parts]
 
 
 def _listed(made: dict[str, Any]) -> str:
     sizes = made["kernel_sizes"]
     kernels = "-".join(map(str, sizes[:1] if len(set(sizes)) == 1 else sizes))
     filters, units = ("-".join(map(str, made[name])) for name in ("filters", "units"))
-    return f"conv {filters}, kernels {kernels}, {made['pools']} pool, dense {units}"
+    return f"conv {filters}, kernels {kernels}, {made['pools']} pool, hidden {units}"

@@ -21,7 +21,7 @@ from typing import Any
 
 from melpy import datasets
 from melpy.errors import ArgumentError, DependencyError, MelpyError, install, lookup
-from melpy.experiments import gradient, original, timing
+from melpy.experiments import gradient, original, paper, timing
 from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.causes import CAUSES
 from melpy.experiments.machine import machine
@@ -38,7 +38,6 @@ PARTS = ("table1", "table4", "gradient", "table2", "table3", "figures")
 USED_BY = {"keras": ("table4",), "original": ("gradient", "table2", "table3")}
 MNIST = tuple(f"mnist-{n}" for n in range(1, 6))
 CIFAR = tuple(f"cifar-{n}" for n in range(1, 9))
-COMPARED = ("mnist-3", "cifar-7")
 SEEDS = (0, 1, 2)
 QUICK_IMAGES, QUICK_EPOCHS = 6000, 2
 QUICK_STEPS, QUICK_PLACED_STEPS, PLACED_STEPS = 6, 2, 10  # of the original library
@@ -174,7 +173,7 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
         for model in MNIST if part == "table2" else CIFAR:
             yield _trained(Training(model), plan)
         if plan.original:
-            drawn = COMPARED[part == "table3"]
+            drawn = paper.SELECTED[part == "table3"]
             place = functools.partial(
                 original.places,
                 Path(plan.original),
@@ -185,11 +184,11 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
     elif part == "table4":
         seeds = SEEDS[:1] if plan.quick else SEEDS
         for seed in seeds:
-            for model in COMPARED:
+            for model in paper.SELECTED:
                 yield _trained(Training(model, seed=seed), plan)
                 if plan.keras:
                     yield _trained(Training(model, "keras-tensorflow", seed), plan)
-        for model in COMPARED if plan.keras else ():
+        for model in paper.SELECTED if plan.keras else ():
             for library in ("keras-jax", "keras-torch"):
                 yield _trained(Training(model, library, epochs=TIMED_EPOCHS), plan, whole=False)
     elif part == "gradient":
@@ -209,15 +208,15 @@ def _of_the_original(clone: Path, quick: bool) -> Iterator[Unit]:
         "cifar-7-original-reads",
         _measured(lambda: original.reads(clone, steps or original.STEPS)),
     )
-    for model, softmax in (("mnist-3", "as it is"), ("cifar-7", "as it is"), ("cifar-7", "mended")):
-        train = functools.partial(original.epoch, clone, model, softmax, steps)
-        name = f"{model}-original" + ("" if softmax == "as it is" else f"-{softmax}")
+    for name, softmax, epochs in (
+        ("mnist-3-original", "as it is", 1),
+        ("cifar-7-original", "as it is", 1),
+        ("cifar-7-original-mended", "mended", 1),
+        ("cifar-7-original-epochs", "as it is", QUICK_EPOCHS if quick else ORIGINAL_EPOCHS),
+    ):
+        model, _, _ = name.partition("-original")
+        train = functools.partial(original.train, clone, model, softmax, steps, epochs)
         yield name, _measured(lambda train=train: [train()])  # type: ignore[misc]
-    epochs = QUICK_EPOCHS if quick else ORIGINAL_EPOCHS
-    yield (
-        "cifar-7-original-epochs",
-        _measured(lambda: [original.epochs(clone, "cifar-7", epochs, steps)]),
-    )
 
 
 def _models(units: list[Unit]) -> list[str]:

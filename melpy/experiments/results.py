@@ -17,6 +17,7 @@ from melpy.experiments.page import Figure
 __all__ = [
     "Drawer",
     "Results",
+    "dataset_of",
     "epoch_s",
     "is_whole",
     "last",
@@ -28,7 +29,7 @@ __all__ = [
     "time_of",
 ]
 
-TITLES = {"mnist-3": "MNIST", "cifar-7": "CIFAR-10"}  # the networks that the paper selects
+TITLES = {"mnist": "MNIST", "cifar": "CIFAR-10"}
 
 
 class Results:
@@ -112,19 +113,25 @@ def original_epoch(results: Results, model: str) -> float | None:
 
 
 def time_of(seconds: float | None) -> str:
-    """Return "4.2 s", "3 min 05" or "2 h 07 min", and small ones in ms or µs; "-" for None."""
+    """Return "4.20 s", "3 min 05 s" or "2 h 07 min", and small ones in ms or µs; "-" for None."""
     if seconds is None:
         return "-"
+    short = float(f"{seconds:.3g}")
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if size <= seconds < 60:
-            return f"{seconds / size:.3g} {unit}"
-    if seconds < 60:
+        if size <= short < 60:
+            return f"{short / size:#.3g}".rstrip(".") + f" {unit}"
+    if short < 60:
         return f"{seconds:.1g} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02}"
+        return f"{minutes} min {rest:02} s"
     hours, left = divmod(round(seconds / 60), 60)
     return f"{hours} h {left:02} min"
+
+
+def dataset_of(model: str) -> str:
+    """Return a network's data set as the report writes it."""
+    return TITLES[model.split("-")[0]]
 
 
 def spelled(model: str) -> str:
@@ -135,8 +142,7 @@ def spelled(model: str) -> str:
     >>> spelled("cifar-7")
     'CIFAR-10 7'
     """
-    dataset, number = model.split("-")
-    return f"{'MNIST' if dataset == 'mnist' else 'CIFAR-10'} {number}"
+    return f"{dataset_of(model)} {model.split('-')[1]}"
 
 
 def ratio(a: float, b: float | None) -> str:

@@ -16,7 +16,17 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["QUESTIONS", "Candidate", "Question", "answers", "parameters", "wider"]
+__all__ = [
+    "FILTERS",
+    "KERNELS",
+    "QUESTIONS",
+    "UNITS",
+    "Candidate",
+    "Question",
+    "answers",
+    "parameters",
+    "wider",
+]
 
 FILTERS = (4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 KERNELS = (2, 3, 4, 5)
