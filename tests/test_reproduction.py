@@ -437,7 +437,7 @@ class TestReport:
 
     def test_both_pages_hold_the_same(self, folder):
         path = report.write(folder, is_quick=True)
-        text, shown = path.with_suffix(".md").read_text(), path.read_text()
+        text, shown = (p.read_text(encoding="utf-8") for p in (path.with_suffix(".md"), path))
         for words in (
             "80.00 ± 7.07 %", "1 min 01", "This is a quick run", "15,840", "1,056,376",
             "the original, 22 December, here", "2 min 55", "11.0", "only Softmax, reading as on 22",
@@ -465,10 +465,25 @@ class TestReport:
         for picture in pictures:
             assert f"(figures/{picture.name})" in text
 
+    @pytest.mark.parametrize(
+        "kept",
+        ["", "mnist-3-melpy", "cifar-7-melpy-seed0", "original", "cifar-7-original-reads",
+         "melpy-original-15", "melpy", "keras", "search|mnist", "products"],
+    )  # fmt: skip
+    def test_it_is_made_of_what_there_is(self, folder, kept, monkeypatch):
+        monkeypatch.setattr(report, "explained", lambda *_: [])  # always the same, and slow
+        for path in (folder / "results").iterdir():
+            if not (kept and re.search(kept, path.name)):
+                path.unlink()
+        for is_quick in (True, False):
+            text = report.write(folder, is_quick).with_suffix(".md").read_text(encoding="utf-8")
+            assert "Not all has run yet" in text
+            assert not re.search(r"nan|None|  | [.,;]|\bare and\b", re.sub(r"\|.*\|", "", text))
+
     def test_without_keras_it_says_so(self, folder):
         for path in (folder / "results").glob("*keras*"):
             path.unlink()
-        text = report.write(folder, is_quick=False).with_suffix(".md").read_text()
+        text = report.write(folder, is_quick=False).with_suffix(".md").read_text(encoding="utf-8")
         assert "No run of Keras is here" in text
         assert "quick run" not in text
 

@@ -83,8 +83,8 @@ def softmax(results: Results, is_quick: bool) -> Blocks:
     rows = results.rows("cifar-7-original-reads")
     if not rows:
         yield Text(
-            "The original library was left out; `melpy reproduce gradient --original CLONE"
-            f"{' --quick' * is_quick}`, with a clone of {SOURCE}, adds it."
+            "What it reads has not been measured; `melpy reproduce gradient --original CLONE"
+            f"{' --quick' * is_quick}`, with a clone of {SOURCE}, does it."
         )
         return
     yield Text(

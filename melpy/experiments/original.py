@@ -66,7 +66,8 @@ def train(
     found = _run(clone, LATER, model, softmax, steps, epochs=epochs)
     numbers = {name: float(found[name]) for name in ("seconds", "accuracy", "test_accuracy")}
     history = {name: found[f"{name}_history"].tolist() for name in ("accuracy", "val_accuracy")}
-    return {"version": LATER, "softmax": softmax, "steps": steps, **numbers, "history": history}
+    asked = {"version": LATER, "softmax": softmax, "steps": steps, "epochs": epochs}
+    return asked | numbers | {"history": history}
 
 
 def reads(clone: Path, steps: int) -> list[dict[str, Any]]:
@@ -106,7 +107,7 @@ def read_from_memory(
 
 
 def places(clone: Path, drawn: str, steps: int) -> list[dict[str, Any]]:
-    """Time steps of the networks of which the paper does not say where their one pooling stands.
+    """Time steps of networks of two convolutions of which the paper does not say where one pools.
 
     The first row is the network that the paper draws. ``seconds`` are an image's, with the pooling
     after the first convolution and after the second.
@@ -165,10 +166,14 @@ def _run(
             check=False, capture_output=True, text=True,
         )  # fmt: skip
         if ended.returncode:
-            last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
-            raise OriginalError("reproduce", f"the original library ended with: {last}")
+            said = _last_line(ended.stderr)
+            raise OriginalError("reproduce", f"the original library ended with: {said}")
         with np.load(files[1]) as result:
             return {"y": images["y"], **result}
+
+
+def _last_line(said: str) -> str:
+    return (said.strip().splitlines() or ["no message"])[-1]
 
 
 def _packed(clone: Path, commit: str) -> bytes:
@@ -181,7 +186,7 @@ def _packed(clone: Path, commit: str) -> bytes:
     if packed.returncode:
         raise ArgumentError(
             "reproduce",
-            f"--original {clone} has no commit {commit}",
+            f"--original {clone} has no commit {commit} ({_last_line(packed.stderr.decode())})",
             expected=EXPECTED,
         )
     return packed.stdout

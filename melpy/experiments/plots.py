@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["compared", "losses"]
 
 INK = "#1b2a38"
-COLORS = ("#33658a", "#d1603d", "#2f7d4f", "#8a4f9e", "#b58900", "#1b2a38", "#e377c2", "#17a2b8")
+COLORS = ("#33658a", "#d1603d", "#2f7d4f", "#8a4f9e", "#b58900", "#7f7f7f", "#e377c2", "#17a2b8")
 
 
 def _axes(width: float, height: float, count: int = 1) -> tuple[Figure, Any]:

@@ -79,8 +79,8 @@ def _beginning(results: Results, is_quick: bool) -> Blocks:
     missing += [f"CIFAR-10 7, {NAMES[cause]}" for cause in causes if not of(results, cause)]
     if missing:
         yield Text(
-            "**Not all has run yet**: no results of " + "; ".join(missing) + ". `melpy reproduce` "
-            "goes on with them."
+            f"**Not all has run yet**: no trainings of {'; '.join(missing)}. `melpy reproduce"
+            f"{' --quick' * is_quick}` goes on with them."
         )
     used: dict[str, set[str]] = {}  # by machine: what ran on it
     for one in results.all.values():
@@ -118,6 +118,8 @@ def _loops(results: Results) -> Blocks:
             for row in rows
         ],
     )  # fmt: skip
+    if not results.rows("convolutions"):
+        return
     yield Text(
         "The same for the forward pass of one image x, (N, H, W, C), in float64, through filters "
         "w, (H, W, C, filters): the two convolutions of MNIST 3 and the two of CIFAR-10 7."
@@ -160,6 +162,8 @@ def _selection(results: Results, drawn: Drawer, prefix: str, table: str, figure:
         f"figure-{figure}", plots.losses(trained, f"{dataset}: loss on training images"),
         f"Figure {figure}: the loss on training images by epoch, of each network; logarithmic.",
     )  # fmt: skip
+    if len(trained) < len(models):
+        return
     ends = sorted((one["history"]["loss"][-1], name) for name, one in trained.items())
     best = [f"{prefix}-{number}" for number in paper.BEST[prefix]]
     yield Text(
@@ -210,8 +214,10 @@ def _derived(results: Results, prefix: str) -> Blocks:
     yield Text(
         "What the search over usual sizes finds for each number of parameters, by filters, "
         "kernel, number of 2x2 poolings and hidden dense layers; usual are "
-        f"{', '.join(map(str, FILTERS))} filters, kernels of {', '.join(map(str, KERNELS))}, and "
-        f"{', '.join(map(str, UNITS))} units. Where a pooling stands, the number does not tell."
+        f"{', '.join(map(str, FILTERS))} filters, not fewer from one convolution to the next, "
+        f"kernels of {', '.join(map(str, KERNELS))}, and {', '.join(map(str, UNITS))} units, half "
+        "as many from one dense layer to the next. Where a pooling stands, the number does not "
+        "tell."
     )
     yield Table(
         ["networks", "parameters", "sizes that give exactly so many"],
@@ -238,7 +244,7 @@ def _placed(results: Results, prefix: str) -> Blocks:
         f"{drawn['steps']} steps of each network: its time per image with the pooling after the "
         "first convolution and after the second, as a multiple of that of "
         f"{spelled(drawn['model'])}, whose layers the paper gives; and the same multiple from the "
-        "paper's times per epoch. The trainings here have it after the first."
+        "paper's times per epoch. The trainings of these networks here have it after the first."
     )
     cells = []
     for row in derived:

@@ -82,7 +82,7 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
     for part in parts:
         lookup("part", part, {**dict.fromkeys(PARTS), "all": None}, "reproduce")
     for option, users in USED_BY.items():
-        if getattr(plan, option) and not {*users} & {*parts}:
+        if getattr(plan, option) not in (None, False) and not {*users} & {*parts}:
             raise ArgumentError(
                 "reproduce",
                 f"--{option} changes nothing about {plan.part}",
@@ -92,7 +92,7 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
     if plan.keras:
         for package in ("keras", "tensorflow", "jax", "torch"):
             _require(package, "reproduce")
-    if plan.original:
+    if plan.original is not None:
         original.check(Path(plan.original))
         for package in ("tqdm", "h5py"):
             _require(package, "reproduce")
@@ -172,7 +172,7 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
         yield "search", _measured(_search)
         for model in MNIST if part == "table2" else CIFAR:
             yield _trained(Training(model), plan)
-        if plan.original:
+        if plan.original is not None:
             drawn = paper.SELECTED[part == "table3"]
             place = functools.partial(
                 original.places,
@@ -195,7 +195,7 @@ def _units(part: str, plan: Plan) -> Iterator[Unit]:
         yield "gradient", _measured(lambda: [row._asdict() for row in gradient.errors()])
         for cause in CAUSES:
             yield _trained(Training("cifar-7", gradient=cause), plan)
-        if plan.original:
+        if plan.original is not None:
             yield from _of_the_original(Path(plan.original), plan.quick)
     else:
         yield _trained(Training("mnist-3"), plan)
@@ -243,11 +243,14 @@ def _trained(training: Training, plan: Plan, whole: bool = True) -> Unit:
 
     def run(path: Path) -> None:
         specification = json.dumps(asdict(training))
+        # Windows' environments start Python through a process between: no parent to look for.
+        parent = [str(os.getpid())] if os.name == "posix" else []
         ended = subprocess.run(
-            [sys.executable, "-m", "melpy.experiments.training", specification, str(path),
-             str(os.getpid())],
+            [sys.executable, "-m", "melpy.experiments.training", specification, str(path), *parent],
             check=False, stderr=subprocess.PIPE, text=True,  # TensorFlow writes there in any case
         )  # fmt: skip
+        if ended.returncode == -13:  # SIGPIPE: nobody reads what it says
+            raise BrokenPipeError
         if ended.returncode or not path.exists():
             print(ended.stderr, file=sys.stderr)
             raise StoppedError(

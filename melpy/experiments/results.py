@@ -36,7 +36,6 @@ class Results:
     """What a folder holds so far."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.all = {
             path.stem: read(path, "machine") for path in sorted((folder / "results").glob("*.json"))
         }
@@ -161,6 +160,6 @@ def percent(values: Sequence[float], sign: str = "") -> str:
     return f"{mean:{sign}.2f}{spread} %" if mean else f"0.00{spread} %"  # without a sign
 
 
-def last(results: Sequence[dict[str, Any]], name: str = "val_accuracy") -> list[float]:
-    """Return a history's last value of each training."""
-    return [one["history"][name][-1] for one in results]
+def last(results: Sequence[dict[str, Any]]) -> list[float]:
+    """Return the accuracy on test images at the end of each training."""
+    return [one["history"]["val_accuracy"][-1] for one in results]

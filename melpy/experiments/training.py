@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -144,4 +145,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):  # who reads may stop, as head does: that ends it without a word
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()
