@@ -443,7 +443,7 @@ class TestReport:
             "the original, 22 December, here", "2 min 55", "11.0", "only Softmax, reading as on 22",
             f"it never read that gradient, but these: {LATER} -t in 67%, something else in 33%",
             "test, epoch 50",
-            "of 15 and 22 December, of +0.0 and +1.0; all but Softmax, of +2.0; everything",
+            "Softmax alone by +0.0, as it read on 15 December, or +1.0, as on 22 December; all",
             "With all of them and an exact Softmax, CIFAR-10 7 ends at 70.0% of the test images",
             "below 70% of the training images are: all exact: this library (50.0% at epoch 10",
             "end their first epoch at 50.0% and 50.0%", "watched gave 22.5%",

@@ -60,12 +60,11 @@ def _in_short(results: Results) -> Iterator[str]:
     if len(end) == len(CAUSES):
         points = {cause: f"{100 * (end[cause] - end['exact']):+.1f}" for cause in CAUSES}
         yield (
-            f"With exact gradients CIFAR-10 7 ends at {end['exact']:.1%} of the test images. To "
-            f"this the rotated filters alone make a difference of {points['paper']} points; "
-            f"Softmax alone, as it read in the versions of 15 and 22 December, of "
-            f"{points['softmax-15']} and {points['softmax-22']}; all but Softmax, of "
-            f"{points['others']}; everything together, of {points['original-15']} and "
-            f"{points['original-22']}."
+            f"With exact gradients CIFAR-10 7 ends at {end['exact']:.1%} of the test images. The "
+            f"rotated filters alone change this by {points['paper']} points; Softmax alone by "
+            f"{points['softmax-15']}, as it read on 15 December, or {points['softmax-22']}, as on "
+            f"22 December; all but Softmax by {points['others']}; everything together by "
+            f"{points['original-15']} or {points['original-22']}, of these days."
         )
     first = [one for one in results.rows("mnist-3-original") if one["steps"] is None]
     ours = results.training("mnist-3")
