@@ -17,7 +17,7 @@ body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 Geor
   color: #1b2a38; } h1, h2, h3 { font-family: system-ui, sans-serif; line-height: 1.2; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid #d5dde3; } img { max-width: 100%; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font: 14px system-ui, sans-serif; }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #e4e9ed; }
+th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid #e4e9ed; }
 td { white-space: nowrap; } th:first-child, td:first-child, .text { text-align: left; }
 td.text { white-space: normal; } figure { margin: 1.5rem 0; }
 figcaption { font: 14px system-ui, sans-serif; color: #516170; } code { font-size: .9em; }

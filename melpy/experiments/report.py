@@ -152,8 +152,8 @@ def _selection(results: Results, drawn: Drawer, prefix: str, table: str, figure:
         "number of parameters."
     )
     yield Table(
-        ["network", "layers here", "parameters", "epochs", "batch", "learning rate", "per epoch",
-         "per epoch, paper", "in all", "in all, paper", "test accuracy, last (best)"],
+        ["network", "parameters", "epochs", "batch", "learning rate", "per epoch",
+         "per epoch, paper", "in all", "in all, paper", "test, last (best)"],
         [_selection_row(name, trained.get(name)) for name in models],
     )  # fmt: skip
     yield from _derived(results, prefix)
@@ -177,8 +177,7 @@ def _selection(results: Results, drawn: Drawer, prefix: str, table: str, figure:
 def _selection_row(name: str, one: dict[str, Any] | None) -> list[str]:
     network, times = ARCHITECTURES[name], paper.TIMES[name]
     row = [
-        name.split("-")[1] + ("*" if network.derived else ""), _layers(network),
-        f"{network.parameters:,}",
+        name.split("-")[1] + ("*" if network.derived else ""), f"{network.parameters:,}",
         str(one["training"]["epochs"] if one else network.epochs), str(network.batch_size),
         f"{network.learning_rate:.0e}".replace("e-0", "e-"),
     ]  # fmt: skip
@@ -220,10 +219,11 @@ def _derived(results: Results, prefix: str) -> Blocks:
         "tell."
     )
     yield Table(
-        ["networks", "parameters", "sizes that give exactly so many"],
+        ["networks", "parameters", "trained here", "sizes that give exactly so many"],
         [
             [
                 ", ".join(map(spelled, _alike(row["model"]))), f"{row['parameters']:,}",
+                _layers(ARCHITECTURES[row["model"]]),
                 "; ".join(map(_listed, row["answers"]))
                 or "none with equal kernels; with unequal ones: "
                 + "; ".join(map(_listed, row["wider"])),
