@@ -113,13 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     again.add_argument(
         "part", nargs="?", default="all",
-        help="all (default), table1, table2, table3, table4, figures or gradient",
+        help="all (default); table1, loops and NumPy; table2, table3, the trainings on MNIST and "
+        "on CIFAR-10; table4, beside Keras; gradient, the paper's error; figures, 1 to 14",
     )  # fmt: skip
     again.add_argument("--quick", action="store_true", help="on a slice, in a few minutes")
-    again.add_argument("--keras", action="store_true", help="beside Keras (extra [reproduce])")
+    again.add_argument("--keras", action="store_true", help="Keras in table4 (extra [reproduce])")
     again.add_argument(
-        "--original", metavar="CLONE", default=None, help="run the original library beside, from a "
-        "clone of it with its history",
+        "--original", metavar="CLONE", default=None, help="the original library in gradient, "
+        "table2 and table3; from a clone of it with its history",
     )  # fmt: skip
     again.add_argument(
         "--out", metavar="DIR", default=None, help="a folder (runs/reproduction, or with --quick "
@@ -132,7 +133,9 @@ def _parser() -> argparse.ArgumentParser:
 def _reproduce(arguments: argparse.Namespace) -> int:
     from melpy.experiments.reproduce import Plan, reproduce
 
-    out = arguments.out or ("runs/reproduction" + ("-quick" if arguments.quick else ""))
+    out = arguments.out
+    if out is None:
+        out = "runs/reproduction" + ("-quick" if arguments.quick else "")
     plan = Plan(arguments.part, arguments.quick, arguments.keras, out, arguments.original)
     try:
         reproduce(plan, _say)

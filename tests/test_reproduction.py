@@ -441,10 +441,10 @@ class TestReport:
         for words in (
             "80.00 ± 7.07 %", "1 min 01", "This is a quick run", "15,840", "1,056,376",
             "the original, 22 December, here", "2 min 55", "11.0", "only Softmax, reading as on 22",
-            f"it never read that gradient, but these: {LATER} -t in 67%, something else in 33%",
+            f"on {LATER} it read minus the labels in 67%, something else in 33%. N times",
             "test, epoch 50",
-            "Softmax alone by +0.0, as it read on 15 December, or +1.0, as on 22 December; all",
-            "With all of them and an exact Softmax, CIFAR-10 7 ends at 70.0% of the test images",
+            "Softmax alone by +0.0, as it read on 15 December, or +1.0, as on 22 December; most",
+            "With all these others and an exact Softmax, CIFAR-10 7 ends at 70.0% of the test",
             "below 70% of the training images are: all exact: this library (50.0% at epoch 10",
             "end their first epoch at 50.0% and 50.0%", "watched gave 22.5%",
             "the original itself, 22 December", "66%",

@@ -84,7 +84,7 @@ def softmax(results: Results, is_quick: bool) -> Blocks:
     if not rows:
         yield Text(
             "What it reads has not been measured; `melpy reproduce gradient --original CLONE"
-            f"{' --quick' * is_quick}`, with a clone of {SOURCE}, does it."
+            f"{' --quick' * is_quick}`, with the same --out and a clone of {SOURCE}, does it."
         )
         return
     yield Text(

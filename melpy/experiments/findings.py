@@ -40,8 +40,8 @@ def comparison(results: Results, drawn: Drawer, is_quick: bool) -> Blocks:
     yield Heading("Table 4: beside Keras")
     if not any(results.trainings(model, "keras-tensorflow") for model in paper.SELECTED):
         yield Text(
-            "No run of Keras is here, so its times, and figures 16 to 19, are left out; "
-            f"`melpy reproduce table4 --keras{' --quick' * is_quick}` adds them."
+            "No run of Keras is here, so its times, and figures 16 to 19, are left out; `melpy "
+            f"reproduce table4 --keras{' --quick' * is_quick}`, with the same --out, adds them."
         )
         return
     yield Text(

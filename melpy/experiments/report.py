@@ -17,6 +17,7 @@ from melpy.experiments.results import (
     Drawer,
     Results,
     epoch_s,
+    is_whole,
     ratio,
     spelled,
     time_of,
@@ -28,6 +29,10 @@ from melpy.saving.files import write_atomically
 __all__ = ["headline", "write"]
 
 Blocks = Iterator[Any]
+MEASURED = {
+    "products": "table 1", "convolutions": "table 1's convolutions",
+    "search": "the search for layers", "gradient": "the convolution's gradient",
+}  # fmt: skip
 
 
 def write(folder: Path, is_quick: bool) -> Path:
@@ -77,10 +82,11 @@ def _beginning(results: Results, is_quick: bool) -> Blocks:
     missing = [spelled(name) for name in paper.TIMES if not results.training(name)]
     causes = [cause for cause in NAMES if cause != "exact"]
     missing += [f"CIFAR-10 7, {NAMES[cause]}" for cause in causes if not of(results, cause)]
+    missing += [what for name, what in MEASURED.items() if not results.rows(name)]
     if missing:
         yield Text(
-            f"**Not all has run yet**: no trainings of {'; '.join(missing)}. `melpy reproduce"
-            f"{' --quick' * is_quick}` goes on with them."
+            f"**Not all has run yet**: no results of {'; '.join(missing)}. `melpy reproduce"
+            f"{' --quick' * is_quick}`, with the same --out, goes on with them."
         )
     used: dict[str, set[str]] = {}  # by machine: what ran on it
     for one in results.all.values():
@@ -145,11 +151,11 @@ def _selection(results: Results, drawn: Drawer, prefix: str, table: str, figure:
         return
     yield Heading(f"Table {table}: the trainings on {dataset}")
     yield Text(
-        "Whole runs, seed 0; times include validation on all test images after each epoch, and in "
-        "the paper on a few before each step. The best accuracy is the best of all epochs on the "
-        "test images themselves. The paper writes a learning rate of 5e-5 as 5^-5. * The layers "
-        "are inferred: the paper gives how many there are, which of them have biases, and the "
-        "number of parameters."
+        f"{'Whole' if all(map(is_whole, trained.values())) else 'Short'} runs, seed 0; times "
+        "include validation on all test images after each epoch, and in the paper on a few before "
+        "each step. The best accuracy is the best of all epochs on the test images themselves. The "
+        "paper writes a learning rate of 5e-5 as 5^-5. * The layers are inferred: the paper gives "
+        "how many there are, which of them have biases, and the number of parameters."
     )
     yield Table(
         ["network", "parameters", "epochs", "batch", "learning rate", "per epoch",

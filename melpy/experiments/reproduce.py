@@ -88,14 +88,14 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
                 f"--{option} changes nothing about {plan.part}",
                 expected=f"all or {' or '.join(users)} with it",
             )
-    _require("matplotlib", "plots")
+    _require("matplotlib", install("plots"))
     if plan.keras:
         for package in ("keras", "tensorflow", "jax", "torch"):
-            _require(package, "reproduce")
+            _require(package, install("reproduce") + " Or leave --keras out.")
     if plan.original is not None:
         original.check(Path(plan.original))
         for package in ("tqdm", "h5py"):
-            _require(package, "reproduce")
+            _require(package, f"Install it with pip install {package}. Or leave --original out.")
     folder = _open_folder(plan)
     results = folder / "results"
     wanted = [unit for part in parts for unit in _units(part, plan)]
@@ -118,12 +118,12 @@ def reproduce(plan: Plan, say: Say = print) -> Path:
     return path
 
 
-def _require(package: str, extra: str) -> None:
+def _require(package: str, mend: str) -> None:
     if importlib.util.find_spec(package) is None:
         raise DependencyError(
             "reproduce",
             f"{package} is not installed",
-            mend=install(extra) + " Or leave --keras and --original out." * (extra == "reproduce"),
+            mend=mend,
         )
 
 
