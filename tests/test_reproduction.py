@@ -425,7 +425,8 @@ class TestReport:
             row = {"version": "V", "steps": None, "accuracy": 0.3, "test_accuracy": 0.4}
             keep(unit, rows=[row | {"seconds": 175.0}])
         history = {"accuracy": [0.3] * 10, "val_accuracy": [0.4] * 10}
-        row = {"version": LATER, "steps": None, "history": history}
+        row = {"version": LATER, "steps": None, "epochs": 10, "history": history}
+        row["test_accuracy"] = 0.45
         keep("cifar-7-original-epochs", rows=[row])
         for places in (
             {"mnist-3": [2.0], "mnist-4": [3.0, 5.0], "mnist-5": [3.5, 4.5]},
@@ -447,10 +448,11 @@ class TestReport:
             "With all these others and an exact Softmax, CIFAR-10 7 ends at 70.0% of the test",
             "below 70% of the training images are: all exact: this library (50.0% at epoch 10",
             "end their first epoch at 50.0% and 50.0%", "watched gave 22.5%",
-            "the original itself, 22 December", "66%",
+            "the original itself, 22 December", "ends them at 45.0% of the test images",
         ):  # fmt: skip
             assert words in text
             assert words in shown
+        assert "| the original itself, 22 December | 45.0% |" in text
         assert "| MNIST 4 | 1.50 | 2.50 | 2.50 | the second |" in text
         assert "CIFAR-10 2, CIFAR-10 3 and CIFAR-10 4 are one network, and its epoch takes" in text
         assert "MNIST 4 are one network" not in text
