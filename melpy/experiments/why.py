@@ -74,11 +74,12 @@ def _in_short(results: Results) -> Iterator[str]:
         points = {cause: f"{printed[cause] - printed['exact']:+.1f}" for cause in CAUSES}
         yield (
             f"With exact gradients CIFAR-10 7 ends at {end['exact']:.1%} of the test images. The "
-            f"rotated filters alone change this by {points['paper']} points; Softmax alone by "
-            f"{points['softmax-15']}, as it read on 15 December, or {points['softmax-22']}, as on "
-            f"22 December; most of the rest together by {points['others']}, with Softmax by "
-            f"{points['original-15']} or {points['original-22']}, of these days. Not one of these "
-            "trainings follows the figure's whole curve."
+            f"rotated filters alone change this by {points['paper']} points. Softmax alone changes "
+            f"it by {points['softmax-15']} if it reads as in the version of 15 December 2024, by "
+            f"{points['softmax-22']} if as in that of the 22nd. Most of the differences other than "
+            f"Softmax, the filters among them, change it by {points['others']} together, and with "
+            f"Softmax by {points['original-15']} or {points['original-22']}. What caused figure 19 "
+            "is not known: not one of these trainings follows its whole curve."
         )
     exact = of(results, "exact")
     for itself in results.rows("cifar-7-original-epochs"):
@@ -109,15 +110,16 @@ def _of_softmax(results: Results) -> Iterator[str]:
     )
     reads = results.rows("cifar-7-original-reads")
     if reads:
-        told = "; ".join(
-            f"on {row['version']} it read {_shares(row['read'], row['steps'])}" for row in reads
+        told = (
+            f"That of {row['version']} read {_shares(row['read'], row['steps'])}." for row in reads
         )
         yield (
-            f"In the first {reads[0]['steps']} steps of CIFAR-10 7, run here once with two of its "
-            f"versions and batches of N images, {told}. N times the gradient is as good as the "
-            "gradient, since Adam takes no notice of a factor; but what the later version was "
-            "given, p - t, had passed Softmax already: with the Jacobian once more it is the "
-            "gradient of a squared error."
+            "Two of its versions were run here, once each, for the first "
+            f"{reads[0]['steps']} steps of CIFAR-10 7, with N images in each. {' '.join(told)} N "
+            "times the gradient would do no harm alone, since Adam takes no notice of a constant "
+            "factor. But the later version was given p - t, probabilities minus labels, which is "
+            "the gradient before Softmax already: multiplied with the Jacobian once more, it is "
+            "that of a squared error."
         )
 
 
@@ -133,12 +135,13 @@ def _of_the_rest(results: Results) -> Iterator[str]:
         f"and zeros); a leaky ReLU with a slope of {SLOPE} (here 0.2, as in Keras); images in the "
         "same order in each epoch; an Adam that counts a step for every layer with weights, and so "
         "takes larger steps in the first epochs; a pooling that differs where values are equal. "
-        "The last two are left out here, and of the others only the filters are trained alone."
+        "The last two, Adam and pooling, were not tried; of the other four, only the rotated "
+        "filters were also tried on their own."
     )
     for cause, told in (
-        ("others", "With all these others and an exact Softmax"),
-        ("original-22", "With all these others and its Softmax of 22 December"),
-        ("original-15", "With all these others and its Softmax of 15 December"),
+        ("others", "With these four and an exact Softmax"),
+        ("original-22", "With these four and its Softmax of 22 December"),
+        ("original-15", "With these four and its Softmax of 15 December"),
     ):
         one = of(results, cause)
         if one and is_whole(one):
@@ -159,15 +162,16 @@ def _of_the_figure(results: Results) -> Iterator[str]:
         "overfits."
     )
     underfit = [
-        f"{NAMES[cause]} ({values[9]:.1%} at epoch 10 and {values[-1]:.1%} at the end)"
+        f"'{NAMES[cause]}' ends at {training[-1]:.1%} of them and at {test[-1]:.1%} of the test "
+        f"images, of which it has {test[9]:.1%} at epoch 10."
         for cause in CAUSES
         if (one := of(results, cause)) and is_whole(one) and one["history"]["accuracy"][-1] < 0.7
-        for values in [one["history"]["val_accuracy"]]
+        for training, test in [(one["history"]["accuracy"], one["history"]["val_accuracy"])]
     ]
     if underfit:
         yield (
-            "Of these trainings of CIFAR-10 7, those that end below 70% of the training images "
-            f"are: {'; '.join(underfit)}."
+            "Of the trainings in the table, these end below 70% of the training images too: "
+            + " ".join(underfit)
         )
     yield (
         "The library's history holds three versions of the figure: of 19 December 2024, with an "
@@ -234,14 +238,13 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
     for itself in results.rows("cifar-7-original-epochs"):
         if itself["steps"] is None:
             found[ITSELF] = itself
-    others = "All but the original itself" if ITSELF in found else "All"
     yield Text(
-        f"{others} train CIFAR-10 7 here, once each, with one seed: the same initial weights and "
-        'order of images, but in the rows "as the original", which have its own. What Softmax '
-        "reads is drawn anew for each batch, with the shares that were counted over an epoch where "
-        "this library is made (further down), leaving out what was none of these. The draws are "
-        "independent and take the first epoch's shares for all epochs, so such a run approximates "
-        "the original and does not repeat it."
+        "The table has one training of CIFAR-10 7 with this library for each cause, all with the "
+        'same seed. Those "as the original" have its initial weights and order of images, the '
+        "others have the same. What Softmax reads is drawn at random for each batch, with the "
+        'shares given above, without "something else". The draws are independent and take the '
+        "first epoch's shares for all epochs, so such a run approximates the original and does not "
+        "repeat it."
     )
     seeds = last(results.trainings("cifar-7", "melpy"))
     if len(seeds) > 1:
@@ -282,10 +285,16 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
     )  # fmt: skip
     if whole:
         yield Text(
-            "The paper's numbers are read off its figure 19, to about a point; its library's are "
-            "means during an epoch, on test images over a few of them before each step"
-            + ", as is the curve of the original itself" * (ITSELF in found)
-            + ". The paper gives too little to tell why its Keras ends lower than here."
+            "The paper's numbers are read off its figure 19, to about a point. Those of its "
+            "library are means during an epoch, on test images over a few of them before each step"
+            + (
+                ", and so is the curve of the original itself, whose number in the table is of all "
+                "test images after its last epoch"
+                if ITSELF in found
+                else ""
+            )
+            + ". The paper gives too little to tell why its Keras ends lower on test images than "
+            "this library here."
         )
 
 
