@@ -242,7 +242,7 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
         "The table has one training of CIFAR-10 7 with this library for each cause, all with the "
         'same seed. Those "as the original" have its initial weights and order of images, the '
         "others have the same. What Softmax reads is drawn at random for each batch, with the "
-        'shares given above, without "something else". The draws are independent and take the '
+        'shares of a whole epoch, without "something else". The draws are independent and take the '
         "first epoch's shares for all epochs, so such a run approximates the original and does not "
         "repeat it."
     )
