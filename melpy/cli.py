@@ -28,9 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
-    except BrokenPipeError:  # `melpy ... | head`: who reads has had enough
+    except BrokenPipeError:  # nobody reads on, as in `melpy datasets | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
-        return 141  # as shells count SIGPIPE
+        return 1
     except (MelpyError, OSError) as error:
         print(f"melpy: {_sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:
