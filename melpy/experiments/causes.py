@@ -29,10 +29,11 @@ from melpy.experiments.gradient import PapersConv2D, with_the_papers_gradient
 from melpy.models import Input, Sequential
 
 __all__ = [
-    "BEFORE", "CAUSES", "LATER", "SLOPE", "VERSIONS", "ReadFromMemory", "changed", "leftovers",
-    "through_softmax",
+    "BEFORE", "CAUSES", "LATER", "SLOPE", "SOURCE", "VERSIONS", "ReadFromMemory", "changed",
+    "leftovers", "through_softmax",
 ]  # fmt: skip
 
+SOURCE = "github.com/lennymalard/melpy-project"
 SLOPE = 0.01  # of the original's leaky ReLU; Keras's activation has 0.2
 CROSS_ENTROPY = "categorical_crossentropy"
 BEFORE = "g of the batch before"

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from melpy.experiments import figures, gradient, paper
-from melpy.experiments.causes import BEFORE, LATER, VERSIONS
+from melpy.experiments.causes import BEFORE, LATER, SOURCE, VERSIONS
 from melpy.experiments.page import Heading, Table, Text
-from melpy.experiments.results import Drawer, Results, is_whole
-from melpy.experiments.why import of
+from melpy.experiments.results import Drawer, Results
+from melpy.experiments.why import whole
 
 __all__ = ["convolution", "softmax"]
 
 Blocks = Iterator[Any]
-SOURCE = "github.com/lennymalard/melpy-project"
 MEANINGS = {
     "g": "the gradient that it was given; in the earlier version (1e-5 - t) / (p + 1e-5) / N, "
     "cross-entropy's and the right one to multiply with J; in the later one (p - t) / N, which is "
@@ -110,7 +109,7 @@ def softmax(results: Results, is_quick: bool) -> Blocks:
     firsts = [
         one["history"]["val_accuracy"][0]
         for cause in ("original-15", "original-22")
-        if (one := of(results, cause)) and is_whole(one)
+        if (one := whole(results, cause))
     ]
     if len(firsts) == 2:
         yield Text(
@@ -118,14 +117,14 @@ def softmax(results: Results, is_quick: bool) -> Blocks:
             f"at {firsts[0]:.1%} and {firsts[1]:.1%}: they approximate it."
         )
     epochs = [
-        (name, found[0])
+        (name, found)
         for name, unit in (
             ("as it is", "original"),
             ("sends back what it is given", "original-mended"),
         )
-        if (found := results.rows(f"cifar-7-{unit}"))
+        if (found := results.original(f"cifar-7-{unit}"))
     ]
-    if len(epochs) == 2 and all(one["steps"] is None for _, one in epochs):
+    if len(epochs) == 2:
         watched = {row["version"]: row["test_accuracy"] for row in rows}
         yield Text(
             f"The first epoch of the library of {LATER}, as it is, and with the gradient of the "

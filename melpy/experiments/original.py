@@ -30,7 +30,7 @@ import numpy as np
 
 from melpy.errors import ArgumentError, MelpyError
 from melpy.experiments.architectures import ARCHITECTURES, Conv
-from melpy.experiments.causes import LATER, VERSIONS, leftovers, through_softmax
+from melpy.experiments.causes import LATER, SOURCE, VERSIONS, leftovers, through_softmax
 from melpy.experiments.training import data
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 
 STEPS = 781  # that are watched: the first epoch's, but for its last, of fewer images
 UNPLACED = {"mnist-3": ("mnist-4", "mnist-5"), "cifar-7": ("cifar-2", "cifar-4", "cifar-5")}
-EXPECTED = "a clone of github.com/lennymalard/melpy-project, with its history"
+EXPECTED = f"a clone of {SOURCE}, with its history"
 SCRIPT = Path(__file__).with_name("original_script.py")
 
 

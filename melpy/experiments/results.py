@@ -21,7 +21,6 @@ __all__ = [
     "epoch_s",
     "is_whole",
     "last",
-    "original_epoch",
     "percent",
     "ratio",
     "read",
@@ -47,6 +46,11 @@ class Results:
     def training(self, model: str, library: str = "melpy", seed: int = 0) -> dict[str, Any] | None:
         """Return a training's result; ``library`` is "melpy", "melpy-" and a cause, or Keras."""
         return self.all.get(f"{model}-{library}-seed{seed}")
+
+    def original(self, name: str) -> dict[str, Any] | None:
+        """Return a training by the original library, none of a few steps only."""
+        rows = self.rows(name)
+        return rows[0] if rows and rows[0]["steps"] is None else None
 
     def trainings(self, model: str, library: str) -> list[dict[str, Any]]:
         """Return the trainings of all seeds."""
@@ -103,12 +107,6 @@ def is_whole(one: dict[str, Any]) -> bool:
 def epoch_s(one: dict[str, Any]) -> float:
     """Return the seconds of an epoch of a training, with validation, as the paper counts it."""
     return one["total_s"] / len(one["seconds"])
-
-
-def original_epoch(results: Results, model: str) -> float | None:
-    """Return the seconds of a whole epoch of the original library here, with its validation."""
-    rows = results.rows(f"{model}-original")
-    return rows[0]["seconds"] if rows and rows[0]["steps"] is None else None
 
 
 def time_of(seconds: float | None) -> str:

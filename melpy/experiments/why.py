@@ -17,12 +17,11 @@ from melpy.experiments.results import (
     epoch_s,
     is_whole,
     last,
-    original_epoch,
     spelled,
     time_of,
 )
 
-__all__ = ["NAMES", "of", "summary"]
+__all__ = ["NAMES", "of", "summary", "whole"]
 
 Blocks = Iterator[Any]
 NAMES = {
@@ -81,22 +80,21 @@ def _in_short(results: Results) -> Iterator[str]:
             f"Softmax by {points['original-15']} or {points['original-22']}. What caused figure 19 "
             "is not known: not one of these trainings follows its whole curve."
         )
-    exact = of(results, "exact")
-    for itself in results.rows("cifar-7-original-epochs"):
-        if itself["steps"] is None and exact and is_whole(exact):
-            count = itself["epochs"]
-            yield (
-                f"Run here itself for {count} epochs, its version of 22 December ends them at "
-                f"{itself['test_accuracy']:.1%} of the test images, where this library is at "
-                f"{exact['history']['val_accuracy'][count - 1]:.1%}."
-            )
-    first = [one for one in results.rows("mnist-3-original") if one["steps"] is None]
+    exact, itself = whole(results, "exact"), results.original("cifar-7-original-epochs")
+    if exact and itself:
+        count = itself["epochs"]
+        yield (
+            f"Run here itself for {count} epochs, its version of 22 December ends them at "
+            f"{itself['test_accuracy']:.1%} of the test images, where this library is at "
+            f"{exact['history']['val_accuracy'][count - 1]:.1%}."
+        )
+    first = results.original("mnist-3-original")
     ours = results.training("mnist-3")
     if first and ours:
         yield (
             "On MNIST the paper's library did not trail: about "
             f"{paper.ACCURACIES['mnist-3']:.0%} with both. Its first epoch of MNIST 3 ends here at "
-            f"{first[0]['test_accuracy']:.1%} of the test images ({LATER}), this library's at "
+            f"{first['test_accuracy']:.1%} of the test images ({LATER}), this library's at "
             f"{ours['history']['val_accuracy'][0]:.1%}."
         )
 
@@ -143,8 +141,8 @@ def _of_the_rest(results: Results) -> Iterator[str]:
         ("original-22", "With these four and its Softmax of 22 December"),
         ("original-15", "With these four and its Softmax of 15 December"),
     ):
-        one = of(results, cause)
-        if one and is_whole(one):
+        one = whole(results, cause)
+        if one:
             test, training = (one["history"][name][-1] for name in ("val_accuracy", "accuracy"))
             yield (
                 f"{told}, CIFAR-10 7 ends at {test:.1%} of the test images and {training:.1%} of "
@@ -165,7 +163,7 @@ def _of_the_figure(results: Results) -> Iterator[str]:
         f"'{NAMES[cause]}' ends at {training[-1]:.1%} of them and at {test[-1]:.1%} of the test "
         f"images, of which it has {test[9]:.1%} at epoch 10."
         for cause in CAUSES
-        if (one := of(results, cause)) and is_whole(one) and one["history"]["accuracy"][-1] < 0.7
+        if (one := whole(results, cause)) and one["history"]["accuracy"][-1] < 0.7
         for training, test in [(one["history"]["accuracy"], one["history"]["val_accuracy"])]
     ]
     if underfit:
@@ -180,15 +178,15 @@ def _of_the_figure(results: Results) -> Iterator[str]:
         f"which the paper prints, at {late[0]:.0%}. The code of its gradients changed on the 16th "
         "and not again up to the 23rd: that of the 15th drew the figure only if the run was older."
     )
-    for itself in results.rows("cifar-7-original-epochs"):
-        if itself["steps"] is None:
-            means = itself["history"]["val_accuracy"]
-            yield (
-                f"The library of the 22nd itself, run here for {len(means)} epochs, is at "
-                f"{means[-1]:.1%}, counted as the figure does, where the figure is at "
-                f"{early[0]:.0%}; run for all {ARCHITECTURES['cifar-7'].epochs}, it would still "
-                "tell what its memory holds here, and not what it held there."
-            )
+    itself = results.original("cifar-7-original-epochs")
+    if itself:
+        means = itself["history"]["val_accuracy"]
+        yield (
+            f"The library of the 22nd itself, run here for {len(means)} epochs, is at "
+            f"{means[-1]:.1%}, counted as the figure does, where the figure is at "
+            f"{early[0]:.0%}; run for all {ARCHITECTURES['cifar-7'].epochs}, it would still "
+            "tell what its memory holds here, and not what it held there."
+        )
     if results.rows("cifar-7-original-reads"):
         yield (
             "Either the run was older, or its Softmax read worse there than it does here with the "
@@ -219,13 +217,19 @@ def _of_the_convolution(results: Results) -> Iterator[str]:
 
 def _last(results: Results, cause: str) -> float | None:
     """Return the accuracy on test images at the end, where the training ran to the paper's."""
-    one = of(results, cause)
-    return one["history"]["val_accuracy"][-1] if one and is_whole(one) else None
+    one = whole(results, cause)
+    return one["history"]["val_accuracy"][-1] if one else None
 
 
 def of(results: Results, cause: str) -> dict[str, Any] | None:
     """Return the result of the training with a cause."""
     return results.training("cifar-7", "melpy" if cause == "exact" else f"melpy-{cause}")
+
+
+def whole(results: Results, cause: str) -> dict[str, Any] | None:
+    """Return the result of the training with a cause, none of a shorter one than the paper's."""
+    one = of(results, cause)
+    return one if one and is_whole(one) else None
 
 
 def _costs(results: Results, drawn: Drawer) -> Blocks:
@@ -234,10 +238,10 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
     exact = found.get(NAMES["exact"])
     if not exact or len(found) < 2:
         return
-    whole, epochs = is_whole(exact), len(exact["seconds"])
-    for itself in results.rows("cifar-7-original-epochs"):
-        if itself["steps"] is None:
-            found[ITSELF] = itself
+    papers, epochs = is_whole(exact), len(exact["seconds"])
+    itself = results.original("cifar-7-original-epochs")
+    if itself:
+        found[ITSELF] = itself
     yield Text(
         "The table has one training of CIFAR-10 7 with this library for each cause, all with the "
         'same seed. Those "as the original" have its initial weights and order of images, the '
@@ -270,7 +274,7 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
                 ),
             ]
         )
-    for number, name in enumerate(("the paper's library", "the paper's Keras") * whole):
+    for number, name in enumerate(("the paper's library", "the paper's Keras") * papers):
         values = (f"{paper.FIGURE_19['test'][mark][number]:.0%}" for mark in marks)
         rows.append([name, *values, "", f"{paper.FIGURE_19['training'][epochs][number]:.0%}"])
     tests = (f"test, epoch {mark}" for mark in marks)
@@ -279,18 +283,18 @@ def _costs(results: Results, drawn: Drawer) -> Blocks:
         "causes",
         plots.compared(
             {name: [one] for name, one in found.items()}, "accuracy", "CIFAR-10 7",
-            paper.FIGURE_19 if whole else None,
+            paper.FIGURE_19 if papers else None,
         ),
         "Accuracy by epoch with one thing of the original's at a time, and with most of them.",
     )  # fmt: skip
-    if whole:
+    if papers:
         yield Text(
             "The paper's numbers are read off its figure 19, to about a point. Those of its "
             "library are means during an epoch, on test images over a few of them before each step"
             + (
                 ", and so is the curve of the original itself, whose number in the table is of all "
                 "test images after its last epoch"
-                if ITSELF in found
+                if itself
                 else ""
             )
             + ". The paper gives too little to tell why its Keras ends lower on test images than "
@@ -302,13 +306,14 @@ def _times(results: Results) -> Blocks:
     """Yield the table of the time of an epoch of the original library, Keras and this one."""
     columns = []
     for model in paper.SELECTED:
-        theirs = original_epoch(results, model)
+        original = results.original(f"{model}-original")
         keras, ours = (
             [epoch_s(one) for one in results.trainings(model, library)]
             for library in ("keras-tensorflow", "melpy")
         )
-        if theirs is None or not ours:
+        if not original or not ours:
             return
+        theirs = original["seconds"]
         epochs = ARCHITECTURES[model].epochs
         there = [seconds / epochs for seconds in paper.TOTALS[model]]
         here = [theirs, float(np.median(keras)) if keras else None, float(np.median(ours))]
