@@ -7,7 +7,7 @@
 
 Rooms: `layers`, `models`, `losses`, `metrics`, `optimizers`, `schedules`, `callbacks`, `ops`,
 `initializers`, `regularizers`, `constraints`, `activations`, `random`, `data`, `datasets`,
-`preprocessing`, `utils`, `config`, `testing`.
+`preprocessing`, `utils`, `backend`, `config`, `testing`.
 """
 
 __version__ = "0.1.0"
@@ -70,9 +70,16 @@ __all__ = [
     "regularizers",
     "schedules",
     "value_and_grad",
+    "version",
 ]
 
-_LATER = ("data", "datasets", "preprocessing", "testing", "utils")  # imported when first asked for
+# Imported when they are first asked for.
+_LATER = ("backend", "data", "datasets", "preprocessing", "testing", "utils")
+
+
+def version() -> str:
+    """Return melpy's version, as ``melpy.__version__`` has it."""
+    return __version__
 
 
 def __getattr__(name: str) -> object:

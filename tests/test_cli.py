@@ -243,7 +243,7 @@ class TestRefusals:
     @pytest.mark.parametrize("name", ["MELPY_KERNELS", "MELPY_NUM_THREADS"])
     def test_environment(self, name, tmp_path, capsys, monkeypatch):
         monkeypatch.setenv(name, "nonsense")
-        monkeypatch.setattr(melpy.config, "_settings", {})
+        monkeypatch.setattr(melpy.config.settings, "_settings", {})
         out = tmp_path / "run"
         assert "nonsense" in refusal(capsys, "train", "--out", out)
         assert not out.exists()

@@ -16,7 +16,7 @@ from melpy.errors import ArgumentError, DtypeError, UnknownNameError
 @pytest.fixture
 def fresh(monkeypatch):
     """Settings of a process in which nothing was set."""
-    monkeypatch.setattr(config, "_settings", {})
+    monkeypatch.setattr(config.settings, "_settings", {})
     for name in ("MELPY_KERNELS", "MELPY_NUM_THREADS", "MELPY_HOME"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
@@ -37,6 +37,10 @@ def test_defaults(fresh):
         ("floatx", "float64"),
         ("epsilon", 1e-3),
         ("image_data_format", "channels_first"),
+        ("max_epochs", 2),
+        ("max_steps_per_epoch", 3),
+        ("dtype_policy", config.DTypePolicy("float64")),
+        ("backend", "numpy"),
         ("kernels", "numpy"),
         ("kernels", "loops"),
         ("threads", 1),
@@ -50,6 +54,7 @@ def test_set_and_read(fresh, name, value):
 @pytest.mark.parametrize(
     ("name", "value", "error", "words"),
     [
+        ("floatx", "bfloat16", ArgumentError, "half precision is slower on processors"),
         ("floatx", "float46", UnknownNameError, "Did you mean 'float64'?"),
         ("floatx", np.float32, UnknownNameError, "one of float32, float64"),
         ("image_data_format", "channel_last", UnknownNameError, "Did you mean 'channels_last'?"),
@@ -59,6 +64,12 @@ def test_set_and_read(fresh, name, value):
         ("epsilon", float("nan"), ArgumentError, "value=nan"),
         ("epsilon", float("inf"), ArgumentError, "finite"),
         ("epsilon", "small", ArgumentError, "value='small'"),
+        ("dtype_policy", "mixed_float16", ArgumentError, "half precision"),
+        ("dtype_policy", "float8", UnknownNameError, "float32, float64"),
+        ("dtype_policy", 3, DtypeError, "name=3"),
+        ("backend", "jax", ArgumentError, "backend='jax'"),
+        ("max_epochs", 0, ArgumentError, "an int > 0"),
+        ("max_steps_per_epoch", 1.5, ArgumentError, "max_steps_per_epoch=1.5"),
         ("threads", 0, ArgumentError, "from 1 to"),
         ("threads", 10_000, ArgumentError, "count=10000"),
         ("threads", 1.0, DtypeError, "whole number"),
@@ -71,7 +82,7 @@ def test_what_is_refused_changes_nothing(fresh, name, value, error, words):
     with pytest.raises(error) as refused:
         getattr(config, f"set_{name}")(value)
     assert words in str(refused.value)
-    assert str(refused.value).startswith(f"set_{name}: ")
+    assert str(refused.value).startswith((f"set_{name}: ", "DTypePolicy: "))
     assert getattr(config, name)() == before
 
 
@@ -101,6 +112,71 @@ def test_kernels_of_the_environment_are_checked(fresh):
     fresh.setenv("MELPY_KERNELS", "nunpy")
     with pytest.raises(UnknownNameError, match=r"^MELPY_KERNELS: .*Did you mean 'numpy'"):
         config.kernels()
+
+
+def test_limits_of_the_environment(fresh):
+    assert config.max_epochs() is None
+    assert config.max_steps_per_epoch() is None
+    fresh.setattr(config.settings, "_settings", {})
+    fresh.setenv("MELPY_MAX_EPOCHS", "3")
+    fresh.setenv("MELPY_MAX_STEPS_PER_EPOCH", "many")
+    assert config.max_epochs() == 3
+    with pytest.raises(ArgumentError, match=r"^MELPY_MAX_STEPS_PER_EPOCH: .*'many'"):
+        config.max_steps_per_epoch()
+
+
+def test_what_scripts_switch(fresh):
+    for name in ("traceback_filtering", "interactive_logging"):
+        enabled = getattr(config, f"is_{name}_enabled")
+        assert enabled() is True
+        getattr(config, f"disable_{name}")()
+        assert enabled() is False
+        getattr(config, f"enable_{name}")()
+        assert enabled() is True
+    assert config.is_flash_attention_enabled() is None
+    config.disable_flash_attention()
+    assert config.is_flash_attention_enabled() is False
+    config.enable_flash_attention()
+    assert config.is_flash_attention_enabled() is None
+    assert config.is_nnx_enabled() is False
+    assert config.backend() == "numpy"
+
+
+def test_messages_go_where_they_were_sent(fresh, capsys, caplog):
+    config.say("seen")
+    config.disable_interactive_logging()
+    with caplog.at_level("INFO", "melpy"):
+        config.say("logged")
+    assert capsys.readouterr().out == "seen\n"
+    assert [record.getMessage() for record in caplog.records] == ["logged"]
+
+
+def test_messages_in_an_old_code_page(fresh, tmp_path):
+    with (tmp_path / "out").open("w", encoding="cp1251") as file:
+        fresh.setattr(sys, "stdout", file)
+        config.say("a ━ bar")
+    assert (tmp_path / "out").read_text(encoding="cp1251") == "a ? bar\n"
+
+
+def test_nothing_lets_files_run_code():
+    with pytest.raises(ArgumentError, match="never runs code"):
+        config.enable_unsafe_deserialization()
+
+
+def test_a_policy_is_the_type_of_new_layers(fresh):
+    config.set_dtype_policy("float64")
+    layer = layers.Dense(2)
+    assert layer(np.ones((1, 3), "float32")).dtype == layer.kernel.dtype == "float64"
+    assert layers.Dense(2, dtype=config.DTypePolicy("float32")).dtype == "float32"
+    policy = config.dtype_policy()
+    assert policy == config.DTypePolicy.from_config(policy.get_config())
+    assert policy != config.DTypePolicy("float32")
+    assert (policy.compute_dtype, policy.variable_dtype) == ("float64", "float64")
+    config.set_dtype_policy(None)
+    assert config.DTypePolicy(None).name == "float32"
+    config.set_floatx("float64")
+    assert config.dtype_policy() == policy
+    assert {policy, config.DTypePolicy("float64")} == {policy}
 
 
 def test_home_expands_the_tilde(fresh):

@@ -27,6 +27,7 @@ FLOORS = [
     ["callbacks"],
     ["models"],
     ["testing", "utils"],
+    ["backend"],
     ["experiments", "warm_up"],
     ["cli", "__main__"],
 ]

@@ -1,12 +1,13 @@
 """melpy.utils: sequences, splits, and the older paths to the same things."""
 
+import copy
 import random as python_random
 
 import numpy as np
 import pytest
 
 import melpy
-from melpy import preprocessing, utils
+from melpy import backend, config, preprocessing, utils
 from melpy.data import Loader, PyDataset
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, UnknownNameError
 from melpy.kernels import memory
@@ -192,12 +193,158 @@ def test_a_batch_is_packed_and_unpacked():
         utils.unpack_x_y_sample_weight((1, 2, 3, 4))
 
 
-def test_symbols_types_and_memory():
+def test_symbols_and_memory():
     assert utils.is_keras_tensor(melpy.Input((2,)))
     assert not utils.is_keras_tensor(np.ones(2))
-    assert utils.standardize_dtype(bool) == "bool"
     memory.empty((1000, 1000), np.dtype("float32"))
     utils.clear_session(free_memory=False)
     assert memory._buffers
     utils.clear_session()
     assert not memory._buffers
+
+
+def test_uids_begin_anew_with_the_session():
+    utils.clear_session()
+    assert [backend.get_uid("a"), backend.get_uid("a"), backend.get_uid("b")] == [1, 2, 1]
+    backend.clear_session()
+    assert backend.get_uid("a") == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (None, "float32"), (bool, "bool"), (int, "int32"), (float, "float32"), (str, "string"),
+        (complex, "complex64"), (np.int8, "int8"), (np.dtype("f8"), "float64"), ("int", "int32"),
+        (np.dtype("U3"), "string"), (config.DTypePolicy("float64"), "float64"),
+    ],
+)  # fmt: skip
+def test_types_by_name(dtype, name):
+    assert utils.standardize_dtype(dtype) == name
+
+
+@pytest.mark.parametrize("dtype", ["f4", "float", "float128", 3, [1]])
+def test_unknown_types(dtype):
+    with pytest.raises(ArgumentError, match="standardize_dtype: unknown type"):
+        utils.standardize_dtype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "result"),
+    [
+        ((), "float32"), ((None,), "float32"), ((int,), "int32"), ((int, float), "float32"),
+        (("bool", "bool"), "bool"), (("bool", int), "int32"), (("bool", float), "float32"),
+        (("uint8", int), "uint8"), (("uint8", float), "float32"), (("float16", float), "float16"),
+        (("int64", "float16"), "float16"), (("bfloat16", "float16"), "float32"),
+        (("uint8", "int8"), "int16"), (("uint32", "int8"), "int64"),
+        (("uint64", "int8"), "float32"),
+        (("float64", "float32"), "float64"), (("complex64", "float64"), "complex128"),
+        (("complex64", int), "complex64"), (("string",), "string"),
+    ],
+)  # fmt: skip
+def test_the_type_of_several(dtypes, result):
+    assert backend.result_type(*dtypes) == result
+    assert backend.result_type(*dtypes[::-1]) == result
+
+
+def test_types_that_do_not_go_together():
+    with pytest.raises(ArgumentError, match="goes with no other"):
+        backend.result_type("string", "float32")
+
+
+def test_source_inputs():
+    a, b = melpy.Input((2,)), melpy.Input((2,))
+    c = melpy.layers.Dense(2)(a)
+    assert utils.get_source_inputs(a) == [a]
+    assert utils.get_source_inputs(melpy.layers.Add()([b, c, a])) == [b, a]
+    assert utils.get_source_inputs(3) == 3
+
+
+def test_a_config_that_can_be_frozen():
+    made = utils.Config(a=1)
+    made.b, made["c"] = 2, 3
+    assert (made.a, made["b"], made.get("c"), made.get("d", 4)) == (1, 2, 3, 4)
+    assert list(made) == ["a", "b", "c"] == list(made.keys())
+    assert (len(made), "a" in made, dict(made.items())) == (3, True, made.as_dict())
+    assert list(made.values()) == [1, 2, 3]
+    assert made.to_json() == '{"a": 1, "b": 2, "c": 3}'
+    assert repr(made) == "<Config {'a': 1, 'b': 2, 'c': 3}>"
+    del made["c"]
+    assert made.pop("b") == 2
+    made.update(beta=5)
+    with pytest.raises(AttributeError, match="Did you mean 'beta'"):
+        _ = made.bata
+    made.freeze()
+    assert made.frozen
+    for change in (
+        lambda: setattr(made, "a", 2),
+        lambda: made.update(a=2),
+        lambda: made.pop("a"),
+        lambda: made.__setitem__("a", 2),
+        lambda: made.__delitem__("a"),
+    ):
+        with pytest.raises(ArgumentError, match="frozen"):
+            change()
+    made.unfreeze()
+    made.a = 2
+    assert copy.deepcopy(made).a == 2
+
+
+class TestProgbar:
+    @pytest.fixture
+    def shown(self, capsys):
+        return lambda: capsys.readouterr().out
+
+    def test_averages_and_what_comes_as_it_is(self, shown):
+        for lists, number in (
+            ({}, "1.0"),
+            ({"stateful_metrics": ["loss"]}, "2.0"),
+            ({"stateless_metrics": ["loss"]}, "1.0"),
+            ({"stateless_metrics": []}, "2.0"),
+        ):
+            bar = utils.Progbar(3, interval=0, **lists)
+            bar.update(1, [("loss", 0.0)])
+            shown()
+            bar.add(1, [("loss", np.array(2.0))])
+            assert "2/3 ━━━━━━━━━━━━━───────" in (out := shown())
+            assert f"loss: {number}" in out
+
+    def test_the_end(self, shown):
+        bar = utils.Progbar(2, width=4, unit_name="file")
+        bar.add(2, [("tiny", 1e-5)])
+        line = shown()
+        assert line.startswith("\r2/2 ━━━━ ")
+        assert line.endswith("/file - tiny: 1.0000e-05\n")
+        utils.Progbar(2, verbose=0).update(2)
+        utils.Progbar(2, verbose=2).update(1)
+        assert shown() == ""
+
+    def test_no_target(self, shown):
+        utils.Progbar(None).update(5)
+        assert shown().startswith("\r      5/Unknown ")
+        for verbose in (0, 1, 2):
+            utils.Progbar(0, verbose=verbose).update(0, finalize=True)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"stateful_metrics": [], "stateless_metrics": []}, "Only one of"),
+            ({"target": -1}, "target=-1"),
+            ({"verbose": 3}, "unknown verbosity"),
+        ],
+    )
+    def test_refusals(self, arguments, message):
+        with pytest.raises(ArgumentError, match=message):
+            utils.Progbar(**{"target": 1, **arguments})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.0, "1", True])
+def test_seeds_out_of_range(seed):
+    with pytest.raises(ArgumentError, match="set_random_seed: the seed is out of range"):
+        utils.set_random_seed(seed)
+
+
+def test_tensors_stay_tensors():
+    x = melpy.Tensor(np.array([[3.0, 4.0]]))
+    assert isinstance(utils.normalize(x), melpy.Tensor)
+    np.testing.assert_allclose(utils.normalize(x), [[0.6, 0.8]])
+    assert isinstance(utils.to_categorical(melpy.Tensor(np.array([1, 0])), 2), melpy.Tensor)

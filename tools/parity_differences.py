@@ -100,6 +100,16 @@ BEHAVIOUR = {
     "optimizers.RMSprop": (
         "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
     ),
+    "config.backend": 'is "numpy", whatever the environment says',
+    "config.set_backend": 'takes "numpy" alone',
+    "config.set_dtype_policy": "takes float32 and float64: half precision is slower on processors",
+    "config.disable_traceback_filtering": "no frame is left out of a traceback in any case",
+    "config.enable_traceback_filtering": "no frame is left out of a traceback in any case",
+    "config.enable_unsafe_deserialization": "refuses: reading a file never runs code",
+    "config.set_floatx": "takes float32 and float64",
+    "backend.result_type": "64 bits stay 64 bits, as in Keras on TensorFlow",
+    "utils.to_categorical": "gives the type of `config.floatx`, not float64 always",
+    "utils.clear_session": "settings and seeds stay",
     "metrics.*IoU": "sample weights are floats, which Keras cuts to whole numbers",
     "ops.argpartition": "a half order is not unique: the other entries may lie otherwise",
 }
@@ -124,7 +134,7 @@ ABSENT = {
     "layers.MixUp layers.Pipeline layers.RandAugment layers.Random* layers.Solarization": (
         "further augmentation of images, not built yet"
     ),
-    "optimizers.LossScaleOptimizer *DTypePolicy Quantizer config.*dtype_policy dtype_policies.* "
+    "optimizers.LossScaleOptimizer *DTypePolicy Quantizer dtype_policies.* "
     "mixed_precision.* quantizers.*": (
         "computing is in float32 or float64, one type a layer: no half precision, no quantization"
     ),
@@ -140,16 +150,10 @@ ABSENT = {
     ),
     "ops.image.*": "further operations on images, not built yet",
     "datasets.*": "not among the data sets that are loaded here",
-    "*interactive_logging* utils.Progbar": "quiet or loud by each call's own `verbose`",
-    "config.*traceback_filtering*": "errors say what is wrong in one sentence",
-    "config.*flash_attention* config.*backend config.is_nnx_enabled device Function Operation "
-    "KerasTensor RematScope StatelessScope SymbolicScope Variable name_scope remat utils.Config "
-    "utils.get_source_inputs backend.*": "machinery of Keras's backends; there is one here",
-    "config.enable_unsafe_deserialization": "reading a file never runs code",
-    "config.*max_*": "limits for tests of examples",
+    "device Function Operation KerasTensor RematScope StatelessScope SymbolicScope Variable "
+    "name_scope remat": "machinery of Keras's backends; there is one here",
     "utils.get_file": "`melpy.datasets` downloads what it knows, and checks it",
     "utils.model_to_dot": "`plot_model` draws by itself, without Graphviz",
-    "version": "`melpy.__version__`",
     "applications.*": "no trained networks are shipped",
     "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "
     "layers.SpectralNormalization": _LATER,

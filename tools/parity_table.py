@@ -58,7 +58,7 @@ FAMILIES = {
     ],
     "Preprocessing": ["preprocessing", "preprocessing.image", "preprocessing.sequence"],
     "Saving": ["saving"],
-    "Utilities": ["utils", "config"],
+    "Utilities": ["utils", "config", "backend"],
 }  # fmt: skip
 
 

@@ -307,8 +307,10 @@ def float_type(dtype: Any, who: str) -> str:
     """Return the name of a float type, the setting's for None; a Keras dtype policy's too."""
     if isinstance(dtype, dict):
         dtype = dtype.get("config", {}).get("name")
-    name = dtype if isinstance(dtype, str | None) else np.dtype(dtype).name
-    return config.floatx() if name is None else lookup("float type", name, config.FLOATS, who)
+    if dtype is None:
+        return config.dtype_policy().name
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or np.dtype(dtype).name
+    return config.checked_float(name, who)
 
 
 def as_shape(shape: Any) -> Any:

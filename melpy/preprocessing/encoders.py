@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from melpy import config
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, lookup
 from melpy.preprocessing.checks import numbers, refuse_not_finite, require_fit
+from melpy.tensor import Tensor
 
 __all__ = ["OneHotEncoder", "to_categorical"]
 
@@ -157,7 +158,7 @@ class OneHotEncoder:
         return out
 
 
-def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """y[..., k] = 1 if x[...] = k, else 0.
 
     Parameters
@@ -167,7 +168,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
 
     Returns
     -------
-    array x.shape + (num_classes,) of type ``config.floatx()``
+    array x.shape + (num_classes,) of type ``config.floatx()``; a tensor where x is one
 
     Raises
     ------
@@ -185,6 +186,8 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
+    if isinstance(x, Tensor):
+        return Tensor(to_categorical(np.asarray(x), num_classes))
     labels = np.asarray(x)
     if labels.dtype.kind not in "buif":
         raise DtypeError(

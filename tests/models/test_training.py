@@ -242,7 +242,7 @@ class TestBadInput:
             classifier().predict(self.with_nan())
 
     def test_nan_may_be_meant(self, monkeypatch):
-        monkeypatch.setattr(melpy.config, "_settings", dict(melpy.config._settings))
+        monkeypatch.setitem(melpy.config._settings, "assume_finite", False)
         melpy.config.set_assume_finite(True)
         outputs = classifier().predict(self.with_nan())
         np.testing.assert_array_equal(np.isnan(outputs).any(axis=1), np.arange(6) == 3)

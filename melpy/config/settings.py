@@ -1,13 +1,7 @@
-"""The settings of the whole library. Nothing else is global.
-
-Each setting has a reader and a ``set_`` twin, named as in ``keras.config`` where Keras has it.
-Environment variables give the starting values of three: ``MELPY_KERNELS``,
-``MELPY_NUM_THREADS`` and ``MELPY_HOME``.
-"""
+"""How the library computes: types, kernels, threads, and where it keeps its files."""
 
 from __future__ import annotations
 
-import functools
 import math
 import numbers
 import os
@@ -16,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from melpy.config.cpus import usable_cpus
 from melpy.errors import ArgumentError, DtypeError, MelpyError, UnknownNameError, lookup
 
 __all__ = [
@@ -51,7 +46,19 @@ def floatx() -> str:
 
 def set_floatx(value: str) -> None:
     """Set the default float type, ``"float32"`` or ``"float64"``."""
-    _settings["floatx"] = lookup("float type", value, FLOATS, "set_floatx")
+    _settings["floatx"] = checked_float(value, "set_floatx")
+
+
+def checked_float(name: object, who: str) -> str:
+    """Return the name of a float type that is computed in, or refuse it."""
+    if isinstance(name, str) and name.removeprefix("mixed_") in ("float16", "bfloat16"):
+        raise ArgumentError(
+            who,
+            f"{name!r}: half precision is slower on processors, and is not here",
+            expected="one of float32, float64",
+            mend="Drop the line: float32 is the default.",
+        )
+    return lookup("float type", name, FLOATS, who)
 
 
 def epsilon() -> float:
@@ -91,8 +98,9 @@ def image_data_format() -> str:
 
 def set_image_data_format(data_format: str) -> None:
     """Set the default of the layers' ``data_format``."""
+    name = data_format.lower() if isinstance(data_format, str) else data_format
     _settings["image_data_format"] = lookup(
-        "data format", data_format, DATA_FORMATS, "set_image_data_format"
+        "data format", name, DATA_FORMATS, "set_image_data_format"
     )
 
 
@@ -149,51 +157,6 @@ def set_conv_path(name: str | None) -> None:
     except UnknownNameError as error:
         error.expected += ", or None for each shape's own"
         raise
-
-
-def usable_cpus() -> int:
-    """Return how many CPUs this process may use: its affinity, and its control groups' limits."""
-    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on; knows PYTHON_CPU_COUNT too
-        count = os.process_cpu_count() or 1
-    elif hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    else:
-        count = os.cpu_count() or 1
-    return max(1, min(count, group_cpus()))
-
-
-@functools.cache
-def group_cpus(root: Path = Path("/")) -> int:
-    """Return the CPUs that Linux's control groups leave a process, as containers set them.
-
-    The least over the process's group and those above it, a part of a CPU counting as one;
-    a large number where there is no limit or none can be read.
-    """
-    limits = [10**6]
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return limits[0]
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
-        for folder in (Path(path), *Path(path).parents):
-            limits.append(_quota(mount / folder.relative_to("/"), bool(controllers)))
-    return min(limits)
-
-
-def _quota(folder: Path, is_first_version: bool) -> int:
-    try:
-        if is_first_version:
-            texts = [(folder / f"cpu.cfs_{n}_us").read_text() for n in ("quota", "period")]
-        else:
-            texts = (folder / "cpu.max").read_text().split()
-        quota, period = int(texts[0]), int(texts[1])
-    except (OSError, ValueError, IndexError):  # no such file, or "max"
-        return 10**6
-    return -(-quota // period) if quota > 0 and period > 0 else 10**6
 
 
 def threads() -> int:

@@ -1,4 +1,4 @@
-"""Small things that Keras keeps in ``keras.utils``."""
+"""A dataset cut in two."""
 
 from __future__ import annotations
 
@@ -7,161 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, random
+from melpy import random
 from melpy.data import Loader, PyDataset
 from melpy.errors import ArgumentError, DataError, DtypeError
-from melpy.kernels import memory
-from melpy.preprocessing import (
-    image_dataset_from_directory,
-    pad_sequences,
-    timeseries_dataset_from_array,
-    to_categorical,
-)
-from melpy.preprocessing.image import array_to_img, img_to_array, load_img, save_img
-from melpy.saving import (
-    CustomObjectScope,
-    custom_object_scope,
-    deserialize_keras_object,
-    get_custom_objects,
-    get_registered_name,
-    get_registered_object,
-    register_keras_serializable,
-    serialize_keras_object,
-)
-from melpy.symbolic import Symbolic
-from melpy.viz import plot_model
 
-__all__ = [
-    "CustomObjectScope",
-    "PyDataset",
-    "Sequence",
-    "array_to_img",
-    "clear_session",
-    "custom_object_scope",
-    "deserialize_keras_object",
-    "get_custom_objects",
-    "get_registered_name",
-    "get_registered_object",
-    "image_dataset_from_directory",
-    "img_to_array",
-    "is_keras_tensor",
-    "load_img",
-    "normalize",
-    "pack_x_y_sample_weight",
-    "pad_sequences",
-    "plot_model",
-    "register_keras_serializable",
-    "save_img",
-    "serialize_keras_object",
-    "set_random_seed",
-    "split_dataset",
-    "standardize_dtype",
-    "timeseries_dataset_from_array",
-    "to_categorical",
-    "unpack_x_y_sample_weight",
-]
-
-Sequence = PyDataset  # Keras's older name
-
-
-def set_random_seed(seed: int) -> None:
-    """Seed everything: melpy, and, as Keras does, Python's and NumPy's own generators.
-
-    Parameters
-    ----------
-    seed : int in [0, 2^32)
-    """
-    random.set_seed(seed)
-    python_random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  a user's own np.random calls
-
-
-def clear_session(free_memory: bool = True) -> None:
-    """Give the memory back that finished computations keep for the next; there is no other state.
-
-    Parameters
-    ----------
-    free_memory : bool, whether to do so
-    """
-    if free_memory:
-        memory.forget()
-
-
-def is_keras_tensor(x: Any) -> bool:
-    """Return whether x is symbolic: a value to come, of which models are described."""
-    return isinstance(x, Symbolic)
-
-
-def standardize_dtype(dtype: Any) -> str:
-    """Return a type's name; the setting's for None and for Python's floats.
-
-    Examples
-    --------
-    >>> standardize_dtype(np.float64), standardize_dtype(None), standardize_dtype(int)
-    ('float64', 'float32', 'int32')
-    """
-    python_types = {None: config.floatx(), float: config.floatx(), int: "int32"}
-    return python_types.get(dtype) or np.dtype(dtype).name
-
-
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """Return a batch as ``fit`` takes it from a generator: x, (x, y) or (x, y, sample_weight).
-
-    Examples
-    --------
-    >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight([1, 2]), pack_x_y_sample_weight(1, 2)
-    (1, ([1, 2],), (1, 2))
-    """
-    if y is None:
-        return (x,) if isinstance(x, list | tuple) else x
-    return (x, y) if sample_weight is None else (x, y, sample_weight)
-
-
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """Return (x, y, sample_weight) of a batch, None for what it lacks.
-
-    Raises
-    ------
-    ArgumentError : the batch has more than three parts, or none
-
-    Examples
-    --------
-    >>> unpack_x_y_sample_weight((1, 2))
-    (1, 2, None)
-    """
-    parts = tuple(data) if isinstance(data, list | tuple) else (data,)
-    if not 1 <= len(parts) <= 3:
-        raise ArgumentError(
-            "unpack_x_y_sample_weight",
-            f"a batch of {len(parts)} parts",
-            expected="x, (x, y) or (x, y, sample_weight)",
-        )
-    x, y, sample_weight = (*parts, None, None)[:3]
-    return x, y, sample_weight
-
-
-def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
-    """y = x / (sum |x|^order)^(1 / order), along an axis.
-
-    Parameters
-    ----------
-    x : array
-    axis : int, the axis of each vector; a vector of zeros stays one
-    order : float, the norm's; np.inf for the greatest value
-
-    Source
-    ------
-    Keras 3, ``keras.utils.normalize``; along axis 0 that divides by another vector's norm.
-
-    Examples
-    --------
-    >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
-    array([[0.6, 0.8],
-           [0. , 0. ]])
-    """
-    x = np.asarray(x)
-    norm = np.linalg.norm(x, order, axis, keepdims=True)
-    return x / np.where(norm == 0, 1, norm)
+__all__ = ["split_dataset"]
 
 
 def split_dataset(
