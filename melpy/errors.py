@@ -24,6 +24,7 @@ __all__ = [
     "MelpyError",
     "ShapeError",
     "SignatureError",
+    "UndefinedError",
     "UnknownNameError",
     "install",
     "lookup",
@@ -88,6 +89,10 @@ class ArgumentError(MelpyError, ValueError):
 
 class SignatureError(ArgumentError, TypeError):
     """A call lacks an argument, or has one that is not taken."""
+
+
+class UndefinedError(ArgumentError, AttributeError):
+    """An attribute that this object does not have yet, or never has: ``hasattr`` is false."""
 
 
 class UnknownNameError(ArgumentError):

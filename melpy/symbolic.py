@@ -9,7 +9,8 @@ rule for shapes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,10 @@ class Symbolic:
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
+
+    def copy(self, call: Call | None) -> Symbolic:
+        """Return a tensor of the same shape and type that another call will compute."""
+        return type(self)(self.shape, self.dtype, call, self.name)
 
     def zeros(self, unknown: int) -> np.ndarray:
         """Return an array that can stand here, ``unknown`` in the place of each unknown size."""
@@ -102,14 +107,12 @@ def replace(structure: Any, function: Callable[[Symbolic], Any]) -> Any:
     return tree.map_structure(lambda x: function(x) if isinstance(x, Symbolic) else x, structure)
 
 
-def any_in(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether a symbolic tensor is among arguments, or in a list, tuple or dict of them."""
+def any_in(args: Iterable[Any], kwargs: Mapping[str, Any] = MappingProxyType({})) -> bool:
+    """Return whether a symbolic tensor is among arguments, or in nested lists and dicts of them."""
     for x in (*args, *kwargs.values()) if kwargs else args:
         if isinstance(x, Symbolic):
             return True
-        if isinstance(x, list | tuple | dict) and any(
-            isinstance(y, Symbolic) for y in (x.values() if isinstance(x, dict) else x)
-        ):
+        if isinstance(x, list | tuple | dict) and any_in(x.values() if isinstance(x, dict) else x):
             return True
     return False
 
@@ -138,7 +141,7 @@ def defer(
         kind(leaf.shape, leaf.dtype, call) if isinstance(leaf, _Like) else leaf
         for leaf in tree.flatten(made_of)
     ]
-    call.outputs = tree.pack(made_of, flat)
+    call.outputs = tree.pack_sequence_as(made_of, flat)
     return call.outputs
 
 

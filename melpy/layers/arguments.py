@@ -88,10 +88,8 @@ def shapes_of(x: Any) -> Any:
     """Return the shape of a tensor, a batch axis of real values as None; or a structure of them."""
     if isinstance(x, Symbolic):
         return x.shape
-    if isinstance(x, dict):
-        return {key: shapes_of(one) for key, one in x.items()}
-    if isinstance(x, list | tuple):
-        return [shapes_of(one) for one in x]
+    if tree.is_nested(x):
+        return tree.map_structure(shapes_of, x)
     return (None, *x.shape[1:]) if hasattr(x, "shape") and x.shape else ()
 
 

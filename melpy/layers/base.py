@@ -9,7 +9,14 @@ import numpy as np
 
 from melpy import config, ops, regularizers, symbolic, tree
 from melpy.configurable import snake_case
-from melpy.errors import ArgumentError, DtypeError, MelpyError, ShapeError, lookup, signature_error
+from melpy.errors import (
+    DtypeError,
+    MelpyError,
+    ShapeError,
+    UndefinedError,
+    lookup,
+    signature_error,
+)
 from melpy.layers.arguments import Shape, TakenArguments, shapes_of, taken_arguments
 from melpy.layers.parts import Parts, Weight
 from melpy.layers.phase import is_training, phase
@@ -257,22 +264,21 @@ class Layer(Parts):
 
     @property
     def input(self) -> Any:
-        """The symbolic input of the layer's only use in a graph."""
-        args = self._only_call().args
-        return args[0] if len(args) == 1 else list(args)
+        """The symbolic input of the layer's first use in a graph."""
+        inputs = self._first_call().inputs
+        return inputs[0] if len(inputs) == 1 else inputs
 
     @property
     def output(self) -> Any:
-        """The symbolic output of the layer's only use in a graph."""
-        return self._only_call().outputs
+        """The symbolic output of the layer's first use in a graph."""
+        return self._first_call().outputs
 
-    def _only_call(self) -> symbolic.Call:
-        if len(self._calls) != 1:
-            raise ArgumentError(
+    def _first_call(self) -> symbolic.Call:
+        if not self._calls:
+            raise UndefinedError(
                 f"{type(self).__name__} {self.name!r}",
-                f"it is used {len(self._calls)} times in graphs",
-                expected="exactly one use, whose input and output these are",
-                mend="Keep the symbolic tensors that the calls returned, and use those.",
+                "it was never called on a symbolic tensor, so it has no symbolic input and output",
+                mend="Call it on an Input first.",
             )
         return self._calls[0]
 
@@ -333,21 +339,13 @@ def _shape_of_first(kwargs: dict[str, Any]) -> Shape | None:
 
 
 def _symbols(shape: Any, dtype: Any) -> Any:
-    """Return a symbolic tensor of a shape; or a list or dict of them."""
-    if isinstance(shape, dict):
-        return {key: _symbols(one, dtype) for key, one in shape.items()}
-    if shape and isinstance(shape[0], list | tuple):
-        return [_symbols(one, dtype) for one in shape]
-    return SymbolicTensor(shape, dtype)
+    """Return a symbolic tensor of a shape, or a structure of them."""
+    return tree.map_shape_structure(lambda one: SymbolicTensor(one, dtype), shape)
 
 
 def _like(shape: Any, dtype: Any) -> Any:
     """Return what `symbolic.defer` makes outputs of."""
-    if isinstance(shape, dict):
-        return {key: _like(one, dtype) for key, one in shape.items()}
-    if shape and isinstance(shape[0], list | tuple):
-        return type(shape)(_like(one, dtype) for one in shape)
-    return symbolic.like(shape, dtype)
+    return tree.map_shape_structure(lambda one: symbolic.like(one, dtype), shape)
 
 
 def _masks(first: Any) -> Any:

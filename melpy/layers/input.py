@@ -11,6 +11,7 @@ from melpy import config, ops, symbolic
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
+from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor
 
 __all__ = ["Input", "InputLayer"]
@@ -54,6 +55,20 @@ class InputLayer(Layer):
                 expected="dense arrays",
                 received={"sparse": sparse, "ragged": ragged},
             )
+        if shape is not None and batch_shape is not None:
+            raise ArgumentError(
+                "Input",
+                "shape and batch_shape say the same",
+                expected="one of them",
+                received={"shape": shape, "batch_shape": batch_shape},
+            )
+        if batch_size is not None and batch_shape is not None:
+            raise ArgumentError(
+                "Input",
+                "batch_shape begins with the batch size",
+                expected="batch_shape, or shape and batch_size",
+                received={"batch_size": batch_size, "batch_shape": batch_shape},
+            )
         if batch_shape is None:
             if shape is None:
                 raise ArgumentError("Input", "it needs a shape", expected="for example (28, 28, 1)")
@@ -73,16 +88,28 @@ class InputLayer(Layer):
         self.optional = optional
         self.built = True
 
+    def rename(self, name: str) -> None:
+        """Take another name, by which a model's input is known."""
+        super().rename(name)
+        for call in self._calls:
+            call.outputs.name = name
+
     def _as_input(self, inputs: Any) -> Any:
         """Return the input as a tensor of this type; a last axis of 1 is added or taken away."""
         if inputs is None and self.optional:
             return None
-        if not isinstance(inputs, Tensor):
+        if inputs is None:
+            raise ArgumentError(
+                "call",
+                "the input is not optional, but None came",
+                expected="an array",
+                mend="Make it Input(..., optional=True), if the layers after it take None.",
+            )
+        if not isinstance(inputs, Tensor | Symbolic):
             inputs = Tensor.of(np.asarray(inputs), None)
-        if inputs.ndim == len(self.batch_shape) - 1 and self.batch_shape[-1] == 1 and self.shape:
-            if len(self.batch_shape) == 2:  # rows of one number; images say what is missing
-                inputs = ops.expand_dims(inputs, -1)
-        elif inputs.ndim == len(self.batch_shape) + 1 and inputs.shape[-1] == 1:
+        if self.shape[-1:] == (1,) and self.fits((*inputs.shape, 1)):
+            inputs = ops.expand_dims(inputs, -1)
+        elif inputs.shape[-1:] == (1,) and self.fits(inputs.shape[:-1]):
             inputs = ops.squeeze(inputs, -1)
         return inputs if inputs.dtype == self.dtype else ops.cast(inputs, self.dtype)
 
@@ -92,12 +119,16 @@ class InputLayer(Layer):
             self.compute_output_shape(inputs.shape)
         return inputs
 
+    def fits(self, shape: Shape) -> bool:
+        """Return whether a shape is the model's."""
+        return len(shape) == len(self.batch_shape) and all(
+            size == own or own is None or size is None
+            for size, own in zip(shape[1:], self.shape, strict=True)
+        )
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape, if it is the model's."""
-        pairs = zip(input_shape[1:], self.shape, strict=False)
-        if len(input_shape) != len(self.batch_shape) or any(
-            size != own for size, own in pairs if own is not None and size is not None
-        ):
+        if not self.fits(input_shape):
             raise ShapeError(
                 "call",
                 "the input is not what the model was made for",
@@ -121,8 +152,6 @@ class InputLayer(Layer):
 def _missing_axis(received: Shape, wanted: Shape) -> str:
     if received == wanted:
         return "Add the batch axis: x[np.newaxis]."
-    if wanted and received[1:] == wanted[:-1] and wanted[-1] == 1:
-        return "Add the channel axis: x[..., np.newaxis]."
     if len(wanted) == 3 and received[1:] == (wanted[2], *wanted[:2]):
         return "The channels come first here: x.transpose(0, 2, 3, 1)."
     if len(wanted) == 3 and len(received) == 4 and received[1:] == (*wanted[1:], wanted[0]):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from melpy import tree
 from melpy.configurable import snake_case
-from melpy.errors import ArgumentError, GraphError, MelpyError, ShapeError
+from melpy.errors import ArgumentError, MelpyError, ShapeError
 from melpy.layers.base import Layer
-from melpy.layers.input import InputLayer
+from melpy.layers.input import Input, InputLayer
 from melpy.layers.parts import Parts
 from melpy.models.fusion import Step, steps_of
 from melpy.models.inference import Plans
-from melpy.symbolic import Call, Symbolic
+from melpy.symbolic import Call, Symbolic, replace
 
 __all__ = ["Graph", "path_to", "unique_names"]
 
@@ -23,30 +24,24 @@ class Graph:
 
     Parameters
     ----------
-    inputs, outputs : symbolic tensors, or lists, tuples or dicts of them
+    inputs, outputs : symbolic tensors, or nested lists, tuples and dicts of them. An input that is
+        no `Input`'s own, but what a layer made, gets an `Input` in its place.
 
     Attributes
     ----------
+    starts, ends : the inputs and the outputs, as lists
     calls : list of `Call`, each after those that it needs
     layers : list of layers in Keras's order, the one in which weights come
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
-        self.inputs, self.outputs = inputs, outputs
         for name, side in (("inputs", inputs), ("outputs", outputs)):
-            for x in tree.flatten(side):
-                if not isinstance(x, Symbolic):
-                    raise ArgumentError(
-                        "Model",
-                        f"its {name} are not symbolic tensors",
-                        expected=f"what Input() and layers called on it return, as {name}",
-                        received={"type": type(x).__name__},
-                    )
-        self.starts = tree.flatten(inputs)
-        self.ends = tree.flatten(outputs)
-        order = self._sorted()
-        given = {id(x) for x in self.starts}
-        self.calls = [c for c in order if not {id(x) for x in tree.flatten(c.outputs)} <= given]
+            _require_symbolic(name, side)
+        self.inputs, self.outputs = _begun_by_inputs(inputs, outputs)
+        self.starts = tree.flatten(self.inputs)
+        self.ends = tree.flatten(self.outputs)
+        order = _sorted(self.starts, self.outputs)
+        self.calls = [call for call in order if call.inputs]
         self.layers = _in_keras_order(order, self.starts, self.ends)
         self._forget()
 
@@ -79,43 +74,8 @@ class Graph:
         # A copy's steps and plans are made of the copy's layers.
         return self.__dict__ | {"_steps": None, "_plans": None}
 
-    def _sorted(self) -> list[Call]:
-        """Return all calls behind the outputs, each after those that it needs."""
-        given = {id(x) for x in self.starts}
-        order: list[Call] = []
-        seen: set[int] = set()
-
-        def needs(x: Symbolic) -> Iterator[Symbolic]:
-            return iter(() if id(x) in given or x.call is None else x.call.inputs)
-
-        for end in self.ends:
-            trail = [(end, needs(end))] if id(end.call) not in seen else []
-            seen.add(id(end.call))
-            while trail:
-                x, coming = trail[-1]
-                begins = x.call is None or isinstance(x.call.function, InputLayer)
-                if begins and id(x) not in given:
-                    raise GraphError(
-                        "Model",
-                        f"its outputs need {x!r}, which is none of its inputs",
-                        expected="inputs from which all outputs can be computed",
-                        mend="Add it to the inputs.",
-                    )
-                for needed in coming:
-                    key = id(needed.call or needed)
-                    if key not in seen:
-                        seen.add(key)
-                        trail.append((needed, needs(needed)))
-                        break
-                else:
-                    trail.pop()
-                    if x.call is not None:
-                        order.append(x.call)
-        return order
-
-    def run(self, inputs: Any) -> Any:
-        """Compute the outputs from values of the inputs, in the nesting of either."""
-        values = self.begin(inputs)
+    def run(self, values: dict[int, Any]) -> Any:
+        """Compute the outputs from what `begin` returned."""
         for step in self.steps:
             if step.runs_together(values):
                 self._keep(values, step.calls[-1], step.together, step.input_of(values))
@@ -124,7 +84,7 @@ class Graph:
                     self._keep(values, call, call.run, values)
             for key in step.done:
                 values.pop(key, None)
-        return tree.pack(self.outputs, [values[id(x)] for x in self.ends])
+        return tree.pack_sequence_as(self.outputs, [values[id(x)] for x in self.ends])
 
     @staticmethod
     def _keep(values: dict[int, Any], call: Call, run: Any, given: Any) -> None:
@@ -143,26 +103,20 @@ class Graph:
 
     def begin(self, inputs: Any) -> dict[int, Any]:
         """Return the inputs' values by id of the symbolic input, each seen by its `InputLayer`."""
-        values = {}
-        for x, value in zip(self.starts, self._arranged(inputs), strict=True):
-            begins = x.call is not None and isinstance(x.call.function, InputLayer)
-            values[id(x)] = x.call.function(value) if begins else value
-        return values
+        values = self._arranged(inputs)
+        return {id(x): x.call.function(v) for x, v in zip(self.starts, values, strict=True)}
 
     def _arranged(self, inputs: Any) -> list[Any]:
-        """Return the values in the order of the inputs; a dict by the inputs' names."""
+        """Return the values in the order of the inputs."""
+        if not tree.is_nested(inputs) and isinstance(self.inputs, Symbolic):
+            return [inputs]
+        if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
+            return _by_key(dict(zip(self.input_names, self.starts, strict=True)), inputs, True)
         if isinstance(inputs, dict):
-            keys = sorted(self.inputs) if isinstance(self.inputs, dict) else self.input_names
-            missing = [key for key in keys if key not in inputs]
-            if missing:
-                raise ArgumentError(
-                    "Model",
-                    f"the input {missing[0]!r} is missing",
-                    expected=f"a dict with {', '.join(map(repr, keys))}",
-                    received={"keys": list(inputs)},
-                )
-            return [inputs[key] for key in keys]
+            return _by_key(self.inputs, inputs)
         flat = tree.flatten(inputs)
+        if isinstance(self.inputs, dict) and len(flat) == len(self.starts):
+            self._require_obvious_order(inputs)
         if len(flat) != len(self.starts):
             raise ShapeError(
                 "Model",
@@ -172,18 +126,129 @@ class Graph:
             )
         return flat
 
+    def _require_obvious_order(self, inputs: Any) -> None:
+        """Warn of a list in the place of a dict; refuse it where the dict has another order."""
+        keys = list(self.inputs)
+        what = "its inputs are a dict, and values without names came"
+        if keys != sorted(keys):
+            raise ArgumentError(
+                "Model", what, expected=f"a dict with {keys}", received={"type": type(inputs)}
+            )
+        warnings.warn(f"Model: {what}; they are taken in the order {keys}.", stacklevel=4)
+
     @property
     def input_names(self) -> list[str]:
         """The names of the inputs."""
-        return [x.name or f"input_{n}" for n, x in enumerate(self.starts)]
+        return [x.name for x in self.starts]
 
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs: those of the layers that made them."""
-        if isinstance(self.outputs, dict):
+        if isinstance(self.outputs, dict) and len(self.outputs) == len(self.ends):
             return sorted(self.outputs)
-        names = [x.call.name if x.call else x.name for x in self.ends]
-        return _numbered(names)
+        return _numbered([x.call.name for x in self.ends])
+
+
+def _require_symbolic(name: str, side: Any) -> None:
+    """Refuse inputs or outputs of which one is no symbolic tensor, or that are none."""
+    flat = tree.flatten(side)
+    wrong = [x for x in flat if not isinstance(x, Symbolic)]
+    if wrong or not flat:
+        raise ArgumentError(
+            "Model",
+            f"its {name} are not symbolic tensors" if wrong else f"it has no {name}",
+            expected=f"what Input() and layers called on it return, as {name}",
+            received={"type": type(wrong[0]).__name__} if wrong else {},
+        )
+
+
+def _begins(x: Symbolic) -> bool:
+    return x.call is not None and isinstance(x.call.function, InputLayer)
+
+
+def _begun_by_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """Return a graph's ends, each input an `Input`'s: what follows from another is called anew."""
+    starts = tree.flatten(inputs)
+    if all(map(_begins, starts)):
+        return inputs, outputs
+    new: dict[int, Any] = {
+        id(x): x if _begins(x) else Input(batch_shape=x.shape, dtype=x.dtype) for x in starts
+    }
+
+    def renewed(structure: Any) -> Any:
+        return replace(structure, lambda x: new.get(id(x), x))
+
+    for call in _sorted(starts, outputs):
+        if call.inputs:
+            args, kwargs = renewed((call.args, call.kwargs))
+            again = Call(call.function, args, kwargs)
+            again.outputs = replace(call.outputs, lambda x, again=again: x.copy(again))  # type: ignore[misc]
+            pairs = zip(tree.flatten(call.outputs), tree.flatten(again.outputs), strict=True)
+            new |= {id(x): y for x, y in pairs if id(x) not in new}
+            if isinstance(call.function, Layer):
+                call.function._calls.append(again)
+    return renewed(inputs), renewed(outputs)
+
+
+def _sorted(starts: list[Symbolic], outputs: Any) -> list[Call]:
+    """Return all calls behind the outputs, as far as the starts, each after those that it needs."""
+    given = {id(x) for x in starts}
+    order: list[Call] = []
+    seen: set[int] = set()
+
+    def needs(x: Symbolic) -> Iterator[Symbolic]:
+        return iter(() if id(x) in given or x.call is None else x.call.inputs)
+
+    for path, end in tree.flatten_with_path(outputs):
+        trail = [(end, needs(end))] if _key(end, given) not in seen else []
+        seen.add(_key(end, given))
+        while trail:
+            x, coming = trail[-1]
+            if (x.call is None or _begins(x)) and id(x) not in given:
+                where = f"output {'.'.join(map(str, path))!r}" if path else "output"
+                raise ArgumentError(
+                    "Model",
+                    f"its {where} is not connected to its inputs: it needs {x!r}",
+                    expected="inputs from which all outputs can be computed",
+                    mend="Add it to the inputs.",
+                )
+            for needed in coming:
+                if _key(needed, given) not in seen:
+                    seen.add(_key(needed, given))
+                    trail.append((needed, needs(needed)))
+                    break
+            else:
+                trail.pop()
+                if x.call is not None and (id(x) not in given or _begins(x)):
+                    order.append(x.call)
+    return order
+
+
+def _key(x: Symbolic, given: set[int]) -> int:
+    """Return what stands for a tensor on the way: itself where it is given, or else its call."""
+    return id(x) if id(x) in given else id(x.call or x)
+
+
+def _by_key(wanted: Any, given: Any, only_names: bool = False) -> list[Any]:
+    """Return the values that a dict has where the inputs are, in the inputs' order.
+
+    Keys that no input has are passed over, with a warning unless they are all ``only_names``.
+    """
+    if not isinstance(wanted, dict) or not isinstance(given, dict):
+        return [given] if isinstance(wanted, Symbolic) else tree.flatten(given)
+    keys = list(wanted) if only_names else sorted(wanted)
+    missing = [key for key in keys if key not in given]
+    if missing:
+        raise ArgumentError(
+            "Model",
+            f"the input {missing[0]!r} is missing",
+            expected=f"a dict with {', '.join(map(repr, keys))}",
+            received={"keys": list(given)},
+        )
+    if not only_names and len(given) > len(wanted):
+        unused = sorted(key for key in given if key not in wanted)
+        warnings.warn(f"Model: no input is called {unused}; they are not used.", stacklevel=5)
+    return [value for key in keys for value in _by_key(wanted[key], given[key])]
 
 
 def _numbered(names: list[str]) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from melpy import saving, tree
-from melpy.errors import ArgumentError, GraphError, ShapeError, lookup
+from melpy.errors import ArgumentError, GraphError, ShapeError, UndefinedError, lookup
 from melpy.layers.base import Layer, as_shape
 from melpy.layers.nesting import nested
 from melpy.models.graph import Graph, unique_names
@@ -98,7 +100,7 @@ class Model(Trainer):
                 "it has no graph and defines no call",
                 expected="Model(inputs, outputs), or a subclass with a method call(self, inputs)",
             )
-        return self._graph.run(inputs)
+        return self._graph.run(self._graph.begin(inputs))
 
     def ensure_built(self, input_shape: Any) -> None:
         """Note the shape; the layers of a ``call`` are built as they are called."""
@@ -137,7 +139,7 @@ class Model(Trainer):
         try:
             self._graph.begin(samples.take(slice(0, 1))[0])
         except ShapeError as error:  # the message is about all samples, not about the first
-            shapes = [x.shape for x in tree.flatten(samples.x)]
+            shapes = [np.shape(x) for x in tree.flatten(samples.x)]
             error.received = {"shape": shapes[0]} if len(shapes) == 1 else {"shapes": shapes}
             raise
         return self._graph.outputs
@@ -157,9 +159,13 @@ class Model(Trainer):
             unique_names(layers)
         return layers
 
+    @layers.setter
+    def layers(self, layers: Any) -> None:
+        refuse_layers(self, "Use another name for layers of your own.")
+
     def _whole_graph(self) -> Graph:
         if self._graph is None:
-            raise GraphError(
+            raise UndefinedError(
                 f"{type(self).__name__} {self.name!r}",
                 "it has no graph, so no symbolic inputs and outputs",
                 expected="a model with a known input",
@@ -167,15 +173,15 @@ class Model(Trainer):
             )
         return self._graph
 
-    # What a graph has; a model of its own class has none of them.
+    # What a graph has; a model of its own class has none of them, hasattr(model, "input") is false.
     input = property(lambda self: self._whole_graph().inputs)
     output = property(lambda self: self._whole_graph().outputs)
     inputs = property(lambda self: self._whole_graph().starts)
     outputs = property(lambda self: self._whole_graph().ends)
     input_names = property(lambda self: self._whole_graph().input_names)
     output_names = property(lambda self: self._graph.output_names if self._graph else None)
-    input_shape = property(lambda self: _shapes(self._graph.inputs) if self._graph else None)
-    output_shape = property(lambda self: _shapes(self._graph.outputs) if self._graph else None)
+    input_shape = property(lambda self: _shapes(self._whole_graph().inputs))
+    output_shape = property(lambda self: _shapes(self._whole_graph().outputs))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index."""
@@ -254,6 +260,13 @@ class Model(Trainer):
         if "input_layers" not in config:
             return super().from_config({key: nested(value) for key, value in config.items()})
         return model_of_graph(cls, config, custom_objects)
+
+
+def refuse_layers(model: Model, mend: str) -> None:
+    """Refuse to set ``model.layers``."""
+    raise UndefinedError(
+        f"{type(model).__name__} {model.name!r}", "its layers cannot be set", mend=mend
+    )
 
 
 def _shapes(structure: Any) -> Any:

@@ -148,11 +148,12 @@ class TestGraphs:
         model.compile("sgd", "mse")
         traced = model.trace(RNG.normal(size=(5, 4)), np.zeros((5, 3)))
         names = [row.name for row in traced]
-        assert names == ["a", "inner", "inner/in", "inner (2)", "inner/in (2)", "add"]
+        first, second = ["inner/input_layer", "inner/in"], ["inner/input_layer (2)", "inner/in (2)"]
+        assert names == ["a", "inner", *first, "inner (2)", *second, "add"]
         assert traced["add"].input[0].shape == (5, 3)
         assert traced[1].d_weights == {}  # they are the inner layer's
         assert traced["inner/in"].d_weights["kernel"].shape == (4, 3)
-        assert [row.depth for row in traced] == [0, 0, 1, 0, 1, 0]
+        assert [row.depth for row in traced] == [0, 0, 1, 1, 0, 1, 1, 0]
         np.testing.assert_array_equal(traced.output, traced["add"].output)
 
     def test_two_inputs_two_outputs(self):
