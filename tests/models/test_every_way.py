@@ -216,8 +216,10 @@ CHANGES = {
 @pytest.fixture(autouse=True)
 def seeded():
     melpy.utils.set_random_seed(3)
+    before = dict(melpy.config._settings)
     yield
-    melpy.config.set_floatx("float32")
+    melpy.config._settings.clear()
+    melpy.config._settings.update(before)
 
 
 @pytest.mark.parametrize("change", CHANGES)
