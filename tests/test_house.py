@@ -99,10 +99,10 @@ def test_a_room_has_at_most_400_lines(path):
     assert len(path.read_text().splitlines()) <= 400
 
 
-def test_the_import_budget():
-    run = subprocess.run(
-        [sys.executable, ROOT / "tools" / "import_budget.py"], capture_output=True, text=True
-    )
+def test_what_importing_loads():
+    """How long it takes is measured by .ci/run: no test depends on the clock."""
+    tool = ROOT / "tools" / "import_budget.py"
+    run = subprocess.run([sys.executable, tool, "--untimed"], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

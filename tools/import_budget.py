@@ -1,7 +1,7 @@
 """Fails when ``import melpy`` takes 0.3 s or more, prints, starts a thread, or loads too much.
 
 The time is the smallest of several fresh processes: a budget is about the library, not about
-what else the machine is doing.
+what else the machine is doing. With ``--untimed`` one process is looked at, whatever it takes.
 """
 
 import subprocess
@@ -23,7 +23,8 @@ print(took, threading.active_count(), ",".join(heavy) or "-")
 def main() -> int:
     """Measure, print one line, and return 1 when a bound is broken."""
     times = []
-    for _ in range(RUNS):
+    untimed = "--untimed" in sys.argv
+    for _ in range(1 if untimed else RUNS):
         run = subprocess.run(
             [sys.executable, "-c", CODE], capture_output=True, text=True, check=True
         )
@@ -35,6 +36,8 @@ def main() -> int:
             print(f"import melpy started {threads} threads and loaded {heavy}")
             return 1
         times.append(float(took))
+    if untimed:
+        return 0
     times.sort()
     print(
         f"import melpy: {times[0]:.3f} s at best, {times[RUNS // 2]:.3f} s in the middle of {RUNS}"
