@@ -159,6 +159,24 @@ class TestSplitDataset:
             assert [x.tolist() for x, _ in left] == [[0, 1, 2, 3], [4, 5, 6]]
             assert [y.tolist() for _, y in right] == [[-7, -8, -9, -10], [-11]]
 
+    def test_any_structure(self):
+        class Rows:  # as PyTorch's datasets
+            def __len__(self):
+                return 10
+
+            def __getitem__(self, row):
+                return {"x": (row, [float(row)]), "y": -row}
+
+        left, right = utils.split_dataset(Rows(), 0.2, preferred_backend="torch")
+        assert [int(element["y"]) for element in left] == [0, -1]
+        assert [element["x"][0].tolist() for element in right.batch(5)] == [
+            [2, 3, 4, 5, 6],
+            [7, 8, 9],
+        ]
+        nested = ((np.arange(4), np.arange(8).reshape(4, 2)), np.arange(4))
+        (x, y), label = next(iter(utils.split_dataset(nested, right_size=1)[1]))
+        assert (int(x), y.tolist(), int(label)) == (3, [6, 7], 3)
+
     def test_single_samples_stay_single(self):
         loader = Loader(np.arange(6), batch_size=None, shuffle=False)
         left, _ = utils.split_dataset(loader, left_size=0.5)
@@ -176,6 +194,7 @@ class TestSplitDataset:
             ([np.arange(4), np.arange(3)], {"left_size": 2}, DataError, "different numbers"),
             ([], {"left_size": 2}, DataError, "or none"),
             ({"x": np.arange(4)}, {"left_size": 2}, DtypeError, "cannot be split"),
+            ("text", {"left_size": 2}, DtypeError, "cannot be split"),
         ],
     )
     def test_refusals(self, dataset, sizes, error, message):

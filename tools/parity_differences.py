@@ -70,7 +70,6 @@ DIFFERENCES = {
     ("preprocessing.timeseries_dataset_from_array", "format"): _FORMAT,
     ("utils.image_dataset_from_directory", "format"): _FORMAT,
     ("utils.timeseries_dataset_from_array", "format"): _FORMAT,
-    ("utils.split_dataset", "preferred_backend"): _FORMAT,
 }
 
 # What differs though the arguments are the same.

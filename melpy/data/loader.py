@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from melpy import random
+from melpy.data.dataset import AUTOTUNE, READY, Dataset, whole
 from melpy.data.py_dataset import PyDataset
 from melpy.errors import ArgumentError, ShapeError
 from melpy.tape import Variable, no_grad
@@ -20,7 +22,7 @@ __all__ = ["Loader"]
 Augment = Callable[[Any, np.random.Generator], Any]
 
 
-class Loader:
+class Loader(Dataset):
     """One epoch's batches at each ``iter``: x, (x, y) or (x, y, sample_weight), made ahead.
 
     Parameters
@@ -80,13 +82,7 @@ class Loader:
             ("workers", workers, 1),
             ("prefetch", prefetch, 0),
         ):
-            if not isinstance(value, int | np.integer) or value < least:
-                raise ArgumentError(
-                    "Loader",
-                    f"{name} is out of range",
-                    expected=f"an int >= {least}",
-                    received={name: value},
-                )
+            whole("Loader", name, value, least)
         parts = [part for part in (x, y, sample_weight) if part is not None]
         if isinstance(x, PyDataset) and len(parts) > 1:
             raise ArgumentError(
@@ -100,41 +96,60 @@ class Loader:
         self._dataset = x if isinstance(x, PyDataset) else None
         self._parts = () if self._dataset else tuple(_each(part, _array) for part in parts)
         self._samples = 0 if self._dataset else _length(self._parts)
-        self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
+        self.batch_size, self._mixed, self.drop_last = batch_size, shuffle, drop_last
         self.seed = random.next_seed() if seed is None else seed
         self.augment, self._ready, self.workers = augment, prefetch, workers
         self.epoch = 0
 
-    @property
-    def num_batches(self) -> int | None:
-        """The number of batches in an epoch; None where a `PyDataset` has no end."""
+    def _count(self) -> float:
         if self._dataset:
-            return self._dataset.num_batches
+            count = self._dataset.num_batches
+            return math.inf if count is None else count
         size = self.batch_size or 1
         return self._samples // size if self.drop_last else -(-self._samples // size)
 
-    def __len__(self) -> int:
-        count = self.num_batches
-        if count is None:
-            raise TypeError("this dataset has no end, and so no length")
-        return count
+    # Batches of arrays are cut where they are read, at no cost; others are taken apart.
 
-    def batch(self, batch_size: int | None) -> Loader:
-        """Return a loader of the same samples in batches of another size."""
+    def _cut(self, batch_size: int | None, drop_last: bool) -> Loader | None:
+        """Return a loader of the same samples in batches of another size, if that is the same."""
+        if self._dataset or self.augment or (self.drop_last and self.batch_size):
+            return None
         made = copy.copy(self)
-        made.batch_size = batch_size
+        made.batch_size, made.drop_last, made.epoch = batch_size, drop_last, 0
         return made
 
-    def prefetch(self, count: int) -> Loader:
-        """Return a loader of the same samples that makes ``count`` batches ready ahead."""
-        made = copy.copy(self)
-        made._ready = max(count, 0)
-        return made
+    def batch(
+        self,
+        batch_size: int,
+        drop_remainder: bool = False,
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Return batches of ``batch_size`` elements, as `Dataset.batch` does."""
+        size = whole("batch", "batch_size", batch_size, 1)
+        cut = self._cut(size, drop_remainder) if self.batch_size is None else None
+        return super().batch(size, drop_remainder) if cut is None else cut
 
-    def __iter__(self) -> Iterator[Any]:
-        """Begin the next epoch."""
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        return self._run(epoch)
+    def rebatch(
+        self, batch_size: int, drop_remainder: bool = False, name: str | None = None
+    ) -> Dataset:
+        """Return batches of ``batch_size`` rows, as `Dataset.rebatch` does."""
+        size = whole("rebatch", "batch_size", batch_size, 1)
+        cut = self._cut(size, drop_remainder) if self.batch_size else None
+        return super().rebatch(size, drop_remainder) if cut is None else cut
+
+    def unbatch(self, name: str | None = None) -> Dataset:
+        """Return single samples, as `Dataset.unbatch` does."""
+        cut = self._cut(None, False) if self.batch_size else None
+        return super().unbatch() if cut is None else cut
+
+    def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
+        """Return a loader of the same samples that makes ``buffer_size`` batches ready ahead."""
+        size = whole("prefetch", "buffer_size", buffer_size, -1)
+        made = copy.copy(self)
+        made._ready = READY if size == AUTOTUNE else size
+        return made
 
     def _run(self, epoch: int) -> Iterator[Any]:
         if self._dataset:
@@ -173,10 +188,10 @@ class Loader:
             if count is None:
                 yield from itertools.count()
             else:
-                yield from (rng.permutation(count) if self.shuffle else np.arange(count)).tolist()
+                yield from (rng.permutation(count) if self._mixed else np.arange(count)).tolist()
             return
-        order = rng.permutation(self._samples) if self.shuffle else None
-        for number in range(len(self)):
+        order = rng.permutation(self._samples) if self._mixed else None
+        for number in range(int(self._count())):
             if self.batch_size is None:
                 yield number if order is None else order[number]
             else:

@@ -150,8 +150,7 @@ def test_memory_maps_are_read_by_the_worker(tmp_path):
     np.save(tmp_path / "x.npy", X)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     for batch in Loader(mapped, batch_size=4, shuffle=False):
-        assert type(batch) is np.ndarray
-        assert batch.flags.owndata
+        assert not np.shares_memory(batch, mapped)
     np.testing.assert_array_equal(np.concatenate(list(Loader(mapped, shuffle=False))), X)
 
 

@@ -1,0 +1,156 @@
+"""Streams of elements: batches made, cut anew and taken apart; a buffer shuffled; a thread ahead.
+
+An element is an array, or a tuple, list or dict of arrays: one sample or one batch. Each function
+takes an iterator of elements and yields elements, no more at a time than it needs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import ops, tree
+from melpy.errors import ShapeError
+from melpy.tape import Variable
+
+__all__ = [
+    "ahead",
+    "as_element",
+    "batched",
+    "joined",
+    "rebatched",
+    "shuffled",
+    "taken",
+    "unbatched",
+]
+
+Stream = Iterator[Any]
+
+
+def as_element(values: Any) -> Any:
+    """Return what a user's function gave as arrays, Python's numbers in Keras's types."""
+    return tree.map_structure(_as_array, values)
+
+
+def _as_array(x: Any) -> Any:
+    if x is None or isinstance(x, np.ndarray):
+        return x
+    if isinstance(x, Variable):
+        return x.value
+    if isinstance(x, str | bytes):  # of any length, as its neighbours have others
+        return np.array(x, dtype=object)
+    return np.asarray(x) if hasattr(x, "__array__") else ops.array(x)
+
+
+def joined(elements: Sequence[Any], join: Callable[[Sequence[Any]], Any]) -> Any:
+    """Return one element: ``join`` of all the elements' first arrays, of all their second, .."""
+    return tree.map_structure(
+        lambda *arrays: None if arrays[0] is None else join(arrays), elements[0], *elements[1:]
+    )
+
+
+def rows_of(element: Any, rows: Any) -> Any:
+    """Return some rows of every array of an element."""
+    return tree.map_structure(lambda x: None if x is None else np.asarray(x[rows]), element)
+
+
+def _length(element: Any, who: str) -> int:
+    """Return how many rows an element's arrays have, all the same number."""
+    lengths = {len(x) if np.ndim(x) else -1 for x in tree.flatten(element) if x is not None}
+    if len(lengths) != 1 or lengths == {-1}:
+        raise ShapeError(
+            who,
+            "the arrays of an element have no common first axis",
+            expected="batches: arrays with the same number of rows",
+            received={"shapes": [np.shape(x) for x in tree.flatten(element)]},
+        )
+    return lengths.pop()
+
+
+def taken(stream: Stream, count: int) -> Stream:
+    """Yield the first ``count`` elements, and let go of the stream at once."""
+    try:
+        yield from itertools.islice(stream, count)
+    finally:
+        _close(stream)
+
+
+def batched(stream: Stream, size: int, drop_remainder: bool) -> Stream:
+    """Yield ``size`` elements at a time, stacked."""
+    while chunk := list(itertools.islice(stream, size)):
+        if len(chunk) < size and drop_remainder:
+            return
+        try:
+            yield joined(chunk, np.stack)
+        except ValueError as error:
+            raise ShapeError(
+                "batch",
+                f"the elements of a batch do not go together ({error})",
+                expected="elements of one structure and one shape",
+                received={"shapes": [_shapes(element) for element in chunk[:4]]},
+                mend="Bring them to one shape first, with map.",
+            ) from error
+
+
+def _shapes(element: Any) -> Any:
+    return tree.map_structure(np.shape, element)
+
+
+def rebatched(stream: Stream, size: int, drop_remainder: bool) -> Stream:
+    """Yield batches of ``size`` rows, cut from batches of any sizes."""
+    waiting: list[Any] = []
+    count = 0
+    for element in stream:
+        waiting.append(element)
+        count += _length(element, "rebatch")
+        if count < size:
+            continue
+        whole = joined(waiting, np.concatenate)
+        for start in range(0, count - size + 1, size):
+            yield rows_of(whole, slice(start, start + size))
+        rest = count % size
+        waiting, count = [rows_of(whole, slice(count - rest, count))] if rest else [], rest
+    if waiting and not drop_remainder:
+        yield joined(waiting, np.concatenate)
+
+
+def unbatched(stream: Stream) -> Stream:
+    """Yield the rows of each element, one by one."""
+    for element in stream:
+        for row in range(_length(element, "unbatch")):
+            yield rows_of(element, row)
+
+
+def shuffled(stream: Stream, size: int, rng: np.random.Generator) -> Stream:
+    """Yield an element at random of the ``size`` that come next, until there are no more."""
+    buffer = list(itertools.islice(stream, size))
+    for element in stream:
+        place = int(rng.integers(len(buffer)))
+        buffer[place], element = element, buffer[place]
+        yield element
+    for place in rng.permutation(len(buffer)):
+        yield buffer[place]
+
+
+def ahead(stream: Stream, count: int) -> Stream:
+    """Yield a stream's elements, of which a thread makes up to ``count`` ready ahead."""
+    from concurrent.futures import ThreadPoolExecutor  # not at import: most never need it
+
+    end = object()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="melpy-loader")  # one: the order stays
+    try:
+        waiting = [pool.submit(next, stream, end) for _ in range(count + 1)]
+        while (element := waiting.pop(0).result()) is not end:
+            waiting.append(pool.submit(next, stream, end))
+            yield element
+    finally:  # also when the iteration is left: no thread outlives it
+        pool.shutdown(cancel_futures=True)
+        _close(stream)
+
+
+def _close(stream: Stream) -> None:
+    """End a generator; what only passes one on lets go of it by itself."""
+    getattr(stream, "close", lambda: None)()
