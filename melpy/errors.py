@@ -26,6 +26,7 @@ __all__ = [
     "SignatureError",
     "UndefinedError",
     "UnknownNameError",
+    "UnsupportedError",
     "install",
     "lookup",
     "nearest",
@@ -97,6 +98,10 @@ class UndefinedError(ArgumentError, AttributeError):
 
 class UnknownNameError(ArgumentError):
     """A name that stands for no known thing; the nearest right one is suggested."""
+
+
+class UnsupportedError(MelpyError, NotImplementedError):
+    """What things of this kind cannot do."""
 
 
 class DataError(MelpyError, ValueError):

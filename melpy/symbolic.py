@@ -1,9 +1,8 @@
 """Symbolic tensors: places in a graph that is described now and computed later.
 
 A function that is given a `Symbolic` is not run: `defer` remembers the `Call` and returns symbolic
-outputs. What their shapes are is found by running the function twice on zeros, with two sizes for
-what is unknown: where the outputs differ, their size is unknown too. So no function needs a second
-rule for shapes.
+outputs. What their shapes are is found by running the function on arrays that stand for what is to
+come (`melpy.probing`). So no function needs a second rule for shapes.
 """
 
 from __future__ import annotations
@@ -15,14 +14,27 @@ from typing import Any
 
 import numpy as np
 
-from melpy import tree
-from melpy.errors import GraphError
-from melpy.tape import no_grad
+from melpy import probing, tree
+from melpy.errors import ArgumentError, DtypeError, MelpyError, UnsupportedError
+from melpy.probing import Like
 
-__all__ = ["Call", "Symbolic", "any_in", "defer", "replace"]
+__all__ = ["Call", "Symbolic", "any_in", "defer", "like", "probe", "replace"]
 
 _serial = itertools.count()
-PROBES = (2, 3)  # stand for an unknown size
+
+
+def _without_values(kind: type[MelpyError], what: str, mend: str) -> Callable[..., Any]:
+    """Return a method that refuses what needs values."""
+
+    def refuse(self: Symbolic, *_: Any, **__: Any) -> Any:
+        raise kind(
+            self.name or "a symbolic tensor",
+            f"it has a shape and a type but no values yet{what}",
+            expected="layers and melpy.ops on it, which describe a model",
+            mend=mend,
+        )
+
+    return refuse
 
 
 class Symbolic:
@@ -37,6 +49,7 @@ class Symbolic:
     """
 
     _mask: Any = None  # a symbolic tensor carries no mask: the tensors of a run do
+    sparse = ragged = False  # arrays here are dense
 
     def __init__(
         self,
@@ -59,23 +72,19 @@ class Symbolic:
         """Return a tensor of the same shape and type that another call will compute."""
         return type(self)(self.shape, self.dtype, call, self.name)
 
-    def zeros(self, unknown: int) -> np.ndarray:
-        """Return an array that can stand here, ``unknown`` in the place of each unknown size."""
-        return np.zeros([unknown if s is None else s for s in self.shape], self.dtype)
-
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
         return f"<{type(self).__name__} shape={self.shape}, dtype={self.dtype}{name}>"
 
-    def _no_values(self, *_: Any, **__: Any) -> Any:
-        raise GraphError(
-            self.name or "a symbolic tensor",
-            "it has a shape and a type but no values yet",
-            expected="layers and melpy.ops on it, which describe a model",
-            mend="Make a Model(inputs, outputs) of it and call that on an array.",
-        )
-
-    __array__ = __bool__ = __float__ = __int__ = __iter__ = __len__ = _no_values
+    # Each with the class of error that Keras raises.
+    __array__ = __float__ = __int__ = __index__ = _without_values(
+        ArgumentError, "", "Make a Model(inputs, outputs) of it and call that on an array."
+    )
+    __bool__ = _without_values(
+        DtypeError, ", so it is neither true nor false", "Choose with ops.where or ops.cond."
+    )
+    __len__ = _without_values(DtypeError, "", "Its sizes are in its shape.")
+    __iter__ = _without_values(UnsupportedError, "", "Take it apart with ops.unstack.")
 
 
 class Call:
@@ -138,38 +147,33 @@ def defer(
     if made_of is None:
         made_of = probe(probed or function, args, kwargs)
     flat = [
-        kind(leaf.shape, leaf.dtype, call) if isinstance(leaf, _Like) else leaf
+        kind(leaf.shape, leaf.dtype, call) if isinstance(leaf, Like) else leaf
         for leaf in tree.flatten(made_of)
     ]
     call.outputs = tree.pack_sequence_as(made_of, flat)
     return call.outputs
 
 
-class _Like:
-    """A shape and a type, as a leaf of a structure."""
-
-    def __init__(self, shape: Sequence[int | None], dtype: Any) -> None:
-        self.shape, self.dtype = tuple(shape), dtype
-
-
 def like(shape: Sequence[int | None], dtype: Any) -> Any:
     """Return a leaf of ``made_of``."""
-    return _Like(shape, dtype)
+    return Like(shape, dtype)
 
 
 def probe(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> Any:
-    """Return the shapes and types of a function's outputs, found by running it on zeros."""
+    """Return the shapes and types of a function's outputs, found by running it on arrays."""
+    given = (args, dict(kwargs))
+    leaves = tree.flatten(given)
+    symbols = list({id(x): x for x in leaves if isinstance(x, Symbolic)}.values())
 
-    def run(unknown: int) -> Any:
-        stand_in = replace((args, dict(kwargs)), lambda x: x.zeros(unknown))
-        with no_grad(), np.errstate(all="ignore"):
-            return function(*stand_in[0], **stand_in[1])
+    def run(arrays: Sequence[np.ndarray]) -> Any:
+        values = {id(x): array for x, array in zip(symbols, arrays, strict=True)}
+        stand_in = replace(given, lambda x: values[id(x)])
+        return function(*stand_in[0], **stand_in[1])
 
-    def joined(small: Any, large: Any) -> Any:
-        if not hasattr(small, "shape"):
-            return small  # a plain number, None
-        sizes = zip(small.shape, large.shape, strict=True)
-        return _Like([a if a == b else None for a, b in sizes], small.dtype)
+    return probing.probe(run, [(x.shape, x.dtype) for x in symbols], _whole_numbers(leaves))
 
-    small, large = map(run, PROBES)
-    return tree.map_structure(joined, small, large)
+
+def _whole_numbers(leaves: Sequence[Any]) -> list[int]:
+    """Return the whole numbers among arguments, those in slices too."""
+    cuts = [n for x in leaves if isinstance(x, slice) for n in (x.start, x.stop, x.step)]
+    return [int(n) for n in (*leaves, *cuts) if isinstance(n, int | np.integer)]

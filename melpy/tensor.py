@@ -11,7 +11,7 @@ import numpy as np
 from melpy import config, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
 from melpy.ops.registry import OPS
-from melpy.symbolic import Symbolic, defer
+from melpy.symbolic import Symbolic, any_in
 
 __all__ = ["SymbolicTensor", "Tensor", "grad", "mask_of", "set_mask", "value_and_grad"]
 
@@ -24,22 +24,19 @@ def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, other: function(other, self)
 
 
-def _compared(function: Callable[..., Any]) -> Callable[..., Any]:
-    def compare(self: Any, other: Any) -> Any:
-        if isinstance(self, Symbolic) or isinstance(other, Symbolic):
-            return defer(function, (self, other), {})
-        return function(self.value, _plain(other))
+def _of_values(function: Callable[..., Any], op: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an operator that gives plain arrays, and the op of symbolic tensors."""
 
-    return compare
+    def operate(self: Any, other: Any) -> Any:
+        symbolic = isinstance(self, Symbolic) or isinstance(other, Symbolic)
+        return op(self, other) if symbolic else function(_plain(self), _plain(other))
+
+    return operate
 
 
 def _joined(function: Callable[..., Any], logical: Callable[..., Any]) -> tuple[Any, Any]:
     """Return an operator and its reflection: symbolic tensors are bools, as in Keras."""
-
-    def join(self: Any, other: Any) -> Any:
-        symbolic = isinstance(self, Symbolic) or isinstance(other, Symbolic)
-        return logical(self, other) if symbolic else function(_plain(self), _plain(other))
-
+    join = _of_values(function, logical)
     return join, _swapped(join)
 
 
@@ -72,9 +69,12 @@ class Operators:
         return ops.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     # Comparisons have no gradient: of tensors they give plain boolean arrays.
-    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)
-    __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
-    __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
+    __eq__ = _of_values(operator.eq, ops.equal)
+    __ne__ = _of_values(operator.ne, ops.not_equal)
+    __lt__ = _of_values(operator.lt, ops.less)
+    __le__ = _of_values(operator.le, ops.less_equal)
+    __gt__ = _of_values(operator.gt, ops.greater)
+    __ge__ = _of_values(operator.ge, ops.greater_equal)
     __hash__ = object.__hash__
 
     # Of bools, and bit by bit of whole numbers; these have no gradient either.
@@ -87,18 +87,23 @@ class Operators:
 
     # NumPy's protocols: np.exp(t) and np.sum(t) are recorded, np.asarray(t) is not.
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = "mod" if ufunc is np.remainder else ufunc.__name__
+        is_recorded = method == "__call__" and name in OPS and not kwargs
+        if is_recorded and any_in(inputs, {}):
+            return OPS[name].call(*inputs)
         of_floats = [kind for kind in ufunc.types if "d" in kind]
         if method == "__call__" and (not of_floats or {"d->?", "dd->?"} & set(of_floats)):
             # neither comparisons nor whole numbers have a gradient to lose
             return ufunc(*map(_plain, inputs), **kwargs)
-        name = "mod" if ufunc is np.remainder else ufunc.__name__
-        if method == "__call__" and name in OPS and not kwargs:
+        if is_recorded:
             return OPS[name].call(*inputs)
         raise _unrecorded(f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
 
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
-        if function.__name__ in _WITHOUT_GRADIENT:
+        if function.__name__ in _WITHOUT_GRADIENT and not any_in(args, kwargs):
             return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+        if function.__name__ in ("shape", "ndim", "size"):
+            return getattr(ops, function.__name__)(*args, **kwargs)
         if function.__name__ in OPS:
             return OPS[function.__name__].call(*args, **kwargs)
         raise _unrecorded(f"np.{function.__name__}")
@@ -125,6 +130,11 @@ class SymbolicTensor(Operators, Symbolic):
     """
 
     __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        # Of another symbolic tensor: whether it is the same, so that lists of them can be searched.
+        is_value = isinstance(other, int | float | np.ndarray | np.generic | tape.Variable)
+        return ops.equal(self, other) if is_value else self is other
 
 
 def mask_of(x: Any) -> np.ndarray | None:

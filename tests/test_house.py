@@ -17,6 +17,7 @@ FLOORS = [
     ["config", "configurable"],
     ["kernels"],
     ["tape"],
+    ["probing"],
     ["symbolic"],
     ["ops"],
     ["tensor", "activations", "random"],

@@ -10,7 +10,7 @@ import numpy as np
 from melpy.ops.creation import array, ndim, shape
 from melpy.ops.indexing import flip, get_item
 from melpy.ops.joining import concatenate, split
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import expand_dims, ravel, swapaxes
 
@@ -27,6 +27,7 @@ def _at_least(x: Any, count: int) -> Any:
     return expand_dims(x, -1) if ndim(x) < count else x
 
 
+@composed
 def hstack(xs: Sequence[Any]) -> Any:
     """Join beside each other: along axis 1, vectors along their only axis.
 
@@ -39,6 +40,7 @@ def hstack(xs: Sequence[Any]) -> Any:
     return concatenate(xs, 0 if ndim(xs[0]) == 1 else 1)
 
 
+@composed
 def vstack(xs: Sequence[Any]) -> Any:
     """Join above each other: along axis 0, a vector counts as a row.
 
@@ -51,17 +53,20 @@ def vstack(xs: Sequence[Any]) -> Any:
     return concatenate([_at_least(x, 2) for x in xs], 0)
 
 
+@composed
 def dstack(xs: Sequence[Any]) -> Any:
     """Join behind each other: along axis 2, which is added where it is missing."""
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
 
-def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+@composed
+def append(x1: Any, x2: Any, *, axis: int | None = None) -> Any:
     """Join x2 to the end of x1 along an axis; both flattened where it is None."""
     return concatenate([ravel(x1), ravel(x2)], 0) if axis is None else concatenate([x1, x2], axis)
 
 
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+@composed
+def array_split(x: Any, *, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut into so many pieces, the first ones longer by one where they cannot be equal.
 
     Examples
@@ -76,22 +81,26 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return split(x, cuts, axis)
 
 
-def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+@composed
+def hsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 1, a vector along its only axis: the reverse of `hstack`."""
     return split(x, indices_or_sections, 0 if ndim(x) == 1 else 1)
 
 
-def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+@composed
+def vsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 0: the reverse of `vstack`."""
     return split(x, indices_or_sections, 0)
 
 
-def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+@composed
+def dsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 2: the reverse of `dstack`."""
     return split(x, indices_or_sections, 2)
 
 
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+@composed
+def unstack(x: Any, *, num: int | None = None, axis: int = 0) -> list[Any]:
     """Take apart along an axis: the reverse of `stack`. ``num`` is the size of the axis, if known.
 
     Examples
@@ -105,17 +114,20 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     return [get_item(x, key=(*before, n)) for n in range(count)]
 
 
+@composed
 def fliplr(x: Any) -> Any:
     """Reverse the order along axis 1."""
     return flip(x, 1)
 
 
+@composed
 def flipud(x: Any) -> Any:
     """Reverse the order along axis 0."""
     return flip(x, 0)
 
 
-def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+@composed
+def rot90(array: Any, *, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """Turn k times by 90 degrees, from the first of two axes towards the second.
 
     Examples

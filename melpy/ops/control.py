@@ -6,22 +6,63 @@ import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from melpy.errors import ArgumentError
+from melpy import tree
+from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.choice import where
-from melpy.ops.creation import array, convert_to_numpy, shape
-from melpy.ops.indexing import get_item
-from melpy.ops.joining import stack
+from melpy.ops.creation import array, convert_to_numpy, dtype, ndim, shape
+from melpy.ops.indexing import flip, get_item
+from melpy.ops.joining import concatenate, stack
+from melpy.ops.registry import composed
+from melpy.symbolic import Symbolic, any_in, defer, like
 
 __all__ = [
-    "cond", "fori_loop", "map", "scan", "select", "switch", "vectorized_map", "while_loop",
+    "associative_scan", "cond", "fori_loop", "map", "scan", "select", "switch", "vectorized_map",
+    "while_loop",
 ]  # fmt: skip
 
 
+@composed
+def _one_of(pred: Any, yes: Any, no: Any) -> Any:
+    return yes if bool(convert_to_numpy(pred)) else no
+
+
+def _outputs_of_branches(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """Return what comes out of either branch, which must be of one kind."""
+    yes, no = _described(true_fn()), _described(false_fn())
+    if repr(yes) != repr(no):
+        raise ShapeError(
+            "cond",
+            "the two functions return other things",
+            expected="results of one structure, shape and type",
+            received={"true_fn": yes, "false_fn": no},
+        )
+    return yes
+
+
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """Call one of two functions without arguments, as ``pred`` says; return its result."""
-    return true_fn() if bool(convert_to_numpy(pred)) else false_fn()
+    """Call one of two functions without arguments, as ``pred`` says; return its result.
+
+    Parameters
+    ----------
+    pred : bool, or array or tensor of one
+    true_fn, false_fn : functions without arguments; where ``pred`` is symbolic, what they return
+        has one structure, one shape and one type. If that is symbolic too, both are computed.
+
+    Examples
+    --------
+    >>> cond(np.array(True), lambda: "yes", lambda: "no")
+    'yes'
+    """
+    if not isinstance(pred, Symbolic):
+        return true_fn() if bool(convert_to_numpy(pred)) else false_fn()
+    made_of = _outputs_of_branches(pred, true_fn, false_fn)
+    results = true_fn(), false_fn()
+    if any_in(results, {}):
+        return defer(_one_of, (pred, *results), {}, made_of)
+    return defer(cond, (pred, true_fn, false_fn), {}, made_of)
 
 
+@composed
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """Call the function of an index, which is cut to the range that there is.
 
@@ -34,6 +75,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     return branches[builtins.min(builtins.max(n, 0), len(branches) - 1)](*operands)
 
 
+@composed
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """Choose entry by entry: the choice of the first condition that holds, else the default.
 
@@ -50,6 +92,12 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return chosen
 
 
+def _described(values: Any) -> Any:
+    """Return shapes and types in the structure of some values: what `defer` makes outputs of."""
+    return tree.map_structure(lambda x: like(shape(x), dtype(x)), values)
+
+
+@composed(made_of=lambda cond, body, loop_vars, maximum_iterations=None: _described(loop_vars))
 def while_loop(
     cond: Callable[..., Any],
     body: Callable[..., Any],
@@ -81,6 +129,7 @@ def while_loop(
     return values if is_sequence else values[0]
 
 
+@composed(made_of=lambda lower, upper, body_fun, init_val: _described(init_val))
 def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_val: Any) -> Any:
     """Return the value after ``value = body_fun(i, value)`` for i from lower to before upper.
 
@@ -93,6 +142,61 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_
     for i in builtins.range(int(lower), int(upper)):
         value = body_fun(i, value)
     return value
+
+
+@composed
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: Any, *, reverse: bool = False, axis: int = 0
+) -> Any:
+    """Combine all entries up to each one: y_n = f(.. f(f(x_0, x_1), x_2) .., x_n) along an axis.
+
+    Each pass doubles how many entries a value holds, so that log2 of the size is enough.
+
+    Parameters
+    ----------
+    f : function of two slices that combines them entry by entry, f(a, f(b, c)) = f(f(a, b), c)
+    elems : array, or structure of arrays of one size along the axis
+    reverse : bool, whether to begin at the end
+    axis : int
+
+    Returns
+    -------
+    the structure and shapes of elems
+
+    Source
+    ------
+    W. D. Hillis, G. L. Steele 1986, Data parallel algorithms.
+
+    Examples
+    --------
+    >>> associative_scan(lambda a, b: a + b, np.arange(5.0))
+    array([ 0.,  1.,  3.,  6., 10.])
+    """
+    leaves = tree.flatten(elems)
+    sizes = {shape(x)[axis] for x in leaves}
+    if len(sizes) != 1:
+        raise ShapeError(
+            "associative_scan",
+            f"the arrays differ in size along axis {axis}",
+            expected="one size",
+            received={"shapes": [shape(x) for x in leaves]},
+        )
+
+    def turned(xs: Any) -> Any:
+        return tree.map_structure(lambda x: flip(x, axis), xs) if reverse else xs
+
+    def cut(xs: Any, first: int, last: int) -> Any:
+        block = builtins.slice(first, last)
+        return tree.map_structure(
+            lambda x: get_item(x, (builtins.slice(None),) * (axis % ndim(x)) + (block,)), xs
+        )
+
+    size, held, y = sizes.pop(), 1, turned(elems)
+    while held < size:
+        longer = f(cut(y, 0, size - held), cut(y, held, size))
+        y = tree.map_structure(lambda *parts: concatenate(parts, axis), cut(y, 0, held), longer)
+        held *= 2
+    return turned(y)
 
 
 def _entry(xs: Any, n: int) -> Any:
@@ -122,6 +226,7 @@ def _stacked(results: Sequence[Any]) -> Any:
     return stack([array(r) for r in results])
 
 
+@composed
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """Call a function on each entry along axis 0, and stack what it returns.
 
@@ -139,15 +244,18 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return _stacked([f(_entry(xs, n)) for n in builtins.range(_length(xs))])
 
 
+@composed
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """Call a function on each entry along axis 0, and stack what it returns: `map`."""
     return map(function, elements)
 
 
+@composed
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
     xs: Any = None,
+    *,
     length: int | None = None,
     reverse: bool = False,
     unroll: Any = 1,

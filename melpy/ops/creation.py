@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from melpy import config
+from melpy.errors import lookup
 from melpy.ops.joining import stack
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
-from melpy.ops.shaping import cast
-from melpy.symbolic import Symbolic
+from melpy.ops.shaping import broadcast_to, cast, ravel, reshape
+from melpy.symbolic import Symbolic, defer, like
 from melpy.tape import Variable
 
 __all__ = [
@@ -72,6 +73,7 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     return x.value if isinstance(x, Variable) else np.asarray(x)
 
 
+@composed
 def copy(x: Any) -> Any:
     """Return the same values in memory of their own; for a tensor, one that has x as history."""
     return cast(x, dtype=dtype(x))  # NumPy's astype copies
@@ -109,8 +111,8 @@ def stop_gradient(variable):
 
 
 def is_tensor(x: Any) -> bool:
-    """Return whether ops take x as it is: a tensor or an array."""
-    return isinstance(x, Variable | Symbolic | np.ndarray)
+    """Return whether x is a tensor that has values: neither a symbolic one nor a plain array."""
+    return isinstance(x, Variable)
 
 
 def shape(x: Any) -> tuple:
@@ -129,8 +131,10 @@ def ndim(x: Any) -> int:
     return len(shape(x))
 
 
-def size(x: Any) -> int:
-    """Return the number of entries of x."""
+def size(x: Any) -> Any:
+    """Return the number of entries of x; symbolic where a size of x is not known."""
+    if None in shape(x):
+        return defer(size, (x,), {}, like((), "int32"))
     return int(np.prod(shape(x)))
 
 
@@ -204,9 +208,11 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     return made.astype(dtype or (_kind(made) if is_python else kind), copy=False)
 
 
+@composed
 def linspace(
     start: Any,
     stop: Any,
+    *,
     num: int = 50,
     endpoint: bool = True,
     retstep: Any = False,
@@ -224,9 +230,11 @@ def linspace(
     return np.linspace(*ends, num, endpoint, retstep, dtype or config.floatx(), axis)
 
 
+@composed
 def logspace(
     start: Any,
     stop: Any,
+    *,
     num: int = 50,
     endpoint: bool = True,
     base: float = 10,
@@ -238,9 +246,11 @@ def logspace(
     return np.logspace(*ends, num, endpoint, base, dtype or config.floatx(), axis)
 
 
+@composed
 def geomspace(
     start: Any,
     stop: Any,
+    *,
     num: int = 50,
     endpoint: bool = True,
     dtype: Any = None,
@@ -251,6 +261,7 @@ def geomspace(
     return np.geomspace(*ends, num, endpoint, dtype or config.floatx(), axis)
 
 
+@composed
 def meshgrid(*x: Any, indexing: Any = "xy") -> list[np.ndarray]:
     """Return the coordinates of a grid, one array for each axis given by its ticks.
 
@@ -260,7 +271,15 @@ def meshgrid(*x: Any, indexing: Any = "xy") -> list[np.ndarray]:
     array([[1, 2],
            [1, 2]])
     """
-    return [np.array(grid) for grid in np.meshgrid(*map(array, x), indexing=indexing)]
+    lookup("indexing", indexing, {"xy": 0, "ij": 0}, "meshgrid")
+    count = len(x)
+    order = [1, 0, *range(2, count)] if indexing == "xy" and count > 1 else list(range(count))
+    ticks = [ravel(array(one)) for one in x]
+    grid = tuple(ticks[n].shape[0] for n in order)
+    along = [[-1 if order[k] == n else 1 for k in range(count)] for n in range(count)]
+    return [
+        broadcast_to(reshape(one, shape), grid) for one, shape in zip(ticks, along, strict=True)
+    ]
 
 
 @op(sample=normal((2, 3)), like="torch.zeros_like", constant=True)

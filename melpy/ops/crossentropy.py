@@ -17,6 +17,7 @@ from melpy.ops.encoding import one_hot
 from melpy.ops.exponential import log
 from melpy.ops.gates import log_softmax
 from melpy.ops.reduction import sum as total
+from melpy.ops.registry import composed
 from melpy.ops.shaping import squeeze
 
 __all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
@@ -42,7 +43,8 @@ def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
     return log(_clipped(divide(output, total(output, axis, True))))
 
 
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+@composed
+def binary_crossentropy(target: Any, output: Any, *, from_logits: bool = False) -> Any:
     """Return -t log p - (1 - t) log(1 - p), entry by entry.
 
     Parameters
@@ -66,8 +68,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     return negative(multiply(target, yes) + multiply(subtract(1, target), no))
 
 
+@composed
 def categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+    target: Any, output: Any, *, from_logits: bool = False, axis: int = -1
 ) -> Any:
     """Return -Σ_c t_c log p_c along an axis.
 
@@ -90,8 +93,9 @@ def categorical_crossentropy(
     return negative(total(multiply(target, _log_probabilities(output, from_logits, axis)), axis))
 
 
+@composed
 def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+    target: Any, output: Any, *, from_logits: bool = False, axis: int = -1
 ) -> Any:
     """Return -log p_c of the class c = target, along an axis.
 

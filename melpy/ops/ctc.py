@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 
 __all__ = ["ctc_decode", "ctc_loss"]
 
@@ -126,9 +126,11 @@ def ctc_loss(target, output, target_length, output_length, *, mask_index=0):
     return (-log_total).astype(kind), (None, d_output, None, None)
 
 
+@composed
 def ctc_decode(
     inputs: Any,
     sequence_lengths: Any,
+    *,
     strategy: str = "greedy",
     beam_width: int = 100,
     top_paths: int = 1,

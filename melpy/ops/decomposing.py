@@ -14,11 +14,10 @@ from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.assembling import tril, triu
 from melpy.ops.creation import array
 from melpy.ops.products import matmul
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import expand_dims, squeeze, swapaxes
 from melpy.ops.solving import _checked, _turned, _well_conditioned, inv, solve
-from melpy.symbolic import Symbolic
 from melpy.tape import Variable, is_recording
 
 __all__ = [
@@ -241,6 +240,7 @@ def pinv(x, *, rcond=None):
     return y, (d_x,)
 
 
+@composed
 def eigh(x: Any) -> tuple[Any, Any]:
     """Return the eigenvalues, rising, and the eigenvectors, columns, of symmetric matrices.
 
@@ -254,7 +254,8 @@ def eigh(x: Any) -> tuple[Any, Any]:
     return packed[..., 0, :], packed[..., 1:, :]
 
 
-def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+@composed
+def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Return u, s and v^T of x = u diag(s) v^T, or s alone.
 
     Parameters
@@ -280,7 +281,8 @@ def svd(x: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return packed[..., 1 : 1 + m, :], s, swapaxes(packed[..., 1 + m :, :], -1, -2)
 
 
-def qr(x: Any, mode: str = "reduced") -> Any:
+@composed
+def qr(x: Any, *, mode: str = "reduced") -> Any:
     """Return q, of orthonormal columns, and r, upper triangular, with x = q r.
 
     Parameters
@@ -310,7 +312,7 @@ def qr(x: Any, mode: str = "reduced") -> Any:
 
 
 def _refuse_gradient(who: str, x: Any, instead: str) -> None:
-    if isinstance(x, Symbolic) or (isinstance(x, Variable) and x.requires_grad and is_recording()):
+    if isinstance(x, Variable) and x.requires_grad and is_recording():
         raise ArgumentError(
             who,
             "the vectors that x does not determine have no gradient",
@@ -318,7 +320,8 @@ def _refuse_gradient(who: str, x: Any, instead: str) -> None:
         )
 
 
-def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
+@composed
+def lstsq(a: Any, b: Any, *, rcond: float | None = None) -> Any:
     """Return the x with the least |b - a x|, and of those the shortest.
 
     Parameters
@@ -335,7 +338,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     return matmul(pinv(a, rcond=rcond), b)
 
 
-def matrix_rank(x: Any, tol: float | None = None) -> Any:
+@composed
+def matrix_rank(x: Any, *, tol: float | None = None) -> Any:
     """Return how many singular values are larger than tol; None for s max(m, n) precision.
 
     Examples
@@ -346,7 +350,8 @@ def matrix_rank(x: Any, tol: float | None = None) -> Any:
     return np.linalg.matrix_rank(np.asarray(x), tol)
 
 
-def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+@composed
+def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
     """Return the x of a x = b, where a is triangular; its other half is not looked at.
 
     Parameters
@@ -367,7 +372,8 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     return solve(triangle, b)
 
 
-def cholesky_inverse(x: Any, upper: bool = False) -> Any:
+@composed
+def cholesky_inverse(x: Any, *, upper: bool = False) -> Any:
     """Return the inverse of L L^T, of its Cholesky factor L, or of U^T U.
 
     Examples

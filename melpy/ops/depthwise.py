@@ -6,7 +6,7 @@ from typing import Any
 
 from melpy.kernels import dispatch as kernels
 from melpy.ops.conv import conv, conv_like, geometry_of, layout_of
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 
 __all__ = ["depthwise_conv", "separable_conv"]
@@ -86,10 +86,12 @@ def depthwise_conv(
     return layout.given(y), (d_inputs, d_kernel)
 
 
+@composed
 def separable_conv(
     inputs: Any,
     depthwise_kernel: Any,
     pointwise_kernel: Any,
+    *,
     strides: Any = 1,
     padding: str = "valid",
     data_format: str | None = None,

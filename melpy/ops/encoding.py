@@ -12,7 +12,7 @@ from melpy.ops.choice import maximum, minimum
 from melpy.ops.elementwise import divide, multiply, rsqrt, square
 from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.vectors import norm
 
 __all__ = ["multi_hot", "normalize", "one_hot"]
@@ -65,8 +65,10 @@ def one_hot(x, *, num_classes, axis=-1, dtype=None, sparse=False):
     return np.moveaxis(y.astype(dtype or config.floatx()), -1, axis), (None,)
 
 
+@composed
 def multi_hot(
     inputs: Any,
+    *,
     num_classes: int | None = None,
     axis: int = -1,
     dtype: Any = None,
@@ -87,7 +89,8 @@ def multi_hot(
     return largest(rows, axis=1 if len(rows.shape) > 2 else 0)
 
 
-def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
+@composed
+def normalize(x: Any, *, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
     """Divide by the length along an axis: y = x / max((Σ |x|^order)^(1 / order), epsilon).
 
     Parameters

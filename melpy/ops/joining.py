@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from melpy.errors import ArgumentError
 from melpy.ops.indexing import get_item
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 
 __all__ = ["concatenate", "pad", "split", "stack"]
@@ -161,7 +161,8 @@ def pad(x, *, pad_width, mode="constant", constant_values=None):
     return np.pad(x, widths, constant_values=fill), (lambda g: g[inside],)
 
 
-def split(x, indices_or_sections, axis=0):
+@composed
+def split(x, *, indices_or_sections, axis=0):
     """Cut along an axis into a list of pieces, the reverse of `concatenate`; each is a `get_item`.
 
     Parameters

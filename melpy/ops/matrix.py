@@ -9,13 +9,14 @@ import numpy as np
 from melpy.ops.creation import ndim, shape
 from melpy.ops.elementwise import multiply
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import reshape
 
 __all__ = ["diag", "diagflat", "diagonal", "kron", "trace"]
 
 
+@composed
 def kron(x1: Any, x2: Any) -> Any:
     """Return Kronecker's product: a block x1_ij x2 for every entry of x1.
 
@@ -80,7 +81,8 @@ def diagonal(x, *, offset=0, axis1=0, axis2=1):
     return y, (d_x,)
 
 
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+@composed
+def trace(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """Return the sum of a `diagonal`: y = Σ_i x_{i, i + offset}."""
     return total(diagonal(x, offset, axis1, axis2), -1)
 
@@ -119,7 +121,8 @@ def diagflat(x, *, k=0):
     return np.diagflat(x, k), (lambda g: np.diagonal(g, k).reshape(x.shape),)
 
 
-def diag(x: Any, k: int = 0) -> Any:
+@composed
+def diag(x: Any, *, k: int = 0) -> Any:
     """Return a matrix with the vector x on its k-th diagonal, or the diagonal of a matrix x.
 
     Examples

@@ -18,7 +18,7 @@ from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import mean, prod
 from melpy.ops.reduction import min as smallest
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import distinct
 from melpy.ops.shaping import cast, reshape
 from melpy.ops.sorting import put_back
@@ -124,6 +124,7 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
     return y, (d_x,)
 
 
+@composed
 def percentile(
     x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
@@ -131,7 +132,8 @@ def percentile(
     return quantile(x, convert_to_numpy(q) / 100, axis, method, keepdims)
 
 
-def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def median(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the value in the middle of the sorted entries, the mean of two for an even count.
 
     Examples
@@ -142,6 +144,7 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return quantile(x, 0.5, axis, "linear", keepdims)
 
 
+@composed
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """Return the weighted mean Σ w x / Σ w; weights of one axis count along ``axis``.
 
@@ -161,7 +164,8 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     return divide(total(multiply(x, w), axis), total(multiply(ones_like(x), w), axis))
 
 
-def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def ptp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the range of the values: y = max x - min x over the axes."""
     return subtract(largest(x, axis, keepdims), smallest(x, axis, keepdims))
 
@@ -172,22 +176,26 @@ def _filled(x: Any, value: float) -> tuple[Any, Any]:
     return where(absent, value, x), logical_not(absent)
 
 
-def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nansum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum of all entries but NaN."""
     return total(_filled(x, 0)[0], axis, keepdims)
 
 
-def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanprod(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the product of all entries but NaN."""
     return prod(_filled(x, 1)[0], axis, keepdims)
 
 
-def nancumsum(x: Any, axis: Any = None, dtype: Any = None) -> Any:
+@composed
+def nancumsum(x: Any, *, axis: Any = None, dtype: Any = None) -> Any:
     """Return the running sum, in which NaN adds nothing."""
     return cumsum(_filled(x, 0)[0], axis, dtype)
 
 
-def nancumprod(x: Any, axis: Any = None, dtype: Any = None) -> Any:
+@composed
+def nancumprod(x: Any, *, axis: Any = None, dtype: Any = None) -> Any:
     """Return the running product, in which NaN multiplies nothing."""
     return cumprod(_filled(x, 1)[0], axis, dtype)
 
@@ -196,24 +204,28 @@ def _nan_where_empty(y: Any, present: Any, axis: Any, keepdims: bool) -> Any:
     return where(every(logical_not(present), axis, keepdims), np.nan, y)
 
 
-def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the largest entry that is no NaN; NaN where all are."""
     y, present = _filled(x, -np.inf)
     return _nan_where_empty(largest(y, axis, keepdims), present, axis, keepdims)
 
 
-def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanmin(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the smallest entry that is no NaN; NaN where all are."""
     y, present = _filled(x, np.inf)
     return _nan_where_empty(smallest(y, axis, keepdims), present, axis, keepdims)
 
 
-def nanargmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanargmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the place of the largest entry that is no NaN."""
     return argmax(_filled(x, -np.inf)[0], axis, keepdims)
 
 
-def nanargmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanargmin(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the place of the smallest entry that is no NaN."""
     return argmin(_filled(x, np.inf)[0], axis, keepdims)
 
@@ -225,7 +237,8 @@ def _mean_of_present(y: Any, present: Any, axis: Any, keepdims: bool) -> Any:
     return where(empty, np.nan, divide(total(y, axis, keepdims), where(empty, 1, count)))
 
 
-def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanmean(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the mean of all entries but NaN; NaN where there are none.
 
     Examples
@@ -236,13 +249,15 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return _mean_of_present(*_filled(x, 0), axis, keepdims)
 
 
-def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanvar(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the variance of all entries but NaN."""
     y, present = _filled(x, 0)
     centred = where(present, subtract(y, _mean_of_present(y, present, axis, True)), 0)
     return _mean_of_present(square(centred), present, axis, keepdims)
 
 
-def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def nanstd(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the standard deviation of all entries but NaN."""
     return sqrt(nanvar(x, axis, keepdims))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import away, distinct, normal
 
 __all__ = [
@@ -363,11 +363,13 @@ def logsumexp(x, *, axis=None, keepdims=False):
     return y if keepdims else y.squeeze(tuple(range(x.ndim)) if axis is None else axis), (d_x,)
 
 
-def amax(x, axis=None, keepdims=False):
+@composed
+def amax(x, *, axis=None, keepdims=False):
     """Take the largest, as `max` does."""
     return max(x, axis=axis, keepdims=keepdims)
 
 
-def amin(x, axis=None, keepdims=False):
+@composed
+def amin(x, *, axis=None, keepdims=False):
     """Take the smallest, as `min` does."""
     return min(x, axis=axis, keepdims=keepdims)

@@ -27,7 +27,7 @@ import numpy as np
 from melpy import config, symbolic, tape
 from melpy.errors import DtypeError, GraphError, MelpyError, ShapeError
 
-__all__ = ["OPS", "Op", "OutOfRangeError", "op"]
+__all__ = ["OPS", "Op", "OutOfRangeError", "composed", "op"]
 
 Sample = Callable[[np.random.Generator], tuple]
 
@@ -110,6 +110,39 @@ def op(
         return call
 
     return decorate
+
+
+def composed(
+    function: Callable[..., Any] | None = None, *, made_of: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """Make one call of a function that is composed of ops, and not differentiated itself.
+
+    Of symbolic tensors it is remembered whole, by its own name, and all of its outputs belong to
+    one call. Its options are keyword-only inside and taken by position too, as those of an op.
+
+    Parameters
+    ----------
+    function : arrays positional, options keyword-only
+    made_of : function of the same arguments that says what comes out of symbolic tensors (see
+        `symbolic.defer`), for what must not be run to find out; or that returns None
+    """
+    if function is None:
+        return functools.partial(composed, made_of=made_of)
+    name, code = function.__name__, function.__code__
+    arrays, is_variadic = code.co_argcount, bool(code.co_flags & inspect.CO_VARARGS)
+    options = list(code.co_varnames[arrays : arrays + code.co_kwonlyargcount])
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if symbolic.any_in(args, kwargs):
+            outputs = made_of(*args, **kwargs) if made_of else None
+            return symbolic.defer(call, args, kwargs, outputs)
+        if len(args) > arrays and not is_variadic:
+            _by_position(name, options, args[arrays:], kwargs)
+            args = args[:arrays]
+        return function(*args, **kwargs)
+
+    return call
 
 
 def _variadic(args: tuple, name: str, kwargs: dict[str, Any]) -> tuple[tuple, tuple]:

@@ -7,7 +7,7 @@ import numpy as np
 from melpy.ops.choice import where
 from melpy.ops.comparison import equal
 from melpy.ops.elementwise import absolute, divide
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import away, distinct
 
 __all__ = [
@@ -276,6 +276,7 @@ def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
     return np.nan_to_num(x, True, nan, posinf, neginf), (lambda g: g * np.isfinite(x),)
 
 
+@composed
 def divide_no_nan(x1, x2):
     """Return x1 / x2, and 0 where x2 = 0.
 

@@ -10,7 +10,7 @@ import numpy as np
 from melpy.errors import lookup
 from melpy.ops.creation import convert_to_numpy
 from melpy.ops.indexing import get_item
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 
 __all__ = [
     "scatter", "scatter_update", "slice", "slice_update", "take_along_axis",
@@ -194,7 +194,8 @@ def scatter_update(inputs, indices, updates, *, reduction=None):
     return y, (lambda g: g * stayed, None, lambda g: g[where] * won)
 
 
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+@composed
+def slice(inputs: Any, start_indices: Any, *, shape: Any) -> Any:
     """Return the block of a shape that begins at some indices; -1 is all that is left.
 
     Examples

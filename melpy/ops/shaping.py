@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from melpy.errors import ArgumentError
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 
@@ -23,7 +24,9 @@ def reshape(x, *, newshape):
     Parameters
     ----------
     x : array, any shape
-    newshape : int or tuple of ints, of the same size as x; one of them may be -1
+    newshape : int or tuple of ints, of the same size as x; one of them may be -1. None, which a
+        symbolic tensor has for a size that is not known, is the size that is left over, or where
+        there are several, x's own in that place
 
     Returns
     -------
@@ -35,7 +38,7 @@ def reshape(x, *, newshape):
 
     Raises
     ------
-    ShapeError, where the sizes differ
+    ShapeError, where the sizes differ; ArgumentError, for a size below -1, or a second -1
 
     Source
     ------
@@ -49,7 +52,24 @@ def reshape(x, *, newshape):
            [3., 4.]], dtype=float32)
     """
     shape = x.shape
-    return np.reshape(x, newshape), (lambda g: g.reshape(shape),)
+    return np.reshape(x, _sizes(newshape, shape)), (lambda g: g.reshape(shape),)
+
+
+def _sizes(newshape, shape):
+    """Return the new sizes, a number in the place of None."""
+    sizes = tuple(newshape) if isinstance(newshape, list | tuple | np.ndarray) else (newshape,)
+    if None in sizes:
+        if sizes.count(None) == 1 and -1 not in sizes:
+            return tuple(-1 if s is None else s for s in sizes)
+        sizes = tuple(shape[n] if s is None and n < len(shape) else s for n, s in enumerate(sizes))
+    if None in sizes or min(sizes, default=0) < -1 or sizes.count(-1) > 1:
+        raise ArgumentError(
+            "reshape",
+            "these are no sizes",
+            expected="whole numbers >= 0, and one -1 at most, for the size that is left",
+            received={"newshape": newshape},
+        )
+    return sizes
 
 
 @op(sample=normal((2, 3)), like="torch.ravel")
@@ -278,7 +298,7 @@ def broadcast_to(x, *, shape):
     Parameters
     ----------
     x : array, any shape
-    shape : tuple of ints, that of the result
+    shape : tuple of ints, that of the result; None is the size of x, counted from the last axis
 
     Returns
     -------
@@ -303,6 +323,9 @@ def broadcast_to(x, *, shape):
     array([[1., 2.],
            [1., 2.]], dtype=float32)
     """
+    if None in shape:
+        own = (1,) * (len(shape) - x.ndim) + x.shape
+        shape = tuple(n if s is None else s for s, n in zip(shape, own, strict=True))
     return np.broadcast_to(x, shape), (lambda g: g,)  # the tape sums
 
 

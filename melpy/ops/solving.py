@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import ArgumentError
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 
 __all__ = ["cholesky", "det", "inv", "log_absolute_determinant", "logdet", "slogdet", "solve"]
 
@@ -266,6 +266,7 @@ def log_absolute_determinant(x):
     return (np.asarray(y), np.asarray(sign)), (d_x,)
 
 
+@composed
 def slogdet(x: Any) -> tuple[Any, Any]:
     """Return the sign of the determinant and the logarithm of its size.
 
@@ -279,6 +280,7 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     return sign, size
 
 
+@composed
 def logdet(x: Any) -> Any:
     """Return the logarithm of the determinants of positive definite matrices."""
     return log_absolute_determinant(x)[0]

@@ -8,7 +8,7 @@ import numpy as np
 
 from melpy.errors import ArgumentError
 from melpy.ops.creation import convert_to_numpy
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import distinct
 
 __all__ = [
@@ -295,7 +295,10 @@ def digitize(x, *, bins):
     return np.digitize(x, np.asarray(bins)).astype(np.int32), (None,)
 
 
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> np.ndarray:
+@composed
+def bincount(
+    x: Any, weights: Any = None, *, minlength: int = 0, sparse: bool = False
+) -> np.ndarray:
     """Return how often each whole number occurs in x, (N,) or rows (M, N), or its weights' sum.
 
     Examples
@@ -314,20 +317,24 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return np.bincount(x, weights, length).astype(weights.dtype)
 
 
-def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple[np.ndarray, np.ndarray]:
+@composed
+def histogram(x: Any, *, bins: int = 10, range: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the counts of entries in bins of equal width, and the edges of the bins."""
     values = convert_to_numpy(x)
     counts, edges = np.histogram(values, bins, range)
     return counts, edges.astype(values.dtype)
 
 
+@composed
 def nonzero(x: Any) -> tuple[np.ndarray, ...]:
     """Return the places of the entries that are not 0, one array of ints for each axis."""
     return np.nonzero(convert_to_numpy(x))
 
 
+@composed
 def unique(
     x: Any,
+    *,
     sorted: bool = True,
     return_index: bool = False,
     return_inverse: bool = False,

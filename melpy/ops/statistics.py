@@ -20,6 +20,7 @@ from melpy.ops.indexing import repeat
 from melpy.ops.norm import standardize
 from melpy.ops.products import matmul
 from melpy.ops.reduction import mean, var
+from melpy.ops.registry import composed
 from melpy.ops.shaping import reshape, transpose
 
 __all__ = [
@@ -28,7 +29,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
+@composed
+def moments(x: Any, *, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
     """Return mean and variance over some axes.
 
     Examples
@@ -51,6 +53,7 @@ def _along(values: Any, shape: Any, axes: Any) -> Any:
     return reshape(values, tuple(shape[n] if n in axes else 1 for n in range(len(shape))))
 
 
+@composed
 def batch_normalization(
     x: Any,
     mean: Any,
@@ -78,8 +81,9 @@ def batch_normalization(
     return y if offset is None else add(y, offset)
 
 
+@composed
 def layer_normalization(
-    x: Any, gamma: Any = None, beta: Any = None, axis: Any = -1, epsilon: float | None = None
+    x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, epsilon: float | None = None
 ) -> Any:
     """Return gamma (x - mean) / √(variance + epsilon) + beta, with the moments over some axes.
 
@@ -97,8 +101,9 @@ def layer_normalization(
     return y if beta is None else add(y, beta)
 
 
+@composed
 def rms_normalization(
-    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
+    x: Any, scale: Any = None, *, axis: Any = -1, epsilon: float | None = None
 ) -> Any:
     """Return scale x / √(mean of x^2 + epsilon), with the mean over some axes.
 
@@ -116,12 +121,14 @@ def rms_normalization(
     return multiply(y, _along(array(scale), x.shape, [n % len(x.shape) for n in axes]))
 
 
+@composed
 def dot_product_attention(
     query: Any,
     key: Any,
     value: Any,
     bias: Any = None,
     mask: Any = None,
+    *,
     scale: float | None = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,

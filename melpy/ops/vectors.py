@@ -16,7 +16,7 @@ from melpy.ops.products import tensordot
 from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import min as smallest
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import cast, expand_dims, moveaxis, ravel, squeeze
 
@@ -71,7 +71,8 @@ def euclidean_norm(x, *, axis=None, keepdims=False):
     return y if keepdims else y.squeeze(axes), (d_x,)
 
 
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+@composed
+def norm(x: Any, *, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the norm of vectors or matrices, as numpy.linalg.norm does.
 
     Parameters
@@ -118,6 +119,7 @@ def _vector_norm(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
     return power(total(power(size, order), axis, keepdims), 1 / order)
 
 
+@composed
 def outer(x1: Any, x2: Any) -> Any:
     """Return every product of an entry of x1 and one of x2, both flattened: y_ij = x1_i x2_j.
 
@@ -130,6 +132,7 @@ def outer(x1: Any, x2: Any) -> Any:
     return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
 
 
+@composed
 def inner(x1: Any, x2: Any) -> Any:
     """Return the sum of products over the last axes: y[i.., j..] = Σ_k x1[i.., k] x2[j.., k].
 
@@ -143,13 +146,15 @@ def inner(x1: Any, x2: Any) -> Any:
     return tensordot(x1, x2, axes=([-1], [-1]))
 
 
+@composed
 def vdot(x1: Any, x2: Any) -> Any:
     """Return Σ x1 x2 over all entries, both flattened."""
     return tensordot(ravel(x1), ravel(x2), axes=1)
 
 
+@composed
 def cross(
-    x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+    x1: Any, x2: Any, *, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Any:
     """Return the vector at right angles to two, y = x1 x x2; of vectors in the plane its length.
 

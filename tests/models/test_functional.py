@@ -118,7 +118,7 @@ class TestGraph:
             melpy.Model(X, layers.Dense(1)(a))
         with pytest.raises(errors.ArgumentError, match="two layers are called 'same'"):
             melpy.Model(a, layers.Dense(1, name="same")(layers.Dense(2, name="same")(a)))
-        with pytest.raises(errors.GraphError, match="no values yet"):
+        with pytest.raises(errors.ArgumentError, match="no values yet"):
             np.asarray(a)
         model = two_by_two()
         with pytest.raises(errors.ShapeError, match="2 inputs but 1 came"):

@@ -1,0 +1,212 @@
+"""What a function makes of shapes and types, found by running it on small arrays.
+
+A size that is not known is tried as several sizes. Where the outputs' sizes differ, they are not
+known either; where all runs agree, the size is that. Some functions run only for some sizes, as
+x + y does where y has 5 columns, or x[:, 5]: then sizes are tried that occur in the call, until it
+runs, and each is changed alone to see whether it had to be that one. The values are changed as
+well, for functions whose output has as many entries as their input has different ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import tree
+from melpy.errors import ShapeError
+from melpy.tape import no_grad
+
+__all__ = ["Like", "probe"]
+
+Shape = tuple[int | None, ...]
+Unknown = tuple[int, int]  # which array, which axis
+Sizes = dict[Unknown, int]
+
+MISFITS = (ValueError, IndexError, ZeroDivisionError)  # what another size may mend
+FEW, MORE, FAR = 2, 5, 37  # sizes to try
+ENTRIES = 2**16  # of one input that is made with far sizes, at most
+TRIES = 64
+
+
+class Like:
+    """A shape and a type, as a leaf of a structure."""
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any) -> None:
+        self.shape, self.dtype = tuple(shape), dtype
+
+    def __repr__(self) -> str:
+        return f"{self.shape} {self.dtype}"
+
+
+def probe(
+    run: Callable[[list[np.ndarray]], Any],
+    places: Sequence[tuple[Shape, np.dtype]],
+    numbers: Iterable[int] = (),
+) -> Any:
+    """Return the structure of a function's outputs, a `Like` in the place of each array.
+
+    Parameters
+    ----------
+    run : function of a list of arrays, one for each of the places
+    places : shapes, None where a size is unknown, and types
+    numbers : whole numbers of the call, which may say what sizes must be
+
+    Raises
+    ------
+    What the function raises for the first sizes, if it runs for none.
+    """
+    shapes = [shape for shape, _ in places]
+    unknown = [(n, k) for n, shape in enumerate(shapes) for k, s in enumerate(shape) if s is None]
+    refusals: list[Exception] = []
+    found: list[Any] = []
+
+    def runs(sizes: Sizes, varied: bool) -> bool:
+        arrays = [
+            _stand_in([sizes[n, k] if s is None else s for k, s in enumerate(shape)], dtype, varied)
+            for n, (shape, dtype) in enumerate(places)
+        ]
+        try:
+            with no_grad(), np.errstate(all="ignore"):
+                found.append(run(arrays))
+        except MISFITS as error:
+            refusals.append(error)
+            return False
+        return True
+
+    def runs_somehow(sizes: Sizes) -> bool:
+        return runs(sizes, True) or runs(sizes, False)
+
+    guesses = _guesses(shapes, unknown, list(numbers))
+    base = next((sizes for sizes in guesses if runs(sizes, False)), None)
+    if base is None:
+        raise _of_the_call(refusals[0], shapes)
+    for sizes in _together(base, shapes):
+        if not runs_somehow(sizes):
+            for one in _alone(base):
+                runs_somehow(one)
+            break
+    return _joined(found)
+
+
+def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray:
+    """Return an array that functions can bear: invertible matrices, indices that are there.
+
+    Varied, its entries differ.
+    """
+    size = math.prod(shape)
+    if dtype.kind == "b":
+        return (np.arange(size) % 2 == 0 if varied else np.ones(size, bool)).reshape(shape)
+    if dtype.kind != "f":
+        return (np.arange(size) % 5 if varied else np.zeros(size)).astype(dtype).reshape(shape)
+    if len(shape) < 2:
+        return np.linspace(0.5, 1.0 if varied else 0.5, size).astype(dtype).reshape(shape)
+    x = np.zeros(shape, dtype)
+    diagonal = np.arange(min(shape[-2:]))
+    x[..., diagonal, diagonal] = 1 / (1 + diagonal) if varied else 1
+    return x
+
+
+def _guesses(
+    shapes: Sequence[Shape], unknown: Sequence[Unknown], numbers: Sequence[int]
+) -> Iterator[Sizes]:
+    """Yield sizes for all that is unknown, the likeliest first."""
+    if not unknown:
+        yield {}
+        return
+    batch = {place for place in unknown if place[1] == 0}
+    rest = [place for place in unknown if place not in batch]
+
+    def of(size_of_batch: int, size: int) -> Sizes:
+        return {place: size_of_batch if place in batch else size for place in unknown}
+
+    yield of(FEW, FEW + 1)
+    yield of(FEW, FAR)
+    yield of(FAR, FAR)
+    known = sorted({s for shape in shapes for s in shape if s})
+    given = sorted({n for n in numbers if 0 < n <= 4096})
+    product = math.prod(n for n in numbers if n > 0)
+    sizes = [*known, *given, *([product] if product <= 2**20 else [])]
+    for size in dict.fromkeys(sizes):
+        yield of(FEW, size)
+        yield of(size, size)
+        yield of(size, FEW)
+        yield of(2 * size, 2 * size)
+    for choice in itertools.islice(itertools.product(known, repeat=len(rest)), TRIES):
+        yield of(FEW, 0) | dict(zip(rest, choice, strict=True))
+
+
+def _together(base: Sizes, shapes: Sequence[Shape]) -> Iterator[Sizes]:
+    """Yield other sizes, all of them changed at once: far ones, and inner ones of 1."""
+    has_inner = any(axis for _, axis in base)
+    largest = max(base.values(), default=0)
+
+    def of(far: int) -> Sizes:
+        few = far if largest >= FAR or not has_inner else MORE
+        return {place: far if place[1] else few for place in base}
+
+    def entries(sizes: Sizes) -> int:
+        return max(
+            math.prod(sizes[n, k] if s is None else s for k, s in enumerate(shape))
+            for n, shape in enumerate(shapes)
+        )
+
+    choices = [of(far) for far in (max(FAR, 2 * largest), FAR // 2, MORE)]
+    yield next((sizes for sizes in choices if entries(sizes) <= ENTRIES), choices[-1])
+    if has_inner:
+        yield {place: 1 if place[1] else size for place, size in base.items()}
+
+
+def _alone(base: Sizes) -> Iterator[Sizes]:
+    """Yield other sizes: all doubled, the batch's changed alone, and each other's."""
+    yield {place: 2 * size for place, size in base.items()}
+    yield {place: size if place[1] else MORE * size for place, size in base.items()}
+    for place, size in base.items():
+        yield base | {place: size + FAR}
+        yield base | {place: 2 * size}
+
+
+def _joined(found: list[Any]) -> Any:
+    """Return one structure for all runs; the first one says how many axes there are."""
+    first, *others = found
+    kept = []
+    for other in others:
+        if len(tree.flatten(first)) != len(tree.flatten(other)):
+            raise ShapeError(
+                "a symbolic call",
+                "how many outputs there are depends on a size that is not known",
+                expected="sizes that say it",
+                mend="Give Input that size, or the call its number.",
+            )
+        ranks = [(_rank(a), _rank(b)) for a, b in _pairs(first, other)]
+        if all(a == b for a, b in ranks):  # a size of 1 may have been squeezed
+            kept.append(other)
+    return tree.map_structure(_leaf, first, *kept)
+
+
+def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
+    return zip(tree.flatten(a), tree.flatten(b), strict=True)
+
+
+def _rank(leaf: Any) -> int | None:
+    return len(leaf.shape) if hasattr(leaf, "shape") else None
+
+
+def _leaf(first: Any, *others: Any) -> Any:
+    """Return what one output is, from what it was in each run."""
+    if not hasattr(first, "shape"):  # a plain number, None
+        return first if all(other == first for other in others) else None
+    sizes = zip(*(leaf.shape for leaf in (first, *others)), strict=True)
+    return Like([size[0] if len(set(size)) == 1 else None for size in sizes], first.dtype)
+
+
+def _of_the_call(error: Exception, shapes: list[Shape]) -> Exception:
+    """Return the refusal with the shapes that were given in the place of those that were tried."""
+    if isinstance(error, ShapeError) and any(None in shape for shape in shapes):
+        if "shapes" in error.received:
+            error.received["shapes"] = shapes
+        error.mend = error.mend or "Sizes that are not known were tried as several; none fits."
+    return error
