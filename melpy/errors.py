@@ -12,6 +12,7 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from typing import Any, TypeVar
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "refuse_unknown",
     "signature_error",
     "suggesting",
+    "whole_numbers",
 ]
 
 T = TypeVar("T")
@@ -116,8 +118,8 @@ class DependencyError(MelpyError, ImportError):
     """A package that only this needs is not installed."""
 
 
-class GraphError(MelpyError, RuntimeError):
-    """Gradients were asked for where nothing was recorded."""
+class GraphError(MelpyError, ValueError, RuntimeError):
+    """Gradients were asked for where nothing was recorded, or a model is not ready for it."""
 
 
 def install(extra: str) -> str:
@@ -154,6 +156,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_lower = {candidate.lower().replace("-", "_"): candidate for candidate in known}
     found = difflib.get_close_matches(name.lower().replace("-", "_"), by_lower, n=1, cutoff=0.5)
     return f"Did you mean {by_lower[found[0]]!r}?" if found else ""
+
+
+def whole_numbers(who: str, least: int, **values: Any) -> None:
+    """Refuse a number that is no whole number of at least ``least``; None passes."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise ArgumentError(
+                who,
+                f"{name} is out of range",
+                expected=f"a whole number of at least {least}",
+                received={name: value},
+            )
 
 
 OLD_NAMES = {"lr": "learning_rate", "nb_epoch": "epochs"}  # too far from what they mean

@@ -15,8 +15,8 @@ from melpy.errors import ArgumentError, DtypeError
 
 __all__ = [
     "MAP_TO_NONE", "assert_same_paths", "assert_same_structure", "flatten", "flatten_with_path",
-    "is_nested", "lists_to_tuples", "map_shape_structure", "map_structure", "map_structure_up_to",
-    "pack_sequence_as", "traverse",
+    "is_nested", "keys_of", "lists_to_tuples", "map_shape_structure", "map_structure",
+    "map_structure_up_to", "pack_sequence_as", "row_like", "traverse",
 ]  # fmt: skip
 
 Path = tuple[Any, ...]
@@ -47,7 +47,7 @@ def flatten(structure: Any) -> list[Any]:
     [None, 1, 2, 3]
     """
     if isinstance(structure, dict):
-        return [leaf for key in _keys(structure) for leaf in flatten(structure[key])]
+        return [leaf for key in keys_of(structure) for leaf in flatten(structure[key])]
     if isinstance(structure, ROWS):
         return [leaf for branch in structure for leaf in flatten(branch)]
     return [structure]
@@ -118,11 +118,11 @@ def _mapped(func: Callable[..., Any], structures: tuple) -> Any:
     """Apply a function to each leaf of the first structure, and to what the others have there."""
     first = structures[0]
     if isinstance(first, dict):
-        made = {key: _mapped(func, tuple(s[key] for s in structures)) for key in _keys(first)}
+        made = {key: _mapped(func, tuple(s[key] for s in structures)) for key in keys_of(first)}
         return _dict_like(first, made)
     if isinstance(first, ROWS):
         rows = zip(*structures, strict=True)
-        return _row_like(first, [_mapped(func, branches) for branches in rows])
+        return row_like(first, [_mapped(func, branches) for branches in rows])
     return func(*structures)
 
 
@@ -178,11 +178,11 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
     made = func(structure) if top_down else None
     if made is None:
         if isinstance(structure, dict):
-            inner = {key: traverse(func, structure[key], top_down) for key in _keys(structure)}
+            inner = {key: traverse(func, structure[key], top_down) for key in keys_of(structure)}
             structure = _dict_like(structure, inner)
         elif isinstance(structure, ROWS):
             twigs = [traverse(func, twig, top_down) for twig in structure]
-            structure = _row_like(structure, twigs)
+            structure = row_like(structure, twigs)
         made = None if top_down else func(structure)
     if made is MAP_TO_NONE:
         return None
@@ -211,9 +211,9 @@ def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
     if isinstance(structure, list | tuple):
         if all(isinstance(size, int | None) for size in structure):
             return func(structure)
-        return _row_like(structure, [map_shape_structure(func, twig) for twig in structure])
+        return row_like(structure, [map_shape_structure(func, twig) for twig in structure])
     if isinstance(structure, dict):
-        made = {key: map_shape_structure(func, structure[key]) for key in _keys(structure)}
+        made = {key: map_shape_structure(func, structure[key]) for key in keys_of(structure)}
         return _dict_like(structure, made)
     return func(structure)
 
@@ -256,8 +256,14 @@ def assert_same_paths(a: Any, b: Any) -> None:
         )
 
 
-def _keys(branch: dict) -> list[Any]:
-    """Return a dict's keys, sorted; those that cannot be compared by their types first."""
+def keys_of(branch: dict) -> list[Any]:
+    """Return a dict's keys in the order of its leaves: sorted, by their types if need be.
+
+    Examples
+    --------
+    >>> keys_of({"b": 0, "a": 0}), keys_of(OrderedDict(b=0, a=0))
+    (['a', 'b'], ['b', 'a'])
+    """
     if isinstance(branch, OrderedDict):
         return list(branch)
     try:
@@ -268,7 +274,7 @@ def _keys(branch: dict) -> list[Any]:
 
 def _branches(branch: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(branch, dict):
-        return ((key, branch[key]) for key in _keys(branch))
+        return ((key, branch[key]) for key in keys_of(branch))
     return iter(enumerate(branch))
 
 
@@ -280,8 +286,14 @@ def _dict_like(branch: dict, made: dict) -> Any:
     return ordered if type(branch) is dict else type(branch)(ordered)
 
 
-def _row_like(branch: Any, made: list) -> Any:
-    """Return a list, tuple, namedtuple or deque of the same kind."""
+def row_like(branch: Any, made: list) -> Any:
+    """Return entries in a list, tuple, namedtuple or deque of a branch's own kind.
+
+    Examples
+    --------
+    >>> row_like((1, 2), [3, 4])
+    (3, 4)
+    """
     if isinstance(branch, deque):
         return deque(made, branch.maxlen)
     if hasattr(branch, "_fields"):

@@ -3,6 +3,7 @@
 import csv
 import io
 import warnings
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -84,7 +85,8 @@ class TestEarlyStopping:
             ({"patience": 2, "baseline": 2}, [4, 3, 3, 2], 3),  # better, but not than the baseline
             ({"patience": 3, "baseline": 2}, [4, 3, 1, 1, 1, 0, 1, 1, 1, 0], 9),
             ({"start_from_epoch": 3}, [1, 2, 3, 4, 5, 6], 5),
-            ({}, [float("nan"), 3, 2], 2),
+            ({}, [float("nan"), 3, 2, 4, 1], 4),  # NaN is never the best
+            ({"patience": 2}, [3, float("nan"), 2, 3, 3], 5),
         ],
     )
     def test_when_it_stops(self, options, values, made):
@@ -130,7 +132,7 @@ class TestEarlyStopping:
 
     def test_auto_does_not_guess(self):
         with pytest.raises(ArgumentError, match=r"'colour'.*mode='auto'"):
-            EarlyStopping("colour")
+            play(EarlyStopping("colour"), [1, 2])
         assert play(EarlyStopping("colour", mode="max"), [1, 2, 1])[0] == 3
         with pytest.raises(UnknownNameError, match="Did you mean 'max'"):
             EarlyStopping(mode="maxi")
@@ -202,7 +204,9 @@ class TestCSVLogger:
 
     def test_separator(self, tmp_path):
         small_model().fit(X, Y, verbose=0, callbacks=[CSVLogger(tmp_path / "log", separator=";")])
-        assert self.rows(tmp_path / "log", ";")[0] == ["epoch", "loss", "mae"]
+        assert self.rows(tmp_path / "log", ";") == [
+            ["epoch", "loss", "mae", "val_loss", "val_mae"], [ANY, ANY, ANY, "NA", "NA"],
+        ]  # fmt: skip
 
     def test_append_goes_on_with_the_columns_of_the_file(self, tmp_path):
         path = tmp_path / "log.csv"
@@ -217,19 +221,37 @@ class TestCSVLogger:
             callbacks=[CSVLogger(path, append=True)],
         )
         header, *rows = self.rows(path)
-        assert header == ["epoch", "loss", "mae"]
+        assert header == ["epoch", "loss", "mae", "val_loss", "val_mae"]
         assert [row[0] for row in rows] == ["0", "1", "2", "3"]
-        assert {len(row) for row in rows} == {3}
+        assert [row[3] == "NA" for row in rows] == [True, True, False, False]
 
     def test_begins_anew_with_a_header_at_every_fit(self, tmp_path):
         log = CSVLogger(tmp_path / "log.csv")
         for epochs in (3, 1):
             small_model().fit(X, Y, epochs=epochs, verbose=0, callbacks=[log])
         rows = self.rows(tmp_path / "log.csv")
-        assert rows[0] == ["epoch", "loss", "mae"]
+        assert rows[0] == ["epoch", "loss", "mae", "val_loss", "val_mae"]
         assert len(rows) == 2
 
-    def test_the_file_is_whole_after_each_epoch_and_closed_after_an_error(self, tmp_path):
+    def test_validation_now_and_then_has_its_columns_from_the_start(self, tmp_path):
+        history = small_model().fit(
+            X, Y, validation_data=(X, Y), validation_freq=2, epochs=4, verbose=0,
+            callbacks=[CSVLogger(tmp_path / "log.csv")],
+        )  # fmt: skip
+        held_out = [row[3] for row in self.rows(tmp_path / "log.csv")]
+        first, second = map(str, history.history["val_loss"])
+        assert held_out == ["val_loss", "NA", first, "NA", second]
+
+    def test_several_numbers_are_one_cell(self, tmp_path):
+        model = melpy.Sequential([melpy.Input((3,)), layers.Dense(2, "softmax")])
+        model.compile("sgd", "mse", metrics=[melpy.metrics.F1Score()])
+        log = CSVLogger(tmp_path / "log.csv")
+        model.fit(X, np.eye(2)[[0, 1] * 20], verbose=0, callbacks=[log])
+        header, row = self.rows(tmp_path / "log.csv")
+        assert header[1] == "f1_score"
+        assert row[1].startswith('"[')
+
+    def test_the_file_is_whole_after_each_epoch_and_after_an_error(self, tmp_path):
         path = tmp_path / "log.csv"
 
         class Fail(Callback):
@@ -238,10 +260,9 @@ class TestCSVLogger:
                     assert len(path.read_text().splitlines()) == 3
                     raise KeyboardInterrupt
 
-        log = CSVLogger(path)
         with pytest.raises(KeyboardInterrupt):
-            small_model().fit(X, Y, epochs=5, verbose=0, callbacks=[log, Fail()])
-        assert log.file.closed
+            small_model().fit(X, Y, epochs=5, verbose=0, callbacks=[CSVLogger(path), Fail()])
+        assert len(path.read_text().splitlines()) == 3
 
 
 class TestTerminateOnNaN:

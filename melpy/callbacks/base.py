@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from melpy.errors import ArgumentError, lookup, nearest, refuse_unknown
+from melpy.errors import refuse_unknown
 
 __all__ = ["Callback", "History", "LambdaCallback"]
 
@@ -136,48 +133,3 @@ class LambdaCallback(Callback):
         for name, function in functions.items():
             if function is not None:
                 setattr(self, name, function)
-
-
-# Which of two numbers is the better one.
-
-_MODES = {"auto": None, "min": np.less, "max": np.greater}
-_UP = ("acc", "auc", "precision", "recall", "f1", "r2", "iou", "cosine_similarity")
-_DOWN = (
-    *("loss", "error", "mse", "mae", "mape", "msle", "crossentropy", "hinge", "poisson"),
-    *("divergence", "logcosh", "log_cosh"),
-)
-
-
-def better_of(monitor: str, mode: str, who: str) -> np.ufunc:
-    """Return np.less or np.greater: which of two values of ``monitor`` is the better one."""
-    chosen = lookup("mode", mode, _MODES, who)
-    if chosen is not None:
-        return chosen
-    if any(word in monitor for word in _UP):
-        return np.greater
-    if any(word in monitor for word in _DOWN):
-        return np.less
-    raise ArgumentError(
-        who,
-        "the name does not tell whether more is better or less",
-        expected='mode="min" or mode="max"',
-        received={"monitor": monitor, "mode": mode},
-    )
-
-
-def watched(monitor: str, logs: Logs, who: str) -> Any:
-    """Return the number to watch; None, with a warning, where the logs have no such number."""
-    if monitor in logs:
-        return logs[monitor]
-    validation = monitor.startswith("val_") and monitor[4:] in logs
-    problem = ArgumentError(
-        who,
-        f"there is no {monitor!r} to watch",
-        expected=f"one of {', '.join(logs)}",
-        received={"monitor": monitor},
-        mend="Give fit() validation_data for a val_ number."
-        if validation
-        else nearest(monitor, logs),
-    )
-    warnings.warn(str(problem), stacklevel=3)
-    return None

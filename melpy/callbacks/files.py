@@ -5,67 +5,111 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from melpy import saving
-from melpy.callbacks.base import Callback, Logs, better_of, watched
+from melpy.callbacks.base import Callback, Logs
+from melpy.callbacks.monitor import MonitorCallback
 from melpy.errors import ArgumentError, DataError
 
 __all__ = ["BackupAndRestore", "CSVLogger", "ModelCheckpoint"]
 
 
 class CSVLogger(Callback):
-    """Writes one line an epoch into a CSV file, and flushes it.
+    """Writes one line an epoch into a CSV file, which is whole after each.
+
+    The columns are the first epoch's numbers by their names, and their ``val_``: "NA" stands in
+    an epoch without them.
 
     Parameters
     ----------
     filename : path
     separator : str
-    append : bool, add to a file that is there, instead of beginning anew
+    append : bool, add to a file that is there, with its columns, instead of beginning anew
     """
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.filename, self.separator, self.append = Path(filename), separator, append
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Open the file."""
+        """Begin the file."""
         self.names: list[str] = []
         if self.append and self.filename.exists():
             with open(self.filename, newline="") as file:
                 self.names = next(csv.reader(file, delimiter=self.separator), [])
-        self.file = open(self.filename, "a" if self.append else "w", newline="")  # noqa: SIM115
-        self.writer = csv.writer(self.file, delimiter=self.separator)
+        else:
+            self.filename.write_text("")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's line."""
         logs = logs or {}
+        rows: list[list[Any]] = []
         if not self.names:
-            self.names = ["epoch", *logs]
-            self.writer.writerow(self.names)
-        self.writer.writerow([epoch, *(logs.get(name, "") for name in self.names[1:])])
-        self.file.flush()
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Close the file."""
-        self.file.close()
+            held_out = [] if any(n.startswith("val_") for n in logs) else [f"val_{n}" for n in logs]
+            self.names = ["epoch", *sorted(logs), *sorted(held_out)]
+            rows.append(self.names)
+        rows.append([epoch, *(_cell(logs.get(name, "NA")) for name in self.names[1:])])
+        with open(self.filename, "a", newline="") as file:
+            csv.writer(file, delimiter=self.separator).writerows(rows)
 
 
-class ModelCheckpoint(Callback):
+def _cell(value: Any) -> Any:
+    """Return one number as it is, several as one text."""
+    several = np.ndim(value) > 0
+    return f'"[{", ".join(map(str, value))}]"' if several else value
+
+
+class EveryBatches:
+    """Says when so many batches have passed; the callbacks may hear of every n-th one only.
+
+    Parameters
+    ----------
+    save_freq : "epoch" for never, or an int > 0
+    who : str, in messages
+    """
+
+    def __init__(self, save_freq: Any, who: str) -> None:
+        whole = isinstance(save_freq, int | np.integer) and not isinstance(save_freq, bool)
+        if save_freq != "epoch" and not (whole and save_freq > 0):
+            raise ArgumentError(
+                who,
+                "save_freq is out of range",
+                expected='"epoch" or an int > 0',
+                received={"save_freq": save_freq},
+            )
+        self.every = None if save_freq == "epoch" else int(save_freq)
+        self.last, self.passed = -1, 0
+
+    def are_due(self, batch: int) -> bool:
+        """Count up to a batch's number; return whether it is time, and begin anew if it is."""
+        if self.every is None:
+            return False
+        self.passed += batch + 1 if batch <= self.last else batch - self.last
+        self.last = batch
+        if self.passed < self.every:
+            return False
+        self.passed = 0
+        return True
+
+
+class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, after epochs or every so many batches.
 
     Parameters
     ----------
     filepath : path; ``{epoch}`` and names of the logs in braces are filled in, such as
         "{epoch:02d}-{val_loss:.2f}.keras"; whole models end in ".keras", weights in ".weights.h5",
-        ".safetensors" or ".npz"
+        ".safetensors" or ".npz". Missing folders are made
     monitor : str, a name in the logs, for ``save_best_only``
     verbose : int, 1 to say so
-    save_best_only : bool, only when the number is better than ever before
+    save_best_only : bool, only when the number is better than ever before, which NaN never is;
+        without that number it saves, and warns
     save_weights_only : bool, weights instead of whole models
-    mode : "min", "max", or "auto": by the name
+    mode : "min", "max", or "auto": what the compiled metric of that name says, else by the name
     save_freq : "epoch", or an int > 0: every so many batches
     initial_value_threshold : float or None, a value to beat first
     """
@@ -81,12 +125,11 @@ class ModelCheckpoint(Callback):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        self.filepath, self.monitor, self.verbose = str(filepath), monitor, verbose
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.filepath, self.verbose = str(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.save_freq = _frequency(save_freq, "ModelCheckpoint")
-        self.best = initial_value_threshold
-        if save_best_only:
-            self.better = better_of(monitor, mode, "ModelCheckpoint")
+        self.save_freq, self.batches = save_freq, EveryBatches(save_freq, "ModelCheckpoint")
+        self.epoch = 0
         endings = saving.WEIGHTS if save_weights_only else (".keras",)
         if not self.filepath.endswith(endings):
             raise ArgumentError(
@@ -96,34 +139,54 @@ class ModelCheckpoint(Callback):
                 received={"filepath": self.filepath, "save_weights_only": save_weights_only},
             )
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Start to count batches."""
-        self.seen = self.epoch = 0
-
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Remember the epoch."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Save after every so many batches."""
-        self.seen += 1
-        if self.save_freq != "epoch" and self.seen % int(self.save_freq) == 0:
+        if self.batches.are_due(batch):
             self._save(logs or {}, batch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Save after the epoch."""
+        self.epoch = epoch
         if self.save_freq == "epoch":
             self._save(logs or {})
 
     def _save(self, logs: Logs, batch: int | None = None) -> None:
-        if self.save_best_only:
-            value = watched(self.monitor, logs, "ModelCheckpoint")
-            if value is None or (self.best is not None and not self.better(value, self.best)):
-                return
-            self.best = value
+        path = self._path(logs, batch)
+        if self.save_best_only and not self._is_best(logs):
+            return
+        if self.verbose:
+            print(f"Epoch {self.epoch + 1}: saving {path}")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
+
+    def _is_best(self, logs: Logs) -> bool:
+        value = self.watched(logs)
+        if value is None or np.ndim(value):
+            if value is not None:
+                warnings.warn(
+                    f"ModelCheckpoint: {self.monitor!r} is no single number, so that none is the "
+                    "best. It saves each.",
+                    stacklevel=4,
+                )
+            return True
+        if not self.is_better(value, self.best):
+            if self.verbose:
+                print(f"Epoch {self.epoch + 1}: {self.monitor} is not better than {self.best}")
+            return False
+        self.best = value
+        return True
+
+    def _path(self, logs: Logs, batch: int | None) -> str:
+        number = {} if batch is None else {"batch": batch + 1}
         try:
-            number = {} if batch is None else {"batch": batch + 1}
-            path = self.filepath.format(epoch=self.epoch + 1, **number, **logs)
+            return self.filepath.format(**{"epoch": self.epoch + 1, **number, **logs})
         except KeyError as error:
             raise ArgumentError(
                 "ModelCheckpoint",
@@ -131,19 +194,14 @@ class ModelCheckpoint(Callback):
                 expected=f"epoch, batch, {', '.join(logs)}",
                 received={"filepath": self.filepath},
             ) from error
-        if self.verbose:
-            print(f"Epoch {self.epoch + 1}: saving {path}")
-        if self.save_weights_only:
-            self.model.save_weights(path, overwrite=True)
-        else:
-            self.model.save(path, overwrite=True)
 
 
 class BackupAndRestore(Callback):
     """Keeps a backup while a model trains, and goes on from it after an interruption.
 
     The backup holds the weights, the optimizer's state, the epoch and the state of the layers'
-    random generators. It is deleted when the training ends.
+    random generators. It is deleted when the training has come to its end; an exception or Ctrl-C
+    leaves it, and the next ``fit`` goes on.
 
     Parameters
     ----------
@@ -165,13 +223,19 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        self.backup_dir = Path(backup_dir)
-        self.save_freq = _frequency(save_freq, "BackupAndRestore")
+        if not str(backup_dir):
+            raise ArgumentError(
+                "BackupAndRestore",
+                "backup_dir is empty",
+                expected="a folder of its own for each training",
+                received={"backup_dir": backup_dir},
+            )
+        self.backup_dir, self.epoch = Path(backup_dir), 0
+        self.save_freq, self.batches = save_freq, EveryBatches(save_freq, "BackupAndRestore")
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Go back to the backup, if there is one."""
-        self.seen, self.epoch = 0, 0
         newest = self._newest()
         if newest is None:
             return
@@ -201,8 +265,7 @@ class BackupAndRestore(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Write a backup after every so many batches; a restart begins that epoch again."""
-        self.seen += 1
-        if self.save_freq != "epoch" and self.seen % int(self.save_freq) == 0:
+        if self.batches.are_due(batch):
             self._write(self.epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -239,14 +302,3 @@ class BackupAndRestore(Callback):
         part.rename(self.backup_dir / str(number))
         if before is not None:
             shutil.rmtree(before)
-
-
-def _frequency(value: Any, who: str) -> Any:
-    if value != "epoch" and not (isinstance(value, int) and value > 0):
-        raise ArgumentError(
-            who,
-            "save_freq is out of range",
-            expected='"epoch" or an int > 0',
-            received={"save_freq": value},
-        )
-    return value

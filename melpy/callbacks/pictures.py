@@ -99,6 +99,9 @@ class TensorBoard(Callback):
             for weight in self.model.weights:
                 self._write("train", epoch, **{weight.path: ("histo", _histogram(weight.value))})
 
+        for writer in self.writers.values():  # an interruption closes no file
+            writer.flush()
+
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the files."""
         for writer in self.writers.values():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from melpy.callbacks.base import Callback, Logs, better_of, watched
-from melpy.errors import ArgumentError
+from melpy.callbacks.base import Callback, Logs
+from melpy.callbacks.monitor import MonitorCallback
+from melpy.errors import ArgumentError, whole_numbers
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
 
@@ -61,16 +63,16 @@ class LearningRateScheduler(RateCallback):
             logs["learning_rate"] = self.rate
 
 
-class ReduceLROnPlateau(RateCallback):
+class ReduceLROnPlateau(RateCallback, MonitorCallback):
     """Makes the learning rate smaller when a number has not become better for some epochs.
 
     Parameters
     ----------
-    monitor : str, a name in the logs
-    factor : float in (0, 1): new rate = factor times the old
+    monitor : str, a name in the logs; NaN is never better
+    factor : float in [0, 1): new rate = factor times the old
     patience : int >= 0, epochs to wait
     verbose : int, 1 to say so
-    mode : "min", "max", or "auto": by the name
+    mode : "min", "max", or "auto": what the compiled metric of that name says, else by the name
     min_delta : float >= 0, the least that counts as better
     cooldown : int >= 0, epochs after a change that do not count
     min_lr : float >= 0, the smallest rate
@@ -87,20 +89,24 @@ class ReduceLROnPlateau(RateCallback):
         cooldown: int = 0,
         min_lr: float = 0.0,
     ) -> None:
-        if not factor < 1:
-            raise ArgumentError(
-                "ReduceLROnPlateau",
-                "factor is out of range",
-                expected="a float in (0, 1)",
-                received={"factor": factor},
-            )
-        self.monitor, self.factor, self.patience = monitor, factor, patience
-        self.verbose, self.mode, self.min_delta = verbose, mode, min_delta
+        MonitorCallback.__init__(self, monitor, mode, min_delta=min_delta)
+        whole_numbers("ReduceLROnPlateau", 0, patience=patience, cooldown=cooldown)
+        for name, value, fits in (
+            ("factor", factor, 0 <= factor < 1),
+            ("min_lr", min_lr, 0 <= min_lr < math.inf),
+        ):
+            if not fits:
+                raise ArgumentError(
+                    "ReduceLROnPlateau",
+                    f"{name} is out of range",
+                    expected="a float in [0, 1)" if name == "factor" else "a float >= 0",
+                    received={name: value},
+                )
+        self.factor, self.patience, self.verbose = factor, patience, verbose
         self.cooldown, self.min_lr = cooldown, min_lr
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start to count."""
-        self.better = better_of(self.monitor, self.mode, "ReduceLROnPlateau")
         self.best: float | None = None
         self.wait = self.cooldown_counter = 0
 
@@ -112,14 +118,13 @@ class ReduceLROnPlateau(RateCallback):
         """Compare, and reduce the rate after ``patience`` epochs without a better value."""
         logs = {} if logs is None else logs
         logs["learning_rate"] = self.rate
-        value = watched(self.monitor, logs, "ReduceLROnPlateau")
+        value = self.watched(logs)
         if value is None:
             return
         if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
-        margin = self.min_delta if self.better is np.greater else -self.min_delta
-        if self.best is None or self.better(value, self.best + margin):
+        if self.is_better(value, self.best):
             self.best, self.wait = value, 0
             return
         if self.in_cooldown():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from melpy import tree
 from melpy.callbacks.base import Callback, History
 from melpy.callbacks.progress import ProgbarLogger
 from melpy.errors import DtypeError
@@ -17,7 +18,7 @@ class CallbackList(Callback):
 
     Parameters
     ----------
-    callbacks : callbacks
+    callbacks : callbacks, or lists of them
     add_history, add_progbar : bool, whether a `History` and a `ProgbarLogger` are added where there
         is none; `History` then is ``model.history``
     model : the model that is trained, or None
@@ -33,13 +34,13 @@ class CallbackList(Callback):
 
     def __init__(
         self,
-        callbacks: Iterable[Callback] | None = None,
+        callbacks: Any = None,
         add_history: bool = False,
         add_progbar: bool = False,
         model: Any = None,
         **params: Any,
     ) -> None:
-        self.callbacks = list(callbacks or ())
+        self.callbacks = tree.flatten(callbacks) if callbacks else []
         for one in self.callbacks:
             if isinstance(one, type) or not hasattr(one, "set_model"):
                 raise DtypeError(
@@ -68,7 +69,7 @@ class CallbackList(Callback):
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Tell all epochs, steps an epoch, and verbosity."""
         self.params = params
-        for callback in self.callbacks:
+        for callback in self.callbacks if params else ():
             callback.set_params(params)
 
     def _call(self, event: str, *args: Any) -> None:

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from melpy.callbacks.base import Callback, Logs, better_of, watched
-from melpy.errors import GraphError
+from melpy.callbacks.base import Callback, Logs
+from melpy.callbacks.monitor import MonitorCallback
+from melpy.errors import GraphError, whole_numbers
 
 __all__ = ["EarlyStopping", "TerminateOnNaN"]
 
@@ -23,7 +24,7 @@ class TerminateOnNaN(Callback):
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = raise_error
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Look at the loss."""
         if not math.isfinite((logs or {}).get("loss", 0.0)):
             if self.raise_error:
@@ -36,10 +37,10 @@ class TerminateOnNaN(Callback):
             self.model.stop_training = True
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(MonitorCallback):
     """Stops when a number has not become better for some epochs.
 
-    An epoch without that number passes with a warning.
+    An epoch without that number passes with a warning; NaN is never better.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class EarlyStopping(Callback):
     min_delta : float >= 0, the least that counts as better
     patience : int >= 0, epochs to wait
     verbose : int, 1 to say so
-    mode : "min", "max", or "auto": by the name, "max" for accuracies, "min" for losses
+    mode : "min", "max", or "auto": what the compiled metric of that name says, else by the name
     baseline : float or None, a value to beat
     restore_best_weights : bool, go back to the best epoch's weights at the end
     start_from_epoch : int >= 0, epochs to let pass first
@@ -64,9 +65,9 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
-        self.better = better_of(monitor, mode, "EarlyStopping")
-        self.min_delta = abs(min_delta) if self.better is np.greater else -abs(min_delta)
-        self.monitor, self.patience, self.verbose = monitor, patience, verbose
+        super().__init__(monitor, mode, min_delta=min_delta)
+        whole_numbers("EarlyStopping", 0, patience=patience, start_from_epoch=start_from_epoch)
+        self.patience, self.verbose = patience, verbose
         self.baseline, self.restore_best_weights = baseline, restore_best_weights
         self.start_from_epoch = start_from_epoch
 
@@ -79,25 +80,25 @@ class EarlyStopping(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare, and stop after ``patience`` epochs without a better value."""
         value = self.get_monitor_value(logs)
-        if value is None:
-            return
-        if epoch < self.start_from_epoch:
+        if value is None or epoch < self.start_from_epoch:
             return
         self.wait += 1
-        if self.best is None or self.better(value - self.min_delta, self.best):
+        improved = self.is_better(value, self.best)
+        if improved:
             self.best, self.best_epoch = value, epoch
-            if self.restore_best_weights:
-                self.best_weights = self.model.get_weights()
-            if self.baseline is None or self.better(value - self.min_delta, self.baseline):
+        if self.restore_best_weights and (improved or self.best_weights is None):
+            self.best_weights = self.model.get_weights()
+            self.best_epoch = epoch
+        if improved:
+            if self.baseline is None or self.is_better(value, self.baseline):
                 self.wait = 0
-            return
-        if self.wait >= self.patience and epoch > 0:
+        elif self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
     def get_monitor_value(self, logs: Logs | None) -> float | None:
         """Return the number that is watched; None, with a warning, where an epoch has none."""
-        return watched(self.monitor, logs or {}, "EarlyStopping")
+        return self.watched(logs)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Say so, and go back to the best weights."""

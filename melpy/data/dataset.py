@@ -241,7 +241,7 @@ class Dataset:
 
         def run(epoch: int) -> Iterator[Any]:
             for elements in zip(*(part._run(epoch) for part in parts), strict=False):
-                yield tree.pack(structure, list(elements))
+                yield tree.pack_sequence_as(structure, list(elements))
 
         def count(first: float | None) -> float | None:
             known = [n for n in (part._count() for part in parts) if n is not None]

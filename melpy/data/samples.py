@@ -13,11 +13,13 @@ from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.tape import Variable
 
-__all__ = ["Samples", "batches", "checked", "class_weights"]
+__all__ = ["Samples", "batches", "checked", "class_weights", "holds_arrays", "require_classes"]
 
 
 def checked(values: Any, name: str, who: str) -> np.ndarray:
     """Return ``values`` as an array of numbers, none of them NaN or infinite; or refuse them."""
+    if hasattr(values, "tocoo"):  # a sparse matrix of SciPy's
+        values = values.toarray()
     try:
         array = values.value if isinstance(values, Variable) else np.asarray(values)
     except ValueError as error:  # lists of unequal lengths
@@ -71,7 +73,12 @@ class Samples:
         self.weight = (
             None if sample_weight is None else _checked_all(sample_weight, "sample_weight", who)
         )
-        first = tree.flatten(self.x)[0]
+        first = next((x for x in tree.flatten(self.x) if x is not None), None)
+        if first is None:
+            raise DtypeError(
+                who, "x holds no array", expected="an array, or a list or dict of arrays",
+                received={"x": self.x},
+            )  # fmt: skip
         self.count = len(first)
         for name, others in (("x", self.x), ("y", self.y), ("sample_weight", self.weight)):
             for other in tree.flatten(others):
@@ -82,6 +89,7 @@ class Samples:
                         expected=f"{self.count} rows in {name}",
                         received={"x.shape": first.shape, f"{name}.shape": other.shape},
                     )
+        _require_one_weight_a_sample(self.y, self.weight, who)
 
     def __len__(self) -> int:
         return self.count
@@ -110,18 +118,40 @@ class Samples:
         return part
 
 
+def _require_one_weight_a_sample(y: Any, weight: Any, who: str) -> None:
+    """Refuse weights of time steps, say, that cannot be meant for each of several outputs."""
+    several = tree.is_nested(y) and len(tree.flatten(y)) > 1
+    if several and isinstance(weight, np.ndarray) and weight.shape[1:] not in ((), (1,)):
+        raise ShapeError(
+            who,
+            "one sample_weight for several outputs has more than one weight a sample",
+            expected=f"shape ({len(weight)},), or one array for each output",
+            received={"sample_weight.shape": weight.shape},
+        )
+
+
 def _checked_all(values: Any, name: str, who: str) -> Any:
     """Return arrays, in the nesting of the values, each checked; a list of numbers is one array."""
-    arrays = isinstance(values, list | tuple) and any(
-        isinstance(one, np.ndarray | Variable | dict) and getattr(one, "ndim", 1) for one in values
-    )
     if isinstance(values, dict):
         return {key: _checked_all(one, f"{name}[{key!r}]", who) for key, one in values.items()}
-    if arrays:
-        return type(values)(
-            [_checked_all(one, f"{name}[{n}]", who) for n, one in enumerate(values)]
-        )
+    if isinstance(values, list | tuple) and holds_arrays(values):
+        parts = [_checked_all(one, f"{name}[{n}]", who) for n, one in enumerate(values)]
+        return tree.row_like(values, parts)
     return None if values is None else checked(values, name, who)
+
+
+def holds_arrays(values: Any) -> bool:
+    """Return whether arrays stand in a list or a dict, rather than the numbers of one array.
+
+    Examples
+    --------
+    >>> holds_arrays([np.ones(2), np.ones(2)]), holds_arrays([[1, 2], [3, 4]])
+    (True, False)
+    """
+    if isinstance(values, list | tuple):
+        return any(holds_arrays(one) for one in values)
+    is_array = hasattr(values, "__array__") or hasattr(values, "tocoo")
+    return isinstance(values, Mapping) or (is_array and getattr(values, "ndim", 1) > 0)
 
 
 def _rows(structure: Any, index: Any) -> Any:
@@ -135,24 +165,43 @@ def _taken(x: Any, index: Any) -> Any:
 
 
 def batches(
-    count: int, batch_size: int, rng: np.random.Generator | None = None
+    count: int, batch_size: int, rng: np.random.Generator | None = None, within: bool = False
 ) -> Iterator[np.ndarray | slice]:
     """Yield the rows of each batch, in order, or shuffled by ``rng``; the last may be smaller.
+
+    Parameters
+    ----------
+    count, batch_size : int > 0
+    rng : what shuffles the rows, or None
+    within : bool, whether rows stay in their batch
 
     Examples
     --------
     >>> [batch.stop - batch.start for batch in batches(5, 2)]
     [2, 2, 1]
     """
-    order = None if rng is None else rng.permutation(count)
+    order = None if rng is None or within else rng.permutation(count)
     for start in range(0, count, batch_size):
-        rows = slice(start, min(start + batch_size, count))
-        yield rows if order is None else order[rows]
+        stop = min(start + batch_size, count)
+        if rng is not None and within:
+            yield start + rng.permutation(stop - start)
+        else:
+            yield slice(start, stop) if order is None else order[start:stop]
 
 
-def class_weights(y: np.ndarray, weights: Mapping[int, float], who: str) -> np.ndarray:
+def class_weights(y: Any, weights: Mapping[int, float], who: str) -> np.ndarray:
     """Return each sample's weight, from its class's; classes not named weigh 1."""
-    classes = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
+    if y is None or tree.is_nested(y):
+        raise ArgumentError(
+            who,
+            "class_weight needs the labels of a single output",
+            expected="one array y",
+            received={"y": tree.map_structure(lambda a: getattr(a, "shape", a), y)},
+            mend="Give each output's samples their weights: sample_weight.",
+        )
+    y = np.asarray(y)
+    one_hot = y.ndim > 1 and y.shape[-1] > 1
+    classes = y.argmax(axis=-1) if one_hot else np.rint(y[..., 0] if y.ndim > 1 else y)
     if classes.ndim != 1:
         raise ShapeError(
             who,
@@ -160,8 +209,24 @@ def class_weights(y: np.ndarray, weights: Mapping[int, float], who: str) -> np.n
             expected="y of shape (N,), (N, 1) or (N, C)",
             received={"y.shape": y.shape},
         )
+    require_classes(weights, y.shape[-1] if one_hot else None, who)
     weight = np.ones(len(y))
     for label, value in weights.items():
+        weight[classes == label] = value
+    return weight
+
+
+def require_classes(weights: Mapping[int, float], count: int | None, who: str) -> None:
+    """Refuse weights that are out of range, and weights of what is none of ``count`` classes."""
+    for label, value in weights.items():
+        is_class = not isinstance(label, str) and label >= 0 and label == int(label)
+        if not is_class or (count is not None and label >= count):
+            raise ArgumentError(
+                who,
+                f"class_weight names {label!r}, which is none of the classes",
+                expected="whole numbers from 0" + (f" to {count - 1}" if count else ""),
+                received={"class_weight": dict(weights)},
+            )
         if not 0 <= value < np.inf:
             raise ArgumentError(
                 who,
@@ -169,5 +234,3 @@ def class_weights(y: np.ndarray, weights: Mapping[int, float], who: str) -> np.n
                 expected="a finite float >= 0",
                 received={"class_weight": dict(weights)},
             )
-        weight[classes == label] = value
-    return weight

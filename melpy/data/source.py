@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from melpy import random
+from melpy import random, tree
 from melpy.data.py_dataset import PyDataset
-from melpy.data.samples import Samples, batches, class_weights
+from melpy.data.samples import Samples, batches, class_weights, holds_arrays
 from melpy.errors import ArgumentError, DataError, DtypeError
+from melpy.tape import Variable
 
-__all__ = ["Source", "packed", "source_of", "unpacked"]
+__all__ = ["Source", "as_arrays", "packed", "source_of", "unpacked"]
 
 
 class Source:
-    """Epochs of batches (x, y, sample_weight). Abstract: subclasses define ``whole``.
+    """Epochs of batches, each as a step takes it. Abstract: subclasses define ``whole``.
 
     Parameters
     ----------
     steps : int or None, how many batches make an epoch, None for all that there are
+    who : str, in messages
 
     Attributes
     ----------
     size : int or None, batches in the whole data, None if that is not known
+    number : int, of the epoch: with the seed, it settles a shuffled order
     """
 
     size: int | None = None
 
-    def __init__(self, steps: int | None) -> None:
-        self.steps = steps
+    def __init__(self, steps: int | None, who: str) -> None:
+        self.steps, self.who, self.number = steps, who, 0
         self._coming: Iterator[Any] | None = None
-        self.exhausted = False  # the data cannot be begun anew
-        self.number = 0  # of the epoch: with the seed, it settles a shuffled order
+        self._taken = 0  # of the batches that are coming
+        self._is_new = True
 
-    def whole(self) -> Iterator[tuple[Any, Any, Any]]:
+    def whole(self) -> Iterator[Any]:
         """Yield all batches once. Abstract."""
         raise NotImplementedError
 
@@ -45,57 +50,104 @@ class Source:
         """How many batches an epoch has; None if only its end will tell."""
         return self.size if self.steps is None else self.steps
 
-    def epoch(self) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield one epoch's batches; with ``steps``, go on where the last epoch stopped."""
-        if self.steps is None:
-            self.exhausted = True
-            for whole_batch in self.whole():
-                self.exhausted = False
-                yield whole_batch
-            if self.exhausted:
-                self._warn("at least one batch")
-            return
-        for _ in range(self.steps):
-            if self._coming is None:
-                self._coming = self.whole()
-            batch = next(self._coming, None)
-            if batch is None:
-                self._coming = self.whole()
-                batch = next(self._coming, None)
-            if batch is None:
-                self.exhausted = True
-                self._warn(f"{self.steps} batches")
-                return
-            yield batch
+    def restart(self) -> None:
+        """Let the next epoch begin with the first batch."""
+        self._coming = None
 
-    def _warn(self, expected: str) -> None:
-        warnings.warn(
-            f"The data came to its end before the epoch did. Expected {expected} an epoch; use a "
-            "generator that begins anew, or set steps_per_epoch to what it has.",
-            stacklevel=3,
-        )
+    def peek(self) -> Any:
+        """Return the first batch, which the next epoch begins with; None if there is none."""
+        coming = self.whole()
+        first = list(itertools.islice(coming, 1))
+        self._coming, self._taken = itertools.chain(first, coming), 0
+        return first[0] if first else None
+
+    def begin_epoch(self) -> None:
+        """Do what the data does before an epoch."""
+
+    def finish_epoch(self) -> None:
+        """Do what the data does after an epoch."""
+
+    def epoch(self) -> Iterator[Any]:
+        """Yield one epoch's batches; with ``steps``, go on where the last epoch stopped.
+
+        An epoch ends with the data, with a warning where it has not had its steps; the next one
+        begins anew. All this is as in Keras.
+
+        Raises
+        ------
+        DataError : there is no batch at all
+        """
+        self.begin_epoch()
+        if self._coming is None:
+            self._coming, self._taken = self.whole(), 0
+        made = 0
+        for batch in itertools.islice(self._coming, self.steps):
+            made += 1
+            self._taken += 1
+            yield batch
+        short = made < (self.steps or 1)
+        if short and self._is_new and not made:
+            raise DataError(
+                self.who, "the data holds no batch", expected="at least one batch", received={}
+            )
+        self._is_new = False
+        if short:
+            warnings.warn(
+                f"{self.who}: the data came to its end after {made} batches. Expected "
+                f"{self.steps or 'at least one'} an epoch; use data that begin anew, or ask for as "
+                "many steps as there are.",
+                stacklevel=3,
+            )
+        if short or self.steps is None or self._taken == self.size:
+            self._coming = None
+        self.finish_epoch()
 
 
 class ArraySource(Source):
-    """Batches cut from arrays, in a new order each epoch where ``shuffle`` is set."""
+    """Batches cut from arrays, in a new order each epoch where ``shuffle`` is set.
+
+    Parameters
+    ----------
+    samples : `Samples`
+    batch_size : int > 0, or None for 32, or for what makes ``steps`` batches of all samples
+    shuffle : bool, or "batch" for a new order in each batch only
+    steps, who : as in `Source`
+    """
 
     def __init__(
-        self, samples: Samples, batch_size: int, shuffle: bool, steps: int | None = None
+        self,
+        samples: Samples,
+        batch_size: int | None,
+        shuffle: bool | str,
+        steps: int | None = None,
+        who: str = "fit",
     ) -> None:
-        super().__init__(steps)
+        super().__init__(steps, who)
+        if batch_size is None:
+            batch_size = -(-len(samples) // steps) if steps else 32
         self.samples, self.batch_size = samples, batch_size
         self.size = -(-len(samples) // batch_size)
+        self.shuffle = shuffle
         self.rng = random.generator() if shuffle else None
         self.drawn = 0  # orders drawn so far: the one of each epoch follows from the seed
 
-    def whole(self) -> Iterator[tuple[Any, Any, Any]]:
+    def whole(self) -> Iterator[Any]:
         """Yield all batches once."""
         if self.rng is not None:
             for _ in range(self.drawn, self.number):  # epochs made before an interruption
-                self.rng.permutation(len(self.samples))
+                deque(self._rows(), maxlen=0)
             self.drawn = self.number + 1
-        for rows in batches(len(self.samples), self.batch_size, self.rng):
-            yield self.samples.take(rows)
+        for rows in self._rows():
+            yield packed(self.samples.take(rows))
+
+    def peek(self) -> Any:
+        """Return the first samples in their own order, which draws no other."""
+        return packed(self.samples.take(slice(0, self.batch_size)))
+
+    def _rows(self) -> Iterator[np.ndarray | slice]:
+        """Yield each batch's rows, in the next order."""
+        within = self.shuffle == "batch"
+        return batches(len(self.samples), self.batch_size, self.rng, within)
 
 
 class IterableSource(Source):
@@ -104,20 +156,25 @@ class IterableSource(Source):
     def __init__(
         self, data: Any, steps: int | None, class_weight: Mapping[int, float] | None, who: str
     ) -> None:
-        super().__init__(steps)
-        self.data, self.class_weight, self.who = data, class_weight, who
-        self.once = iter(data) is data
-        if hasattr(data, "__len__"):
-            self.size = len(data)
+        super().__init__(steps, who)
+        self.data = data
+        self.class_weight = class_weight
+        self.size = _length(data)
 
-    def whole(self) -> Iterator[tuple[Any, Any, Any]]:
+    def whole(self) -> Iterator[Any]:
         """Yield all batches once; a generator's only once."""
-        for batch in self.data:
-            x, y, weight = unpacked(batch, self.who)
+        for batch in self.batches():
+            parts = isinstance(batch, list | tuple)
+            made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)
+            x, y, weight = unpacked(made, self.who)
             if self.class_weight is not None:
-                own = class_weights(np.asarray(y), self.class_weight, self.who)
-                weight = _only_weight(own, weight, self.who)
-            yield x, y, weight
+                own = class_weights(y, self.class_weight, self.who)
+                made = packed((x, y, _only_weight(own, weight, self.who)))
+            yield made
+
+    def batches(self) -> Iterator[Any]:
+        """Return the batches as they come."""
+        return iter(self.data)
 
 
 class DatasetSource(IterableSource):
@@ -127,26 +184,29 @@ class DatasetSource(IterableSource):
         self,
         data: PyDataset,
         steps: int | None,
-        shuffle: bool,
+        shuffle: bool | str,
         class_weight: Mapping[int, float] | None,
         who: str,
     ) -> None:
-        Source.__init__(self, steps)
-        self.dataset, self.class_weight, self.who = data, class_weight, who
-        self.size: int | None = data.num_batches
+        super().__init__(data, steps, class_weight, who)
+        self.size = data.num_batches
         self.seed = random.next_seed() if shuffle and self.size is not None else None
 
-    @property
-    def data(self) -> Iterator[Any]:
-        """One epoch of the dataset."""
-        self.dataset.on_epoch_begin()
-        if self.seed is None:
-            yield from self.dataset
-        else:
-            order = np.random.default_rng([self.seed, self.number]).permutation(self.size or 0)
-            for index in order:
-                yield self.dataset[int(index)]
-        self.dataset.on_epoch_end()
+    def begin_epoch(self) -> None:
+        """Tell the dataset."""
+        self.data.on_epoch_begin()
+
+    def finish_epoch(self) -> None:
+        """Tell the dataset."""
+        self.data.on_epoch_end()
+
+    def batches(self) -> Iterator[Any]:
+        """Return one epoch of the dataset."""
+        order: Iterable[int] = itertools.count() if self.size is None else range(self.size)
+        if self.seed is not None:
+            rng = np.random.default_rng([self.seed, self.number])
+            order = rng.permutation(self.size or 0).tolist()
+        return (self.data[index] for index in order)
 
 
 def source_of(
@@ -155,7 +215,7 @@ def source_of(
     sample_weight: Any = None,
     *,
     batch_size: int | None = None,
-    shuffle: bool = False,
+    shuffle: bool | str = False,
     class_weight: Mapping[int, float] | None = None,
     steps: int | None = None,
     who: str = "fit",
@@ -166,8 +226,8 @@ def source_of(
     ----------
     x : arrays, nested lists of numbers, or an iterable of batches, which brings its own y
     y, sample_weight : as in `Samples`
-    batch_size : int > 0, 32 by default, for arrays
-    shuffle : bool, for arrays and for a `PyDataset`
+    batch_size : int > 0, for arrays; as in `ArraySource`
+    shuffle : bool, for arrays and for a `PyDataset`, or "batch" for arrays
     class_weight : weight of each class's samples, or None
     steps : int > 0 or None, batches an epoch
     who : str, in messages
@@ -175,9 +235,9 @@ def source_of(
     if is_arrays(x):
         samples = Samples(x, y, sample_weight, who)
         if class_weight is not None:
-            weight = class_weights(np.asarray(samples.y), class_weight, who)
+            weight = class_weights(samples.y, class_weight, who)
             samples.weight = _only_weight(weight, samples.weight, who)
-        return ArraySource(samples, batch_size or 32, shuffle, steps)
+        return ArraySource(samples, batch_size, shuffle, steps, who)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ArgumentError(
@@ -215,26 +275,48 @@ def is_arrays(x: Any) -> bool:
     return hasattr(x, "__array__") or isinstance(x, list | tuple | dict | int | float) or x is None
 
 
+def as_arrays(batch: Any) -> Any:
+    """Return a part of a batch as arrays: lists of numbers, and other libraries' tensors."""
+    if isinstance(batch, np.ndarray) or batch is None:
+        return batch
+    if isinstance(batch, Mapping):
+        return {key: as_arrays(one) for key, one in batch.items()}
+    if isinstance(batch, list | tuple) and holds_arrays(batch):
+        return tree.row_like(batch, [as_arrays(one) for one in batch])
+    if isinstance(batch, Variable):
+        return batch.value
+    return batch.toarray() if hasattr(batch, "tocoo") else np.asarray(batch)
+
+
+def _length(data: Any) -> int | None:
+    """Return how many batches there are; None where nobody knows, or where there is no end."""
+    try:
+        return len(data)
+    except (TypeError, NotImplementedError):
+        return None
+
+
 def unpacked(batch: Any, who: str = "fit") -> tuple[Any, Any, Any]:
-    """Return x, (x, y) or (x, y, sample_weight) as three."""
-    if not isinstance(batch, tuple):
-        if isinstance(batch, list) and 1 <= len(batch) <= 3:
-            batch = tuple(batch)
-        else:
-            return batch, None, None
-    if not 1 <= len(batch) <= 3:
+    """Return x, (x, y) or (x, y, sample_weight) as three, None for what is not there."""
+    parts = tuple(batch) if isinstance(batch, list | tuple) else (batch,)
+    if not 1 <= len(parts) <= 3:
         raise DataError(
             who,
-            f"a batch has {len(batch)} parts",
+            f"a batch has {len(parts)} parts",
             expected="x, (x, y) or (x, y, sample_weight)",
         )
-    x, y, weight = (*batch, None, None)[:3]
+    x, y, weight = (*parts, None, None)[:3]
     return x, y, weight
 
 
-def packed(batch: tuple[Any, Any, Any]) -> tuple:
-    """Return three as (x,), (x, y) or (x, y, sample_weight): the inverse of `unpacked`."""
+def packed(batch: tuple[Any, Any, Any]) -> Any:
+    """Return three as a step takes them: x, (x, y) or (x, y, sample_weight).
+
+    An x that is a list or a tuple comes in a tuple of its own, as in Keras.
+    """
     x, y, weight = batch
     if weight is not None:
         return x, y, weight
-    return (x,) if y is None else (x, y)
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, list | tuple) else x

@@ -16,7 +16,9 @@ from melpy.tensor import Tensor
 __all__ = ["Parts", "Weight"]
 
 # Attributes that hold no parts.
-NO_PARTS = {"_weights", "_losses", "_calls", "_arguments", "_symbols", "_inventory"}
+NO_PARTS = {
+    "_weights", "_losses", "_calls", "_arguments", "_symbols", "_inventory", "_compile_config",
+}  # fmt: skip
 # Types of attributes that are set at any time and never are, nor hold, parts.
 PLAIN = {
     bool, int, float, str, type(None), type(len), type(lambda: None), np.ndarray, np.dtype, Tensor,
@@ -44,7 +46,7 @@ class Inventory:
         inside = [child._gathered() for child in children]
         own = owner.__dict__
         self.lists: list[tuple[dict, str, list[int]]] = [
-            (own, key, [id(part) for part in parts_in(value)])
+            (own, key, [id(part) for part in kept_in(value)])
             for key, value in own.items()
             if key not in NO_PARTS and _kind(value) == "list"
         ]
@@ -56,16 +58,21 @@ class Inventory:
         self.weights = _each_once(
             [*owner._own_weights(), *(w for c in children for w in c.weights)]
         )
-        self.metrics: list[Any] = [x for x in own.values() if hasattr(x, "update_state")]
+        self.metrics_inside: list[Any] = []
         for child, one in zip(children, inside, strict=True):
-            # A class that has its own rule for its metrics is asked each time.
-            ruled = type(child).metrics is not Parts.metrics
-            self.metrics += [child] if ruled else one.metrics
+            if child.measures_apart:
+                self.metrics_inside += one.metrics_inside
+            elif type(child).metrics is not Parts.metrics:  # its own rule, asked each time
+                self.metrics_inside.append(child)
+            else:
+                self.metrics_inside += one.metrics
+        held = [part for key, v in own.items() if key not in NO_PARTS for part in kept_in(v)]
+        self.metrics: list[Any] = [x for x in held if _is_metric(x)] + self.metrics_inside
 
     def is_current(self) -> bool:
         """Return whether nothing has changed since."""
         return self.version is Inventory.latest and all(
-            [id(part) for part in parts_in(own.get(key))] == known for own, key, known in self.lists
+            [id(part) for part in kept_in(own.get(key))] == known for own, key, known in self.lists
         )
 
     @staticmethod
@@ -74,14 +81,23 @@ class Inventory:
         Inventory.latest = object()
 
 
-def parts_in(value: Any) -> Iterator[Parts]:
-    """Yield the parts in a list, tuple or dict, in their order; or the value, if it is one."""
-    if isinstance(value, Parts):
-        yield value
-    elif isinstance(value, list | tuple | dict):
+def kept_in(value: Any) -> Iterator[Any]:
+    """Yield the parts and metrics in a list, tuple or dict, or the value, if it is one."""
+    if isinstance(value, list | tuple | dict):
         for entry in value.values() if isinstance(value, dict) else value:
             if type(entry) not in PLAIN:
-                yield from parts_in(entry)
+                yield from kept_in(entry)
+    elif isinstance(value, Parts) or _is_metric(value):
+        yield value
+
+
+def parts_in(value: Any) -> Iterator[Parts]:
+    """Yield the parts in a list, tuple or dict, in their order; or the value, if it is one."""
+    return (part for part in kept_in(value) if isinstance(part, Parts))
+
+
+def _is_metric(value: Any) -> bool:
+    return hasattr(type(value), "update_state")
 
 
 def _kind(value: Any) -> str:
@@ -105,6 +121,7 @@ class Parts(Configurable):
     ``built`` are the layer's.
     """
 
+    measures_apart = False  # whether what holds this leaves its metrics out
     edits = 0  # how often an attribute of a layer of the library was set
     name: str
     dtype: str

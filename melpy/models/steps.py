@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,14 @@ import numpy as np
 from melpy import optimizers, saving, tape, tree
 from melpy.configurable import plain
 from melpy.data import unpacked
-from melpy.errors import ArgumentError, GraphError, suggesting
+from melpy.data.samples import require_classes
+from melpy.errors import GraphError, suggesting, whole_numbers
 from melpy.layers.base import Layer
 from melpy.metrics import Mean
-from melpy.models.objectives import Objectives
-from melpy.tensor import mask_of
+from melpy.models.compiled_loss import CompiledLoss
+from melpy.models.compiled_metrics import CompiledMetrics
+from melpy.models.outputs import Outputs
+from melpy.tensor import Tensor, mask_of
 
 __all__ = ["Steps", "as_logs", "assert_compiled"]
 
@@ -25,13 +30,49 @@ class Steps(Layer):
 
     A subclass may override ``train_step``, ``test_step``, ``predict_step`` (each takes one batch
     as it comes from the data), ``compute_loss`` or ``compute_metrics``.
+
+    Examples
+    --------
+    A step of one's own: gradients come from ``backward`` and lie at the weights afterwards.
+
+    >>> import melpy, numpy as np
+    >>> class Halving(melpy.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = melpy.layers.Dense(1)
+    ...
+    ...     def call(self, x):
+    ...         return self.dense(x)
+    ...
+    ...     def train_step(self, data):
+    ...         x, y, _ = melpy.utils.unpack_x_y_sample_weight(data)
+    ...         self.zero_grad()
+    ...         loss = melpy.ops.mean((self(x, training=True) - y) ** 2)
+    ...         loss.backward()
+    ...         weights = self.trainable_weights
+    ...         self.optimizer.apply([w.grad for w in weights], weights)
+    ...         return {"loss": loss}
+    >>> model = Halving()
+    >>> model.compile("sgd")
+    >>> history = model.fit(np.ones((4, 2)), np.zeros((4, 1)), epochs=2, verbose=0)
+    >>> list(history.history)
+    ['loss']
     """
 
+    measures_apart = True  # what holds a model does not report the model's metrics
     compiled = False
     loss: Any = None
     optimizer: Any = None
     output_names: Any = None
-    _objectives: Objectives | None = None
+    run_eagerly = False
+    jit_compile: Any = False
+    steps_per_execution = 1
+    _compile_loss: CompiledLoss | None = None
+    _compile_metrics: CompiledMetrics | None = None
+    _loss_tracker: Mean | None = None
+    _laid_out = False  # losses and metrics over the outputs
+    _settled = False  # laid out, and no labels are unchecked
+    _unchecked: tuple[Any, ...] = ()
 
     @suggesting
     def compile(
@@ -51,31 +92,40 @@ class Steps(Layer):
         Parameters
         ----------
         optimizer : name or optimizer
-        loss : name, loss, or function of (y_true, y_pred); of several outputs, a list or a dict
-        loss_weights : what each output's loss is multiplied by; a number, a list or a dict
+        loss : name, loss, or function of (y_true, y_pred); of several outputs, nested as they
+            are, by their order or their names. A list for one output is added up
+        loss_weights : what each loss is multiplied by; a number, or nested as ``loss`` is
         metrics : names, metrics or functions, unweighted; "accuracy" is the one that fits the
-            shapes of labels and predictions
+            shapes of labels and predictions. Of several outputs, one entry for each
         weighted_metrics : the same, weighted by the samples' weights
-        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : accepted for scripts
-            written for Keras; here they change nothing
+        steps_per_execution : int > 0, the batches between two calls of the callbacks
+        run_eagerly, jit_compile, auto_scale_loss : accepted for scripts written for Keras; here
+            they change nothing
+
+        Notes
+        -----
+        A ``loss`` of None leaves that of an earlier call, as in Keras; so do metrics.
         """
-        if isinstance(loss_weights, list | tuple) and any(
-            not isinstance(w, int | float | None) for w in loss_weights
-        ):
-            raise ArgumentError(
-                "compile",
-                "loss_weights are no numbers",
-                expected="numbers",
-                received={"loss_weights": loss_weights},
-                mend="Metrics are given by name: compile(optimizer, loss, metrics=[...]).",
-            )
+        whole_numbers("compile", 1, steps_per_execution=steps_per_execution)
+        if jit_compile is True and run_eagerly:
+            warnings.warn("compile: run_eagerly=True turns jit_compile=True off.", stacklevel=3)
         self.optimizer = optimizers.get(optimizer)
-        self.loss = loss
-        self._objectives = Objectives(loss, loss_weights, metrics, weighted_metrics)
-        self._mean_loss = Mean("loss")
+        if loss is not None:
+            self._compile_loss = CompiledLoss(loss, loss_weights)
+            self.loss = loss
+        if metrics is not None or weighted_metrics is not None:
+            self._compile_metrics = CompiledMetrics(metrics, weighted_metrics)
+        self._laid_out = self._settled = False
+        self._unchecked = ()
+        self._loss_tracker = Mean("loss")
+        self.run_eagerly, self.jit_compile = run_eagerly, bool(jit_compile) and not run_eagerly
+        self.steps_per_execution = steps_per_execution
+        self.stop_training = False
         self._compile_config = {
             "optimizer": self.optimizer, "loss": loss, "loss_weights": loss_weights,
             "metrics": metrics, "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution,
+            "jit_compile": self.jit_compile,
         }  # fmt: skip
         self.compiled = True
 
@@ -97,6 +147,12 @@ class Steps(Layer):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile by what `get_compile_config` returned."""
         if type(self).compile is not Steps.compile:
+            warnings.warn(
+                f"{type(self).__name__} {self.name!r} was not compiled while it was loaded: it has "
+                "a compile() of its own. Call that now, or define get_compile_config() and "
+                "compile_from_config(config) too.",
+                stacklevel=2,
+            )
             return
         known = inspect.signature(Steps.compile).parameters
         arguments = {key: value for key, value in config.items() if key in known}
@@ -108,8 +164,7 @@ class Steps(Layer):
         """Forward, loss, backward, update: one batch; return the means so far."""
         x, y, sample_weight = unpacked(data)
         y_pred = self(x, training=True)
-        loss = self.compute_loss(x, y, y_pred, sample_weight)
-        self._mean_loss.update_state(float(np.mean(np.asarray(loss))), _rows(x))
+        loss = self._loss_of(x, y, y_pred, sample_weight, True)
         weights = self.trainable_weights
         if weights:
             scaled = self.optimizer.scale_loss(loss)
@@ -121,8 +176,7 @@ class Steps(Layer):
         x, y, sample_weight = unpacked(data)
         with tape.no_grad():
             y_pred = self(x, training=False)
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
-        self._mean_loss.update_state(float(np.mean(np.asarray(loss))), _rows(x))
+            self._loss_of(x, y, y_pred, sample_weight, False)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def predict_step(self, data: Any) -> Any:
@@ -130,6 +184,16 @@ class Steps(Layer):
         x, _, _ = unpacked(data, "predict")
         with tape.no_grad():
             return self(x, training=False)
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """Return a batch's loss, also by a ``compute_loss`` that knows no ``training``."""
+        if _takes_training(type(self).compute_loss):
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=training)
+        else:
+            loss = self.compute_loss(x, y, y_pred, sample_weight)
+        if self._loss_tracker is not None:
+            self._loss_tracker.update_state(float(np.mean(np.asarray(loss))), _rows(x))
+        return loss
 
     def compute_loss(
         self,
@@ -141,52 +205,86 @@ class Steps(Layer):
     ) -> Any:
         """Return the batch's loss: the outputs' weighted losses, and the layers' penalties."""
         assert_compiled(self, "compute_loss")
-        self._objectives.lay_out(y_pred, self.output_names)  # type: ignore[union-attr]
-        loss = self._objectives.total(y, y_pred, sample_weight)  # type: ignore[union-attr]
+        self._lay_out(y_pred)
+        loss = self._compile_loss(y, y_pred, sample_weight) if self._compile_loss else None
         for penalty in self.losses:
             loss = penalty if loss is None else loss + penalty
-        if loss is None:
+        if loss is not None:
+            return loss
+        if training:
             raise GraphError(
                 "compute_loss",
                 "there is no loss to make small",
                 expected="a loss in compile(), or layers that add_loss",
             )
-        return loss
+        return Tensor(0.0)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """Show a batch to the metrics, and return all means so far."""
-        if self._objectives is not None and self._objectives.names is not None:
+        if self._compile_metrics is not None:
+            self._lay_out(y_pred)
             arrays = tree.map_structure(np.asarray, y_pred)
-            self._objectives.update(y, _with_masks(arrays, y_pred), sample_weight)
+            self._compile_metrics.update_state(y, _with_masks(arrays, y_pred), sample_weight)
         return self.get_metrics_result()
+
+    def _lay_out(self, y_pred: Any) -> None:
+        """Match losses and metrics with the outputs, once they are seen, and check the labels."""
+        if self._settled:
+            return
+        if not self._laid_out:
+            outputs = Outputs(y_pred, self.output_names)
+            losses: list[Any] = [None] * outputs.count
+            if self._compile_loss is not None:
+                self._compile_loss.lay_out(outputs)
+                for term in self._compile_loss.terms:
+                    for leaf in range(outputs.count)[term.leaves]:
+                        losses[leaf] = term.loss
+            if self._compile_metrics is not None:
+                self._compile_metrics.lay_out(outputs, losses)
+            self._laid_out = True
+        shapes = [getattr(x, "shape", None) for x in tree.flatten(y_pred)]
+        unchecked, self._unchecked = self._unchecked, ()
+        self._settled = True
+        for samples, class_weight in unchecked:
+            self._hold(samples, shapes, class_weight)
+
+    def _hold(self, samples: Any, shapes: list[Any], class_weight: Any) -> None:
+        """Hold all labels, and the classes with weights, against the outputs' shapes."""
+        if self._compile_loss is not None:
+            self._compile_loss.check(samples.y, shapes, len(samples))
+        width = shapes[0][-1] if shapes[0] and len(shapes[0]) > 1 else 1
+        if class_weight is not None and width is not None:
+            few = max(2, int(np.max(np.asarray(samples.y))) + 1)  # beside a single output
+            require_classes(class_weight, width if width > 1 else few, "fit")
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the loss and the metrics by name."""
-        own = self._own_metrics()
-        objectives = self._objectives
-        compiled = objectives.all_metrics() if objectives else []
         logs: dict[str, Any] = {}
-        for metric in own[:1]:
-            logs[metric.name] = metric.result()
-        if objectives is not None and compiled:
-            logs.update(objectives.results())
         for metric in self.metrics:
-            if not any(metric is other for other in (*own[:1], *compiled)):
-                result = metric.result()
-                logs.update(result if isinstance(result, dict) else {metric.name: result})
+            result = metric.result()
+            if isinstance(result, dict):
+                logs.update(result)
+            else:
+                logs[metric.name] = result
         return logs
-
-    def _own_metrics(self) -> list[Any]:
-        return [self._mean_loss] if self.compiled else []
 
     @property
     def metrics(self) -> list[Any]:
-        """The mean loss, the compiled metrics, and those of the model and its layers."""
-        compiled = self._objectives.all_metrics() if self._objectives else []
-        own = [*self._own_metrics(), *compiled]
-        known = {id(metric) for metric in own}
+        """The mean loss, the compiled metrics as one, the single losses, and the layers' metrics.
+
+        Metrics that are attributes of the model or of its layers count; those of a model in the
+        model are its own affair.
+        """
+        own: list[Any] = []
+        if self._loss_tracker is not None:
+            own.append(self._loss_tracker)
+        if self._compile_metrics is not None:
+            own.append(self._compile_metrics)
+        if self._compile_loss is not None:
+            own += self._compile_loss.trackers
+        known = set(map(id, own))
         return own + [m for m in super().metrics if id(m) not in known]
 
     @property
@@ -213,6 +311,12 @@ def assert_compiled(model: Steps, who: str) -> None:
             "the model does not know how to train yet",
             mend='Call compile() first, for example compile("adam", loss="mse").',
         )
+
+
+@lru_cache(maxsize=64)
+def _takes_training(compute_loss: Callable[..., Any]) -> bool:
+    """Return whether a ``compute_loss`` has the argument that Keras's has since 3.3."""
+    return "training" in inspect.signature(compute_loss).parameters
 
 
 def as_logs(made: Any) -> dict[str, Any]:

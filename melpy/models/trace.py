@@ -13,7 +13,6 @@ from melpy import random, tape, tree
 from melpy.errors import lookup
 from melpy.layers.base import Layer
 from melpy.layers.parts import Inventory
-from melpy.models.objectives import Objectives
 from melpy.models.steps import assert_compiled
 from melpy.tensor import Tensor, mask_of, set_mask
 
@@ -302,9 +301,6 @@ def _unchanged(model: Any) -> Iterator[None]:
     states = [(g.bit_generator, g.bit_generator.state) for g in generators]
     counts = [(g, g.state.copy()) for g in seeds]
     metrics = [(v, v.value.copy()) for metric in model.metrics for v in metric.variables]
-    objectives = model._objectives
-    if objectives is not None:  # one of its own: the model's counts this batch for no mean
-        model._objectives = Objectives(model.loss, objectives.loss_weights, None, None)
     try:
         yield
     finally:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from melpy import tape, tree
-from melpy.callbacks import Callback, CallbackList, History, ProgbarLogger
-from melpy.data import Samples, Source, packed, source_of, unpacked
+from melpy import tree
+from melpy.callbacks import Callback, CallbackList, History
+from melpy.data import Samples, Source, source_of, unpacked
 from melpy.data.source import ArraySource, is_arrays
-from melpy.errors import ArgumentError, suggesting
+from melpy.errors import ArgumentError, suggesting, whole_numbers
+from melpy.layers.base import Layer
+from melpy.models.compiled_metrics import CompiledMetrics
 from melpy.models.steps import Steps, as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -21,7 +24,7 @@ __all__ = ["Trainer"]
 class Trainer(Steps):
     """What a model can do beside being called: the loops over many batches. Abstract."""
 
-    stop_training = False
+    stop_training = stop_evaluating = stop_predicting = False
     next_epoch = 0
     history: History | None = None
 
@@ -36,7 +39,7 @@ class Trainer(Steps):
         callbacks: Iterable[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -52,19 +55,22 @@ class Trainer(Steps):
         x, y : arrays whose first axis is the samples', lists or dicts of them for several inputs
             or outputs; or x alone: a `PyDataset`, a `Loader`, a generator or another iterable of
             batches (x, y) or (x, y, sample_weight)
-        batch_size : int > 0, 32 by default
+        batch_size : int > 0, 32 by default; with steps_per_epoch, what makes so many batches of
+            all samples
         epochs : int >= 0, the number of the last epoch
         verbose : 0 for silence, 1 or "auto" for a bar (a line an epoch where the output is no
             terminal), 2 for a line an epoch
         callbacks : callbacks, called in order
         validation_split : float in [0, 1), this part of the samples, the last, is not trained on
         validation_data : (x, y) or (x, y, sample_weight), or batches, measured after each epoch
-        shuffle : bool, new order each epoch, of arrays and of a `PyDataset`
-        class_weight : weight of each class's samples
+        shuffle : bool, new order each epoch, of arrays and of a `PyDataset`; "batch" for a new
+            order in each batch of arrays
+        class_weight : weight of each class's samples, by the class's number
         sample_weight : array (N,), or a list or dict of them for several outputs
         initial_epoch : int >= 0, the number of epochs made already
-        steps_per_epoch : int > 0, batches an epoch, all by default
-        validation_steps : int > 0, batches a validation, all by default
+        steps_per_epoch : int > 0, batches an epoch, all by default; the next epoch goes on where
+            the last one stopped, and the data's end ends an epoch
+        validation_steps : int > 0, batches a validation, all by default; always the first
         validation_batch_size : int > 0, batch_size by default
         validation_freq : int > 0, every how many epochs to validate; or the epochs, from 1
 
@@ -91,9 +97,8 @@ class Trainer(Steps):
         if validation_split and validation_data is None:
             train, held_back = Samples(x, y, sample_weight).split(validation_split)
             x, y, sample_weight = train.x, train.y, train.weight
-            valid = ArraySource(
-                held_back, validation_batch_size or batch_size or 32, False, validation_steps
-            )
+            size = validation_batch_size or batch_size
+            valid = ArraySource(held_back, size, False, validation_steps)
         elif validation_data is not None:
             valid = self._validation(
                 validation_data, validation_batch_size or batch_size, validation_steps
@@ -102,48 +107,43 @@ class Trainer(Steps):
             x, y, sample_weight, batch_size=batch_size, shuffle=shuffle,
             class_weight=class_weight, steps=steps_per_epoch,
         )  # fmt: skip
+        self._unchecked = ()
         for one in (source, valid):
             if isinstance(one, ArraySource):
-                self._check_labels(one.samples)
+                self._check_labels(one.samples, class_weight)
+        is_due = _due_by(validation_freq)
+        self._build_for_data(source)
 
-        self.history = History()
-        bar = [] if verbose == 0 else [ProgbarLogger()]
-        watching = CallbackList(
-            [*bar, *listed(callbacks), self.history],
-            model=self,
-            epochs=epochs,
-            steps=source.epoch_steps,
-            verbose=1 if verbose == "auto" else verbose,
-        )
+        watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
         self.stop_training, self.next_epoch = False, 0
-
         logs: dict[str, Any] = {}
         watching.on_train_begin()  # may set next_epoch, to go on from a backup
-        try:
-            for epoch in range(max(initial_epoch, self.next_epoch), epochs):
-                source.number = epoch
-                watching.on_epoch_begin(epoch)
-                self.reset_metrics()
-                logs = {}
-                for step, batch in enumerate(source.epoch()):
-                    watching.on_train_batch_begin(step)
-                    logs = as_logs(self.train_step(packed(batch)))
-                    watching.on_train_batch_end(step, logs)
-                    if self.stop_training:
-                        break
-                if not logs:  # there was no batch left
+        for epoch in range(max(initial_epoch, self.next_epoch), epochs):
+            source.number = epoch
+            self.reset_metrics()
+            watching.on_epoch_begin(epoch)
+            made: dict[str, Any] = {}
+            for first, last, batches in executions(source, self.steps_per_execution):
+                watching.on_train_batch_begin(first)
+                for batch in batches:
+                    made = self.train_step(batch)
+                watching.on_train_batch_end(last, as_logs(made))
+                if self.stop_training:
                     break
-                if valid is not None and _is_due(epoch, validation_freq):
-                    measured = self._measure(valid, watching)
-                    logs |= {f"val_{name}": value for name, value in measured.items()}
-                watching.on_epoch_end(epoch, logs)
-                if self.stop_training or source.exhausted:
-                    break
-            if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
-                self.optimizer.finalize_variable_values(self.trainable_weights)
-        finally:
-            watching.on_train_end(logs)
-        return self.history
+            if not made:  # there was no batch left
+                break
+            logs = as_logs(made)
+            if valid is not None and is_due(epoch):
+                measured = self._measure(valid, watching)
+                logs |= {f"val_{name}": value for name, value in measured.items()}
+            logs = dict(sorted(logs.items()))
+            watching.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
+            self.optimizer.finalize_variable_values(self.trainable_weights)
+        watching.on_train_end(logs)
+        return self.history  # type: ignore[return-value]
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Source:
         """Return the source of ``validation_data``."""
@@ -195,25 +195,25 @@ class Trainer(Steps):
         source = source_of(x, y, sample_weight, batch_size=batch_size, steps=steps, who="evaluate")
         if isinstance(source, ArraySource):
             self._check_labels(source.samples)
-        started_s = time.perf_counter()
-        watching = CallbackList(
-            listed(callbacks), model=self, steps=source.epoch_steps, verbose=verbose
-        )
-        logs = self._measure(source, watching)
-        if verbose not in (0, "auto"):
-            numbers = "".join(f"  {name} {value:.4f}" for name, value in logs.items())
-            print(f"{time.perf_counter() - started_s:.1f} s{numbers}")
-        return _result(logs, return_dict)
+        silent = verbose == "auto"
+        watching = _watching(callbacks, self, 0 if silent else verbose, 1, source)
+        return self._result(self._measure(source, watching), return_dict)
 
     def _measure(self, source: Source, watching: CallbackList) -> dict[str, Any]:
         """Return the means over one epoch of a source, nothing trained."""
-        self.reset_metrics()
-        logs: dict[str, Any] = {}
+        self.stop_evaluating = False
+        source.restart()  # always the same samples, where there are fewer steps
         watching.on_test_begin()
-        for step, batch in enumerate(source.epoch()):
-            watching.on_test_batch_begin(step)
-            logs = as_logs(self.test_step(packed(batch)))
-            watching.on_test_batch_end(step, logs)
+        self.reset_metrics()
+        made: dict[str, Any] = {}
+        for first, last, batches in executions(source, self.steps_per_execution):
+            watching.on_test_batch_begin(first)
+            for batch in batches:
+                made = self.test_step(batch)
+            watching.on_test_batch_end(last, as_logs(made))
+            if self.stop_evaluating:
+                break
+        logs = dict(sorted(as_logs(made).items()))
         watching.on_test_end(logs)
         return logs
 
@@ -238,18 +238,21 @@ class Trainer(Steps):
         """
         whole_numbers("predict", 1, batch_size=batch_size, steps=steps)
         source = source_of(x, batch_size=batch_size, steps=steps, who="predict")
-        watching = CallbackList(
-            listed(callbacks), model=self, steps=source.epoch_steps, verbose=verbose
-        )
+        silent = verbose == "auto"
+        watching = _watching(callbacks, self, 0 if silent else verbose, 1, source)
+        self.stop_predicting = False
         made: list[Any] = []
         watching.on_predict_begin()
-        for step, (batch, _, _) in enumerate(source.epoch()):
-            watching.on_predict_batch_begin(step)
-            y = tree.map_structure(np.asarray, self.predict_step((batch,)))
+        for first, last, batches in executions(source, self.steps_per_execution):
+            watching.on_predict_batch_begin(first)
+            parts = [tree.map_structure(np.asarray, self.predict_step(batch)) for batch in batches]
+            y = parts[0] if len(parts) == 1 else _joined(parts)
             made.append(y)
-            watching.on_predict_batch_end(step, {"outputs": y})
+            watching.on_predict_batch_end(last, {"outputs": y})
+            if self.stop_predicting:
+                break
         watching.on_predict_end()
-        return tree.map_structure(lambda *parts: np.concatenate(parts), *made)
+        return _joined(made)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch."""
@@ -265,71 +268,107 @@ class Trainer(Steps):
     ) -> Any:
         """Make one step on one batch, and return its loss and metrics."""
         batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        return _result(as_logs(self.train_step(batch)), return_dict)
+        return self._result(as_logs(self.train_step(batch)), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Return the loss and the metrics on one batch."""
         batch = self._one_batch("test_on_batch", x, y, sample_weight)
-        return _result(as_logs(self.test_step(batch)), return_dict)
+        return self._result(as_logs(self.test_step(batch)), return_dict)
 
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
         assert_compiled(self, who)
-        source = source_of(x, y, weight, class_weight=class_weight, who=who)
-        self._check_labels(source.samples)  # type: ignore[attr-defined]
+        source: Any = source_of(x, y, weight, steps=1, class_weight=class_weight, who=who)
+        self._check_labels(source.samples, class_weight)
         self.reset_metrics()
-        return packed(source.samples.take(slice(None)))  # type: ignore[attr-defined]
+        return next(source.whole())
 
-    def _check_labels(self, samples: Samples) -> None:
-        """Hold all labels against the outputs' shapes before the first step."""
-        objectives = self._objectives
-        if (
-            samples.y is None
-            or objectives is None
-            or type(self).train_step is not Trainer.train_step
-        ):
+    def _build_for_data(self, source: Source) -> None:
+        """Make all weights before the first callback, from the shapes of the first batch."""
+        if self.built and all(layer.built for layer in self.layers_inside):
             return
-        outputs = self._outputs_for(samples)
-        objectives.lay_out(outputs, self.output_names)
-        shapes = [tuple(x.shape) for x in tree.flatten(outputs)]
-        if not any(size is None for shape in shapes for size in shape[1:]):
-            objectives.check(samples.y, shapes, len(samples))
+        x, _, _ = unpacked(source.peek())
+        with contextlib.suppress(Exception):  # what zeros cannot build, the first batch will
+            Layer.compute_output_shape(
+                self, tree.map_structure(lambda a: (None, *np.shape(a)[1:]), x)
+            )
+
+    def _result(self, logs: dict[str, Any], return_dict: bool) -> Any:
+        """Return the logs, or their values in the order of `metrics`: the only one, or a list."""
+        if return_dict:
+            return logs
+        names: list[str] = []
+        for metric in self.metrics:
+            inner = metric.metrics if isinstance(metric, CompiledMetrics) else [metric]
+            names += [one.name for one in inner]
+        values = [logs[name] for name in names if name in logs]
+        values += [logs[name] for name in sorted(logs) if name not in names]
+        return values[0] if len(values) == 1 else values
+
+    def _check_labels(self, samples: Samples, class_weight: Any = None) -> None:
+        """Hold all labels against the outputs' shapes before the first step."""
+        ours = type(self).train_step is Steps.train_step
+        if samples.y is None or not ours or type(self).compute_loss is not Steps.compute_loss:
+            return
+        self._unchecked = (*self._unchecked, (samples, class_weight))
+        self._settled = False
+        described = self._outputs_for(samples)
+        if described is not None:
+            self._lay_out(described)
 
     def _outputs_for(self, samples: Samples) -> Any:
-        """Return something of the outputs' nesting and shapes: here, the first sample's outputs."""
-        with tape.no_grad():
-            return self(samples.take(slice(0, 1))[0], training=False)
+        """Return what tells the outputs' shapes; None where the first call will."""
+        return None
 
 
-def listed(values: Any) -> list[Any]:
-    """Return several, one, or none (None) as a list."""
-    if values is None:
-        return []
-    return list(values) if isinstance(values, list | tuple) else [values]
+def executions(source: Source, size: int) -> Iterator[tuple[int, int, list[Any]]]:
+    """Yield an epoch's batches, ``size`` at a time, with the numbers of the first and the last.
+
+    The last ones may be fewer, but are counted as the others are, as in Keras.
+    """
+    coming = source.epoch()
+    for first in itertools.count(0, size):
+        batches = list(itertools.islice(coming, size))
+        if not batches:
+            return
+        yield first, first + size - 1, batches
 
 
-def _result(logs: dict[str, Any], return_dict: bool) -> Any:
-    values = list(logs.values())
-    return logs if return_dict else values if len(values) > 1 else values[0]
+def _watching(
+    callbacks: Any, model: Any, verbose: Any, epochs: int, source: Source, add_history: bool = False
+) -> CallbackList:
+    """Return all callbacks as one; a list that was made by hand is taken as it is."""
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    return CallbackList(
+        callbacks,
+        add_history=add_history,
+        add_progbar=verbose != 0,
+        model=model,
+        epochs=epochs,
+        steps=source.epoch_steps,
+        verbose=1 if verbose == "auto" else verbose,
+    )
 
 
-def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
-    """Return whether to validate after epoch number ``epoch``, counted from 0."""
-    if isinstance(frequency, int):
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
+def _joined(parts: list[Any]) -> Any:
+    """Return the outputs of several batches as one."""
+    return tree.map_structure(
+        lambda *them: None if them[0] is None else np.concatenate(them), *parts
+    )
 
 
-def whole_numbers(who: str, least: int, **values: Any) -> None:
-    """Refuse a number that is no whole number of at least ``least``; None passes."""
-    for name, value in values.items():
-        if value is None:
-            continue
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-            raise ArgumentError(
-                who,
-                f"{name} is out of range",
-                expected=f"a whole number of at least {least}",
-                received={name: value},
-            )
+def _due_by(frequency: Any) -> Callable[[int], bool]:
+    """Return the function that says whether to validate after epoch n, counted from 0."""
+    if isinstance(frequency, int | np.integer) and not isinstance(frequency, bool):
+        whole_numbers("fit", 1, validation_freq=frequency)
+        return lambda epoch: (epoch + 1) % frequency == 0
+    if isinstance(frequency, Sequence) and not isinstance(frequency, str):
+        return lambda epoch: epoch + 1 in frequency
+    raise ArgumentError(
+        "fit",
+        "validation_freq is neither a number of epochs nor a list of epochs",
+        expected="an int > 0, or a list of epochs, counted from 1",
+        received={"validation_freq": frequency},
+    )
