@@ -3,7 +3,6 @@
 import importlib
 import json
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -42,11 +41,9 @@ def test_an_example_finds_what_it_says(name, tmp_path, monkeypatch, capsys):
         pytest.importorskip("matplotlib")
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.chdir(tmp_path)  # some write a picture
-    begin = time.perf_counter()
     figures = importlib.import_module(name).main()
     sys.modules.pop(name)
     assert holds(figures), figures
-    assert time.perf_counter() - begin < 180  # a minute on a machine of its own
     assert capsys.readouterr().out.count("\n") >= 5
 
 
