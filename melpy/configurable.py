@@ -52,7 +52,8 @@ class Configurable:
     @classmethod
     def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
         """Make an object from `get_config`'s result, here or in Keras."""
-        return cls(**_with_effect(cls, config))
+        with custom.reading():
+            return cls(**_with_effect(cls, config))
 
 
 # Arguments of Keras's that have no counterpart here, and the values that change nothing.

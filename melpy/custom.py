@@ -15,7 +15,8 @@ from melpy.errors import ArgumentError
 
 __all__ = [
     "CustomObjectScope", "custom_object_scope", "found", "get_custom_objects",
-    "get_registered_name", "get_registered_object", "register_keras_serializable", "sharing",
+    "get_registered_name", "get_registered_object", "is_reading", "reading",
+    "register_keras_serializable", "sharing",
 ]  # fmt: skip
 
 _registered: dict[str, Any] = {}
@@ -24,6 +25,7 @@ _scope: ContextVar[dict[str, Any]] = ContextVar("custom_objects")
 # Objects met while one file is read or written: {number: object}, {id(object): description}.
 _read: ContextVar[dict[int, Any] | None] = ContextVar("read", default=None)
 _written: ContextVar[dict[int, Any] | None] = ContextVar("written", default=None)
+_reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
@@ -120,6 +122,21 @@ def unwrapped(identifier: Any) -> Any:
     if isinstance(identifier, Mapping) and identifier.get("class_name") == "function":
         return identifier.get("config")
     return identifier
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let it be known that objects are made of a description, which need not be trusted."""
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def is_reading() -> bool:
+    """Return whether an object is being made of a description."""
+    return _reading.get()
 
 
 # One file may describe one object in several places: a layer that two models share.

@@ -17,6 +17,7 @@ import numpy as np
 from melpy import probing, tree
 from melpy.errors import ArgumentError, DtypeError, MelpyError, UnsupportedError
 from melpy.probing import Like
+from melpy.strings import data_type, type_name
 
 __all__ = ["Call", "Symbolic", "any_in", "defer", "like", "probe", "replace"]
 
@@ -59,7 +60,7 @@ class Symbolic:
         name: str = "",
     ) -> None:
         self.shape = tuple(shape)
-        self.dtype = np.dtype(dtype)
+        self.dtype = data_type(dtype)
         self.call = call
         self.name = name
 
@@ -74,7 +75,7 @@ class Symbolic:
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
-        return f"<{type(self).__name__} shape={self.shape}, dtype={self.dtype}{name}>"
+        return f"<{type(self).__name__} shape={self.shape}, dtype={type_name(self.dtype)}{name}>"
 
     # Each with the class of error that Keras raises.
     __array__ = __float__ = __int__ = __index__ = _without_values(

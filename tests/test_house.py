@@ -12,7 +12,7 @@ ROOT = PACKAGE.parent
 
 # From the ground up. A room may import rooms of its own floor and of the floors below it.
 FLOORS = [
-    ["errors", "tree"],
+    ["errors", "tree", "strings"],
     ["custom"],
     ["config", "configurable"],
     ["kernels"],

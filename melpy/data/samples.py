@@ -11,13 +11,14 @@ from melpy import config, tree
 from melpy.data.finite import first_not_finite
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.kernels import dispatch as kernels
+from melpy.strings import are_strings, as_strings
 from melpy.tape import Variable
 
 __all__ = ["Samples", "batches", "checked", "class_weights", "holds_arrays", "require_classes"]
 
 
 def checked(values: Any, name: str, who: str) -> np.ndarray:
-    """Return ``values`` as an array of numbers, none of them NaN or infinite; or refuse them."""
+    """Return ``values`` as an array of finite numbers, x of strings too; or refuse them."""
     if hasattr(values, "tocoo"):  # a sparse matrix of SciPy's
         values = values.toarray()
     try:
@@ -29,7 +30,9 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
             expected="an array, or nested lists of equal lengths",
             received={"type": type(values).__name__},
         ) from error
-    if array.dtype.kind not in "fiub":
+    if name.startswith("x") and array.ndim and are_strings(array):
+        array = as_strings(values, who, name)
+    elif array.dtype.kind not in "fiub":
         raise DtypeError(
             who,
             f"{name} is not an array of numbers",
@@ -159,7 +162,7 @@ def _rows(structure: Any, index: Any) -> Any:
 
 
 def _taken(x: Any, index: Any) -> Any:
-    if type(x) is np.ndarray and isinstance(index, np.ndarray):
+    if type(x) is np.ndarray and isinstance(index, np.ndarray) and x.dtype.kind in "fiub":
         return kernels.take(x, index)
     return x[index]
 

@@ -5,6 +5,7 @@ from melpy.layers.attention import AdditiveAttention, Attention
 from melpy.layers.augment import RandomBrightness, RandomContrast, RandomCrop, RandomFlip
 from melpy.layers.augment_geometry import RandomRotation, RandomTranslation, RandomZoom
 from melpy.layers.base import Layer
+from melpy.layers.categories import CategoryEncoding, Discretization
 from melpy.layers.conv import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from melpy.layers.core import Dense, EinsumDense, Identity, Lambda
 from melpy.layers.depthwise import (
@@ -14,7 +15,9 @@ from melpy.layers.depthwise import (
     SeparableConv2D,
 )
 from melpy.layers.embedding import Embedding, Masking
+from melpy.layers.hashing import HashedCrossing, Hashing
 from melpy.layers.input import Input, InputLayer
+from melpy.layers.lookup import IntegerLookup, StringLookup
 from melpy.layers.merge import (
     Add,
     Average,
@@ -70,6 +73,7 @@ from melpy.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from melpy.layers.rnn import RNN, StackedRNNCells
 from melpy.layers.scaling import RMSNormalization, UnitNormalization
 from melpy.layers.shape import Flatten, Permute, RepeatVector, Reshape
+from melpy.layers.text import TextVectorization
 from melpy.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
 # Other names of the same layers, Keras's own, the paper's Convolution2D among them.
@@ -106,6 +110,7 @@ __all__ = [
     "AvgPool2D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
@@ -121,6 +126,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -138,9 +144,12 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -182,7 +191,9 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

@@ -20,6 +20,7 @@ from melpy.errors import (
 from melpy.layers.arguments import Shape, TakenArguments, shapes_of, taken_arguments
 from melpy.layers.parts import Parts, Weight
 from melpy.layers.phase import is_training, phase
+from melpy.strings import as_strings, may_be_strings
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
@@ -57,6 +58,7 @@ class Layer(Parts):
     """
 
     supports_masking = False
+    takes_text = False  # strings may come in: a class of one's own that works on them sets it
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
@@ -194,7 +196,7 @@ class Layer(Parts):
         ruled = type(self).compute_output_shape is not Layer.compute_output_shape
         if ruled and not kwargs.keys() - {"training", "mask"} and not args[1:]:
             shape = self.compute_output_shape(shapes_of(first))
-            made_of = _like(shape, self.dtype)
+            made_of = _like(shape, self._output_dtype)
         outputs = symbolic.defer(self, given[0], given[1], made_of)
         leaf = next(x for x in tree.flatten(outputs) if isinstance(x, Symbolic))
         self._calls.append(leaf.call)
@@ -238,15 +240,13 @@ class Layer(Parts):
         try:
             array = np.asarray(inputs)
         except ValueError as error:
-            raise _no_array(inputs) from error
-        if array.dtype.kind not in "fiub":
-            raise _no_array(inputs)
+            raise no_array(inputs) from error
         return self._as_tensor(array)
 
     def _as_tensor(self, x: Any) -> Any:
         if isinstance(x, np.ndarray):
             if x.dtype.kind not in "fiub":
-                raise _no_array(x)
+                return self._text(x)
             if x.dtype.kind == "b":
                 return x  # a mask
             cast = self.autocast and x.dtype.kind == "f"
@@ -259,6 +259,18 @@ class Layer(Parts):
         elif isinstance(x, list | tuple | dict):
             return tree.map_structure(self._as_tensor, x)
         return x
+
+    def _text(self, x: np.ndarray) -> Any:
+        """Return strings, where this layer or one inside takes them; refuse them elsewhere."""
+        taken = self.takes_text or any(layer.takes_text for layer in self.layers_inside)
+        if not taken or not may_be_strings(x):
+            raise no_array(x)
+        return Tensor.of(as_strings(x, "call"), None)
+
+    @property
+    def _output_dtype(self) -> Any:
+        """The type of a symbolic output, where a rule says its shape."""
+        return self.dtype
 
     # The graph, and the arguments.
 
@@ -356,7 +368,7 @@ def _masks(first: Any) -> Any:
     return masks if any(m is not None for m in tree.flatten(masks)) else None
 
 
-def _no_array(inputs: Any) -> DtypeError:
+def no_array(inputs: Any) -> DtypeError:
     return DtypeError(
         "call",
         "the input is not an array of numbers",

@@ -10,7 +10,8 @@ import numpy as np
 from melpy import config, ops, symbolic
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
-from melpy.layers.base import Layer
+from melpy.layers.base import Layer, no_array
+from melpy.strings import as_strings, data_type, type_name
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor
 
@@ -24,7 +25,7 @@ class InputLayer(Layer):
     ----------
     shape : tuple of ints, one sample's shape, without the batch axis; None for an unknown size
     batch_size : int or None
-    dtype : type of the input, `config.floatx` by default
+    dtype : type of the input, `config.floatx` by default; "string" for words and texts
     batch_shape : tuple of ints, instead of shape and batch_size
     sparse, ragged : accepted as in Keras where they are false
     optional : bool, whether None may be passed
@@ -84,7 +85,9 @@ class InputLayer(Layer):
                 )
         self.batch_shape = tuple(None if s is None else int(s) for s in batch_shape)
         self.shape = self.batch_shape[1:]
-        self.dtype = np.dtype(dtype or config.floatx()).name
+        kind = data_type(dtype or config.floatx())
+        self.dtype = type_name(kind)
+        self.takes_text = self.dtype == "string"
         self.optional = optional
         self.built = True
 
@@ -105,13 +108,19 @@ class InputLayer(Layer):
                 expected="an array",
                 mend="Make it Input(..., optional=True), if the layers after it take None.",
             )
+        if self.takes_text and not isinstance(inputs, Symbolic):
+            inputs = Tensor.of(as_strings(inputs, "call"), None)
         if not isinstance(inputs, Tensor | Symbolic):
             inputs = Tensor.of(np.asarray(inputs), None)
         if self.shape[-1:] == (1,) and self.fits((*inputs.shape, 1)):
             inputs = ops.expand_dims(inputs, -1)
         elif inputs.shape[-1:] == (1,) and self.fits(inputs.shape[:-1]):
             inputs = ops.squeeze(inputs, -1)
-        return inputs if inputs.dtype == self.dtype else ops.cast(inputs, self.dtype)
+        if self.takes_text or inputs.dtype == self.dtype:
+            return inputs
+        if inputs.dtype.kind not in "fiub":
+            raise no_array(inputs)
+        return ops.cast(inputs, self.dtype)
 
     def call(self, inputs: Any) -> Any:
         """Return the input, after a look at its shape."""
@@ -178,7 +187,7 @@ def Input(  # noqa: N802  Keras's name
     ----------
     shape : tuple of ints, without the batch axis; None for an unknown size
     batch_size : int or None
-    dtype : type of the input, `config.floatx` by default
+    dtype : type of the input, `config.floatx` by default; "string" for words and texts
     batch_shape : tuple of ints, instead of shape and batch_size
     name : str or None
     tensor : symbolic tensor whose shape and type to take

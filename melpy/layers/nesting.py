@@ -34,7 +34,7 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
             expected='a dict with "class_name" and "config"',
             received={"type": type(config).__name__},
         )
-    with custom.CustomObjectScope(custom_objects):
+    with custom.CustomObjectScope(custom_objects), custom.reading():
         return custom.share_read(config, lambda: _made(config))
 
 

@@ -17,6 +17,7 @@ from melpy.models.graph import unique
 from melpy.models.operations import described_operation, operation_of
 from melpy.models.steps import Steps
 from melpy.saving import deserialize_keras_object
+from melpy.strings import type_name
 from melpy.symbolic import Call, Symbolic
 from melpy.tensor import Tensor
 
@@ -41,7 +42,7 @@ def graph_config(model: Any) -> dict[str, Any]:
     def described(x: Any) -> Any:
         if isinstance(x, Symbolic):
             history = list(where[id(x)])
-            told = {"shape": list(x.shape), "dtype": str(x.dtype), "keras_history": history}
+            told = {"shape": list(x.shape), "dtype": type_name(x.dtype), "keras_history": history}
             return {"class_name": "__keras_tensor__", "config": told}
         if isinstance(x, np.ndarray | Tensor):
             array = np.asarray(x)

@@ -170,8 +170,8 @@ class Sequential(Model):
                     received={"input_shape": shape},
                 )
             self._extend()
-        elif is_shape(shape):
-            start = InputLayer(batch_shape=shape, dtype=first.compute_dtype)
+        elif is_shape(shape) and first.input_dtype is not None:
+            start = InputLayer(batch_shape=shape, dtype=first.input_dtype)
             unique_names([*self._layers, start])
             self._layers.insert(0, start)
             try:

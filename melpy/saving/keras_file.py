@@ -3,6 +3,7 @@
     metadata.json     which version wrote it, and when
     config.json       classes and arguments of the model, its layers, the optimizer, the losses
     model.weights.h5  the arrays
+    assets/           files of layers' own: vocabularies
 
 A description names classes; only those of the library and those the caller gave are made.
 """
@@ -24,6 +25,7 @@ from melpy.errors import ArgumentError, DataError, MelpyError
 from melpy.layers.core import Lambda
 from melpy.layers.weight import limited_weights
 from melpy.saving import h5_file
+from melpy.saving.assets import FOLDER, restored_assets, written_assets
 from melpy.saving.files import naming, writable, write_atomically
 from melpy.saving.objects import deserialize_keras_object
 from melpy.saving.state import Arrays, gathered, restored, states
@@ -70,6 +72,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         file.writestr("metadata.json", json.dumps(metadata))
         file.writestr("config.json", to_json(model))
         file.writestr("model.weights.h5", h5_file.written_h5(gathered(model)))
+        for name, content in written_assets(model).items():
+            file.writestr(name, content)
     write_atomically(path, buffer.getvalue())
 
 
@@ -110,6 +114,7 @@ def load_model(
             model = _model_of(text, custom_objects, compile, who)
         arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
         restored(model, arrays_at, who)
+        restored_assets(model, _assets(content, who), who)
     return model
 
 
@@ -166,6 +171,14 @@ def _member(content: bytes, name: str, who: str, limit_bytes: int) -> bytes:
         ) from error
     except Exception as error:  # zlib.error, lzma.LZMAError, NotImplementedError
         raise DataError(who, f"{name} cannot be unpacked ({error})") from error
+
+
+def _assets(content: bytes, who: str) -> dict[str, bytes]:
+    """Return the layers' own files, none of them larger than a description may be."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        names = [name for name in file.namelist() if name.startswith(f"{FOLDER}/")]
+    files = (name for name in names if not name.endswith("/"))
+    return {name: _member(content, name, who, DESCRIPTION_LIMIT_BYTES) for name in files}
 
 
 def _model_of(text: bytes, custom_objects: Any, compile: bool, who: str) -> Any:

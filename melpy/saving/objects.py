@@ -70,7 +70,7 @@ def deserialize_keras_object(
     >>> deserialize_keras_object(config)["a"].delta
     0.5
     """
-    with custom.CustomObjectScope(custom_objects):
+    with custom.CustomObjectScope(custom_objects), custom.reading():
         return _revived(config)
 
 

@@ -45,7 +45,6 @@ class TestChecked:
         [
             np.array([1, None, 2]),
             np.array([{}, {}]),
-            ["a", "b"],
             np.array([1 + 2j]),
             np.array(["2020-01-01"], "datetime64[D]"),
             None,
@@ -57,6 +56,13 @@ class TestChecked:
     def test_what_is_no_array_of_numbers(self, thing):
         with pytest.raises(DtypeError, match="fit: x is not an array of numbers"):
             checked(thing, "x", "fit")
+
+    def test_strings_are_inputs_but_no_targets(self):
+        assert checked([b"a", "b"], "x", "fit").tolist() == ["a", "b"]
+        with pytest.raises(DtypeError, match="y is not an array of numbers"):
+            checked(["a", "b"], "y", "fit")
+        with pytest.raises(DtypeError, match="x is not made of strings, at place 1 nan"):
+            checked(np.array(["a", np.nan], object), "x", "fit")
 
     @pytest.mark.parametrize("ragged", [[[1, 2], [3]], [[1], 2], [np.ones(2), np.ones(3)]])
     def test_lists_of_unequal_lengths(self, ragged):

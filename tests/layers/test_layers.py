@@ -101,7 +101,8 @@ ELSEWHERE = {  # layers whose inputs are no single float tensor, or that need ot
     "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Attention",
     "AdditiveAttention", "MultiHeadAttention", "Normalization", "Resizing", "CenterCrop",
     "RandomFlip", "RandomCrop", "RandomRotation", "RandomTranslation", "RandomZoom",
-    "RandomContrast", "RandomBrightness",
+    "RandomContrast", "RandomBrightness", "CategoryEncoding", "Discretization", "HashedCrossing",
+    "Hashing", "IntegerLookup", "StringLookup", "TextVectorization",
 }  # fmt: skip
 
 

@@ -222,7 +222,7 @@ class TestBadInput:
             ({"validation_split": 1.0}, errors.ArgumentError, "validation_split leaves no samples"),
             ({"validation_data": (X, Y[:2])}, errors.ShapeError, "validation_data: x and y"),
             ({"class_weight": {0: -1.0}}, errors.ArgumentError, "weight of class 0"),
-            ({"x": np.array(["a"] * 6)}, errors.DtypeError, "x is not an array of numbers"),
+            ({"x": np.array(["a"] * 6)}, errors.DtypeError, "is not an array of numbers"),
         ],
     )  # fmt: skip
     def test_fit(self, change, error, message):
