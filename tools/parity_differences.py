@@ -72,6 +72,11 @@ DIFFERENCES = {
     ("utils.timeseries_dataset_from_array", "format"): _FORMAT,
 }
 
+_ROWS = (
+    "rows (one_hot, multi_hot, count) are floats, as Keras's symbolic outputs say, where its "
+    "arrays are whole numbers; dense only, neither sparse nor ragged"
+)
+
 # What differs though the arguments are the same.
 BEHAVIOUR = {
     "models.Model": (
@@ -95,6 +100,12 @@ BEHAVIOUR = {
         "`compute_output_shape` is right for equations with `...`, where Keras mixes up the axes"
     ),
     "layers.Lambda": "is never read from a file: that would run code",
+    "layers.StringLookup": _ROWS,
+    "layers.IntegerLookup": _ROWS,
+    "layers.TextVectorization": _ROWS,
+    "layers.Hashing": (
+        "`compute_output_shape` is right for one_hot, where Keras's leaves out an axis"
+    ),
     "losses.CategoricalCrossentropy": "refuses targets that are no distributions",
     "optimizers.RMSprop": (
         "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
@@ -121,8 +132,7 @@ ABSENT = {
     "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": (
         "wraps a layer of another framework"
     ),
-    "layers.*Lookup layers.Hash* layers.TextVectorization layers.Discretization "
-    "layers.CategoryEncoding utils.FeatureSpace *.text_dataset_from_directory": (
+    "utils.FeatureSpace *.text_dataset_from_directory": (
         "text and categories are encoded by `melpy.preprocessing`, before the model"
     ),
     "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio* ops.*stft "

@@ -145,10 +145,14 @@ class Discretization(CategoryLayer):
         if not fraction(epsilon, "epsilon", who) > 0:
             raise ArgumentError(who, "epsilon is 0", expected="a float in (0, 1]")
         self.epsilon = epsilon
+        self.reset_state()
 
     @property
-    def _output_dtype(self) -> str:
+    def output_dtype(self) -> str:
+        """The type of the output."""
         return "int32" if self.output_mode == "int" else self.dtype
+
+    _output_dtype = output_dtype
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
         """Learn boundaries between bins of about equally many values; forget those before.
@@ -162,12 +166,25 @@ class Discretization(CategoryLayer):
         who = f"Discretization {self.name!r}"
         if self.num_bins is None:
             raise ArgumentError(who, "it was given its boundaries", mend="Give num_bins instead.")
-        summary = np.zeros((2, 0), np.float32)
+        self.reset_state()
         for batch in batches_of(data, steps, who, lists=False):
-            summary = merged(summarized(_floats(batch), self.epsilon), summary, self.epsilon)
-        if not summary.size:
+            self.update_state(batch)
+        if not self.summary.size:
             raise DataError(who, "there is nothing to adapt to", expected="at least one value")
-        self.bin_boundaries = compressed(summary, 1 / self.num_bins)[0, :-1].tolist()
+        self.finalize_state()
+
+    def update_state(self, data: Any) -> None:
+        """Take the values of a batch into the summary."""
+        self.summary = merged(summarized(_floats(data), self.epsilon), self.summary, self.epsilon)
+
+    def finalize_state(self) -> None:
+        """Make the boundaries of the summary."""
+        if self.num_bins is not None:
+            self.bin_boundaries = compressed(self.summary, 1 / self.num_bins)[0, :-1].tolist()
+
+    def reset_state(self) -> None:
+        """Forget the values; the boundaries stay until there are others."""
+        self.summary: np.ndarray = np.zeros((2, 0), np.float32)
 
     def call(self, inputs: Any) -> Any:
         """Return the bins."""
@@ -179,7 +196,7 @@ class Discretization(CategoryLayer):
                 mend="Call adapt with the training data.",
             )
         bins = np.digitize(_floats(inputs), np.asarray(self.bin_boundaries, np.float32))
-        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, self._output_dtype)
+        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, self.output_dtype)
 
     def depth(self) -> int | None:
         """Return the number of bins."""

@@ -192,7 +192,7 @@ class TestGiven:
         for options in (
             {"vocabulary_dtype": "int32"}, {"salt": 3}, {"oov_method": "shuffle"},
         ):  # fmt: skip
-            with pytest.raises(ValueError, match="type|salt|oov_method"):
+            with pytest.raises(ValueError, match=r"type|salt|oov_method"):
                 layers.IntegerLookup(**options)
         with pytest.raises(errors.DtypeError, match="not made of whole numbers"):
             layers.IntegerLookup(vocabulary=[1.5])

@@ -97,7 +97,7 @@ def test_refusals():
     for model in (numbers, melpy.Sequential([layers.Dense(1)])):
         with pytest.raises(errors.DtypeError, match="is not an array of numbers"):
             model.predict(WORDS)
-    with pytest.raises(errors.DtypeError, match="InputLayer .*the input is not made of strings"):
+    with pytest.raises(errors.DtypeError, match=r"InputLayer .*the input is not made of strings"):
         functional().predict(np.ones((2, 1)))
     with pytest.raises(errors.DtypeError, match="at place 1 None"):
         functional().predict(np.array([["red"], [None]], object))
