@@ -120,6 +120,7 @@ class Discretization(CategoryLayer):
     """
 
     takes_text = False
+    summary: np.ndarray
 
     def __init__(
         self,
@@ -184,7 +185,7 @@ class Discretization(CategoryLayer):
 
     def reset_state(self) -> None:
         """Forget the values; the boundaries stay until there are others."""
-        self.summary: np.ndarray = np.zeros((2, 0), np.float32)
+        self.summary = np.zeros((2, 0), np.float32)
 
     def call(self, inputs: Any) -> Any:
         """Return the bins."""
