@@ -65,7 +65,10 @@ class Hashing(CategoryLayer):
     array([1, 0, 1, 1, 2])
     """
 
-    input_dtype = None  # strings or numbers
+    @property
+    def input_dtype(self) -> Any:
+        """None: strings come in, or numbers."""
+        return None
 
     def __init__(
         self,
