@@ -90,6 +90,7 @@ def relu(x):
 @op(
     sample=lambda rng: (rng.choice([-2.0, -0.5, 1.0, 5.5, 7.0], (3, 4)),),
     like="torch.nn.functional.relu6",
+    floats=True,
 )
 def relu6(x):
     """Cut off below 0 and above 6: y = min(max(x, 0), 6).

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import array, ndim, shape
 from melpy.ops.indexing import flip, get_item
 from melpy.ops.joining import concatenate, split
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import axes_within, composed, op
 from melpy.ops.samples import normal
-from melpy.ops.shaping import expand_dims, ravel, swapaxes
+from melpy.ops.shaping import expand_dims, swapaxes
 
 __all__ = [
     "append", "array_split", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "rot90",
@@ -62,7 +63,7 @@ def dstack(xs: Sequence[Any]) -> Any:
 @composed
 def append(x1: Any, x2: Any, *, axis: int | None = None) -> Any:
     """Join x2 to the end of x1 along an axis; both flattened where it is None."""
-    return concatenate([ravel(x1), ravel(x2)], 0) if axis is None else concatenate([x1, x2], axis)
+    return concatenate([x1, x2], axis)
 
 
 @composed
@@ -136,7 +137,17 @@ def rot90(array: Any, *, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     array([[2., 4.],
            [1., 3.]])
     """
-    first, second = axes
+    count = ndim(array)
+    if count < 2:
+        raise ShapeError(
+            "rot90", "there is nothing to turn in less than two axes", expected="two axes or more",
+            received={"shape": shape(array)},
+        )  # fmt: skip
+    first, second = axes_within("rot90", axes, count, allow_duplicate=True)
+    if first == second:
+        raise ArgumentError(
+            "rot90", "the two axes are the same", expected="different axes", received={"axes": axes}
+        )
     if k % 2:
         turned = swapaxes(array, first, second)
         return flip(turned, first if k % 4 == 1 else second)

@@ -59,21 +59,25 @@ def _bitwise(function, name):
 
 
 PAIR = "[12, 5], [10, 4]"
-bitwise_and = _of_two(np.bitwise_and, "Keep the bits that both have.", PAIR, "array([8, 4])")
-bitwise_or = _of_two(np.bitwise_or, "Join the bits of both.", PAIR, "array([14,  5])")
-bitwise_xor = _of_two(np.bitwise_xor, "Keep the bits that one has alone.", PAIR, "array([6, 1])")
+bitwise_and = _of_two(
+    np.bitwise_and, "Keep the bits that both have.", PAIR, "array([8, 4], dtype=int32)"
+)
+bitwise_or = _of_two(np.bitwise_or, "Join the bits of both.", PAIR, "array([14,  5], dtype=int32)")
+bitwise_xor = _of_two(
+    np.bitwise_xor, "Keep the bits that one has alone.", PAIR, "array([6, 1], dtype=int32)"
+)
 bitwise_left_shift = _of_two(
     _bitwise(np.left_shift, "bitwise_left_shift"), "Move bits to the left: x 2^y.", "[3, 5], 2",
-    "array([12, 20])", low=0,
+    "array([12, 20], dtype=int32)", low=0,
 )  # fmt: skip
 bitwise_right_shift = _of_two(
     _bitwise(np.right_shift, "bitwise_right_shift"), "Move bits to the right: ⌊x / 2^y⌋.",
-    "[12, 21], 2", "array([3, 5])", low=0,
+    "[12, 21], 2", "array([3, 5], dtype=int32)", low=0,
 )  # fmt: skip
 gcd = _of_two(np.gcd, "Find the greatest whole number that divides both.", "[12, 7], 18",
-              "array([6, 1])")  # fmt: skip
+              "array([6, 1], dtype=int32)")  # fmt: skip
 lcm = _of_two(np.lcm, "Find the least whole number that both divide.", "[4, 7], 6",
-              "array([12, 42])")  # fmt: skip
+              "array([12, 42], dtype=int32)")  # fmt: skip
 left_shift, right_shift = bitwise_left_shift, bitwise_right_shift
 
 
@@ -83,7 +87,11 @@ def _bitwise_not(x):
 
 _bitwise_not.__name__ = "bitwise_not"
 _bitwise_not.__doc__ = _page(
-    _bitwise_not, "Turn every bit around: -x - 1, or not x.", "[0, 5]", "array([-1, -6])", 1
+    _bitwise_not,
+    "Turn every bit around: -x - 1, or not x.",
+    "[0, 5]",
+    "array([-1, -6], dtype=int32)",
+    1,
 )
 bitwise_not = op(sample=lambda rng: (rng.integers(-6, 7, (2, 3)),), like="torch.bitwise_not")(
     _bitwise_not

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from melpy.errors import ArgumentError
 from melpy.ops.registry import op
-from melpy.ops.samples import away, distinct
+from melpy.ops.samples import distinct
 
 __all__ = [
     "argmax", "argmin", "ceil", "clip", "floor", "maximum", "minimum", "round", "sign", "where",
@@ -86,6 +87,7 @@ def _to_winner(first, tie):
     sample=lambda rng: (rng.random((2, 3)) < 0.5, rng.normal(size=(2, 3)), rng.normal(size=(2, 3))),
     like="torch.where",
     broadcasts=True,
+    keeps=("condition",),
 )
 def where(condition, x1=None, x2=None):
     """Choose: y = x1 where the condition holds, x2 elsewhere.
@@ -98,11 +100,15 @@ def where(condition, x1=None, x2=None):
     Returns
     -------
     array, the broadcast shape, the common type of x1 and x2; without these two the places where
-        the condition holds, one array of ints for each axis
+        the condition holds, one array of int32 for each axis
 
     Gradient
     --------
     dL/dx1 = g where the condition holds, 0 elsewhere; dL/dx2 the reverse
+
+    Raises
+    ------
+    ArgumentError, for one choice without the other
 
     Source
     ------
@@ -114,34 +120,48 @@ def where(condition, x1=None, x2=None):
     >>> ops.where([True, False], [1.0, 2.0], 0.0)
     array([1., 0.], dtype=float32)
     """
+    if x1 is None and x2 is None:
+        return tuple(place.astype(np.int32) for place in np.nonzero(condition)), (None, None, None)
     if x1 is None or x2 is None:
-        return np.nonzero(condition), (None, None, None)
+        raise ArgumentError(
+            "where",
+            "one of two choices is missing",
+            expected="x1 and x2, or neither, for the places where the condition holds",
+            received={"missing": "x1" if x1 is None else "x2"},
+        )
     chosen = condition.astype(bool)
     return np.where(chosen, x1, x2), (None, lambda g: g * chosen, lambda g: g * ~chosen)
 
 
+def _limits(*limits):
+    return lambda rng: (rng.choice([-2.0, -0.3, 0.4, 3.0], (2, 3)), *limits)
+
+
 @op(
     sample=[
-        lambda rng: (rng.choice([-2.0, -0.3, 0.4, 3.0], (3, 4)), {"x_min": -1.0, "x_max": 1.0}),
-        away((2, 3), x_min=0.0, x_max=None),
+        _limits(np.array(-1.0), np.array(1.0)),
+        _limits(np.array([-1.0, -4.0, 0.0]), np.array([[2.0], [1.0]])),
+        _limits(np.array(0.0), None),
+        _limits(None, np.array(0.0)),
     ],
     like=lambda torch, x, x_min, x_max: torch.clamp(x, x_min, x_max),
 )
-def clip(x, *, x_min, x_max):
+def clip(x, x_min, x_max):
     """Limit: y = min(max(x, x_min), x_max).
 
     Parameters
     ----------
     x : array, any shape
-    x_min, x_max : numbers or arrays, or None for no limit on that side
+    x_min, x_max : numbers or arrays that broadcast, or None for no limit on that side
 
     Returns
     -------
-    array, the shape and type of x
+    array, the broadcast shape, the common type
 
     Gradient
     --------
-    g where x_min <= x <= x_max, 0 elsewhere; at a limit it is g, as in PyTorch
+    dL/dx = g where x_min <= x <= x_max, 0 elsewhere; at a limit it is g, as in PyTorch;
+    dL/dx_min = g where x < x_min, dL/dx_max = g where x > x_max
 
     Source
     ------
@@ -153,8 +173,14 @@ def clip(x, *, x_min, x_max):
     >>> ops.clip([-3.0, 0.5, 3.0], -1.0, 1.0)
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
+    if x.dtype == bool:
+        x = x.astype(np.int32)
     y = np.clip(x, x_min, x_max)
-    return y, (lambda g: g * (x == y),)
+    return y, (
+        lambda g: g * (x == y),
+        lambda g: g * ((x < x_min) & (y == x_min)),
+        lambda g: g * ((x > y) & (y == x_max)),
+    )
 
 
 @op(sample=distinct((2, 3)), like="torch.sign")
@@ -186,7 +212,7 @@ def sign(x):
     return np.sign(x), (np.zeros_like,)
 
 
-@op(sample=distinct((2, 3)), like="torch.floor")
+@op(sample=distinct((2, 3)), like="torch.floor", floats=True)
 def floor(x):
     """Round down: y = ⌊x⌋.
 
@@ -215,7 +241,7 @@ def floor(x):
     return np.floor(x), (np.zeros_like,)
 
 
-@op(sample=distinct((2, 3)), like="torch.ceil")
+@op(sample=distinct((2, 3)), like="torch.ceil", floats=True)
 def ceil(x):
     """Round up: y = ⌈x⌉.
 
@@ -289,7 +315,7 @@ def argmax(x, *, axis=None, keepdims=False):
 
     Returns
     -------
-    array of int64, the shape of x without the axis
+    array of int32, the shape of x without the axis
 
     Gradient
     --------
@@ -303,9 +329,9 @@ def argmax(x, *, axis=None, keepdims=False):
     --------
     >>> from melpy import ops
     >>> ops.argmax([[1.0, 2.0], [3.0, 0.0]], axis=1)
-    array([1, 0])
+    array([1, 0], dtype=int32)
     """
-    return np.argmax(x, axis=axis, keepdims=keepdims), (None,)
+    return np.argmax(x, axis=axis, keepdims=keepdims).astype(np.int32), (None,)
 
 
 @op(sample=distinct((2, 3), axis=1), like=lambda torch, x, axis: torch.argmin(x, dim=axis))
@@ -320,7 +346,7 @@ def argmin(x, *, axis=None, keepdims=False):
 
     Returns
     -------
-    array of int64, the shape of x without the axis
+    array of int32, the shape of x without the axis
 
     Gradient
     --------
@@ -334,6 +360,6 @@ def argmin(x, *, axis=None, keepdims=False):
     --------
     >>> from melpy import ops
     >>> ops.argmin([[1.0, 2.0], [3.0, 0.0]], axis=1)
-    array([0, 1])
+    array([0, 1], dtype=int32)
     """
-    return np.argmin(x, axis=axis, keepdims=keepdims), (None,)
+    return np.argmin(x, axis=axis, keepdims=keepdims).astype(np.int32), (None,)

@@ -307,7 +307,7 @@ def count_nonzero(x, *, axis=None):
 
     Returns
     -------
-    array of ints, the shape of x without the axes
+    array of int32, the shape of x without the axes
 
     Gradient
     --------
@@ -321,6 +321,6 @@ def count_nonzero(x, *, axis=None):
     --------
     >>> from melpy import ops
     >>> ops.count_nonzero([[1.0, 0.0], [2.0, 3.0]], axis=0)
-    array([2, 1])
+    array([2, 1], dtype=int32)
     """
-    return np.asarray(np.count_nonzero(x, axis=axis)), (None,)
+    return np.asarray(np.count_nonzero(x, axis=axis), np.int32), (None,)

@@ -12,6 +12,7 @@ from melpy.ops.choice import where
 from melpy.ops.creation import array, convert_to_numpy, dtype, ndim, shape
 from melpy.ops.indexing import flip, get_item
 from melpy.ops.joining import concatenate, stack
+from melpy.ops.promotion import alike
 from melpy.ops.registry import composed
 from melpy.symbolic import Symbolic, any_in, defer, like
 
@@ -86,8 +87,8 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     >>> select([x < 3, x < 7], [x, 10 * x], -1.0)
     array([ 1., 50., -1.])
     """
-    chosen = default
-    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+    *choices, chosen = alike("select", *choicelist, default)
+    for condition, choice in reversed(list(zip(condlist, choices, strict=True))):
         chosen = where(condition, choice, chosen)
     return chosen
 

@@ -14,6 +14,7 @@ import numpy as np
 from melpy import config
 from melpy.errors import lookup
 from melpy.ops.joining import stack
+from melpy.ops.promotion import as_floats, common, of_python, together
 from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import broadcast_to, cast, ravel, reshape
@@ -28,14 +29,6 @@ __all__ = [
 ]  # fmt: skip
 
 Shape = int | Sequence[int]
-
-
-def _kind(x: np.ndarray) -> Any:
-    """Return Keras's type for what were Python numbers; int64 only where int32 is too small."""
-    if x.dtype.kind == "f":
-        return config.floatx()
-    small = x.dtype.kind == "i" and np.abs(x).max(initial=0) < 2**31
-    return np.dtype("int32") if small else x.dtype
 
 
 def array(x: Any, dtype: Any = None) -> Any:
@@ -59,8 +52,14 @@ def array(x: Any, dtype: Any = None) -> Any:
         same = dtype is None or np.dtype(tensor.dtype) == np.dtype(dtype)
         return tensor if same else cast(tensor, dtype=dtype)
     made, parts = np.asarray(x), x if isinstance(x, list | tuple) else [x]
-    own = made.dtype if any(hasattr(v, "dtype") for v in parts) else _kind(made)
+    own = made.dtype if any(hasattr(v, "dtype") for v in parts) else of_python(made)
     return np.asarray(made, dtype or own)
+
+
+def floating(x: Any) -> Any:
+    """Return `array(x)`, whole numbers as `config.floatx`: for what computes with fractions."""
+    x = array(x)
+    return x if np.dtype(x.dtype).kind == "f" else cast(x, dtype=config.floatx())
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
@@ -70,7 +69,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
 
 def convert_to_numpy(x: Any) -> np.ndarray:
     """Return the plain array of a tensor, or of anything that NumPy takes."""
-    return x.value if isinstance(x, Variable) else np.asarray(x)
+    return x.value if isinstance(x, Variable) else np.asarray(array(x))
 
 
 @composed
@@ -160,7 +159,7 @@ def empty(shape: Shape, dtype: Any = None) -> np.ndarray:
 
 def full(shape: Shape, fill_value: Any, dtype: Any = None) -> np.ndarray:
     """Return an array of one value; ``dtype`` is `config.floatx` by default."""
-    return np.full(shape, convert_to_numpy(fill_value), dtype or config.floatx())
+    return np.full(shape, np.asarray(fill_value), dtype or config.floatx())
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
@@ -200,12 +199,17 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     >>> arange(3), arange(0.0, 1.0, 0.5)
     (array([0, 1, 2], dtype=int32), array([0. , 0.5], dtype=float32))
     """
-    given: list[Any] = [convert_to_numpy(n) for n in (start, stop, step) if n is not None]
-    is_python = not any(hasattr(n, "dtype") for n in (start, stop, step))
-    kind = np.result_type(*given)
-    begin, end = (0, given[0]) if stop is None else given[:2]
-    made = np.arange(begin, end, 1 if step is None else given[-1], dtype=kind)
-    return made.astype(dtype or (_kind(made) if is_python else kind), copy=False)
+    given = [n for n in (start, stop, step) if n is not None]
+    kind = dtype or common(*(n.dtype for n in together("arange", given)))
+    begin, end = (0, start) if stop is None else (start, stop)
+    numbers: list[Any] = [np.asarray(n) for n in (begin, end, 1 if step is None else step)]
+    return np.arange(*numbers).astype(kind, copy=False)
+
+
+def _between(*ends: Any, dtype: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Return the ends of a range, and the type of what lies between: floats, unless it is given."""
+    first, last = (np.asarray(x) for x in ends)  # Python's numbers in full precision
+    return first, last, dtype or common(*(x.dtype for x in as_floats(together("linspace", ends))))
 
 
 @composed
@@ -226,8 +230,8 @@ def linspace(
     >>> linspace(0.0, 1.0, 3)
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    ends = convert_to_numpy(start), convert_to_numpy(stop)
-    return np.linspace(*ends, num, endpoint, retstep, dtype or config.floatx(), axis)
+    first, last, kind = _between(start, stop, dtype=dtype)
+    return np.linspace(first, last, num, endpoint, retstep, kind, axis)
 
 
 @composed
@@ -242,8 +246,8 @@ def logspace(
     axis: int = 0,
 ) -> np.ndarray:
     """Return base to the power of `linspace(start, stop, num)`."""
-    ends = convert_to_numpy(start), convert_to_numpy(stop)
-    return np.logspace(*ends, num, endpoint, base, dtype or config.floatx(), axis)
+    first, last, kind = _between(start, stop, dtype=dtype)
+    return np.logspace(first, last, num, endpoint, base, kind, axis)
 
 
 @composed
@@ -257,8 +261,8 @@ def geomspace(
     axis: int = 0,
 ) -> np.ndarray:
     """Return ``num`` values from start to stop with equal ratios."""
-    ends = convert_to_numpy(start), convert_to_numpy(stop)
-    return np.geomspace(*ends, num, endpoint, dtype or config.floatx(), axis)
+    first, last, kind = _between(start, stop, dtype=dtype)
+    return np.geomspace(first, last, num, endpoint, kind, axis)
 
 
 @composed

@@ -32,7 +32,7 @@ def _like(torch, target, output, target_length, output_length, *, mask_index=0):
     )
 
 
-@op(sample=_sample, like=_like, indices=("target", "target_length", "output_length"))
+@op(sample=_sample, like=_like, keeps=("target", "target_length", "output_length"))
 def ctc_loss(target, output, target_length, output_length, *, mask_index=0):
     """Return -log of the probability that each sequence's frames say its labels.
 

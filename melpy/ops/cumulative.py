@@ -33,7 +33,7 @@ def cumsum(x, *, axis=None, dtype=None):
     ----------
     x : array, any shape
     axis : int, or None for the flattened array
-    dtype : type of the sums; None for that of x
+    dtype : type of the sums; None for that of x, at least 32 bits for whole numbers
 
     Returns
     -------
@@ -55,7 +55,7 @@ def cumsum(x, *, axis=None, dtype=None):
     """
     shape = x.shape
     rows, along = _along(x, axis)
-    y = np.cumsum(rows, along, dtype or (x.dtype if x.dtype.kind != "b" else None))
+    y = np.cumsum(rows, along, dtype)
     return y, (lambda g: _sum_from_here(g, along).reshape(shape),)
 
 
@@ -72,7 +72,7 @@ def cumprod(x, *, axis=None, dtype=None):
     ----------
     x : array, any shape
     axis : int, or None for the flattened array
-    dtype : type of the products; None for that of x
+    dtype : type of the products; None for that of x, at least 32 bits for whole numbers
 
     Returns
     -------
@@ -94,7 +94,7 @@ def cumprod(x, *, axis=None, dtype=None):
     array([1., 2., 6.], dtype=float32)
     """
     rows, along = _along(x, axis)
-    y = np.cumprod(rows, along, dtype or (x.dtype if x.dtype.kind != "b" else None))
+    y = np.cumprod(rows, along, dtype)
 
     def d_x(g):
         xs, ys, gs = (np.moveaxis(a, along, 0) for a in (rows, y, g))
@@ -161,6 +161,7 @@ def _trapezoid_like(torch, y, x=None, dx=1.0, axis=-1):
         lambda rng: (rng.normal(size=(2, 3)), np.sort(rng.normal(size=(2, 3)))),
     ],
     like=_trapezoid_like,
+    floats=True,
 )
 def trapezoid(y, x=None, *, dx=1.0, axis=-1):
     """Integrate by trapezoids: Σ_i (x_{i+1} - x_i) (y_i + y_{i+1}) / 2 along an axis.

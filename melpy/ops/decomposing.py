@@ -12,7 +12,7 @@ import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.assembling import tril, triu
-from melpy.ops.creation import array
+from melpy.ops.creation import convert_to_numpy, floating
 from melpy.ops.products import matmul
 from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
@@ -199,7 +199,7 @@ def _pinv_like(torch, x, rcond=None):
     return torch.linalg.pinv(x)
 
 
-@op(sample=[normal((3, 3)), normal((4, 2)), normal((2, 3, 5))], like=_pinv_like)
+@op(sample=[normal((3, 3)), normal((4, 2)), normal((2, 3, 5))], like=_pinv_like, floats=True)
 def pinv(x, *, rcond=None):
     """Invert as far as can be: the y of x y x = x and y x y = y, with x y and y x symmetric.
 
@@ -269,7 +269,7 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     >>> svd(np.diag([2.0, 3.0]), compute_uv=False)
     array([3., 2.])
     """
-    x = array(x)
+    x = floating(x)
     m, n = x.shape[-2:]
     if full_matrices and compute_uv and m != n:
         _refuse_gradient("svd", x, "full_matrices=False")
@@ -300,7 +300,7 @@ def qr(x: Any, *, mode: str = "reduced") -> Any:
         raise ArgumentError(
             "qr", "unknown mode", expected='"reduced" or "complete"', received={"mode": mode}
         )
-    x = array(x)
+    x = floating(x)
     m, n = x.shape[-2:]
     if mode == "complete" and m > n:
         _refuse_gradient("qr", x, 'mode="reduced"')
@@ -335,7 +335,7 @@ def lstsq(a: Any, b: Any, *, rcond: float | None = None) -> Any:
     >>> lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0])).round(6)
     array([2.])
     """
-    return matmul(pinv(a, rcond=rcond), b)
+    return matmul(pinv(a, rcond=rcond), floating(b))
 
 
 @composed
@@ -347,7 +347,7 @@ def matrix_rank(x: Any, *, tol: float | None = None) -> Any:
     >>> int(matrix_rank(np.ones((3, 3))))
     1
     """
-    return np.linalg.matrix_rank(np.asarray(x), tol)
+    return np.asarray(np.linalg.matrix_rank(convert_to_numpy(floating(x)), tol), np.int32)
 
 
 @composed
@@ -365,7 +365,7 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
     >>> solve_triangular(np.array([[2.0, 9.0], [1.0, 1.0]]), np.array([2.0, 3.0]), lower=True)
     array([1., 2.])
     """
-    a, b = array(a), array(b)
+    a, b = floating(a), floating(b)
     triangle = tril(a) if lower else triu(a)
     if len(b.shape) == len(a.shape) - 1:
         return squeeze(solve(triangle, expand_dims(b, -1)), -1)
@@ -382,6 +382,6 @@ def cholesky_inverse(x: Any, *, upper: bool = False) -> Any:
     array([[0.25, 0.  ],
            [0.  , 1.  ]])
     """
-    x = array(x)
+    x = floating(x)
     factor = swapaxes(triu(x), -1, -2) if upper else tril(x)
     return inv(matmul(factor, swapaxes(factor, -1, -2)))

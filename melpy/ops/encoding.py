@@ -28,7 +28,7 @@ def _dense(sparse, who):
 @op(
     sample=lambda rng: (rng.integers(0, 4, (2, 3)), {"num_classes": 4}),
     like=lambda torch, x, num_classes: torch.nn.functional.one_hot(x, num_classes),
-    indices=("x",),
+    keeps=("x",),
 )
 def one_hot(x, *, num_classes, axis=-1, dtype=None, sparse=False):
     """Write classes as rows: y_c = 1 where c = x, 0 elsewhere.

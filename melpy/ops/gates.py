@@ -180,6 +180,7 @@ def _below_zero(x, axis):
 @op(
     sample=[normal((2, 3)), normal((2, 3, 2), axis=1)],
     like=lambda torch, x, axis=-1: torch.softmax(x, axis),
+    floats=True,
 )
 def softmax(x, *, axis=-1):
     """Turn scores into probabilities: y_i = e^x_i / Σ_j e^x_j along an axis.
@@ -225,6 +226,7 @@ def softmax(x, *, axis=-1):
 @op(
     sample=[normal((2, 3)), normal((2, 3, 2), axis=1)],
     like=lambda torch, x, axis=-1: torch.log_softmax(x, axis),
+    floats=True,
 )
 def log_softmax(x, *, axis=-1):
     """Take the logarithm of the softmax: y_i = x_i - log Σ_j e^x_j along an axis.

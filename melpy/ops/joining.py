@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from melpy.errors import ArgumentError
-from melpy.ops.indexing import get_item
+from melpy.errors import ArgumentError, GraphError, lookup
+from melpy.ops.indexing import add_rows, get_item
 from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
 
@@ -17,8 +19,11 @@ __all__ = ["concatenate", "pad", "split", "stack"]
     sample=[
         normal((2, 3), (1, 3), axis=0),
         normal((2, 3), (2, 1), (2, 0), axis=-1),
+        normal((2, 3), (2,), axis=None),
     ],
-    like=lambda torch, *xs, axis=0: torch.cat(xs, axis),
+    like=lambda torch, *xs, axis=0: (
+        torch.cat([x.ravel() for x in xs]) if axis is None else torch.cat(xs, axis)
+    ),
 )
 def concatenate(*xs, axis=0):
     """Join along an axis: y = [x_0, x_1, ...].
@@ -26,7 +31,7 @@ def concatenate(*xs, axis=0):
     Parameters
     ----------
     xs : list or tuple of arrays, equal in every size but that of the axis
-    axis : int
+    axis : int, or None to flatten them all
 
     Returns
     -------
@@ -51,6 +56,12 @@ def concatenate(*xs, axis=0):
     array([1., 2., 3.], dtype=float32)
     """
     y = np.concatenate(xs, axis)
+    if axis is None:
+        ends = np.cumsum([x.size for x in xs]).tolist()
+        return y, tuple(
+            lambda g, end=end, x=x: g[end - x.size : end].reshape(x.shape)
+            for end, x in zip(ends, xs, strict=True)
+        )
     ends = np.cumsum([x.shape[axis] for x in xs])
     before = (slice(None),) * (axis % y.ndim)
 
@@ -104,7 +115,16 @@ def stack(*x, axis=0):
     return y, tuple(piece(n) for n in range(len(x)))
 
 
-def _torch_pad(torch, x, pad_width, constant_values=0.0):
+# What each mode puts around x: copies of its own entries, or something made of them.
+COPIES = dict.fromkeys(["edge", "reflect", "symmetric", "wrap"], True)
+MODES = COPIES | dict.fromkeys(
+    ["constant", "empty", "linear_ramp", "maximum", "mean", "median", "minimum"], False
+)
+
+
+def _torch_pad(torch, x, pad_width, mode="constant", constant_values=0.0):
+    if mode != "constant":
+        return x.ravel()[torch.as_tensor(_sources(x.shape, np.asarray(pad_width), mode))]
     pairs = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
     flat = [size for pair in reversed(pairs) for size in pair]
     return torch.nn.functional.pad(x, flat, value=constant_values)
@@ -114,18 +134,23 @@ def _torch_pad(torch, x, pad_width, constant_values=0.0):
     sample=[
         normal((2, 3), pad_width=((1, 0), (2, 1))),
         normal((2, 3), pad_width=1, constant_values=4.0),
+        normal((2, 3), pad_width=((1, 0), (2, 2)), mode="reflect"),
+        normal((2, 3), pad_width=((1, 3), (0, 7)), mode="symmetric"),
+        normal((2, 3), pad_width=((1, 1), (0, 7)), mode="wrap"),
+        normal((2, 3), pad_width=((2, 1), (0, 1)), mode="edge"),
     ],
     like=_torch_pad,
 )
 def pad(x, *, pad_width, mode="constant", constant_values=None):
-    """Surround x with a constant, y = x in the middle.
+    """Surround x, y = x in the middle, by a constant or by what its own entries give.
 
     Parameters
     ----------
     x : array, any shape
     pad_width : ((before, after), ...) for each axis, or one pair or one int for all
-    mode : "constant"
-    constant_values : number, None for 0
+    mode : "constant"; "edge", "reflect", "symmetric" or "wrap", which repeat entries of x; or
+        "maximum", "mean", "median", "minimum", "linear_ramp" or "empty", as numpy.pad has them
+    constant_values : number, None for 0; with mode="constant" only
 
     Returns
     -------
@@ -133,11 +158,12 @@ def pad(x, *, pad_width, mode="constant", constant_values=None):
 
     Gradient
     --------
-    g without its margins
+    g without its margins, plus g in the margins where they repeat entries; none for the last six
 
     Raises
     ------
-    ArgumentError, for another mode; ShapeError, for widths that do not fit
+    UnknownNameError, for another mode; ArgumentError, for a constant in another mode; ShapeError,
+    for widths that do not fit
 
     Source
     ------
@@ -148,17 +174,45 @@ def pad(x, *, pad_width, mode="constant", constant_values=None):
     >>> from melpy import ops
     >>> ops.pad([1.0, 2.0], (1, 2))
     array([0., 1., 2., 0., 0.], dtype=float32)
+    >>> ops.pad([1.0, 2.0, 3.0], 1, mode="reflect")
+    array([2., 1., 2., 3., 2.], dtype=float32)
     """
-    if mode != "constant":
+    copies = lookup("mode", mode, MODES, "pad")
+    if constant_values is not None and mode != "constant":
         raise ArgumentError(
-            "pad", "unknown mode", expected='mode="constant"', received={"mode": mode}
+            "pad",
+            "only the constant mode takes a constant",
+            expected="constant_values=None",
+            received={"mode": mode, "constant_values": constant_values},
         )
-    widths = np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2)).tolist()
+    widths = np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2))
+    if copies:
+        sources = _sources(x.shape, widths, mode)
+        return x.reshape(-1)[sources], (
+            lambda g: add_rows(g.reshape(-1), sources.reshape(-1), x.size).reshape(x.shape),
+        )
+    if mode != "constant":
+        return np.pad(x, widths, "constant" if mode == "empty" else mode), (_no_gradient,)
     inside = tuple(
-        slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True)
+        slice(before, before + size)
+        for (before, _), size in zip(widths.tolist(), x.shape, strict=True)
     )
-    fill = 0 if constant_values is None else constant_values
+    fill = 0 if constant_values is None else np.asarray(constant_values).astype(x.dtype)
     return np.pad(x, widths, constant_values=fill), (lambda g: g[inside],)
+
+
+def _no_gradient(g):
+    raise GraphError(
+        "pad",
+        "this mode has no gradient",
+        expected="the constant mode, or one that repeats entries",
+        mend="Pass mode='edge' or 'reflect', or stop the gradient first.",
+    )
+
+
+def _sources(shape, widths, mode):
+    """Return of each entry of the padded array its place in x, flattened."""
+    return np.pad(np.arange(math.prod(shape)).reshape(shape), widths, mode)
 
 
 @composed

@@ -8,6 +8,7 @@ import numpy as np
 
 from melpy.ops.creation import ndim, shape
 from melpy.ops.elementwise import multiply
+from melpy.ops.promotion import alike
 from melpy.ops.reduction import sum as total
 from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
@@ -25,6 +26,7 @@ def kron(x1: Any, x2: Any) -> Any:
     >>> kron(np.array([1.0, 10.0]), np.array([1.0, 2.0]))
     array([ 1.,  2., 10., 20.])
     """
+    x1, x2 = alike("kron", x1, x2)
     count = max(ndim(x1), ndim(x2))
     shapes = [(1,) * (count - ndim(x)) + tuple(shape(x)) for x in (x1, x2)]
     (wide, narrow), product = shapes, [a * b for a, b in zip(*shapes, strict=True)]

@@ -42,7 +42,8 @@ def matmul(x1, x2):
 
     Returns
     -------
-    array, (..., n, m), without n or m where the operand is a vector; the common type
+    array, (..., n, m), without n or m where the operand is a vector; the common type, and
+        int32 of int8
 
     Gradient
     --------
@@ -63,6 +64,7 @@ def matmul(x1, x2):
     >>> ops.matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
     array([[11.]])
     """
+    x1, x2 = _widened(x1, x2)
     flat = x1.ndim > 1 and x2.ndim == 2  # one large product instead of many small ones
     if flat and x1.shape[-1] == x2.shape[0]:
         # (..., N, K) -> (P, K)
@@ -89,6 +91,13 @@ def matmul(x1, x2):
         return d[..., 0] if x2.ndim == 1 else d
 
     return y, (d_x1, d_x2)
+
+
+def _widened(*arrays):
+    """Return arrays of int8, if all are, as int32: 8 bits do not hold their products."""
+    if all(x.dtype == np.int8 for x in arrays):
+        return [x.astype(np.int32) for x in arrays]
+    return arrays
 
 
 def _product(a, b):
@@ -274,7 +283,7 @@ def einsum(*operands, subscripts):
 
     Returns
     -------
-    array, the axes that the output term names; the common type
+    array, the axes that the output term names; the common type, and int32 of int8
 
     Gradient
     --------
@@ -296,7 +305,7 @@ def einsum(*operands, subscripts):
     array([11.])
     """
     terms, output = _spelled_out(subscripts, [x.ndim for x in operands])
-    y = np.einsum(f"{','.join(terms)}->{output}", *operands, optimize=True)
+    y = np.einsum(f"{','.join(terms)}->{output}", *_widened(*operands), optimize=True)
     shapes = [x.shape for x in operands]
 
     def vjp_of(n):

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from melpy.errors import lookup
+from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.ops.choice import argmax, argmin, where
 from melpy.ops.comparison import all as every
 from melpy.ops.comparison import isnan, logical_not
-from melpy.ops.creation import array, convert_to_numpy, ones_like
+from melpy.ops.creation import array, ones_like
 from melpy.ops.cumulative import cumprod, cumsum
 from melpy.ops.elementwise import divide, multiply, sqrt, square, subtract
 from melpy.ops.reduction import max as largest
@@ -28,13 +29,13 @@ __all__ = [
     "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "percentile", "ptp", "quantile",
 ]  # fmt: skip
 
-# How far to go from the entry below the place towards the entry above it.
+# How far to go from the entry below a place towards the entry above it.
 SHARES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "linear": lambda rest: rest,
-    "lower": lambda rest: np.zeros_like(rest),
-    "higher": lambda rest: np.ceil(rest),
-    "midpoint": lambda rest: np.ceil(rest) / 2,
-    "nearest": lambda rest: (rest > 0.5).astype(rest.dtype),
+    "linear": lambda place: place - np.floor(place),
+    "lower": lambda place: np.zeros_like(place),
+    "higher": lambda place: np.ceil(place) - np.floor(place),
+    "midpoint": lambda place: (np.ceil(place) - np.floor(place)) / 2,
+    "nearest": lambda place: np.rint(place) - np.floor(place),  # a tie goes to the even place
 }
 
 
@@ -55,6 +56,7 @@ def _quantile_like(torch, x, q, axis=None, method="linear", keepdims=False):
         distinct((2, 4), q=0.6, axis=1, method="nearest"),
     ],
     like=_quantile_like,
+    floats=True,
 )
 def quantile(x, *, q, axis=None, method="linear", keepdims=False):
     """Find the value below which a share q of the entries lies: y = the sorted x at q (n - 1).
@@ -77,7 +79,7 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
 
     Raises
     ------
-    UnknownNameError, for another method
+    UnknownNameError, for another method; ArgumentError, for a share that is none
 
     Source
     ------
@@ -92,9 +94,11 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
     """
     share_of = lookup("method", method, SHARES, "quantile")
     shares = np.asarray(q, np.float64)
-    axes = tuple(range(x.ndim)) if axis is None else axis
-    axes = (axes,) if isinstance(axes, int) else axes
-    axes = tuple(n % x.ndim for n in axes)
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ArgumentError(
+            "quantile", "q is no share", expected="numbers in [0, 1]", received={"q": q}
+        )
+    axes = normalize_axis_tuple(tuple(range(x.ndim)) if axis is None else axis, x.ndim)
     kept = [n for n in range(x.ndim) if n not in axes]
     moved = x.transpose(*kept, *axes)
     rows = moved.reshape((*moved.shape[: len(kept)], -1))  # (.., P)
@@ -102,11 +106,16 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
     values = np.take_along_axis(rows, order, -1)
 
     count = rows.shape[-1]
+    if not count:
+        raise ShapeError("quantile", "there are no entries", received={"x.shape": x.shape})
     place = shares.reshape(-1) * (count - 1)
-    below = np.clip(np.floor(place).astype(int), 0, count - 1)
+    below = np.floor(place).astype(int)
     above = np.minimum(below + 1, count - 1)
-    share = share_of(place - below).astype(rows.dtype if rows.dtype.kind == "f" else None)
-    y = values[..., below] + (values[..., above] - values[..., below]) * share  # (.., Q)
+    share = share_of(place).astype(rows.dtype)
+    low, high = values[..., below], values[..., above]  # (.., Q)
+    with np.errstate(invalid="ignore"):  # between infinities, where nothing lies
+        y = low + (high - low) * share
+    y = np.where((share == 0) | (low == high), low, np.where(share == 1, high, y))
     y = np.where(np.isnan(values[..., -1:]), np.nan, y).astype(y.dtype)  # a NaN sorts to the end
 
     def d_x(g):
@@ -129,7 +138,7 @@ def percentile(
     x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """Return `quantile` of q / 100."""
-    return quantile(x, convert_to_numpy(q) / 100, axis, method, keepdims)
+    return quantile(x, np.asarray(q) / 100, axis, method, keepdims)
 
 
 @composed
@@ -156,7 +165,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     if weights is None:
         return mean(x, axis)
     x = array(x)
-    w = weights if hasattr(weights, "shape") else convert_to_numpy(weights)
+    w = array(weights)
     if len(w.shape) == 1 and isinstance(axis, int) and len(x.shape) > 1:
         around = [1] * len(x.shape)
         around[axis] = w.shape[0]
@@ -174,6 +183,11 @@ def _filled(x: Any, value: float) -> tuple[Any, Any]:
     """Return x with another value in the place of NaN, and where it was none."""
     absent = isnan(x)
     return where(absent, value, x), logical_not(absent)
+
+
+def _has_nan(x: Any) -> bool:
+    """Return whether x is of floats: whole numbers have no NaN, and keep their type without it."""
+    return np.dtype(array(x).dtype).kind == "f"
 
 
 @composed
@@ -207,6 +221,8 @@ def _nan_where_empty(y: Any, present: Any, axis: Any, keepdims: bool) -> Any:
 @composed
 def nanmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the largest entry that is no NaN; NaN where all are."""
+    if not _has_nan(x):
+        return largest(x, axis, keepdims)
     y, present = _filled(x, -np.inf)
     return _nan_where_empty(largest(y, axis, keepdims), present, axis, keepdims)
 
@@ -214,20 +230,28 @@ def nanmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 @composed
 def nanmin(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the smallest entry that is no NaN; NaN where all are."""
+    if not _has_nan(x):
+        return smallest(x, axis, keepdims)
     y, present = _filled(x, np.inf)
     return _nan_where_empty(smallest(y, axis, keepdims), present, axis, keepdims)
 
 
+def _place(find: Any, x: Any, filler: float, axis: Any, keepdims: bool) -> Any:
+    y, present = _filled(x, filler) if _has_nan(x) else (x, ones_like(x, dtype="bool"))
+    empty = every(logical_not(present), axis, keepdims)
+    return where(empty, -1, find(y, axis, keepdims))
+
+
 @composed
 def nanargmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the place of the largest entry that is no NaN."""
-    return argmax(_filled(x, -np.inf)[0], axis, keepdims)
+    """Return the place of the largest entry that is no NaN; -1 where all are."""
+    return _place(argmax, x, -np.inf, axis, keepdims)
 
 
 @composed
 def nanargmin(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the place of the smallest entry that is no NaN."""
-    return argmin(_filled(x, np.inf)[0], axis, keepdims)
+    """Return the place of the smallest entry that is no NaN; -1 where all are."""
+    return _place(argmin, x, np.inf, axis, keepdims)
 
 
 def _mean_of_present(y: Any, present: Any, axis: Any, keepdims: bool) -> Any:

@@ -60,7 +60,7 @@ def sum(x, *, axis=None, keepdims=False):
 
     Returns
     -------
-    array, the shape of x without the axes, its type
+    array, the shape of x without the axes, its type; of bools and small whole numbers 32 bits
 
     Gradient
     --------
@@ -206,11 +206,11 @@ def prod(x, *, axis=None, keepdims=False, dtype=None):
     x : array, any shape
     axis : int, tuple of ints, or None for all axes
     keepdims : bool, whether the reduced axes stay, with size 1
-    dtype : type of the result; None for that of x
+    dtype : type of the result; None for that of x, at least 32 bits for whole numbers
 
     Returns
     -------
-    array, the shape of x without the axes, its type
+    array, the shape of x without the axes, its type; of bools and small whole numbers 32 bits
 
     Gradient
     --------
@@ -239,10 +239,7 @@ def prod(x, *, axis=None, keepdims=False, dtype=None):
         others = (before * after).reshape(moved.shape)
         return g * others.transpose(np.argsort([*stay, *away]).astype(int))
 
-    y = np.prod(
-        x, axis=axis, keepdims=keepdims, dtype=dtype or (None if x.dtype == bool else x.dtype)
-    )
-    return y, (d_x,)
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=dtype), (d_x,)
 
 
 @op(sample=_samples(normal)[:3], like=_like("var", correction=0))
@@ -322,13 +319,13 @@ def _variance(x, axis, keepdims):
     return y, centred, y.size / x.size if x.size else 0.0
 
 
-@op(sample=_samples(normal), like=_like("logsumexp"))
+@op(sample=_samples(normal), like=_like("logsumexp"), floats=True)
 def logsumexp(x, *, axis=None, keepdims=False):
     """Add up in the logarithm: y = log Σ e^x over the axes, without overflow.
 
     Parameters
     ----------
-    x : array, any shape, not empty along the axes; -inf entries count as nothing
+    x : array, any shape; -inf entries count as nothing, and nothing adds up to -inf
     axis : int, tuple of ints, or None for all axes
     keepdims : bool, whether the reduced axes stay, with size 1
 
@@ -350,7 +347,7 @@ def logsumexp(x, *, axis=None, keepdims=False):
     >>> ops.logsumexp([[0.0, 0.0], [2.0, 3.0]], axis=1).round(3)
     array([0.693, 3.313], dtype=float32)
     """
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
     with np.errstate(divide="ignore", over="ignore"):  # log 0 = -inf is right where all are -inf
         y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top

@@ -18,16 +18,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from melpy import config, symbolic, tape
-from melpy.errors import DtypeError, GraphError, MelpyError, ShapeError
+from melpy import symbolic, tape
+from melpy.errors import MelpyError, ShapeError
+from melpy.ops.promotion import as_floats, settled_as, together
 
-__all__ = ["OPS", "Op", "OutOfRangeError", "composed", "op"]
+__all__ = ["OPS", "Op", "OutOfRangeError", "axes_within", "composed", "op"]
 
 Sample = Callable[[np.random.Generator], tuple]
 
@@ -57,7 +59,8 @@ def op(
     sample: Sample | Sequence[Sample],
     like: Callable[..., Any] | str | None = None,
     broadcasts: bool = False,
-    indices: Sequence[str] = (),
+    keeps: Sequence[str] = (),
+    floats: bool = False,
     constant: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a public operation of a function that returns its output and its vjps.
@@ -69,7 +72,9 @@ def op(
     like : the same function in PyTorch, for the parity test: a dotted name, or a function of
         torch and the same arguments; None where PyTorch has none.
     broadcasts : whether the arrays are broadcast against each other; then tests draw such shapes.
-    indices : names of arrays that stay whole numbers beside floats; all others become floats.
+    keeps : names of arrays that keep their own type, such as indices beside floats; of all others
+        the whole numbers become floats where a float is among them.
+    floats : whether whole numbers become floats in any case, where NumPy would keep them.
     constant : whether no gradient passes although floats go in and come out.
     """
 
@@ -79,7 +84,7 @@ def op(
         options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         name = forward.__name__
-        kept = {n for n, p in enumerate(arrays) if p.name in indices}
+        kept = {n for n, p in enumerate(arrays) if p.name in keeps}
 
         @functools.wraps(forward)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -92,11 +97,19 @@ def op(
                 args += _by_keyword(arrays[len(args) :], kwargs)
             if rest:
                 _by_position(name, options, rest, kwargs)
-            values = _values(name, args, kept)
+            _axes_as_tuples(kwargs)
+            values = together(name, args, kept)
+            if floats:
+                values = as_floats(values, kept)
             try:
                 y, vjps = forward(*values, **kwargs)
-                if _is_fraction_of_whole_numbers(y, values, kwargs):
-                    y, vjps = forward(*_as_floats(values, kept, "iub"), **kwargs)
+                first = y[0] if isinstance(y, tuple) else y
+                dtype = settled_as(first, values, kwargs)
+                if dtype is not None:
+                    if dtype.kind == "f":
+                        y, vjps = forward(*as_floats(values, kept), **kwargs)
+                    else:
+                        y = first.astype(dtype)
             except MelpyError:
                 raise
             except (ValueError, IndexError) as error:
@@ -140,6 +153,7 @@ def composed(
         if len(args) > arrays and not is_variadic:
             _by_position(name, options, args[arrays:], kwargs)
             args = args[:arrays]
+        _axes_as_tuples(kwargs)
         return function(*args, **kwargs)
 
     return call
@@ -183,94 +197,29 @@ def _by_position(name: str, options: list[str], rest: tuple, kwargs: dict[str, A
         kwargs[key] = value
 
 
+def _axes_as_tuples(options: dict[str, Any]) -> None:
+    """Let axes be given as a list, as Keras does everywhere."""
+    for key, value in options.items():
+        if isinstance(value, list) and key.startswith("ax"):
+            options[key] = tuple(value)
+
+
 def _refusal(
     name: str, error: Exception, values: Sequence[Any], options: dict[str, Any]
 ) -> ShapeError:
     """Return what NumPy refused as a `ShapeError` in the one sentence form."""
-    received: dict[str, Any] = {"shapes": [v.shape for v in values if v is not None]}
+    shapes = [v.shape for v in values if v is not None]
+    received: dict[str, Any] = {"shapes": shapes} if shapes else {}
     received |= {key: o for key, o in options.items() if isinstance(o, int | str | tuple | list)}
     kind = OutOfRangeError if isinstance(error, IndexError) else ShapeError
     what = str(error).removeprefix(f"{name}: ").rstrip(".")
     return kind(name, what, received=received)
 
 
-def _values(name: str, args: Sequence[Any], indices: Container[int] = ()) -> list[Any]:
-    """Return the arguments as arrays of types that go together, as in Keras.
-
-    A Python number takes the type of the arrays around it; whole numbers beside floats become
-    floats of their type, where NumPy would widen float32 to float64.
-    """
-    values = [x.value if isinstance(x, tape.Variable) else x for x in args]
-    if not all(isinstance(x, np.ndarray) for x in values):
-        values = _arrays(name, values, indices)
-    kinds = {x.dtype.kind for x in values if x is not None}
-    return _as_floats(values, indices, "iu") if "f" in kinds and kinds & {"i", "u"} else values
-
-
-def _arrays(name: str, values: list[Any], indices: Container[int]) -> list[Any]:
-    """Return what is no array yet as one."""
-    floats = [x.dtype for x in values if isinstance(x, np.ndarray | np.generic) and _is_float(x)]
-    weak = np.result_type(*floats) if floats else np.dtype(config.floatx())
-    values = [
-        x if isinstance(x, np.ndarray) or _is_int(x) else _array(name, x, weak) for x in values
-    ]
-    arrays = [x for x in values if isinstance(x, np.ndarray)]
-    whole = [x.dtype for x in arrays if x.dtype.kind in "iu"]
-    integer = np.result_type(*whole) if whole else np.dtype(np.int64)
-    if not any(map(_is_float, arrays)):
-        weak = integer
-    return [
-        np.asarray(x, integer if n in indices else weak) if _is_int(x) else x
-        for n, x in enumerate(values)
-    ]
-
-
-def _as_floats(values: Sequence[Any], indices: Container[int], kinds: str) -> list[Any]:
-    """Return the arrays of some kinds in the type of the floats beside them, or in `floatx`."""
-    floats = [x.dtype for x in values if x is not None and _is_float(x)]
-    kind = np.result_type(*floats) if floats else np.dtype(config.floatx())
-    return [
-        x.astype(kind) if x is not None and x.dtype.kind in kinds and n not in indices else x
-        for n, x in enumerate(values)
-    ]
-
-
-def _is_fraction_of_whole_numbers(y: Any, values: Sequence[Any], options: dict[str, Any]) -> bool:
-    """Return whether NumPy chose the float type itself, such as float16 for the root of a uint8."""
-    dtype = (y[0] if isinstance(y, tuple) else y).dtype
-    return (
-        dtype.kind == "f"
-        and "dtype" not in options
-        and dtype != config.floatx()
-        and not any(x is not None and _is_float(x) for x in values)
-    )
-
-
-def _is_int(x: Any) -> bool:
-    return isinstance(x, int) and not isinstance(x, bool)
-
-
-def _is_float(x: Any) -> bool:
-    return x.dtype.kind == "f"
-
-
-def _array(name: str, x: Any, weak: np.dtype) -> np.ndarray | None:
-    if x is None:  # an optional array, such as a bias
-        return None
-    if isinstance(x, list | tuple) and any(isinstance(v, tape.Variable) for v in x):
-        raise GraphError(
-            name,
-            "an argument is a list of tensors, whose history would be lost",
-            expected="a tensor, an array or a number",
-            mend="Make one tensor of them with ops.stack.",
-        )
-    y = np.asarray(x)
-    if y.dtype.kind not in "fiub":
-        raise DtypeError(
-            name,
-            "an argument is not an array of numbers",
-            expected="a tensor, an array, a number or nested lists of numbers",
-            received={"type": type(x).__name__, "dtype": str(y.dtype)},
-        )
-    is_python_float = y.dtype == np.float64 and not isinstance(x, np.generic)
-    return y.astype(weak) if is_python_float else y
+def axes_within(who: str, axis: Any, ndim: int, allow_duplicate: bool = False) -> tuple[int, ...]:
+    """Return axes as numbers >= 0, for what is composed of ops; None stands for all of them."""
+    axes = range(ndim) if axis is None else axis
+    try:
+        return normalize_axis_tuple(axes, ndim, allow_duplicate=allow_duplicate)
+    except ValueError as error:
+        raise _refusal(who, error, (), {"axis": axis, "ndim": ndim}) from error

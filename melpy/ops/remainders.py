@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from melpy.ops.choice import where
 from melpy.ops.comparison import equal
+from melpy.ops.creation import floating
 from melpy.ops.elementwise import absolute, divide
+from melpy.ops.promotion import alike
 from melpy.ops.registry import composed, op
 from melpy.ops.samples import away, distinct
 
@@ -286,9 +290,15 @@ def divide_no_nan(x1, x2):
     >>> divide_no_nan(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     array([0. , 0.5])
     """
+    x1, x2 = alike("divide_no_nan", x1, x2)
     nothing = equal(x2, 0)
     return where(nothing, 0, divide(x1, where(nothing, 1, x2)))
 
 
-fabs = absolute
+@composed
+def fabs(x: Any) -> Any:
+    """Return the absolute value as a float: whole numbers become `config.floatx`."""
+    return absolute(floating(x))
+
+
 remainder = mod

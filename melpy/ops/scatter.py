@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 COMBINERS: dict[str, Any] = {
-    "None": None, "add": np.add, "max": np.maximum, "min": np.minimum,
+    "None": None, "add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply,
 }  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def _torch_along(torch, x, indices, axis=None):
         lambda rng: (rng.normal(size=(2, 3)), np.array([5, 0, 5])),
     ],
     like=_torch_along,
-    indices=("indices",),
+    keeps=("indices",),
 )
 def take_along_axis(x, indices, *, axis=None):
     """Pick one entry a place: y[.., i, ..] = x[.., indices[.., i, ..], ..].
@@ -89,7 +89,7 @@ def _scatter_like(torch, indices, values, shape):
 @op(
     sample=lambda rng: (np.array([[0, 1], [2, 0], [0, 1]]), rng.normal(size=3), {"shape": (3, 2)}),
     like=_scatter_like,
-    indices=("indices",),
+    keeps=("indices",),
 )
 def scatter(indices, values, *, shape):
     """Write into zeros: y[indices[n]] = Σ values[n], added up where a place occurs several times.
@@ -125,6 +125,11 @@ def scatter(indices, values, *, shape):
 
 
 def _update_like(torch, inputs, indices, updates, reduction=None):
+    if reduction == "mul":
+        for n, index in enumerate(indices):
+            factor = torch.ones_like(inputs).index_put(tuple(index[:, None]), updates[n][None])
+            inputs = inputs * factor
+        return inputs
     return inputs.index_put(tuple(indices.movedim(-1, 0)), updates, accumulate=reduction == "add")
 
 
@@ -137,9 +142,15 @@ def _update_like(torch, inputs, indices, updates, reduction=None):
             rng.normal(size=2),
             {"reduction": "add"},
         ),
+        lambda rng: (
+            rng.normal(size=(3, 2)),
+            np.array([[0], [2], [0]]),
+            np.array([[3.0, 0.5], [2.0, 0.0], [-1.5, 0.0]]),
+            {"reduction": "mul"},
+        ),
     ],
     like=_update_like,
-    indices=("indices",),
+    keeps=("inputs", "indices", "updates"),
 )
 def scatter_update(inputs, indices, updates, *, reduction=None):
     """Overwrite places, or combine with them: y[indices[n]] = updates[n], y = inputs elsewhere.
@@ -149,7 +160,7 @@ def scatter_update(inputs, indices, updates, *, reduction=None):
     inputs : array, any shape
     indices : array of ints, (.., D), places along the first D axes
     updates : array, (.., rest of the shape)
-    reduction : None to overwrite, "add", "max" or "min" to combine
+    reduction : None to overwrite, "add", "mul", "max" or "min" to combine
 
     Returns
     -------
@@ -158,7 +169,7 @@ def scatter_update(inputs, indices, updates, *, reduction=None):
     Gradient
     --------
     dL/dinputs = g where it stayed, dL/dupdates = g at the indices; for "max" and "min" to those
-    that won; without a reduction to the last update of a place
+    that won; for "mul" times all other factors; without a reduction to the last update of a place
 
     Raises
     ------
@@ -175,12 +186,14 @@ def scatter_update(inputs, indices, updates, *, reduction=None):
     array([8., 2., 9.], dtype=float32)
     """
     combine = lookup("reduction", str(reduction), COMBINERS, "scatter_update")
-    y = inputs.copy()
+    y, updates = inputs.copy(), updates.astype(inputs.dtype, copy=False)
     where = _places(indices)
     if combine is not None:
         combine.at(y, where, updates)
         if combine is np.add:
             return y, (lambda g: g, None, lambda g: g[where])
+        if combine is np.multiply:
+            return y, _factors(inputs, where, updates)
         return y, (lambda g: g * (inputs == y), None, lambda g: g[where] * (updates == y[where]))
     y[where] = updates
 
@@ -192,6 +205,21 @@ def scatter_update(inputs, indices, updates, *, reduction=None):
     stayed = (last == -1).reshape(*last.shape, *rest)
     won = (last[where] == numbers).reshape(*numbers.shape, *rest)
     return y, (lambda g: g * stayed, None, lambda g: g[where] * won)
+
+
+def _factors(inputs, where, updates):
+    """Return the vjps of inputs times all updates of each place; nothing is divided by 0."""
+    none = updates == 0
+    known = np.where(none, 1, updates)
+    product, zeros = np.ones_like(inputs), np.zeros(inputs.shape, int)
+    np.multiply.at(product, where, known)
+    np.add.at(zeros, where, none)
+
+    def d_updates(g):
+        others = np.where(zeros[where] > none, 0, product[where] / known)
+        return g[where] * inputs[where] * others
+
+    return lambda g: g * product * (zeros == 0), None, d_updates
 
 
 @composed
@@ -217,7 +245,7 @@ def slice(inputs: Any, start_indices: Any, *, shape: Any) -> Any:
     like=lambda torch, inputs, start_indices, updates: torch.slice_scatter(
         inputs, torch.slice_scatter(inputs[1:3], updates, 1, 2, 4), 0, 1, 3
     ),
-    indices=("start_indices",),
+    keeps=("inputs", "start_indices", "updates"),
 )
 def slice_update(inputs, start_indices, updates):
     """Overwrite a block: y[start : start + shape of updates] = updates, y = inputs elsewhere.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.indexing import add_rows
 from melpy.ops.registry import op
 
@@ -16,7 +16,7 @@ def _segments(rng):
     return data, np.array([0, 2, 0, 1, 2]), {"num_segments": 3}
 
 
-def _count(segment_ids, num_segments, who):
+def _count(data, segment_ids, num_segments, who):
     if segment_ids.ndim != 1 or segment_ids.dtype.kind not in "iu":
         raise ArgumentError(
             who,
@@ -24,7 +24,16 @@ def _count(segment_ids, num_segments, who):
             expected="segment_ids of shape (N,), from 0",
             received={"shape": segment_ids.shape, "dtype": str(segment_ids.dtype)},
         )
-    return int(segment_ids.max(initial=-1)) + 1 if num_segments is None else num_segments
+    if data.shape[:1] != segment_ids.shape:
+        raise ShapeError(
+            who,
+            "the rows of data and their segments differ in number",
+            expected=f"data of shape ({len(segment_ids)}, ..)",
+            received={"data.shape": data.shape, "segment_ids.shape": segment_ids.shape},
+        )
+    if num_segments is not None:
+        return num_segments
+    return int(segment_ids.max()) + 1 if segment_ids.size else 0
 
 
 @op(
@@ -32,7 +41,7 @@ def _count(segment_ids, num_segments, who):
     like=lambda torch, data, ids, num_segments: torch.zeros(
         num_segments, data.shape[1], dtype=data.dtype
     ).index_add(0, ids, data),
-    indices=("segment_ids",),
+    keeps=("segment_ids",),
 )
 def segment_sum(data, segment_ids, *, num_segments=None, sorted=False):
     """Add up each segment: y_k = Σ data_n over the n with segment_ids_n = k.
@@ -52,6 +61,10 @@ def segment_sum(data, segment_ids, *, num_segments=None, sorted=False):
     --------
     dL/ddata_n = g of its segment
 
+    Raises
+    ------
+    ShapeError, where there is not one segment number for each row
+
     Source
     ------
     Standard.
@@ -62,7 +75,7 @@ def segment_sum(data, segment_ids, *, num_segments=None, sorted=False):
     >>> ops.segment_sum([1.0, 2.0, 3.0], [0, 1, 0])
     array([4., 2.], dtype=float32)
     """
-    count = _count(segment_ids, num_segments, "segment_sum")
+    count = _count(data, segment_ids, num_segments, "segment_sum")
     inside = (segment_ids >= 0) & (segment_ids < count)
     rows = np.where(inside, segment_ids, count)  # one segment more takes what is outside
 
@@ -74,10 +87,10 @@ def segment_sum(data, segment_ids, *, num_segments=None, sorted=False):
 
 def _extreme(choose, data, segment_ids, num_segments, who):
     """Return the extreme of each segment, by ``np.maximum`` or ``np.minimum``, and its vjps."""
-    count = _count(segment_ids, num_segments, who)
+    count = _count(data, segment_ids, num_segments, who)
     inside = np.flatnonzero((segment_ids >= 0) & (segment_ids < count))
     rows = segment_ids[inside]
-    limits = (-np.inf, np.inf) if data.dtype.kind == "f" else _limits(data.dtype)
+    limits = _limits(data.dtype)
     y = np.full((count, *data.shape[1:]), limits[choose is np.minimum], data.dtype)
     choose.at(y, rows, data[inside])
 
@@ -92,7 +105,9 @@ def _extreme(choose, data, segment_ids, num_segments, who):
 
 
 def _limits(dtype):
-    return np.iinfo(dtype).min, np.iinfo(dtype).max
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min, np.iinfo(dtype).max
+    return (False, True) if dtype.kind == "b" else (-np.inf, np.inf)
 
 
 def _extreme_like(reduction):
@@ -104,7 +119,7 @@ def _extreme_like(reduction):
     return twin
 
 
-@op(sample=_segments, like=_extreme_like("amax"), indices=("segment_ids",))
+@op(sample=_segments, like=_extreme_like("amax"), keeps=("segment_ids",))
 def segment_max(data, segment_ids, *, num_segments=None, sorted=False):
     """Take the largest of each segment: y_k = max data_n over the n with segment_ids_n = k.
 
@@ -123,6 +138,10 @@ def segment_max(data, segment_ids, *, num_segments=None, sorted=False):
     --------
     g to the largest of the segment, split evenly where several tie
 
+    Raises
+    ------
+    ShapeError, where there is not one segment number for each row
+
     Source
     ------
     Standard.
@@ -136,7 +155,7 @@ def segment_max(data, segment_ids, *, num_segments=None, sorted=False):
     return _extreme(np.maximum, data, segment_ids, num_segments, "segment_max")
 
 
-@op(sample=_segments, like=_extreme_like("amin"), indices=("segment_ids",))
+@op(sample=_segments, like=_extreme_like("amin"), keeps=("segment_ids",))
 def segment_min(data, segment_ids, *, num_segments=None, sorted=False):
     """Take the smallest of each segment: y_k = min data_n over the n with segment_ids_n = k.
 
@@ -154,6 +173,10 @@ def segment_min(data, segment_ids, *, num_segments=None, sorted=False):
     Gradient
     --------
     g to the smallest of the segment, split evenly where several tie
+
+    Raises
+    ------
+    ShapeError, where there is not one segment number for each row
 
     Source
     ------

@@ -110,6 +110,7 @@ def tanh_shrink(x):
 @op(
     sample=[_off_kinks(-4.0, -0.2, 0.3, 2.0), _off_kinks(-4.0, -0.2, 0.3, 2.0, threshold=1.0)],
     like=lambda torch, x, threshold=0.5: torch.nn.functional.softshrink(x, threshold),
+    floats=True,
 )
 def soft_shrink(x, *, threshold=0.5):
     """Move towards 0 by a threshold: y = sign(x) max(|x| - threshold, 0).
@@ -144,6 +145,7 @@ def soft_shrink(x, *, threshold=0.5):
 @op(
     sample=[_off_kinks(-4.0, -0.2, 0.3, 2.0), _off_kinks(-4.0, -0.2, 0.3, 2.0, threshold=1.0)],
     like=lambda torch, x, threshold=0.5: torch.nn.functional.hardshrink(x, threshold),
+    floats=True,
 )
 def hard_shrink(x, *, threshold=0.5):
     """Drop what is small: y = x where |x| > threshold, 0 elsewhere.
@@ -208,7 +210,7 @@ def threshold(x, *, threshold, default_value):
     array([9., 9., 1.], dtype=float32)
     """
     above = x > threshold
-    return np.where(above, x, x.dtype.type(default_value)), (lambda g: g * above,)
+    return np.where(above, x, default_value), (lambda g: g * above,)
 
 
 def _sparse_plus_like(torch, x):

@@ -33,7 +33,11 @@ def _checked(who, function, *matrices):
         ) from error
 
 
-@op(sample=[_well_conditioned(3, 3), _well_conditioned(2, 2, 2)], like="torch.linalg.det")
+@op(
+    sample=[_well_conditioned(3, 3), _well_conditioned(2, 2, 2)],
+    like="torch.linalg.det",
+    floats=True,
+)
 def det(x):
     """Compute determinants: y = det x.
 
@@ -72,7 +76,11 @@ def det(x):
     return y, (d_x,)
 
 
-@op(sample=[_well_conditioned(3, 3), _well_conditioned(2, 2, 2)], like="torch.linalg.inv")
+@op(
+    sample=[_well_conditioned(3, 3), _well_conditioned(2, 2, 2)],
+    like="torch.linalg.inv",
+    floats=True,
+)
 def inv(x):
     """Invert matrices: x y = 1.
 
@@ -115,6 +123,7 @@ def inv(x):
         lambda rng: (*_well_conditioned(2, 3, 3)(rng), rng.normal(size=(2, 3, 1))),
     ],
     like="torch.linalg.solve",
+    floats=True,
 )
 def solve(a, b):
     """Solve linear equations: a y = b.
@@ -180,6 +189,7 @@ def _cholesky_like(torch, x, upper=False):
         lambda rng: (*_positive_definite(2, 2, 2)(rng), {"upper": True}),
     ],
     like=_cholesky_like,
+    floats=True,
 )
 def cholesky(x, *, upper=False):
     """Factor positive definite matrices: y y^T = (x + x^T) / 2, y lower triangular.

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError
-from melpy.ops.creation import convert_to_numpy
+from melpy.errors import ArgumentError, ShapeError
+from melpy.ops.creation import convert_to_numpy, floating
 from melpy.ops.registry import composed, op
 from melpy.ops.samples import distinct
 
@@ -83,7 +83,7 @@ def argsort(x, *, axis=-1):
 
     Returns
     -------
-    array of ints, the shape of x, or one axis
+    array of int32, the shape of x, or one axis
 
     Gradient
     --------
@@ -97,9 +97,9 @@ def argsort(x, *, axis=-1):
     --------
     >>> from melpy import ops
     >>> ops.argsort([3.0, 1.0, 2.0])
-    array([1, 2, 0])
+    array([1, 2, 0], dtype=int32)
     """
-    return np.argsort(x, axis, kind="stable"), (None,)
+    return np.argsort(x, axis, kind="stable").astype(np.int32), (None,)
 
 
 @op(
@@ -117,7 +117,7 @@ def argpartition(x, *, kth, axis=-1):
 
     Returns
     -------
-    array of ints, the shape of x, or one axis
+    array of int32, the shape of x, or one axis
 
     Gradient
     --------
@@ -133,7 +133,7 @@ def argpartition(x, *, kth, axis=-1):
     >>> ops.argpartition([3.0, 1.0, 2.0], 0)[0].item()
     1
     """
-    return np.argpartition(x, kth, axis), (None,)
+    return np.argpartition(x, kth, axis).astype(np.int32), (None,)
 
 
 @op(
@@ -192,7 +192,7 @@ def _in_top_k_like(torch, targets, predictions, k):
 @op(
     sample=lambda rng: (rng.integers(0, 4, 3), rng.normal(size=(3, 4)), {"k": 2}),
     like=_in_top_k_like,
-    indices=("targets",),
+    keeps=("targets",),
 )
 def in_top_k(targets, predictions, *, k):
     """Ask whether a class is among the k largest: fewer than k entries exceed that of the class.
@@ -307,7 +307,15 @@ def bincount(
     array([1, 0, 2], dtype=int32)
     """
     x = convert_to_numpy(x)
-    length = max(minlength, int(x.max(initial=-1)) + 1)
+    if x.dtype.kind not in "iub" or (x.size and x.min() < 0):
+        raise ArgumentError(
+            "bincount",
+            "what is counted are not whole numbers >= 0",
+            expected="an array of ints or bools, none of them negative",
+            received={"dtype": str(x.dtype), "smallest": x.min(initial=0)},
+        )
+    x = x.astype(np.int64)
+    length = max(minlength, int(x.max()) + 1 if x.size else 0)
     if x.ndim > 1:
         parts = [None] * len(x) if weights is None else convert_to_numpy(weights)
         return np.stack([bincount(r, w, length) for r, w in zip(x, parts, strict=True)])
@@ -319,16 +327,37 @@ def bincount(
 
 @composed
 def histogram(x: Any, *, bins: int = 10, range: Any = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the counts of entries in bins of equal width, and the edges of the bins."""
-    values = convert_to_numpy(x)
+    """Return the counts of entries in bins of equal width, and the edges of the bins, as floats.
+
+    Parameters
+    ----------
+    x : array, one axis
+    bins : int > 0, how many
+    range : (first edge, last edge), or None for the extremes of x
+
+    Examples
+    --------
+    >>> histogram(np.array([1, 2, 2]), 2)
+    (array([1., 2.], dtype=float32), array([1. , 1.5, 2. ], dtype=float32))
+    """
+    values = convert_to_numpy(floating(x))
+    if values.ndim != 1:
+        raise ShapeError(
+            "histogram", "x has not one axis", received={"shape": values.shape},
+            mend="Flatten it with ops.ravel.",
+        )  # fmt: skip
+    if not isinstance(bins, int | np.integer) or bins < 1:
+        raise ArgumentError(
+            "histogram", "bins is no number of bins", expected="an int > 0", received={"bins": bins}
+        )
     counts, edges = np.histogram(values, bins, range)
-    return counts, edges.astype(values.dtype)
+    return counts.astype(values.dtype), edges.astype(values.dtype)
 
 
 @composed
 def nonzero(x: Any) -> tuple[np.ndarray, ...]:
-    """Return the places of the entries that are not 0, one array of ints for each axis."""
-    return np.nonzero(convert_to_numpy(x))
+    """Return the places of the entries that are not 0, one array of int32 for each axis."""
+    return tuple(place.astype(np.int32) for place in np.nonzero(np.atleast_1d(convert_to_numpy(x))))
 
 
 @composed
@@ -354,10 +383,11 @@ def unique(
         "return_inverse": return_inverse,
         "return_counts": return_counts,
     }
-    found: Any = np.unique(convert_to_numpy(x), axis=axis, **asked)
-    if size is None:
-        return found
+    found: Any = np.unique(convert_to_numpy(x), axis=axis, equal_nan=False, **asked)
     first, *others = found if isinstance(found, tuple) else (found,)
+    others = [places.astype(np.int32) for places in others]
+    if size is None:
+        return (first, *others) if others else first
     along = axis or 0
     first = first.take(range(min(size, first.shape[along])), along)
     missing = [(0, 0)] * first.ndim

@@ -13,7 +13,7 @@ from melpy.ops.activations import tanh
 from melpy.ops.attention import attention
 from melpy.ops.choice import where
 from melpy.ops.comparison import logical_and
-from melpy.ops.creation import array
+from melpy.ops.creation import array, floating
 from melpy.ops.elementwise import add, divide, multiply, rsqrt, square, subtract
 from melpy.ops.gates import softmax
 from melpy.ops.indexing import repeat
@@ -70,7 +70,7 @@ def batch_normalization(
     >>> batch_normalization(np.array([[3.0]]), np.array([1.0]), np.array([4.0]), -1, epsilon=0.0)
     array([[1.]])
     """
-    x = array(x)
+    x = floating(x)
     axes = (axis % len(x.shape),)
     mean, variance, offset, scale = (
         _along(v if v is None else array(v), x.shape, axes) for v in (mean, variance, offset, scale)
@@ -92,7 +92,7 @@ def layer_normalization(
     >>> layer_normalization(np.array([1.0, 3.0]), epsilon=1e-12)
     array([-1.,  1.])
     """
-    x = array(x)
+    x = floating(x)
     axes = (axis,) if isinstance(axis, int) else axis
     axes = tuple(n % len(x.shape) for n in axes)
     y = standardize(x, axis=axes, epsilon=config.epsilon() if epsilon is None else epsilon)
@@ -112,7 +112,7 @@ def rms_normalization(
     >>> rms_normalization(np.array([3.0, 3.0]), epsilon=0.0)
     array([1., 1.])
     """
-    x = array(x)
+    x = floating(x)
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     epsilon = config.epsilon() if epsilon is None else epsilon
     y = multiply(x, rsqrt(add(mean(square(x), axes, True), epsilon)))
@@ -153,7 +153,7 @@ def dot_product_attention(
     >>> dot_product_attention(x, x, x).shape
     (1, 2, 1, 3)
     """
-    query, key, value = array(query), array(key), array(value)
+    query, key, value = floating(query), floating(key), floating(value)
     if {len(x.shape) for x in (query, key, value)} != {4}:
         raise ShapeError(
             "dot_product_attention",

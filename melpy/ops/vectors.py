@@ -8,15 +8,17 @@ import numpy as np
 
 from melpy.errors import ArgumentError
 from melpy.ops.comparison import not_equal
-from melpy.ops.creation import ndim, shape
+from melpy.ops.creation import floating, ndim, shape
+from melpy.ops.decomposing import svd
 from melpy.ops.elementwise import absolute, multiply, power, subtract
 from melpy.ops.indexing import get_item
 from melpy.ops.joining import stack
 from melpy.ops.products import tensordot
+from melpy.ops.promotion import alike
 from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import min as smallest
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import axes_within, composed, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import cast, expand_dims, moveaxis, ravel, squeeze
 
@@ -73,13 +75,15 @@ def euclidean_norm(x, *, axis=None, keepdims=False):
 
 @composed
 def norm(x: Any, *, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the norm of vectors or matrices, as numpy.linalg.norm does.
+    """Return the norm of vectors or matrices, as numpy.linalg.norm does, as a float.
 
     Parameters
     ----------
     x : array or tensor
     ord : None, a number, inf, -inf or 0 for vectors: (Σ |x|^ord)^(1 / ord), the largest, the
-        smallest, the number of entries that are not 0. For matrices None, "fro", 1, -1, inf, -inf
+        smallest, the number of entries that are not 0. For matrices None or "fro" (Frobenius), 1,
+        -1, inf, -inf (sums of columns or rows), 2, -2 or "nuc" (of the singular values the largest,
+        the smallest, the sum)
     axis : int for vectors, a pair of ints for matrices; None for all of x
     keepdims : bool, whether the reduced axes stay, with size 1
 
@@ -87,28 +91,51 @@ def norm(x: Any, *, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     --------
     >>> float(norm(np.array([3.0, -4.0]))), float(norm(np.array([3.0, -4.0]), 1))
     (5.0, 7.0)
+    >>> float(norm(np.diag([3.0, 4.0]), "nuc"))
+    7.0
     """
-    count = ndim(x)
-    if ord is None or ord == "fro" or (ord == 2 and (isinstance(axis, int) or count == 1)):
-        return euclidean_norm(x, axis, keepdims)
-    axes = tuple(range(count)) if axis is None else axis
-    axes = (axes,) if isinstance(axes, int) else tuple(n % count for n in axes)
+    x = floating(x)
+    axes = axes_within("norm", axis, ndim(x))
+    if ord is None and (axis is None or len(axes) <= 2):
+        return euclidean_norm(x, axes, keepdims)
     if len(axes) == 1:
         return _vector_norm(x, ord, axes[0], keepdims)
-    if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
-        added, chosen = axes if ord in (1, -1) else axes[::-1]
-        sums = total(absolute(x), added, True)
-        y = (largest if ord > 0 else smallest)(sums, chosen, True)
-        return y if keepdims else squeeze(y, axes)
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axes, keepdims)
     raise ArgumentError(
         "norm",
-        "this norm is not known",
-        expected='None, "fro", 1, -1, inf or -inf for matrices; any number for vectors',
-        received={"ord": ord, "axis": axis},
+        "there is no such norm over these axes",
+        expected="one axis for vectors, two for matrices",
+        received={"ord": ord, "axis": axis, "shape": shape(x)},
     )
 
 
+def _unknown_norm(ord: Any, kind: str, expected: str) -> ArgumentError:
+    return ArgumentError(
+        "norm", f"{kind} have no such norm", expected=expected, received={"ord": ord}
+    )
+
+
+def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if order == "fro":
+        return euclidean_norm(x, axes, keepdims)
+    if order in (1, -1, np.inf, -np.inf):
+        added, chosen = axes if order in (1, -1) else axes[::-1]
+        sums = total(absolute(x), added, True)
+        y = (largest if order > 0 else smallest)(sums, chosen, True)
+        return y if keepdims else squeeze(y, axes)
+    if order in (2, -2, "nuc"):
+        values = svd(moveaxis(x, axes, (-2, -1)), compute_uv=False)
+        y = {2: largest, -2: smallest, "nuc": total}[order](values, -1)
+        return expand_dims(y, tuple(sorted(axes))) if keepdims else y
+    raise _unknown_norm(order, "matrices", 'None, "fro", "nuc", 1, -1, 2, -2, inf or -inf')
+
+
 def _vector_norm(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
+    if not isinstance(order, int | float):
+        raise _unknown_norm(order, "vectors", "None or a number")
+    if order == 2:
+        return euclidean_norm(x, axis, keepdims)
     size = absolute(x)
     if order in (np.inf, -np.inf):
         return (largest if order > 0 else smallest)(size, axis, keepdims)
@@ -129,6 +156,7 @@ def outer(x1: Any, x2: Any) -> Any:
     array([[3., 4.],
            [6., 8.]])
     """
+    x1, x2 = alike("outer", x1, x2)
     return multiply(expand_dims(ravel(x1), 1), expand_dims(ravel(x2), 0))
 
 
@@ -149,6 +177,7 @@ def inner(x1: Any, x2: Any) -> Any:
 @composed
 def vdot(x1: Any, x2: Any) -> Any:
     """Return Σ x1 x2 over all entries, both flattened."""
+    x1, x2 = alike("vdot", x1, x2)
     return tensordot(ravel(x1), ravel(x2), axes=1)
 
 

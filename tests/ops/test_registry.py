@@ -52,7 +52,7 @@ def test_python_numbers_take_the_type_of_the_array(dtype, number):
 def test_python_numbers_alone_take_the_default_type(monkeypatch):
     assert ops.add(1.0, 2.0).dtype == "float32"
     assert ops.add([1.0], 2).dtype == "float32"
-    assert ops.add(1, 2).dtype == "int64"
+    assert ops.add(1, 2).dtype == "int32"
     monkeypatch.setitem(config._settings, "floatx", "float64")
     assert ops.add(1.0, 2.0).dtype == "float64"
 
@@ -60,6 +60,30 @@ def test_python_numbers_alone_take_the_default_type(monkeypatch):
 def test_whole_numbers_keep_their_type():
     assert ops.add(np.array([1], np.int32), 1).dtype == "int32"
     assert ops.add(np.array([1], np.uint8), 1).dtype == "uint8"
+    assert ops.sum(np.array([1], np.int64)).dtype == "int64"
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda small: ops.add(small, -1), [199]),
+        (lambda small: ops.multiply(small, 300), [60_000]),
+        (lambda small: ops.maximum(small, -1), [200]),
+        (lambda small: ops.less(small, -1), [False]),
+        (lambda small: ops.where([True], -1, small), [-1]),
+        (lambda small: ops.clip(small, -5, 999), [200]),
+    ],
+)
+def test_a_number_that_a_small_type_does_not_hold_widens_it(call, expected):
+    np.testing.assert_array_equal(call(np.array([200], np.uint8)), expected)
+
+
+def test_a_float_of_numpy_s_is_a_number_like_python_s():
+    x = np.ones(2, "float32")
+    assert ops.multiply(x, np.sqrt(2.0)).dtype == "float32"
+    assert (Tensor(x) * np.float64(0.5)).dtype == "float32"
+    assert ops.multiply(x, np.array(2.0)).dtype == "float64"  # an array keeps its type
+    assert ops.sqrt(np.float64(2.0)).dtype == "float64"
 
 
 def test_values_that_are_no_numbers_are_refused():

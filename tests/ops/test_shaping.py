@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melpy import Tensor, ops, testing
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, GraphError
 
 X = np.arange(24.0).reshape(2, 3, 4)
 
@@ -83,8 +83,16 @@ def test_take_refuses_floats():
 
 def test_pad_with_a_value_and_an_unknown_mode():
     np.testing.assert_array_equal(ops.pad(np.array([1.0]), 1, "constant", 7), [7, 1, 7])
-    with pytest.raises(ArgumentError, match=r'^pad: unknown mode\. Expected mode="constant"'):
-        ops.pad(X, 1, "reflect")
+    with pytest.raises(
+        ArgumentError, match=r"^pad: unknown mode 'reflekt'.*Did you mean 'reflect'"
+    ):
+        ops.pad(X, 1, "reflekt")
+    with pytest.raises(ArgumentError, match=r"^pad: only the constant mode takes a constant"):
+        ops.pad(X, 1, "reflect", 0)
+    np.testing.assert_array_equal(ops.pad(np.array([1.0, 3.0]), 1, "maximum"), [3, 1, 3, 3])
+    x = Tensor(np.ones(2), requires_grad=True)
+    with pytest.raises(GraphError, match=r"^pad: this mode has no gradient"):
+        ops.pad(x, 1, "mean").sum().backward()
 
 
 def test_concatenate_gives_each_its_own_piece():
