@@ -12,32 +12,36 @@ Rooms: `layers`, `models`, `losses`, `metrics`, `optimizers`, `schedules`, `call
 
 __version__ = "0.1.0"
 
-from melpy import (
-    activations,
-    callbacks,
-    config,
-    constraints,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    ops,
-    optimizers,
-    random,
-    regularizers,
-    schedules,
-)
-from melpy.initializers import Initializer
-from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
-from melpy.layers import Layer
-from melpy.losses import Loss
-from melpy.metrics import Metric
-from melpy.models import Input, Model, Sequential
-from melpy.optimizers import Optimizer
-from melpy.regularizers import Regularizer
-from melpy.tape import no_grad
-from melpy.tensor import Tensor, grad, value_and_grad
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from melpy import (
+        activations,
+        callbacks,
+        config,
+        constraints,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        random,
+        regularizers,
+        schedules,
+    )
+    from melpy.initializers import Initializer
+    from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
+    from melpy.layers import Layer
+    from melpy.losses import Loss
+    from melpy.metrics import Metric
+    from melpy.models import Input, Model, Sequential
+    from melpy.optimizers import Optimizer
+    from melpy.regularizers import Regularizer
+    from melpy.tape import no_grad
+    from melpy.tensor import Tensor, grad, value_and_grad
 
 __all__ = [
     "Initializer",
@@ -73,8 +77,30 @@ __all__ = [
     "version",
 ]
 
-# Imported when they are first asked for.
-_LATER = ("backend", "data", "datasets", "preprocessing", "testing", "utils")
+# Nothing is imported before it is asked for: who only wants `melpy.ops` waits for nothing else.
+_ROOMS = frozenset({
+    "activations", "backend", "callbacks", "config", "constraints", "data", "datasets",
+    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "schedules", "testing", "utils",
+})  # fmt: skip
+_ROOM_OF = {
+    "Initializer": "initializers",
+    "Input": "models",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Model": "models",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "Sequential": "models",
+    "Tensor": "tensor",
+    "col2im": "kernels.spec.conv_im2col",
+    "get_indices": "kernels.spec.conv_im2col",
+    "grad": "tensor",
+    "im2col": "kernels.spec.conv_im2col",
+    "no_grad": "tape",
+    "value_and_grad": "tensor",
+}
 
 
 def version() -> str:
@@ -83,10 +109,12 @@ def version() -> str:
 
 
 def __getattr__(name: str) -> object:
-    if name in _LATER:
-        import importlib
-
+    if name in _ROOMS:
         return importlib.import_module(f"melpy.{name}")
+    if name in _ROOM_OF:
+        found = getattr(importlib.import_module(f"melpy.{_ROOM_OF[name]}"), name)
+        globals()[name] = found
+        return found
     raise AttributeError(
         f"module 'melpy' has no attribute {name!r}. docs/keras.md lists every name of Keras's that "
         "is here, and why others are not."
@@ -94,4 +122,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_ROOMS, *_ROOM_OF})

@@ -102,7 +102,7 @@ def test_a_room_has_at_most_400_lines(path):
 
 def test_what_importing_loads():
     """How long it takes is measured by .ci/run: no test depends on the clock."""
-    tool = ROOT / "tools" / "import_budget.py"
+    tool = ROOT / "tools" / "budgets.py"
     run = subprocess.run([sys.executable, tool, "--untimed"], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
 

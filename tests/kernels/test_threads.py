@@ -95,19 +95,18 @@ def test_an_interruption_leaves_nothing_behind(size):
         for _ in range(10):
             alarm = threading.Timer(0.005, signal.raise_signal, [signal.SIGINT])
             with pytest.raises(KeyboardInterrupt):
-                alarm.start()  # it may ring before this returns
-                done += _count_for_long(seen)
+                done += _count_until_it_rings(alarm, seen)
             alarm.join()
             assert seen.min() == seen.max() >= done  # a region is made whole, or not begun
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _count_for_long(seen):
-    done = 0
-    for done in range(1_000_000):  # until it is interrupted
+def _count_until_it_rings(alarm, seen):
+    alarm.start()  # it may ring before this returns
+    for _ in range(1_000_000):
         threads.share(_count, 8, WOKEN, seen, 1)
-    return done
+    return 1_000_000
 
 
 def test_several_callers_at_once(size):
