@@ -118,6 +118,15 @@ BEHAVIOUR = {
     "config.enable_unsafe_deserialization": "refuses: reading a file never runs code",
     "config.set_floatx": "takes float32 and float64",
     "backend.result_type": "64 bits stay 64 bits, as in Keras on TensorFlow",
+    "datasets.imdb.load_data": (
+        "num_words=None keeps every word, where Keras leaves out the rarest; no `**kwargs`"
+    ),
+    "datasets.reuters.load_data": (
+        "num_words=None keeps every word, where Keras leaves out the rarest"
+    ),
+    "utils.get_file": (
+        "files lie in `config.home`; an archive's links are left out; plain .gz files are unpacked"
+    ),
     "utils.to_categorical": "gives the type of `config.floatx`, not float64 always",
     "utils.clear_session": "settings and seeds stay",
     "metrics.*IoU": "sample weights are floats, which Keras cuts to whole numbers",
@@ -158,10 +167,8 @@ ABSENT = {
         "the tape records one operation after another, and goes backwards"
     ),
     "ops.image.*": "further operations on images, not built yet",
-    "datasets.*": "not among the data sets that are loaded here",
     "device Function Operation KerasTensor RematScope StatelessScope SymbolicScope Variable "
     "name_scope remat": "machinery of Keras's backends; there is one here",
-    "utils.get_file": "`melpy.datasets` downloads what it knows, and checks it",
     "utils.model_to_dot": "`plot_model` draws by itself, without Graphviz",
     "applications.*": "no trained networks are shipped",
     "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "

@@ -1,7 +1,8 @@
 """Data sets: each a module with NAME, CLASS_NAMES, DESCRIPTION and ``load_data()`` as in Keras.
 
 `digits` is part of melpy. The others are taken from ``$MELPY_HOME/datasets`` when they are there
-and right, and are downloaded when they are not.
+and right, and are downloaded when they are not. `load` and `status` know the sets of images; of
+texts and tables there are `imdb`, `reuters`, `boston_housing` and `california_housing`.
 """
 
 from __future__ import annotations
@@ -11,18 +12,33 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from melpy.datasets import cifar10, cifar100, digits, fashion_mnist, files, mnist
+from melpy.datasets import (
+    boston_housing,
+    california_housing,
+    cifar10,
+    cifar100,
+    digits,
+    fashion_mnist,
+    files,
+    imdb,
+    mnist,
+    reuters,
+)
 from melpy.errors import lookup
 
 __all__ = [
     "DATASETS",
     "Status",
+    "boston_housing",
+    "california_housing",
     "cifar10",
     "cifar100",
     "digits",
     "fashion_mnist",
+    "imdb",
     "load",
     "mnist",
+    "reuters",
     "status",
 ]
 

@@ -11,12 +11,13 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from melpy.datasets.sums import sha256_of
+from melpy.datasets.sums import is_right, said
 
-__all__ = ["download"]
+__all__ = ["OTHER", "download"]
 
 TRIES = 5  # for each host, as long as each try brings something
 BLOCK_BYTES = 1 << 18
+OTHER = "sent a file with another"  # sum: how that reason begins
 
 
 class HostError(Exception):
@@ -27,14 +28,17 @@ class RangeError(HostError):
     """The host cannot go on where ``part`` ends."""
 
 
-def download(urls: Sequence[str], part: Path, sha256: str, timeout_s: float) -> dict[str, str]:
+def download(
+    urls: Sequence[str], part: Path, digest: str | None, timeout_s: float
+) -> dict[str, str]:
     """Bring a file to ``part``, going on from what ``part`` holds already.
 
     Parameters
     ----------
     urls : mirrors of one file, tried in this order
     part : where the bytes go; kept when a transfer breaks off, deleted when it ends up wrong
-    sha256 : the sum, in hexadecimal, that the whole file must have
+    digest : the SHA-256 sum, or the MD5 sum, in hexadecimal, that the whole file must have; None
+        to take what comes, which is never a part from before
     timeout_s : the longest silence of a host that is waited out
 
     Returns
@@ -45,7 +49,9 @@ def download(urls: Sequence[str], part: Path, sha256: str, timeout_s: float) -> 
     ------
     OSError : ``part`` cannot be written
     """
-    if part.exists() and sha256_of(part) == sha256:
+    if digest is None:
+        part.unlink(missing_ok=True)
+    elif part.exists() and is_right(part, digest):
         return {}
     reasons = {}
     for url in urls:
@@ -62,10 +68,10 @@ def download(urls: Sequence[str], part: Path, sha256: str, timeout_s: float) -> 
                 if part.exists() and part.stat().st_size > had_bytes:
                     continue  # it broke off, but it does work: go on where it stopped
                 break
-            if sha256_of(part) == sha256:
+            if is_right(part, digest):
                 return {}
             part.unlink()
-            reasons[url] = "sent a file with another SHA-256"
+            reasons[url] = f"{OTHER} {said(digest or '').split()[0]}"
             if had_bytes == 0:
                 break
             # What was there before may have been wrong: once more, all of it from this host.

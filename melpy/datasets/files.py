@@ -8,7 +8,6 @@ other gzip bytes, is as good as the original.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import zlib
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from melpy import config
-from melpy.datasets.sums import sha256_of
+from melpy.datasets.sums import is_right, said, sum_of_bytes
 from melpy.errors import DataError, DownloadError
 
 __all__ = ["TABLE", "Archive", "Content", "fetch", "folder", "missing", "read"]
@@ -27,17 +26,17 @@ class Content:
     """One file as `read` hands it out: unpacked."""
 
     path: str  # in the data set's folder
-    size_bytes: int
+    size_bytes: int | None  # None where only the sum is the check
     sha256: str | None  # None where no sum is published; then the size is the check
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One file as the hosts send it: a ``.gz``, kept as it is, or a ``.tar.gz``, unpacked."""
+    """One file as the hosts send it, kept as it is; only a ``.tar.gz`` is unpacked."""
 
     dataset: str  # also the name of its folder
     name: str
-    sha256: str
+    sha256: str  # or an MD5 sum, where a host publishes no other
     hosts: tuple[str, ...]  # URLs to which the name is added, tried in this order
     contents: tuple[Content, ...]
 
@@ -187,8 +186,8 @@ def fetch(archive: Archive, *, timeout_s: float = 30.0) -> Path:
         return home
     packed = home / archive.name
     if packed.is_file():  # a .tar.gz that was put there by hand: it is the user's, it stays
-        if sha256_of(packed) != archive.sha256:
-            raise _damaged(archive, packed, f"the file with SHA-256 {archive.sha256}", {})
+        if not is_right(packed, archive.sha256):
+            raise _damaged(archive, packed, f"the file with {said(archive.sha256)}", {})
         _unpack(archive, packed)
         return home
     part = _download(archive, home, timeout_s)
@@ -219,7 +218,7 @@ def _download(archive: Archive, home: Path, timeout_s: float) -> Path:
         raise DownloadError(
             f"data set {archive.dataset!r}",
             f"{archive.name} is not in {home} and no host gave it: {tried}",
-            expected=f"the file with SHA-256 {archive.sha256}",
+            expected=f"the file with {said(archive.sha256)}",
             mend=f"Download it elsewhere from {archive.urls[0]} and put it at "
             f"{home / archive.name}, or set MELPY_HOME to a folder that has "
             f"datasets{os.sep}{archive.dataset}.",
@@ -251,20 +250,22 @@ def _unpack(archive: Archive, packed: Path) -> None:
 def _checked(archive: Archive, content: Content) -> bytes:
     """Return what the file holds once it is known to be right."""
     path = folder(archive) / content.path
-    expected = f"{content.size_bytes} bytes"
+    expected = "a file" if content.size_bytes is None else f"{content.size_bytes} bytes"
     if content.sha256:
-        expected += f" with SHA-256 {content.sha256}"
+        expected += f" with {said(content.sha256)}"
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             # One byte more than right: enough to refuse, whatever else the file unpacks to.
-            data = file.read(content.size_bytes + 1)
+            data = file.read(None if content.size_bytes is None else content.size_bytes + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(archive, path, expected, {"gzip": str(error)}) from error
-    if len(data) != content.size_bytes:
+    if content.size_bytes is not None and len(data) != content.size_bytes:
         more = "more" if len(data) > content.size_bytes else len(data)
         raise _damaged(archive, path, expected, {"size_bytes": more})
-    if content.sha256 and (found := hashlib.sha256(data).hexdigest()) != content.sha256:
-        raise _damaged(archive, path, expected, {"sha256": found})
+    if content.sha256:
+        found = sum_of_bytes(data, content.sha256)
+        if found != content.sha256:
+            raise _damaged(archive, path, expected, {"sum": found})
     return data
 
 

@@ -8,6 +8,7 @@ from melpy.config import (
     is_interactive_logging_enabled,
 )
 from melpy.data import PyDataset
+from melpy.datasets.get_file import get_file
 from melpy.preprocessing import (
     image_dataset_from_directory,
     pad_sequences,
@@ -52,6 +53,7 @@ __all__ = [
     "disable_interactive_logging",
     "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",

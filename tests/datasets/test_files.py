@@ -96,7 +96,7 @@ def test_a_home_that_cannot_be_written_is_named(home, make_gz):
         (lambda packed: packed[:10] + b"\xff" + packed[11:], "Error -3"),
         (lambda packed: gzip.compress(DATA[:-1]), f"received size_bytes={len(DATA) - 1}."),
         (lambda packed: gzip.compress(DATA + b"!" * 10**6), "received size_bytes='more'."),
-        (lambda packed: gzip.compress(DATA[::-1]), "received sha256='"),
+        (lambda packed: gzip.compress(DATA[::-1]), "received sum='"),
     ],
 )
 def test_a_damaged_file_is_named_and_kept(home, make_gz, serve, damage, received):
