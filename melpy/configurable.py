@@ -7,6 +7,8 @@ Keras's files have.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -14,46 +16,92 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from melpy import custom
+from melpy import custom, tree
 from melpy.errors import DtypeError, lookup, refuse_unknown
 
-__all__ = ["Configurable", "find", "plain", "snake_case", "widened"]
+__all__ = ["Configurable", "NotPlainError", "find", "is_ours", "plain", "snake_case", "widened"]
 
 T = TypeVar("T")
 
 
 class Configurable:
-    """An object whose ``get_config`` gives back its constructor's arguments."""
+    """An object whose ``get_config`` gives back its constructor's arguments.
+
+    A class of the user's own that defines ``get_config`` adds its arguments to those of the
+    library's class below it: that is what ``super().get_config()`` has there.
+    """
 
     _arguments: dict[str, Any]
+    _inherited: dict[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
         try:
-            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+            made._arguments = _bound(cls.__init__, made, args, kwargs)
         except TypeError:
             refuse_unknown(cls, kwargs)
             made._arguments = {}  # __init__ is about to refuse these; or this is a copy to fill
-            return made
-        bound.apply_defaults()
-        arguments = dict(list(bound.arguments.items())[1:])  # without self
-        for name, parameter in inspect.signature(cls.__init__).parameters.items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                arguments.update(arguments.pop(name, {}))
-            elif parameter.kind is parameter.VAR_POSITIONAL:
-                arguments.pop(name, None)
-        made._arguments = arguments
         return made
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if is_ours(cls) and "__init__" in vars(cls):
+            setattr(cls, "__init__", _noting(vars(cls)["__init__"]))  # noqa: B010  mypy
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal object, as plain values."""
-        return {name: plain(value) for name, value in self._arguments.items()}
+        arguments = self._arguments
+        if not is_ours(next(c for c in type(self).__mro__ if "get_config" in vars(c))):
+            arguments = vars(self).get("_inherited", {})
+        return {name: _listed(value) for name, value in arguments.items()}
 
     @classmethod
     def from_config(cls: type[T], config: Mapping[str, Any]) -> T:
         """Make an object from `get_config`'s result, here or in Keras."""
         with custom.reading():
             return cls(**_with_effect(cls, config))
+
+
+def is_ours(thing: Any) -> bool:
+    """Return whether a class or a function is the library's."""
+    return str(getattr(thing, "__module__", "")).partition(".")[0] == "melpy"
+
+
+def _bound(init: Any, made: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return a constructor's arguments by name, with its defaults."""
+    signature = inspect.signature(init)
+    bound = signature.bind(made, *args, **kwargs)
+    bound.apply_defaults()
+    arguments = dict(list(bound.arguments.items())[1:])  # without self
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            arguments.update(arguments.pop(name, {}))
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            arguments.pop(name, None)
+    return arguments
+
+
+def _noting(init: Callable[..., None]) -> Callable[..., None]:
+    """Let a constructor of the library's note its arguments in objects of the user's classes."""
+
+    @functools.wraps(init)
+    def noting(self: Any, *args: Any, **kwargs: Any) -> None:
+        if "_inherited" not in vars(self) and not is_ours(type(self)):
+            vars(self)["_inherited"] = {}
+            with contextlib.suppress(TypeError):  # __init__ refuses these itself
+                vars(self)["_inherited"] = _bound(init, self, args, kwargs)
+        init(self, *args, **kwargs)
+
+    return noting
+
+
+def _listed(value: Any) -> Any:
+    """Return a constructor's argument as plain values; what cannot be written down stays."""
+    value = tree.map_structure(lambda x: x.tolist() if isinstance(x, np.ndarray) else x, value)
+    try:
+        return plain(value)
+    except NotPlainError:
+        return value
 
 
 # Arguments of Keras's that have no counterpart here, and the values that change nothing.
@@ -88,31 +136,59 @@ SPECIAL: dict[str, tuple[str | None, str, str | None]] = {
 
 def class_name(made: type) -> str:
     """Return a class's name in Keras's files, where a model of a graph is a Functional."""
-    ours = made.__module__.startswith("melpy.")
-    return "Functional" if ours and made.__name__ == "Model" else made.__name__
+    return "Functional" if is_ours(made) and made.__name__ == "Model" else made.__name__
+
+
+class NotPlainError(DtypeError):
+    """An object that files have no form for."""
 
 
 def plain(value: Any) -> Any:
-    """Return a value as numbers, strings, lists and dicts, in the form of Keras's files."""
-    if isinstance(value, Configurable):
-        return described(value)
+    """Return a value as numbers, strings, lists and dicts, in the form of Keras's files.
+
+    Raises
+    ------
+    NotPlainError : an object that has no ``get_config``
+    """
+    if isinstance(value, bool | int | float | str | None):
+        return value
     if isinstance(value, Mapping):
         return {key: plain(entry) for key, entry in value.items()}
-    if isinstance(value, tuple | list):
-        return type(value)(plain(entry) for entry in value)
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
+    if isinstance(value, list | tuple):
+        entries = [plain(entry) for entry in value]
+        return tuple(entries) if isinstance(value, tuple) else entries
+    if isinstance(value, bytes):
+        return {"class_name": "__bytes__", "config": {"value": value.decode()}}
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+        return value.item()
+    if hasattr(value, "__array__") and not isinstance(value, type):
+        kind = "__numpy__" if isinstance(value, np.ndarray) else "__tensor__"
+        array = np.asarray(value)
+        told = {"value": array.tolist(), "dtype": str(array.dtype)}
+        return {"class_name": kind, "config": told}
     if isinstance(value, slice):
         ends = {name: plain(getattr(value, name)) for name in ("start", "stop", "step")}
         return {"class_name": "__slice__", "config": ends}
     if value is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(value, np.dtype):
+        return value.name
     if isinstance(value, type(plain)):
         return _function(value)
-    return getattr(value, "__name__", value) if callable(value) else value
+    if not isinstance(value, type) and hasattr(value, "get_config"):
+        return described(value)
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    raise NotPlainError(
+        "get_config",
+        "an object cannot be written down",
+        expected="numbers, strings, arrays, lists, dicts, or objects with a get_config",
+        received={"type": type(value).__name__},
+        mend="Define get_config, and from_config where it is to be made again.",
+    )
 
 
-def described(value: Configurable) -> dict[str, Any]:
+def described(value: Any) -> dict[str, Any]:
     """Return an object's class, its config, and what it was built and compiled with."""
     made = type(value)
     room, _, rest = made.__module__.partition(".")
@@ -129,14 +205,14 @@ def described(value: Configurable) -> dict[str, Any]:
     entry = {
         "module": module,
         "class_name": name,
-        "config": value.get_config(),
+        "config": plain(value.get_config()),
         "registered_name": registered,
     }
     for kind in ("build", "compile"):
         if hasattr(value, f"get_{kind}_config"):
             more = getattr(value, f"get_{kind}_config")()
             if more is not None:
-                entry[f"{kind}_config"] = more
+                entry[f"{kind}_config"] = plain(more)
     custom.share_written(value, entry)
     return entry
 
@@ -148,7 +224,7 @@ def _function(value: Callable[..., Any]) -> Any:
     """
     if value.__name__ == "<lambda>":
         return {"class_name": "__lambda__", "config": {}}
-    if value.__module__.startswith("melpy."):
+    if is_ours(value):
         return value.__name__
     name = custom.get_registered_name(value)
     return {

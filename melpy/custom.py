@@ -22,7 +22,7 @@ __all__ = [
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
 _scope: ContextVar[dict[str, Any]] = ContextVar("custom_objects")
-# Objects met while one file is read or written: {number: object}, {id(object): description}.
+# Objects met while one file is read or written: {number: object}, {id(object): (number, object)}.
 _read: ContextVar[dict[int, Any] | None] = ContextVar("read", default=None)
 _written: ContextVar[dict[int, Any] | None] = ContextVar("written", default=None)
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
@@ -154,13 +154,34 @@ def sharing() -> Iterator[None]:
 
 
 def share_written(thing: Any, entry: dict[str, Any]) -> None:
-    """Mark an object's descriptions if there are several."""
+    """Number an object's description, so that others of the same object are known."""
     seen = _written.get()
-    if seen is None:
-        return
-    first, _ = seen.setdefault(id(thing), (entry, thing))
-    if first is not entry:
-        first["shared_object_id"] = entry["shared_object_id"] = id(thing)
+    if seen is not None:
+        entry["shared_object_id"], _ = seen.setdefault(id(thing), (len(seen) + 1, thing))
+
+
+def only_shared(description: Any) -> Any:
+    """Return a description in which only what is described several times is numbered."""
+    counts: dict[int, int] = {}
+
+    def count(x: Any) -> None:
+        for inner in (
+            x.values() if isinstance(x, dict) else x if isinstance(x, list | tuple) else ()
+        ):
+            count(inner)
+        if isinstance(x, dict) and "shared_object_id" in x:
+            counts[x["shared_object_id"]] = counts.get(x["shared_object_id"], 0) + 1
+
+    def without(x: Any) -> Any:
+        if isinstance(x, list | tuple):
+            return [without(inner) for inner in x]
+        if not isinstance(x, dict):
+            return x
+        is_alone = counts.get(x.get("shared_object_id"), 0) == 1  # type: ignore[arg-type]
+        return {k: without(v) for k, v in x.items() if k != "shared_object_id" or not is_alone}
+
+    count(description)
+    return without(description)
 
 
 def share_read(entry: Mapping[str, Any], make: Callable[[], Any]) -> Any:

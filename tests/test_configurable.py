@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+import melpy
 from melpy import layers
 from melpy.configurable import Configurable, find, snake_case
 from melpy.errors import ArgumentError, DtypeError, UnknownNameError
+from melpy.saving import deserialize_keras_object, serialize_keras_object
 
 __all__ = ["GradientRuler", "Ruler", "Shape2D"]
 
@@ -154,3 +156,77 @@ def test_a_class_that_takes_such_an_argument_is_given_it():
             self.fused = fused
 
     assert Fusing.from_config({"fused": False}).fused is False
+
+
+class Around(layers.Layer):
+    """A layer with a get_config of its own."""
+
+    def __init__(self, inner, factor=2, **kwargs):
+        super().__init__(**kwargs)
+        self.inner, self.factor = inner, factor
+
+    def call(self, x):
+        return self.inner(x) * self.factor
+
+    def get_config(self):
+        return dict(inner=self.inner, factor=self.factor, **super().get_config())
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(deserialize_keras_object(config.pop("inner")), **config)
+
+
+class Wider(layers.Dense):
+    def __init__(self, by, **kwargs):
+        super().__init__(units=10 * by, activation="relu", name=f"by_{by}")
+        self.by = by
+
+    def get_config(self):
+        return {**super().get_config(), "by": self.by}
+
+
+class TestClassesOfTheUsers:
+    def test_what_super_has_is_the_librarys(self):
+        config = Around(layers.Dense(3), 4, name="a").get_config()
+        assert sorted(config) == ["dtype", "factor", "inner", "name", "trainable"]
+        config = Wider(2).get_config()
+        assert (config["units"], config["activation"], config["by"]) == (20, "relu", 2)
+        assert config["name"] == "by_2"
+
+    def test_objects_in_a_config_are_written_and_read(self, tmp_path):
+        model = melpy.Sequential([melpy.Input((3,)), Around(layers.Dense(2), 3)])
+        model.save(tmp_path / "m.keras")
+        for scope in ({"Around": Around}, None):
+            if scope:
+                again = melpy.models.load_model(tmp_path / "m.keras", scope)
+                x = np.ones((2, 3))
+                np.testing.assert_array_equal(again.predict(x), model.predict(x))
+                assert isinstance(again.layers[0].inner, layers.Dense)
+            else:
+                with pytest.raises(UnknownNameError, match="Around"):
+                    melpy.models.load_model(tmp_path / "m.keras")
+
+    def test_what_no_file_can_hold(self):
+        class Holding(layers.Layer):
+            def __init__(self, thing):
+                super().__init__()
+
+        layer = Holding(object())
+        assert type(layer.get_config()["thing"]) is object  # a copy takes it as it is
+        model = melpy.Sequential([melpy.Input((3,)), layer])
+        with pytest.raises(DtypeError, match=r"cannot be written down.*Define get_config"):
+            model.to_json()
+
+    def test_values_there_and_back(self):
+        values = {
+            "array": np.arange(3), "bytes": b"ab", "slice": slice(1, None), "all": ...,
+            "tensor": melpy.Tensor([1.0]), "number": np.float32(2), "f": melpy.activations.relu,
+            "deep": [{"loss": melpy.losses.Huber(0.25)}],
+        }  # fmt: skip
+        back = deserialize_keras_object(json.loads(json.dumps(serialize_keras_object(values))))
+        np.testing.assert_array_equal(back["array"], values["array"])
+        assert (back["bytes"], back["slice"], back["all"]) == (b"ab", slice(1, None), ...)
+        assert (float(back["tensor"][0]), back["number"]) == (1.0, 2.0)
+        assert back["deep"][0]["loss"].delta == 0.25
+        with pytest.raises(TypeError, match="cannot be written down"):
+            serialize_keras_object(object())

@@ -297,6 +297,9 @@ class Layer(Parts):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer, as plain values."""
         arguments = super().get_config()
+        # Of this class's own arguments, those that say something.
+        usual = {"autocast": True, "activity_regularizer": None} if "autocast" in arguments else {}
+        arguments = {k: v for k, v in arguments.items() if k not in usual or v is not usual[k]}
         base = {"name": self.name, "trainable": self.trainable, "dtype": str(self.dtype)}
         accepted = taken_arguments(type(self)).base_arguments
         if arguments.get("data_format", "") is None:  # the setting may be another one elsewhere

@@ -93,6 +93,8 @@ def _made(entry: Mapping[str, Any]) -> Any:
     built = entry.get("build_config")
     if isinstance(built, Mapping) and not getattr(layer, "built", True):
         layer.build_from_config(built)
+    if entry.get("compile_config") and hasattr(layer, "compile_from_config"):
+        layer.compile_from_config(entry["compile_config"])
     return layer
 
 

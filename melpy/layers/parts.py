@@ -17,7 +17,8 @@ __all__ = ["Parts", "Weight"]
 
 # Attributes that hold no parts.
 NO_PARTS = {
-    "_weights", "_losses", "_calls", "_arguments", "_symbols", "_inventory", "_compile_config",
+    "_weights", "_losses", "_calls", "_arguments", "_inherited", "_symbols", "_inventory",
+    "_compile_config",
 }  # fmt: skip
 # Types of attributes that are set at any time and never are, nor hold, parts.
 PLAIN = {

@@ -106,7 +106,7 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
     """Make a functional model of `graph_config`'s result."""
     made: dict[str, Any] = {}
     outputs: dict[str, list[list[Symbolic]]] = {}  # by layer: the outputs of each use
-    waiting: list[tuple[str, dict[str, Any]]] = []
+    waiting: list[tuple[str, Any]] = []
     for entry in config["layers"]:
         layer = operation_of(entry) or deserialize(entry, custom_objects)
         name = entry.get("name") or layer.name
@@ -131,13 +131,13 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
         return [filled(value) for value in x] if isinstance(x, list | tuple) else x
 
     while waiting:
-        later: list[tuple[str, dict[str, Any]]] = []
+        later: list[tuple[str, Any]] = []
         for name, node in waiting:
             if any(other == name for other, _ in later):
                 later.append((name, node))  # the uses of one layer keep their order
                 continue
             try:
-                args, kwargs = filled(node["args"]), filled(node.get("kwargs", {}))
+                args, kwargs = _arguments_of(node, filled)
             except (KeyError, IndexError):  # what it needs is not made yet
                 later.append((name, node))
                 continue
@@ -153,17 +153,29 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
     def side(histories: Any) -> Any:
         if isinstance(histories, dict):
             return {key: side(value) for key, value in histories.items()}
+        if isinstance(histories, tuple):
+            return tuple(side(value) for value in histories)
         if len(histories) == 3 and isinstance(histories[0], str):
             name, number, place = histories
             return tensor([name, number - _nodes_before(made[name]), place])
         return [side(value) for value in histories]
 
+    graph = {"layers", "input_layers", "output_layers"}  # the rest is the class's own
     return cls(
-        side(config["input_layers"]),
-        side(config["output_layers"]),
-        name=config.get("name"),
-        trainable=config.get("trainable", True),
+        inputs=side(config["input_layers"]),
+        outputs=side(config["output_layers"]),
+        **{key: value for key, value in config.items() if key not in graph},
     )
+
+
+def _arguments_of(node: Any, filled: Any) -> tuple[Any, Any]:
+    """Return the arguments of one use of a layer; Keras 2 wrote a list of tensors instead."""
+    if isinstance(node, dict):
+        return filled(node["args"]), filled(node.get("kwargs", {}))
+    told = [{"class_name": "__keras_tensor__", "config": {"keras_history": x[:3]}} for x in node]
+    tensors = filled(told)
+    options = filled(next((x[3] for x in node if len(x) > 3), {}))
+    return [tensors[0] if len(tensors) == 1 else tensors], options
 
 
 def _without_defaults(layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:

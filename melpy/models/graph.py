@@ -31,6 +31,7 @@ class Graph:
     ----------
     starts, ends : the inputs and the outputs, as lists
     calls : list of `Call`, each after those that it needs
+    uses : set of the calls, those of the inputs too
     layers : list of layers in Keras's order, the one in which weights come
     """
 
@@ -42,6 +43,7 @@ class Graph:
         self.ends = tree.flatten(self.outputs)
         order = _sorted(self.starts, self.outputs)
         self.calls = [call for call in order if call.inputs]
+        self.uses = {*order, *(x.call for x in self.starts)}
         self.layers = _in_keras_order(order, self.starts, self.ends)
         self._forget()
 
@@ -103,10 +105,10 @@ class Graph:
 
     def begin(self, inputs: Any) -> dict[int, Any]:
         """Return the inputs' values by id of the symbolic input, each seen by its `InputLayer`."""
-        values = self._arranged(inputs)
+        values = self.arranged(inputs)
         return {id(x): x.call.function(v) for x, v in zip(self.starts, values, strict=True)}
 
-    def _arranged(self, inputs: Any) -> list[Any]:
+    def arranged(self, inputs: Any) -> list[Any]:
         """Return the values in the order of the inputs."""
         if not tree.is_nested(inputs) and isinstance(self.inputs, Symbolic):
             return [inputs]

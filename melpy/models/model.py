@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from melpy.models.graph import Graph, unique_names
 from melpy.models.inference import Plans
 from melpy.models.summary import print_table, summary_table
 from melpy.models.training import Trainer
+from melpy.tensor import SymbolicTensor
 
 if TYPE_CHECKING:
     from melpy.models.trace import Trace
@@ -100,7 +102,7 @@ class Model(Trainer):
                 "it has no graph and defines no call",
                 expected="Model(inputs, outputs), or a subclass with a method call(self, inputs)",
             )
-        return self._graph.run(self._graph.begin(inputs))
+        return _alone(self._graph.run(self._graph.begin(inputs)))
 
     def ensure_built(self, input_shape: Any) -> None:
         """Note the shape; the layers of a ``call`` are built as they are called."""
@@ -112,11 +114,15 @@ class Model(Trainer):
     def build(self, input_shape: Any = None) -> None:
         """Make all weights, by running ``call`` on zeros of a shape (or a list, a dict of shapes).
 
+        A class whose own ``build`` calls this one makes its weights there, or as it is called.
+
         Parameters
         ----------
         input_shape : tuple that begins with None, for the batch axis
         """
-        if self._graph is None and input_shape is not None:
+        if type(self).build is not Model.build:
+            self.built, self._build_shape = True, input_shape
+        elif self._graph is None and input_shape is not None:
             super().compute_output_shape(input_shape)
 
     def build_from_config(self, config: Any) -> None:
@@ -128,10 +134,18 @@ class Model(Trainer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the outputs' shapes."""
-        graph = self._graph
-        if graph is not None and _sizes(input_shape) == _sizes(_shapes(graph.inputs)):
-            return _shapes(graph.outputs)
-        return super().compute_output_shape(input_shape)
+        if self._graph is None:
+            return super().compute_output_shape(input_shape)
+        outputs = self._graph.outputs
+        if self._is_described_for(input_shape):
+            return _shapes(outputs)
+        return tree.pack_sequence_as(outputs, _flat(super().compute_output_shape(input_shape)))
+
+    def _is_described_for(self, input_shape: Any) -> bool:
+        """Return whether the graph is of these inputs' shapes."""
+        graph = self._whole_graph()
+        given = tree.map_shape_structure(SymbolicTensor, input_shape)
+        return [x.shape for x in graph.arranged(given)] == [x.shape for x in graph.starts]
 
     def _outputs_for(self, samples: Any) -> Any:
         if self._graph is None:
@@ -180,11 +194,18 @@ class Model(Trainer):
     outputs = property(lambda self: self._whole_graph().ends)
     input_names = property(lambda self: self._whole_graph().input_names)
     output_names = property(lambda self: self._graph.output_names if self._graph else None)
-    input_shape = property(lambda self: _shapes(self._whole_graph().inputs))
-    output_shape = property(lambda self: _shapes(self._whole_graph().outputs))
+    input_shape = property(lambda self: _alone(_shapes(self._whole_graph().starts)))
+    output_shape = property(lambda self: _alone(_shapes(self._whole_graph().ends)))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index."""
+        if (index is None) == (name is None):
+            raise ArgumentError(
+                "get_layer",
+                "a layer is found by its name or by its index",
+                expected="one of them",
+                received={"name": name, "index": index},
+            )
         if index is not None:
             layers = self.layers
             if not -len(layers) <= index < len(layers):
@@ -210,12 +231,15 @@ class Model(Trainer):
 
         Parameters
         ----------
+        line_length : int, the most characters of a line
         print_fn : function of the text, print by default
         expand_nested : bool, whether to show the layers of models inside
         show_trainable : bool, whether to mark layers that training leaves alone
-        line_length, positions, layer_range : accepted as in Keras
+        layer_range : patterns that the names of the first and the last layer to show begin with
+        positions : accepted as in Keras; each column is as wide as what it holds
         """
-        (print_fn or print_table)(summary_table(self, expand_nested, show_trainable))
+        table = summary_table(self, expand_nested, show_trainable, layer_range, line_length)
+        (print_fn or print_table)(table)
 
     def trace(
         self, x: Any, y: Any = None, sample_weight: Any = None, training: bool | None = None
@@ -248,7 +272,7 @@ class Model(Trainer):
         """Return the model as plain values: its graph, or its constructor's arguments."""
         from melpy.models.config import graph_config
 
-        if self._graph is None or type(self).__init__ is not Model.__init__:
+        if self._graph is None or not is_made_of_its_graph(type(self)):
             return super().get_config()
         return graph_config(self)
 
@@ -273,10 +297,21 @@ def _shapes(structure: Any) -> Any:
     return tree.map_structure(lambda x: x.shape, structure)
 
 
-def _sizes(shapes: Any) -> list[Any]:
-    """Return shapes as plain lists, without the batch axis."""
-    if isinstance(shapes, dict):
-        return [_sizes(shapes[key]) for key in sorted(shapes)]
-    if shapes and isinstance(shapes[0], list | tuple | dict):
-        return [_sizes(shape) for shape in shapes]
-    return list(shapes[1:])
+def _flat(shapes: Any) -> list[Any]:
+    """Return the shapes of a structure as a list."""
+    found: list[Any] = []
+    tree.map_shape_structure(found.append, shapes)
+    return found
+
+
+def _alone(values: Any) -> Any:
+    """Return what stands alone in a list or a tuple; anything else as it is."""
+    return values[0] if isinstance(values, list | tuple) and len(values) == 1 else values
+
+
+def is_made_of_its_graph(made: type) -> bool:
+    """Return whether a class of models takes inputs and outputs, as `Model` does."""
+    parameters = list(inspect.signature(made.__init__).parameters.values())[1:]  # type: ignore[misc]
+    kinds = {p.kind for p in parameters}
+    open_to_all = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+    return open_to_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from melpy import tree
 from melpy.callbacks.progress import can_write
+from melpy.errors import ArgumentError
 
 __all__ = ["print_table", "summary_table"]
 
@@ -19,7 +21,13 @@ def print_table(table: str) -> None:
     print(table if can_write(sys.stdout, "─") else table.replace("─", "-"))
 
 
-def summary_table(model: Any, expand_nested: bool = False, show_trainable: bool = False) -> str:
+def summary_table(
+    model: Any,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Any = None,
+    line_length: int | None = None,
+) -> str:
     """Return a model's layers as a table of text.
 
     Parameters
@@ -27,9 +35,15 @@ def summary_table(model: Any, expand_nested: bool = False, show_trainable: bool 
     model : model
     expand_nested : bool, whether to show the layers of models inside
     show_trainable : bool, whether to show which layers are trained
+    layer_range : patterns that the names of the first and of the last layer to show begin with
+    line_length : int, the most characters of a line
     """
     header = ["Layer (type)", "Output shape", "Parameters"]
-    rows = list(_rows(model, expand_nested))
+    rows = [
+        row
+        for layer in _within(model.layers, layer_range)
+        for row in _rows(layer, model, expand_nested)
+    ]
     branches = any(len(row[3]) > 1 for row in rows)
     if branches:
         header.append("Input from")
@@ -43,6 +57,8 @@ def summary_table(model: Any, expand_nested: bool = False, show_trainable: bool 
             + (["yes" if trained else "no"] if show_trainable else [])
         )
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    if line_length is not None:
+        cells = _cut(cells, widths, line_length)
     total = sum(w.size for w in model.weights)
     trainable = sum(w.size for w in model.trainable_weights)
     rule = "  " + "─" * (sum(widths) + 2 * (len(widths) - 1))
@@ -59,6 +75,16 @@ def summary_table(model: Any, expand_nested: bool = False, show_trainable: bool 
     )
 
 
+def _cut(cells: list[list[str]], widths: list[int], line_length: int) -> list[list[str]]:
+    """Return the cells, the labels cut so that no line is longer, and set their column's width."""
+    rest = sum(widths[1:]) + 2 * len(widths)
+    widths[0] = max(8, min(widths[0], line_length - rest))
+    return [
+        [label if len(label) <= widths[0] else f"{label[: widths[0] - 1]}…", *others]
+        for label, *others in cells
+    ]
+
+
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     padded = [
         f"{cell:>{width}}" if column == 2 else f"{cell:<{width}}"
@@ -67,20 +93,45 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return ("  " + "  ".join(padded)).rstrip()
 
 
-def _rows(model: Any, expand: bool, indent: str = "") -> Iterator[Row]:
-    """Yield each layer's label, output shape, parameters, sources, and whether it trains.
+def _within(layers: list[Any], layer_range: Any) -> list[Any]:
+    """Return the layers from the first to the last whose names match two patterns."""
+    if layer_range is None:
+        return layers
+    if not isinstance(layer_range, list | tuple) or len(layer_range) != 2:
+        raise ArgumentError(
+            "summary",
+            "layer_range has another form",
+            expected="two names or patterns of names, of the first and of the last layer",
+            received={"layer_range": layer_range},
+        )
+    first = [n for n, layer in enumerate(layers) if re.match(layer_range[0], layer.name)]
+    last = [n for n, layer in enumerate(layers) if re.match(layer_range[1], layer.name)]
+    if not first or not last:
+        raise ArgumentError(
+            "summary",
+            "layer_range names no layers",
+            expected=f"some of {', '.join(layer.name for layer in layers)}",
+            received={"layer_range": layer_range},
+        )
+    start, stop = sorted((min(first), max(last)))
+    return layers[start : stop + 1]
 
-    The number of parameters is None where the layer is not built yet.
+
+def _rows(layer: Any, model: Any, expand: bool, indent: str = "") -> Iterator[Row]:
+    """Yield a layer's label, output shape, parameters, sources, and whether it trains.
+
+    The number of parameters is None where the layer is not built yet. The uses that count are those
+    in the model's own graph.
     """
-    for layer in model.layers:
-        uses = layer._calls
-        shape, sources = "?", []
-        if uses:
-            shapes = [str(x.shape) for x in tree.flatten(uses[-1].outputs)]
-            shape = ", ".join(shapes)
-            sources = [x.call.name if x.call else x.name for x in uses[0].inputs]
-        label = f"{indent}{layer.name} ({type(layer).__name__})"
-        count = layer.count_params() if layer.built else None
-        yield label, shape, count, sources, bool(layer.trainable_weights)
-        if expand and hasattr(layer, "layers"):
-            yield from _rows(layer, expand, indent + "  ")
+    graph = getattr(model, "_graph", None)
+    uses = [call for call in layer._calls if graph is None or call in graph.uses]
+    shape, sources = "?", []
+    if uses:
+        shape = ", ".join(str(x.shape) for x in tree.flatten(uses[-1].outputs))
+        sources = [x.call.name if x.call else x.name for x in uses[0].inputs]
+    label = f"{indent}{layer.name} ({type(layer).__name__})"
+    count = layer.count_params() if layer.built else None
+    yield label, shape, count, sources, bool(layer.trainable_weights)
+    if expand and hasattr(layer, "layers"):
+        for inner in layer.layers:
+            yield from _rows(inner, layer, expand, indent + "  ")

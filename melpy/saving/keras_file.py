@@ -135,7 +135,7 @@ def to_json(model: Any, **options: Any) -> str:
                 mend="Write it as a class of its own with get_config, and register that.",
             )
     with custom.sharing():
-        return json.dumps(described(model), **options)
+        return json.dumps(custom.only_shared(described(model)), **options)
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -184,14 +184,12 @@ def _assets(content: bytes, who: str) -> dict[str, bytes]:
 def _model_of(text: bytes, custom_objects: Any, compile: bool, who: str) -> Any:
     try:
         description = json.loads(text)
+        if not compile:
+            description.pop("compile_config", None)
         with custom.sharing():
             model = deserialize_keras_object(description, custom_objects)
         if not hasattr(model, "compile_from_config"):
             raise ValueError("it describes no model")
-        compiled = description.get("compile_config")
-        if compile and compiled:
-            with custom.CustomObjectScope(custom_objects):
-                model.compile_from_config(compiled)
     except MelpyError:
         raise
     except (Exception, RecursionError) as error:

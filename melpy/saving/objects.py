@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from melpy import (
+    activations,
     constraints,
     custom,
     initializers,
@@ -84,25 +85,32 @@ def _revived(x: Any) -> Any:
     own = custom.found(x)
     name, module = x["class_name"], x.get("module")
     if name == "function":
-        return x["config"] if own is None and _is_known_function(x["config"]) else _known(own, x)
+        return _known(_function(x["config"]) if own is None else own, x)
     if own is not None and not isinstance(own, type):
         return own
     if own is not None and not hasattr(own, "add_weight"):  # layers are made by nesting
         return own.from_config(dict(x["config"] or {}))  # type: ignore[attr-defined]
-    if name in ("__tensor__", "__numpy__"):
-        return np.asarray(x["config"]["value"], x["config"]["dtype"])
-    if name == "__slice__":
-        return slice(*(x["config"][end] for end in ("start", "stop", "step")))
-    if name == "__ellipsis__":
-        return ...
-    if name == "DTypePolicy":
-        return x["config"]["name"]
+    if name in PLAIN:
+        return PLAIN[name](x["config"])
     make = nesting.deserialize if own is not None else _known(ROOMS.get(str(module)), x)
     return make(x)
 
 
-def _is_known_function(name: Any) -> bool:
-    return name in losses.__all__ or name in metrics.__all__
+# By the class that a description names: what is no object of a class of Keras's.
+PLAIN: dict[str, Callable[[Any], Any]] = {
+    "__tensor__": lambda told: np.asarray(told["value"], told["dtype"]),
+    "__numpy__": lambda told: np.asarray(told["value"], told["dtype"]),
+    "__bytes__": lambda told: told["value"].encode(),
+    "__slice__": lambda told: slice(*(told[end] for end in ("start", "stop", "step"))),
+    "__ellipsis__": lambda told: ...,
+    "DTypePolicy": lambda told: told["name"],
+}
+
+
+def _function(name: Any) -> Any:
+    """Return the library's function of a name, or None."""
+    rooms = [room for room in (activations, losses, metrics) if name in room.__all__]
+    return getattr(rooms[0], name) if rooms else None
 
 
 def _known(made: Any, x: Mapping[str, Any]) -> Any:

@@ -388,10 +388,7 @@ class TestSequential:
         with pytest.raises(errors.ShapeError, match="Conv2D 'conv2d': input has 2 axes"):
             melpy.Sequential([melpy.Input((784,)), layers.Conv2D(8, 3)])
         model = melpy.Sequential([melpy.Input((28, 28, 1)), layers.Flatten()])
-        with pytest.raises(
-            errors.ShapeError, match=r"Add the channel axis: x\[\.\.\., np\.newaxis\]"
-        ):
-            model(np.zeros((5, 28, 28)))
+        assert model(np.zeros((5, 28, 28))).shape == (5, 784)  # the channel axis is added
         with pytest.raises(errors.ShapeError, match="Add the batch axis"):
             model(np.zeros((28, 28, 1)))
 
@@ -406,9 +403,9 @@ class TestSequential:
         assert "56 parameters, 48 of them trainable" in text
 
     def test_what_is_no_layer(self):
-        with pytest.raises(errors.DtypeError, match="Call the class"):
+        with pytest.raises(errors.ArgumentError, match="Call the class"):
             melpy.Sequential([layers.Dense])
-        with pytest.raises(errors.GraphError, match="no layers"):
+        with pytest.raises(errors.ArgumentError, match="no layers"):
             melpy.Sequential([])(np.zeros((1, 2)))
 
 

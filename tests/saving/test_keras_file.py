@@ -82,6 +82,56 @@ class TestRoundTrip:
         assert len(again.weights) == 2
         np.testing.assert_array_equal(again(np.ones((1, 4))), model(np.ones((1, 4))))
 
+    @pytest.mark.parametrize("kind", ["graph", "sequential"])
+    def test_a_layer_inside_and_outside_a_model_stays_one(self, path, kind):
+        shared, x = layers.Dense(4, name="shared"), melpy.Input((4,))
+        if kind == "graph":
+            inner = melpy.Model(x, shared(x))
+        else:
+            inner = melpy.Sequential([melpy.Input((4,)), shared])
+        for use in (lambda x: inner(shared(x)), lambda x: shared(inner(x)) + inner(x)):
+            start = melpy.Input((4,))
+            model = melpy.Model(start, use(start))
+            model.save(path)
+            again = models.load_model(path)
+            assert len(again.weights) == 2
+            np.testing.assert_array_equal(again(np.ones((1, 4))), model(np.ones((1, 4))))
+            assert model.to_json() == again.to_json()
+
+    def test_nestings_stay(self, path):
+        a, b = melpy.Input((2,), name="a"), melpy.Input((3,), name="b")
+        inputs = {"a": a, "more": [{"b": b}]}
+        for outputs in ({"x": [a * 1], "y": {"z": b * 1}}, [a * 1, [b * 1]], [a * 2]):
+            model = melpy.Model(inputs, outputs)
+            model.save(path)
+            again = models.load_model(path)
+            melpy.tree.assert_same_structure(again.input, inputs)
+            melpy.tree.assert_same_structure(again.output, outputs)
+        pair = melpy.Model((a, b), (a * 1, b * 1))
+        assert type(melpy.Model.from_config(pair.get_config()).output) is tuple
+
+    def test_a_model_cut_out_of_another_one(self, path):
+        x = melpy.Input((4,))
+        h = layers.Dense(3)(x)
+        model = melpy.Model(h, layers.Dense(2)(h))
+        model.save(path)
+        x = np.ones((2, 3), "float32")
+        np.testing.assert_array_equal(models.load_model(path)(x), model(x))
+
+    def test_a_compiled_model_inside_is_compiled(self, path):
+        inner = net()
+        model = melpy.Sequential([inner, layers.Dense(1)])
+        model.save(path)
+        again = models.load_model(path)
+        assert again.layers[0].compiled
+        assert not again.compiled
+
+    def test_keras_2s_lists_of_tensors(self):
+        x = melpy.Input((4,), name="x")
+        config = melpy.Model(x, layers.Dense(2, name="y")(x)).get_config()
+        config["layers"][1]["inbound_nodes"] = [[["x", 0, 0, {}]]]
+        assert melpy.Model.from_config(config).output_shape == (None, 2)
+
     def test_frozen_layers_stay_frozen(self, path):
         model = net()
         model.layers[0].trainable = False
