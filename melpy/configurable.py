@@ -128,9 +128,13 @@ def _with_effect(made: type, config: Mapping[str, Any]) -> dict[str, Any]:
 
 # Where Keras keeps what a room of ours keeps.
 MODULES = {"schedules": "keras.optimizers.schedules"}
+_FEATURES = "keras.src.layers.preprocessing.feature_space"
 SPECIAL: dict[str, tuple[str | None, str, str | None]] = {
     "Functional": ("keras.src.models.functional", "Functional", "Functional"),
     "Sequential": ("keras", "Sequential", None),
+    "FeatureSpace": ("keras.utils", "FeatureSpace", None),
+    "Feature": (_FEATURES, "Feature", "Feature"),
+    "Cross": (_FEATURES, "Cross", "Cross"),
 }
 
 

@@ -141,7 +141,7 @@ ABSENT = {
     "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": (
         "wraps a layer of another framework"
     ),
-    "utils.FeatureSpace *.text_dataset_from_directory": (
+    "*.text_dataset_from_directory": (
         "text and categories are encoded by `melpy.preprocessing`, before the model"
     ),
     "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio* ops.*stft "

@@ -101,6 +101,8 @@ def _made(entry: Mapping[str, Any]) -> Any:
 def _known() -> dict[str, type[Layer]]:
     """Return the library's own layers and models by the names that files give them."""
     known = {c.__name__: c for c in _subclasses(Layer) if c.__module__.startswith("melpy.")}
+    for theirs, ours in (("TFDIdentity", "Identity"), ("TFDConcat", "Concatenate")):
+        known[theirs] = known[ours]  # in a FeatureSpace of Keras
     return known | ({"Functional": known["Model"]} if "Model" in known else {})
 
 

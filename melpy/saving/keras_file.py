@@ -23,6 +23,7 @@ from melpy import custom
 from melpy.configurable import described
 from melpy.errors import ArgumentError, DataError, MelpyError
 from melpy.layers.core import Lambda
+from melpy.layers.parts import Parts
 from melpy.layers.weight import limited_weights
 from melpy.saving import h5_file
 from melpy.saving.assets import FOLDER, restored_assets, written_assets
@@ -188,7 +189,7 @@ def _model_of(text: bytes, custom_objects: Any, compile: bool, who: str) -> Any:
             description.pop("compile_config", None)
         with custom.sharing():
             model = deserialize_keras_object(description, custom_objects)
-        if not hasattr(model, "compile_from_config"):
+        if not isinstance(model, Parts):
             raise ValueError("it describes no model")
     except MelpyError:
         raise

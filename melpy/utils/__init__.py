@@ -9,6 +9,7 @@ from melpy.config import (
 )
 from melpy.data import PyDataset
 from melpy.datasets.get_file import get_file
+from melpy.models import FeatureSpace
 from melpy.preprocessing import (
     image_dataset_from_directory,
     pad_sequences,
@@ -43,6 +44,7 @@ from melpy.viz import plot_model
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
