@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     )
     from melpy.initializers import Initializer
     from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
-    from melpy.layers import Layer
+    from melpy.layers import InputSpec, Layer
+    from melpy.layers.variable import Variable
     from melpy.losses import Loss
     from melpy.metrics import Metric
     from melpy.models import Input, Model, Sequential
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Initializer",
     "Input",
+    "InputSpec",
     "Layer",
     "Loss",
     "Metric",
@@ -54,6 +56,7 @@ __all__ = [
     "Regularizer",
     "Sequential",
     "Tensor",
+    "Variable",
     "activations",
     "callbacks",
     "col2im",
@@ -86,6 +89,7 @@ _ROOMS = frozenset({
 _ROOM_OF = {
     "Initializer": "initializers",
     "Input": "models",
+    "InputSpec": "layers",
     "Layer": "layers",
     "Loss": "losses",
     "Metric": "metrics",
@@ -94,6 +98,7 @@ _ROOM_OF = {
     "Regularizer": "regularizers",
     "Sequential": "models",
     "Tensor": "tensor",
+    "Variable": "layers.variable",
     "col2im": "kernels.spec.conv_im2col",
     "get_indices": "kernels.spec.conv_im2col",
     "grad": "tensor",

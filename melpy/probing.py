@@ -12,15 +12,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from melpy import tree
 from melpy.errors import ShapeError
-from melpy.tape import no_grad
+from melpy.tape import no_grad, undone
 
-__all__ = ["Like", "probe"]
+__all__ = ["Like", "is_describing", "probe"]
 
 Shape = tuple[int | None, ...]
 Unknown = tuple[int, int]  # which array, which axis
@@ -31,15 +33,35 @@ FEW, MORE, FAR = 2, 5, 37  # sizes to try
 ENTRIES = 2**16  # of one input that is made with far sizes, at most
 TRIES = 64
 
+_describing: ContextVar[bool] = ContextVar("describing", default=False)
+
 
 class Like:
-    """A shape and a type, as a leaf of a structure."""
+    """A shape and a type, and the shape of a mask or None, as a leaf of a structure."""
 
-    def __init__(self, shape: Sequence[int | None], dtype: Any) -> None:
-        self.shape, self.dtype = tuple(shape), dtype
+    def __init__(
+        self, shape: Sequence[int | None], dtype: Any, mask_shape: Shape | None = None
+    ) -> None:
+        self.shape, self.dtype, self.mask_shape = tuple(shape), dtype, mask_shape
 
     def __repr__(self) -> str:
         return f"{self.shape} {self.dtype}"
+
+
+def is_describing() -> bool:
+    """Return whether what runs is run for the shapes of its outputs only."""
+    return _describing.get()
+
+
+@contextmanager
+def _description() -> Iterator[None]:
+    """Record nothing inside, and undo what is assigned: a description changes no state."""
+    token = _describing.set(True)
+    try:
+        with no_grad(), undone(), np.errstate(all="ignore"):
+            yield
+    finally:
+        _describing.reset(token)
 
 
 def probe(
@@ -70,7 +92,7 @@ def probe(
             for n, (shape, dtype) in enumerate(places)
         ]
         try:
-            with no_grad(), np.errstate(all="ignore"):
+            with _description():
                 found.append(run(arrays))
         except MISFITS as error:
             refusals.append(error)
@@ -199,8 +221,16 @@ def _leaf(first: Any, *others: Any) -> Any:
     """Return what one output is, from what it was in each run."""
     if not hasattr(first, "shape"):  # a plain number, None
         return first if all(other == first for other in others) else None
-    sizes = zip(*(leaf.shape for leaf in (first, *others)), strict=True)
-    return Like([size[0] if len(set(size)) == 1 else None for size in sizes], first.dtype)
+    leaves = (first, *others)
+    masks = [getattr(leaf, "_mask", None) for leaf in leaves]
+    mask_shape = None if any(mask is None for mask in masks) else _common(masks)
+    return Like(_common(leaves), first.dtype, mask_shape)
+
+
+def _common(arrays: Sequence[Any]) -> Shape:
+    """Return the sizes in which arrays of one rank agree, None where they do not."""
+    sizes = zip(*(x.shape for x in arrays), strict=True)
+    return tuple(size[0] if len(set(size)) == 1 else None for size in sizes)
 
 
 def _of_the_call(error: Exception, shapes: list[Shape]) -> Exception:

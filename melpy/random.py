@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops
+from melpy import config, ops, tape
 from melpy.configurable import Configurable
 from melpy.errors import ArgumentError, DtypeError
+from melpy.tensor import Tensor
 
 __all__ = [
     "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "generator",
@@ -87,12 +88,13 @@ class SeedGenerator(Configurable):
         if seed is not None:
             _require_seed(seed, "SeedGenerator")
         self.name = name or "seed_generator"
-        self.state = np.array([next_seed() if seed is None else seed, 0], np.int64)
+        start = np.array([next_seed() if seed is None else seed, 0], np.int64)
+        self.state = Tensor(start, name="seed_generator_state")
 
     def next(self, ordered: bool = True) -> np.ndarray:
         """Return the next seed, two ints; ``ordered`` is taken for Keras's sake only."""
-        seed = self.state.copy()
-        self.state[1] += 1
+        seed = self.state.value
+        tape.overwrite(self.state, np.add(seed, (0, 1)))
         return seed
 
 

@@ -49,7 +49,7 @@ class Symbolic:
     name : str
     """
 
-    _mask: Any = None  # a symbolic tensor carries no mask: the tensors of a run do
+    mask_shape: Any = None  # of the mask that the tensors of a run carry here, if they do
     sparse = ragged = False  # arrays here are dense
 
     def __init__(
@@ -71,7 +71,18 @@ class Symbolic:
 
     def copy(self, call: Call | None) -> Symbolic:
         """Return a tensor of the same shape and type that another call will compute."""
-        return type(self)(self.shape, self.dtype, call, self.name)
+        return self.of(self, call, self.name)
+
+    @classmethod
+    def of(cls, like: Like | Symbolic, call: Call | None, name: str = "") -> Symbolic:
+        """Return a tensor like another one, that a call will compute."""
+        made = cls(like.shape, like.dtype, call, name)
+        made.mask_shape = like.mask_shape
+        return made
+
+    def standing_for(self, array: np.ndarray) -> Any:
+        """Return what can stand here, of an array of this rank."""
+        return array
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
@@ -148,8 +159,7 @@ def defer(
     if made_of is None:
         made_of = probe(probed or function, args, kwargs)
     flat = [
-        kind(leaf.shape, leaf.dtype, call) if isinstance(leaf, Like) else leaf
-        for leaf in tree.flatten(made_of)
+        kind.of(leaf, call) if isinstance(leaf, Like) else leaf for leaf in tree.flatten(made_of)
     ]
     call.outputs = tree.pack_sequence_as(made_of, flat)
     return call.outputs
@@ -160,6 +170,12 @@ def like(shape: Sequence[int | None], dtype: Any) -> Any:
     return Like(shape, dtype)
 
 
+def with_masks(made_of: Any, masks: Any) -> None:
+    """Note what the masks of outputs are like, one or None for each leaf of ``made_of``."""
+    for leaf, mask in zip(tree.flatten(made_of), tree.flatten(masks), strict=False):
+        leaf.mask_shape = None if mask is None else mask.shape
+
+
 def probe(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> Any:
     """Return the shapes and types of a function's outputs, found by running it on arrays."""
     given = (args, dict(kwargs))
@@ -167,7 +183,8 @@ def probe(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) 
     symbols = list({id(x): x for x in leaves if isinstance(x, Symbolic)}.values())
 
     def run(arrays: Sequence[np.ndarray]) -> Any:
-        values = {id(x): array for x, array in zip(symbols, arrays, strict=True)}
+        pairs = zip(symbols, arrays, strict=True)
+        values = {id(x): x.standing_for(array) for x, array in pairs}
         stand_in = replace(given, lambda x: values[id(x)])
         return function(*stand_in[0], **stand_in[1])
 

@@ -21,12 +21,16 @@ from melpy.kernels import dispatch as kernels
 
 __all__ = [
     "Node", "Variable", "backward", "changed", "changes", "gradients", "is_recording", "joint",
-    "no_grad", "selective",
+    "no_grad", "overwrite", "selective", "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+# What variables held before they were overwritten, by their ids; None where nothing is undone.
+_before: ContextVar[dict[int, tuple[Variable, np.ndarray]] | None] = ContextVar(
+    "before", default=None
+)
 _serial = itertools.count()
 _changes = 0
 
@@ -69,6 +73,35 @@ class Variable:
     def of(cls, value: np.ndarray, node: Node | None) -> Variable:
         """Wrap an op's output; a subclass whose ``__init__`` differs overrides this."""
         return cls(value, node is not None, node)
+
+
+def overwrite(variable: Variable, value: np.ndarray) -> None:
+    """Give a variable an array of other values. Who holds the one before keeps what it was.
+
+    That may be the user, who read a weight out, or the way back of what was computed from it.
+    """
+    before = _before.get()
+    if before is not None:
+        before.setdefault(id(variable), (variable, variable.value))
+    variable.value = value
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Give back to all variables, at the end of the ``with`` block, what they held before it.
+
+    So a model is described, or computed with other weights, and its state stays as it was.
+    """
+    before: dict[int, tuple[Variable, np.ndarray]] = {}
+    token = _before.set(before)
+    try:
+        yield
+    finally:
+        _before.reset(token)
+        for variable, value in before.values():
+            variable.value = value
+        if before:
+            changed()
 
 
 def changed() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from melpy import config, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
 from melpy.ops.registry import OPS
-from melpy.symbolic import Symbolic, any_in
+from melpy.symbolic import Symbolic, any_in, defer, like
 
 __all__ = ["SymbolicTensor", "Tensor", "grad", "mask_of", "set_mask", "value_and_grad"]
 
@@ -44,6 +44,16 @@ class Operators:
     """Python's operators, NumPy's methods and NumPy's protocols; each is its op."""
 
     __slots__ = ()
+
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask, under the name that layers written for Keras know."""
+        return mask_of(self)
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: Any) -> None:
+        plain = mask is None or isinstance(mask, Symbolic)
+        set_mask(self, mask if plain else np.asarray(mask))
 
     # Arithmetic, reductions and shapes: recorded by the op.
     __add__, __radd__ = ops.add, _swapped(ops.add)
@@ -136,8 +146,30 @@ class SymbolicTensor(Operators, Symbolic):
         is_value = isinstance(other, int | float | np.ndarray | np.generic | tape.Variable)
         return ops.equal(self, other) if is_value else self is other
 
+    @property
+    def _mask(self) -> SymbolicTensor | None:
+        """The mask that tensors carry here, for layers that are given it: symbolic, as they are."""
+        if self.mask_shape is None:
+            return None
+        return defer(mask_of, (self,), {}, like(self.mask_shape, bool))
 
-def mask_of(x: Any) -> np.ndarray | None:
+    @_mask.setter
+    def _mask(self, mask: Any) -> None:
+        self.mask_shape = None if mask is None else mask.shape
+
+    def standing_for(self, array: np.ndarray) -> Any:
+        """Return what can stand here: the array, or a tensor of it with a mask that hides nothing.
+
+        Masks lie along the first axes of what they mask.
+        """
+        if self.mask_shape is None:
+            return array
+        made = Tensor.of(array, None)
+        set_mask(made, np.ones(array.shape[: len(self.mask_shape)], bool))
+        return made
+
+
+def mask_of(x: Any) -> Any:
     """Return the mask that a layer attached to a tensor, False where it is padding, or None."""
     return getattr(x, "_mask", None)
 
@@ -228,7 +260,10 @@ class Tensor(Operators, tape.Variable):
         return type(self).of(self.value, None)
 
     def assign(self, value: Any) -> Tensor:
-        """Overwrite the values in place; shape and type stay."""
+        """Give the tensor other values; shape and type stay.
+
+        What ``numpy()`` returned before, and the gradient of what was computed before, stay too.
+        """
         array = np.asarray(value.value if isinstance(value, tape.Variable) else value)
         if array.shape != self.shape:
             raise ShapeError(
@@ -237,7 +272,7 @@ class Tensor(Operators, tape.Variable):
                 expected=f"shape {self.shape}",
                 received={"value.shape": array.shape},
             )
-        self.value[...] = array
+        tape.overwrite(self, np.array(array, self.dtype, order="C"))
         tape.changed()
         return self
 

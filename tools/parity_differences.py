@@ -16,7 +16,7 @@ PREFACE = (
 # Methods and properties of Keras's classes that are not compared: its own machinery.
 MACHINERY = {
     "shapes of symbolic tensors are found by running a layer": (
-        "compute_output_spec symbolic_call input_spec"
+        "compute_output_spec symbolic_call"
     ),
     "functions of explicit state, for JAX's transformations": (
         "stateless_call stateless_compute_loss stateless_apply stateless_result "
@@ -147,7 +147,6 @@ ABSENT = {
     "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio* ops.*stft "
     "ops.extract_sequences": "sound",
     "layers.MaxNumBoundingBoxes": "boxes around objects",
-    "layers.InputSpec InputSpec": "a layer's `build` says itself what it takes",
     "layers.AugMix layers.AutoContrast layers.Contrast* layers.CutMix layers.Equalization "
     "layers.MixUp layers.Pipeline layers.RandAugment layers.Random* layers.Solarization": (
         "further augmentation of images, not built yet"
@@ -167,7 +166,7 @@ ABSENT = {
         "the tape records one operation after another, and goes backwards"
     ),
     "ops.image.*": "further operations on images, not built yet",
-    "device Function Operation KerasTensor RematScope StatelessScope SymbolicScope Variable "
+    "device Function Operation KerasTensor RematScope StatelessScope SymbolicScope "
     "name_scope remat": "machinery of Keras's backends; there is one here",
     "utils.model_to_dot": "`plot_model` draws by itself, without Graphviz",
     "applications.*": "no trained networks are shipped",

@@ -17,6 +17,7 @@ from melpy.layers.depthwise import (
 from melpy.layers.embedding import Embedding, Masking
 from melpy.layers.hashing import HashedCrossing, Hashing
 from melpy.layers.input import Input, InputLayer
+from melpy.layers.input_spec import InputSpec
 from melpy.layers.lookup import IntegerLookup, StringLookup
 from melpy.layers.merge import (
     Add,
@@ -149,6 +150,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "InputSpec",
     "IntegerLookup",
     "LSTMCell",
     "Lambda",

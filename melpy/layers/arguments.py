@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from melpy import tree
+from melpy import symbolic, tree
+from melpy.errors import DtypeError
 from melpy.symbolic import Symbolic
-from melpy.tensor import Tensor, mask_of
+from melpy.tensor import SymbolicTensor, Tensor, mask_of
 
-__all__ = ["Shape", "TakenArguments", "shapes_of", "taken_arguments"]
+__all__ = [
+    "Shape", "TakenArguments", "as_shape", "masks_of", "no_array", "outputs_like", "shapes_of",
+    "symbols_of", "taken_arguments",
+]  # fmt: skip
 
 Shape = tuple[int | None, ...]
 
@@ -110,3 +115,40 @@ def taken_arguments(layer_class: type) -> TakenArguments:
     if layer_class not in _taken:
         _taken[layer_class] = TakenArguments(layer_class)
     return _taken[layer_class]
+
+
+def as_shape(shape: Any) -> Any:
+    """Return a shape, or a structure of shapes, as JSON gave it, as tuples."""
+    if isinstance(shape, Mapping):
+        return {name: as_shape(one) for name, one in shape.items()}
+    if isinstance(shape, list | tuple):
+        inner = any(isinstance(one, list | tuple | Mapping) for one in shape)
+        return [as_shape(one) for one in shape] if inner else tuple(shape)
+    return shape
+
+
+def symbols_of(shape: Any, dtype: Any) -> Any:
+    """Return a symbolic tensor of a shape, or a structure of them."""
+    return tree.map_shape_structure(lambda one: SymbolicTensor(one, dtype), shape)
+
+
+def outputs_like(shape: Any, dtype: Any) -> Any:
+    """Return what `symbolic.defer` makes outputs of."""
+    return tree.map_shape_structure(lambda one: symbolic.like(one, dtype), shape)
+
+
+def masks_of(first: Any) -> Any:
+    """Return the masks of the first argument's tensors in its structure; None if there is none."""
+    if isinstance(first, Tensor):
+        return mask_of(first)
+    masks = tree.map_structure(mask_of, first)
+    return masks if any(m is not None for m in tree.flatten(masks)) else None
+
+
+def no_array(inputs: Any) -> DtypeError:
+    return DtypeError(
+        "call",
+        "the input is not an array of numbers",
+        expected="an array or a tensor",
+        received={"type": type(inputs).__name__},
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,36 @@ import numpy as np
 from melpy import config, ops, regularizers, symbolic, tree
 from melpy.configurable import snake_case
 from melpy.errors import (
-    DtypeError,
+    ArgumentError,
     MelpyError,
     ShapeError,
-    UndefinedError,
     lookup,
     signature_error,
 )
-from melpy.layers.arguments import Shape, TakenArguments, shapes_of, taken_arguments
-from melpy.layers.parts import Parts, Weight
+from melpy.layers.arguments import (
+    Shape,
+    TakenArguments,
+    as_shape,
+    masks_of,
+    no_array,
+    outputs_like,
+    shapes_of,
+    symbols_of,
+    taken_arguments,
+)
+from melpy.layers.building import noting
+from melpy.layers.described import Described
+from melpy.layers.input_spec import require_compatible
 from melpy.layers.phase import is_training, phase
+from melpy.layers.scope import within
 from melpy.strings import as_strings, may_be_strings
 from melpy.symbolic import Symbolic
-from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
+from melpy.tensor import Tensor, mask_of, set_mask
 
-__all__ = ["Layer", "Weight", "is_training"]
+__all__ = ["Layer", "as_shape", "is_training"]
 
 
-class Layer(Parts):
+class Layer(Described):
     """A function with weights. Abstract: subclasses define ``call`` and, with weights, ``build``.
 
     Parameters
@@ -63,8 +75,14 @@ class Layer(Parts):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
         made._calls = []  # its uses in graphs
-        made._build_shape = None
+        made._build_shapes, made._is_building = None, False
+        made._input_spec = None
         return made
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = noting(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -80,6 +98,13 @@ class Layer(Parts):
         self.dtype = float_type(dtype, type(self).__name__)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
+        if not isinstance(trainable, bool):
+            raise ArgumentError(
+                type(self).__name__,
+                "trainable is neither True nor False",
+                expected="a bool",
+                received={"trainable": trainable},
+            )
         self._trainable = trainable
         self._first_shape = _shape_of_first(kwargs)  # for a Sequential that begins with it
         if kwargs:
@@ -95,8 +120,23 @@ class Layer(Parts):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
+    @noting
     def build(self, *args: Any, **kwargs: Any) -> None:
-        """Make the weights from ``input_shape``, which begins with the batch axis, None."""
+        """Make the weights from ``input_shape``, which begins with the batch axis, None.
+
+        However it is called, the layer is built after it, and takes no further weights.
+        """
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether parts may be added after it was built."""
+        return False
+
+    def _note_build(self, shapes: dict[str, Any]) -> None:
+        """Note that the layer is built, and the arguments of its ``build``."""
+        self.built, self._build_shapes = True, shapes
+        by_rule = type(self).build is not Layer.build  # else parts are built by the first call
+        self._is_complete = by_rule or all(part.built for part in self._children())
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; what ``layer(x)`` runs. Abstract."""
@@ -104,8 +144,8 @@ class Layer(Parts):
 
     def compute_output_shape(self, *shapes: Any, **named: Any) -> Any:
         """Return the output's shape; found by running the layer unless a subclass knows a rule."""
-        inputs = [_symbols(shape, self.dtype) for shape in shapes]
-        more = {k.removesuffix("_shape"): _symbols(s, self.dtype) for k, s in named.items()}
+        inputs = [symbols_of(shape, self.dtype) for shape in shapes]
+        more = {k.removesuffix("_shape"): symbols_of(s, self.dtype) for k, s in named.items()}
         return tree.map_structure(
             lambda x: getattr(x, "shape", x), symbolic.probe(self, tuple(inputs), more)
         )
@@ -126,11 +166,21 @@ class Layer(Parts):
                 return self._describe(taken, args, kwargs, given)
             first = self._as_input(args[0]) if args else None
             kwargs = {name: self._as_tensor(value) for name, value in kwargs.items()}
+            if self._input_spec is not None:
+                require_compatible(self._input_spec, first)
             if not self.built:
-                self._build_for(taken, first, kwargs)
+                return self._begin(taken, args, first, kwargs)
             return self._perform(taken, args, first, kwargs)
         except MelpyError as error:
             raise self._located(error)  # noqa: B904  the same error, with this layer's name
+
+    def _begin(self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]) -> Any:
+        """Build, and make the first call: the parts that it builds stand behind this name."""
+        with within(self):
+            self._build_for(taken, first, kwargs)
+            y = self._perform(taken, args, first, kwargs)
+        self._is_complete = not self._is_open
+        return y
 
     def _perform(
         self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]
@@ -142,7 +192,7 @@ class Layer(Parts):
             training = taken.training_default if outer is None else outer
         if outer is None:
             self._forget_losses()
-        masks = _masks(first)
+        masks = masks_of(first)
         taken.fill_masks(kwargs, first, masks)
         if kwargs.get("mask") is not None:
             masks = kwargs["mask"]
@@ -190,37 +240,53 @@ class Layer(Parts):
         order of the layers before, hence of weights.
         """
         first = args[0] if args else None
-        if not self.built:
-            self._build_for(taken, first, kwargs)
-        made_of = None
-        ruled = type(self).compute_output_shape is not Layer.compute_output_shape
-        if ruled and not kwargs.keys() - {"training", "mask"} and not args[1:]:
-            shape = self.compute_output_shape(shapes_of(first))
-            made_of = _like(shape, self._output_dtype)
-        outputs = symbolic.defer(self, given[0], given[1], made_of)
+        if self._input_spec is not None:
+            require_compatible(self._input_spec, first)
+        with within(self):
+            if not self.built:
+                self._build_for(taken, first, kwargs)
+            made_of = self._rule(first, args, kwargs)
+            outputs = symbolic.defer(self, given[0], given[1], made_of)
+        self._is_complete = not self._is_open
         leaf = next(x for x in tree.flatten(outputs) if isinstance(x, Symbolic))
         self._calls.append(leaf.call)
         return outputs
 
+    def _rule(self, first: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Return what the outputs are by the layer's rule for shapes, None where it has none."""
+        ruled = type(self).compute_output_shape is not Layer.compute_output_shape
+        if not ruled or kwargs.keys() - {"training", "mask"} or args[1:]:
+            return None
+        made_of = outputs_like(self.compute_output_shape(shapes_of(first)), self._output_dtype)
+        if self.input_spec is not None:  # what ``call`` would have found out
+            require_compatible(self.input_spec, first)
+        masks = kwargs.get("mask", masks_of(first))
+        if self.supports_masking and (
+            masks is not None or type(self).compute_mask is not Layer.compute_mask
+        ):
+            made = symbolic.probe(self.compute_mask, (first, masks), {})
+            symbolic.with_masks(made_of, made)
+        return made_of
+
     def _build_for(self, taken: TakenArguments, first: Any, kwargs: dict[str, Any]) -> None:
         """Build from the shapes of a call's arguments."""
+        if self._is_building:  # by calling it
+            return
         shapes = taken.build_shapes(first, kwargs)
         if len(shapes) == 1:
             self.ensure_built(*shapes.values())
-        elif not self.built:
+        else:
             self.build(**shapes)
-            self.built = True
-            self._build_shape = shapes
+
+    def _may_get_weights(self) -> bool:
+        """Return whether building it, or calling it, may make weights."""
+        has_rule = type(self).build is not Layer.build
+        return has_rule or any(not part.built for part in self._children())
 
     def ensure_built(self, input_shape: Any) -> None:
         """Build the layer once."""
         if not self.built:
-            try:
-                self.build(input_shape)
-            except MelpyError as error:
-                raise self._located(error)  # noqa: B904
-            self.built = True
-            self._build_shape = input_shape
+            self.build(input_shape)
 
     def _located(self, error: MelpyError) -> MelpyError:
         if "'" not in error.who and not error.is_nobodys:  # the innermost layer is the one to name
@@ -272,57 +338,6 @@ class Layer(Parts):
         """The type of a symbolic output, where a rule says its shape."""
         return self.dtype
 
-    # The graph, and the arguments.
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the layer's first use in a graph."""
-        inputs = self._first_call().inputs
-        return inputs[0] if len(inputs) == 1 else inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the layer's first use in a graph."""
-        return self._first_call().outputs
-
-    def _first_call(self) -> symbolic.Call:
-        if not self._calls:
-            raise UndefinedError(
-                f"{type(self).__name__} {self.name!r}",
-                "it was never called on a symbolic tensor, so it has no symbolic input and output",
-                mend="Call it on an Input first.",
-            )
-        return self._calls[0]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer, as plain values."""
-        arguments = super().get_config()
-        # Of this class's own arguments, those that say something.
-        usual = {"autocast": True, "activity_regularizer": None} if "autocast" in arguments else {}
-        arguments = {k: v for k, v in arguments.items() if k not in usual or v is not usual[k]}
-        base = {"name": self.name, "trainable": self.trainable, "dtype": str(self.dtype)}
-        accepted = taken_arguments(type(self)).base_arguments
-        if arguments.get("data_format", "") is None:  # the setting may be another one elsewhere
-            arguments["data_format"] = getattr(self, "data_format", None)
-        return arguments | {name: value for name, value in base.items() if name in accepted}
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """Return the shapes that the weights were made for, None where there are none yet."""
-        shapes = self._build_shape
-        if shapes is None:
-            return None
-        name = "shapes_dict" if isinstance(shapes, dict) else "input_shape"
-        return {name: tree.map_structure(lambda size: size, shapes)}
-
-    def build_from_config(self, config: Mapping[str, Any]) -> None:
-        """Make the weights for the shapes of `get_build_config`."""
-        if config.get("shapes_dict"):
-            shapes = {name: as_shape(shape) for name, shape in config["shapes_dict"].items()}
-            self.build(**shapes)
-            self.built, self._build_shape = True, shapes
-        elif config.get("input_shape"):
-            self.ensure_built(as_shape(config["input_shape"]))
-
 
 def float_type(dtype: Any, who: str) -> str:
     """Return the name of a float type, the setting's for None; a Keras dtype policy's too."""
@@ -334,16 +349,6 @@ def float_type(dtype: Any, who: str) -> str:
     return config.checked_float(name, who)
 
 
-def as_shape(shape: Any) -> Any:
-    """Return a shape, or a structure of shapes, as JSON gave it, as tuples."""
-    if isinstance(shape, Mapping):
-        return {name: as_shape(one) for name, one in shape.items()}
-    if isinstance(shape, list | tuple):
-        inner = any(isinstance(one, list | tuple | Mapping) for one in shape)
-        return [as_shape(one) for one in shape] if inner else tuple(shape)
-    return shape
-
-
 def _shape_of_first(kwargs: dict[str, Any]) -> Shape | None:
     """Take away the arguments of old scripts that give a first layer its input's shape."""
     if "batch_input_shape" in kwargs:
@@ -351,33 +356,6 @@ def _shape_of_first(kwargs: dict[str, Any]) -> Shape | None:
     if "input_shape" in kwargs:
         return (None, *kwargs.pop("input_shape"))
     return (None, kwargs.pop("input_dim")) if "input_dim" in kwargs else None
-
-
-def _symbols(shape: Any, dtype: Any) -> Any:
-    """Return a symbolic tensor of a shape, or a structure of them."""
-    return tree.map_shape_structure(lambda one: SymbolicTensor(one, dtype), shape)
-
-
-def _like(shape: Any, dtype: Any) -> Any:
-    """Return what `symbolic.defer` makes outputs of."""
-    return tree.map_shape_structure(lambda one: symbolic.like(one, dtype), shape)
-
-
-def _masks(first: Any) -> Any:
-    """Return the masks of the first argument's tensors in its structure; None if there is none."""
-    if isinstance(first, Tensor):
-        return mask_of(first)
-    masks = tree.map_structure(mask_of, first)
-    return masks if any(m is not None for m in tree.flatten(masks)) else None
-
-
-def no_array(inputs: Any) -> DtypeError:
-    return DtypeError(
-        "call",
-        "the input is not an array of numbers",
-        expected="an array or a tensor",
-        received={"type": type(inputs).__name__},
-    )
 
 
 def require_rank(input_shape: Shape, rank: int, layout: str, mend: str = "") -> None:

@@ -10,8 +10,9 @@ from melpy import activations, ops
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.arguments import Shape
 from melpy.layers.checks import positive
-from melpy.layers.parts import Weight
+from melpy.layers.input_spec import InputSpec
 from melpy.layers.spatial import Spatial, output_size, refuse_empty
+from melpy.layers.variable import Variable
 from melpy.ops.spatial import PADDINGS, Layout, transposed_cut, whole
 
 __all__ = ["Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose"]
@@ -45,7 +46,7 @@ class Convolving(Spatial):
         self.padding = lookup("padding", named, {name: name for name in self.paddings}, who)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.bias: Weight | None = None
+        self.bias: Variable | None = None
 
     def refuse_both(self) -> None:
         """Refuse strides beside dilation, as Keras does for `Conv` and `ConvTranspose`."""
@@ -69,6 +70,13 @@ class Convolving(Spatial):
                 received={"shape": tuple(input_shape)},
             )
         return C
+
+    def _own_spec(self) -> InputSpec:
+        if not self.built:
+            return InputSpec(min_ndim=self.rank + 2)
+        axis = 1 if self.channels_first else -1
+        shape = next(iter(self._build_shapes.values())) if self._build_shapes else ()
+        return InputSpec(min_ndim=self.rank + 2, axes={axis: shape[axis]} if shape else None)
 
     def check_channels(self, x: Any, C: int) -> None:
         """Refuse another number of channels than the kernel was built for."""

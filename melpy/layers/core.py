@@ -13,7 +13,8 @@ from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import positive
-from melpy.layers.parts import Weight
+from melpy.layers.input_spec import InputSpec
+from melpy.layers.variable import Variable
 
 __all__ = ["Dense", "EinsumDense", "Identity", "Lambda"]
 
@@ -63,7 +64,7 @@ class Dense(Layer):
         self.use_bias = use_bias
         self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
-        self.bias: Weight | None = None
+        self.bias: Variable | None = None
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel (C, D) and bias (D,)."""
@@ -77,6 +78,10 @@ class Dense(Layer):
         self.kernel = self.ruled_weight("kernel", (input_shape[-1], self.units))
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (self.units,))
+
+    def _own_spec(self) -> InputSpec:
+        axes = {-1: self.kernel.shape[0]} if self.built else None
+        return InputSpec(min_ndim=2, axes=axes)
 
     def call(self, inputs: Any) -> Any:
         """Return act(x W + b)."""
@@ -151,7 +156,7 @@ class EinsumDense(Layer):
         self.activation = activations.get(activation)
         self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
-        self.bias: Weight | None = None
+        self.bias: Variable | None = None
 
     def _sizes(self, input_shape: Shape) -> dict[str, int | None]:
         """Return the size of each axis; those of "..." under numbers."""

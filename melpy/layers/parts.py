@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from melpy import constraints, initializers, regularizers, tree
-from melpy.configurable import Configurable
-from melpy.errors import ArgumentError, ShapeError
-from melpy.layers.weight import Weight, claim
+from melpy import tree
+from melpy.layers.building import late_state
+from melpy.layers.variable import Variable
+from melpy.layers.weights import Weighted
+from melpy.probing import is_describing
+from melpy.random import SeedGenerator
 from melpy.tensor import Tensor
 
-__all__ = ["Parts", "Weight"]
+__all__ = ["Parts"]
 
 # Attributes that hold no parts.
 NO_PARTS = {
-    "_weights", "_losses", "_calls", "_arguments", "_inherited", "_symbols", "_inventory",
-    "_compile_config",
+    "_arguments", "_build_shapes", "_calls", "_input_spec", "_inventory", "_losses", "_symbols",
+    "_compile_config", "_inherited", "_weights",
 }  # fmt: skip
 # Types of attributes that are set at any time and never are, nor hold, parts.
 PLAIN = {
@@ -83,18 +85,13 @@ class Inventory:
 
 
 def kept_in(value: Any) -> Iterator[Any]:
-    """Yield the parts and metrics in a list, tuple or dict, or the value, if it is one."""
+    """Yield parts, variables and metrics in a list, tuple or dict, or the value, if it is one."""
     if isinstance(value, list | tuple | dict):
         for entry in value.values() if isinstance(value, dict) else value:
             if type(entry) not in PLAIN:
                 yield from kept_in(entry)
-    elif isinstance(value, Parts) or _is_metric(value):
+    elif isinstance(value, Parts | Variable) or _is_metric(value):
         yield value
-
-
-def parts_in(value: Any) -> Iterator[Parts]:
-    """Yield the parts in a list, tuple or dict, in their order; or the value, if it is one."""
-    return (part for part in kept_in(value) if isinstance(part, Parts))
 
 
 def _is_metric(value: Any) -> bool:
@@ -115,7 +112,7 @@ def _each_once(values: list[Any]) -> list[Any]:
     return list({id(value): value for value in values}.values())
 
 
-class Parts(Configurable):
+class Parts(Weighted):
     """What has weights, penalties and parts of its own kind; a layer without its call. Abstract.
 
     Parts are attributes that are `Parts`, or lists and dicts of them. ``name``, ``dtype`` and
@@ -124,22 +121,21 @@ class Parts(Configurable):
 
     measures_apart = False  # whether what holds this leaves its metrics out
     edits = 0  # how often an attribute of a layer of the library was set
-    name: str
-    dtype: str
-    built: bool
-
-    if TYPE_CHECKING:  # ``rules`` and subclasses set attributes that no class declares
-
-        def __getattr__(self, name: str) -> Any: ...
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
         made._weights, made._losses = [], []  # before __init__ sets any attribute
-        made._trainable, made.built = True, False
+        made._trainable, made.built, made._is_complete = True, False, False
+        made._path = None
         return made
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in NO_PARTS:
+            object.__setattr__(self, name, value)
+            return
         kind, before = _kind(value), _kind(self.__dict__.get(name))
+        if kind != "plain":
+            self._keep(value)
         object.__setattr__(self, name, value)
         if kind != before or not kind:  # a list in the place of a list is compared anyway
             Inventory.expire()
@@ -148,7 +144,33 @@ class Parts(Configurable):
         if name[0] != "_" and type(self).__module__.startswith("melpy.layers."):
             Parts.edits += 1
 
+    def _keep(self, value: Any) -> None:
+        """Keep the variables in an attribute's value, in the order in which they come."""
+        for thing in kept_in(value):
+            if isinstance(thing, Variable):
+                if all(thing is not w for w in self._weights):
+                    self._keep_weight(thing)
+            elif isinstance(thing, Parts) and self._is_complete and not self._has(thing):
+                raise late_state(self, f"the layer {thing.name!r}")
+
+    def _has(self, part: Parts) -> bool:
+        return any(part is own for own in self._children())
+
+    def _keep_weight(self, weight: Variable) -> None:
+        if self._is_complete:
+            raise late_state(self, f"the weight {weight.name!r}")
+        weight.trainable = weight.trainable and self._trainable
+        self._weights.append(weight)
+        Inventory.expire()
+
+    def _drop_weights(self, count: int) -> None:
+        """Keep only the first ``count`` of the weights that were added."""
+        del self._weights[count:]
+        Inventory.expire()
+
     def __delattr__(self, name: str) -> None:
+        gone = self.__dict__.get(name)
+        self._weights[:] = [w for w in self._weights if w is not gone]
         object.__delattr__(self, name)
         Inventory.expire()
         Parts.edits += 1
@@ -160,92 +182,19 @@ class Parts(Configurable):
             inventory = self.__dict__["_inventory"] = Inventory(self)
         return inventory
 
-    def add_weight(
-        self,
-        shape: Sequence[int] | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str | None = None,
-        **ignored: Any,
-    ) -> Weight:
-        """Make a weight of this layer and keep it.
-
-        Parameters
-        ----------
-        shape : tuple of ints, () or None for a scalar
-        initializer : initializer, Glorot's uniform by default
-        dtype : type of the values, the layer's own by default
-        trainable : bool
-        regularizer, constraint : regularizer, constraint, or None
-        name : str
-        ignored : aggregation, layout, overwrite_with_gradient, autocast, accepted as in Keras
-        """
-        shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
-        start: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
-        claim(shape, dtype or self.dtype)
-        weight = Weight(
-            np.asarray(start(shape, dtype or self.dtype)),
-            trainable,
-            name or "variable",
-            regularizers.get(regularizer),
-            constraints.get(constraint),
-            path=f"{self.name}/{name or 'variable'}",
-        )
-        weight.requires_grad = weight.requires_grad and self._trainable
-        self._weights.append(weight)
-        Inventory.expire()
-        return weight
-
-    def add_variable(
-        self,
-        shape: Any,
-        initializer: Any,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str | None = None,
-    ) -> Weight:
-        """Do as `add_weight` does, whose arguments have another order in Keras."""
-        return self.add_weight(
-            shape, initializer, dtype, trainable, regularizer, constraint, name, autocast=autocast
-        )
-
-    def rules(self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None):
-        """Keep how a weight begins and what holds it, as ``kernel_initializer`` and so on."""
-        setattr(self, f"{name}_initializer", initializer)
-        setattr(self, f"{name}_regularizer", regularizer)
-        setattr(self, f"{name}_constraint", constraint)
-
-    def ruled_weight(
-        self, rules: str, shape: Any, trainable: bool = True, name: str | None = None
-    ) -> Weight:
-        """Make a weight by the `rules` of that name, which is its own unless it has another."""
-        return self.add_weight(
-            shape,
-            getattr(self, f"{rules}_initializer"),
-            trainable=trainable,
-            regularizer=getattr(self, f"{rules}_regularizer"),
-            constraint=getattr(self, f"{rules}_constraint"),
-            name=name or rules,
-        )
-
     def _children(self) -> Iterator[Parts]:
         """Yield the layers that are attributes, or in lists and dicts of attributes, once each."""
         values = (value for key, value in self.__dict__.items() if key not in NO_PARTS)
-        yield from _each_once([part for value in values for part in parts_in(value)])
+        things = (thing for value in values for thing in kept_in(value))
+        yield from _each_once([thing for thing in things if isinstance(thing, Parts)])
 
-    def _own_weights(self) -> list[Weight]:
-        """Return the weights that are no sublayer's: the trainable ones, then the others."""
+    def _own_weights(self) -> list[Variable]:
+        """Return the weights that are no sublayer's: those made trainable, then the others."""
         own = {id(w): w for w in self._weights}
-        for value in self.__dict__.values():
-            if isinstance(value, Weight):
-                own.setdefault(id(value), value)
-        return sorted(own.values(), key=lambda w: not w.trainable)
+        for key, value in self.__dict__.items():
+            if key not in NO_PARTS and _kind(value) == "list":  # it may have grown since
+                own |= {id(w): w for w in kept_in(value) if isinstance(w, Variable)}
+        return sorted(own.values(), key=lambda w: not w.is_parameter)
 
     @property
     def layers_inside(self) -> list[Any]:
@@ -253,17 +202,27 @@ class Parts(Configurable):
         return list(self._gathered().layers)
 
     def rename(self, name: str) -> None:
-        """Take another name."""
-        self.name = name
-        for weight in self._own_weights():
-            weight.path = f"{name}/{weight.name}"
+        """Take another name, which the paths of all that is inside begin with."""
+        old, self.name = self._path or self.name, name
+        new = f"{old.rpartition('/')[0]}/{name}".lstrip("/")
+        for weight in self.weights:
+            if weight.path.startswith(f"{old}/"):
+                weight.path = new + weight.path.removeprefix(old)
+        for layer in (self, *self.layers_inside):
+            if layer._path == old or (layer._path or "").startswith(f"{old}/"):
+                layer._path = new + layer._path.removeprefix(old)
 
     @property
-    def weights(self) -> list[Weight]:
+    def weights(self) -> list[Variable]:
         """All weights: the layer's own, then those of its parts, in Keras's order."""
         return list(self._gathered().weights)
 
-    variables = weights
+    @property
+    def variables(self) -> list[Any]:
+        """The `weights`, and the states of the seed generators that are attributes."""
+        seeds = [x.state for x in self.__dict__.values() if isinstance(x, SeedGenerator)]
+        inside = [v for child in self._children() for v in child.variables]
+        return _each_once([*self._own_weights(), *seeds, *inside])
 
     @property
     def trainable(self) -> bool:
@@ -274,23 +233,27 @@ class Parts(Configurable):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         for weight in self._own_weights():
-            weight.requires_grad = self._trainable and weight.trainable
+            if weight.is_parameter:
+                weight.trainable = self._trainable
         for child in self._children():
             child.trainable = value
 
     @property
-    def trainable_weights(self) -> list[Weight]:
+    def trainable_weights(self) -> list[Variable]:
         """The weights that training changes."""
         return [w for w in self.weights if w.requires_grad]
 
     trainable_variables = trainable_weights
 
     @property
-    def non_trainable_weights(self) -> list[Weight]:
+    def non_trainable_weights(self) -> list[Variable]:
         """The weights that training leaves to the layer, or that are frozen."""
         return [w for w in self.weights if not w.requires_grad]
 
-    non_trainable_variables = non_trainable_weights
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The `variables` that training leaves to the layer, or that are frozen."""
+        return [v for v in self.variables if not v.requires_grad]
 
     @property
     def metrics(self) -> list[Any]:
@@ -304,9 +267,9 @@ class Parts(Configurable):
         return [variable for metric in self.metrics for variable in metric.variables]
 
     @property
-    def path(self) -> str:
-        """The layer's name, with which its weights' paths begin."""
-        return self.name
+    def path(self) -> str | None:
+        """The names of the layers around it and its own, "net/dense"; None before it is built."""
+        return self._path
 
     @property
     def compute_dtype(self) -> str:
@@ -315,74 +278,12 @@ class Parts(Configurable):
 
     variable_dtype = input_dtype = compute_dtype
 
-    def count_params(self) -> int:
-        """Return the number of values in all weights.
-
-        Raises
-        ------
-        ArgumentError : the layer has seen no input's shape yet, so the number is not known
-        """
-        if not self.built:
-            raise ArgumentError(
-                f"{type(self).__name__} {self.name!r}",
-                "its weights are not made yet",
-                expected="a built layer",
-                mend="Call it on data once, or begin the model with an Input.",
-            )
-        return sum(w.size for w in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the weights, in Keras's order."""
-        return [w.value.copy() for w in self.weights]
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Overwrite the weights with arrays of the same shapes, in Keras's order."""
-        who = f"{type(self).__name__} {self.name!r}"
-        own = self.weights
-        if len(weights) != len(own):
-            raise ShapeError(
-                who,
-                f"has {len(own)} weights but {len(weights)} arrays came",
-                expected=f"shapes {[w.shape for w in own]}",
-                received={"shapes": [np.shape(v) for v in weights]},
-                mend="" if self.built else "Build the layer first, by calling it once.",
-            )
-        for weight, value in zip(own, weights, strict=True):
-            if weight.shape != np.shape(value):  # refuse before anything is overwritten
-                raise ShapeError(
-                    who,
-                    f"weight {weight.path!r} has another shape",
-                    expected=f"shape {weight.shape}",
-                    received={"shape": np.shape(value)},
-                )
-        for weight, value in zip(own, weights, strict=True):
-            weight.assign(value)
-
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the layer's own weights into a mapping, under "0", "1", ..., as Keras does."""
-        for number, weight in enumerate(self._own_weights()):
-            store[str(number)] = weight.value.copy()
-
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Read what `save_own_variables` wrote."""
-        own = self._own_weights()
-        shapes = [np.shape(store[key]) for key in sorted(store, key=int)]
-        if shapes != [w.shape for w in own]:
-            raise ShapeError(
-                f"{type(self).__name__} {self.name!r}",
-                "the arrays are those of another layer",
-                expected=f"shapes {[w.shape for w in own]}",
-                received={"shapes": shapes},
-                mend="" if self.built else "Build the layer first, by calling it once.",
-            )
-        for number, weight in enumerate(own):
-            weight.assign(store[str(number)])
-
     # Losses.
 
     def add_loss(self, loss: Any) -> None:
         """Add a penalty, a scalar tensor, to the loss of the call at hand."""
-        self._losses.extend(tree.flatten(loss))
+        if not is_describing():
+            self._losses.extend(tree.flatten(loss))
 
     def _forget_losses(self) -> None:
         for layer in (self, *self._gathered().layers):

@@ -8,6 +8,7 @@ from melpy import ops
 from melpy.errors import ArgumentError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer, known_format, require_rank
+from melpy.layers.input_spec import InputSpec
 from melpy.ops.spatial import LAYOUTS
 
 __all__ = ["Spatial", "output_size", "refuse_empty"]
@@ -29,6 +30,9 @@ class Spatial(Layer):
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = known_format(data_format, type(self).__name__)
+
+    def _own_spec(self) -> InputSpec:
+        return InputSpec(ndim=self.rank + 2)
 
     @property
     def channels_first(self) -> bool:

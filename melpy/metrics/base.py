@@ -24,13 +24,13 @@ class MetricVariable(Tensor):
     of = Tensor.of  # what is computed from it is a tensor
 
     def assign_add(self, value: Any) -> MetricVariable:
-        """Add to the values in place."""
-        self.value += np.asarray(value)
+        """Add to the values; no plan of a model depends on them."""
+        tape.overwrite(self, np.asarray(self.value + np.asarray(value), self.dtype))
         return self
 
     def assign_sub(self, value: Any) -> MetricVariable:
-        """Subtract from the values in place."""
-        self.value -= np.asarray(value)
+        """Subtract from the values."""
+        tape.overwrite(self, np.asarray(self.value - np.asarray(value), self.dtype))
         return self
 
 
@@ -126,7 +126,7 @@ class Metric(Configurable):
     def reset_state(self) -> None:
         """Forget everything seen."""
         for variable in self.variables:
-            variable.value[...] = 0
+            tape.overwrite(variable, np.zeros_like(variable.value))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.update_state(*args, **kwargs)
@@ -183,11 +183,11 @@ class Mean(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Take in numbers, each sample's with a weight."""
         values, weight = samplewise(array(values), sample_weight, np.mean, type(self).__name__)
-        self.total.value += values.sum()
+        self.total.assign_add(values.sum())
         if weight is not None:
-            self.count.value += weight.sum()
+            self.count.assign_add(weight.sum())
         else:
-            self.count.value += len(values) if values.ndim else 1
+            self.count.assign_add(len(values) if values.ndim else 1)
 
     def result(self) -> float:
         """Return the mean so far."""
@@ -210,7 +210,7 @@ class Sum(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Take in numbers, each sample's with a weight."""
         values, _ = samplewise(array(values), sample_weight, np.sum, type(self).__name__)
-        self.total.value += values.sum()
+        self.total.assign_add(values.sum())
 
     def result(self) -> float:
         """Return the sum so far."""

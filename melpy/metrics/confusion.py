@@ -98,7 +98,7 @@ class Counted(Metric):
     def _add(self, counts: tuple[np.ndarray, ...]) -> None:
         for kind, count in zip(KINDS, counts, strict=True):
             if kind in self.kinds:
-                getattr(self, kind).value += count
+                getattr(self, kind).assign_add(count)
 
     def _one(self, values: np.ndarray) -> Any:
         return float(values[0]) if len(values) == 1 else values
@@ -353,7 +353,7 @@ class ConfusionMatrix(Metric):
         if sample_weight is not None:
             weight = along(np.asarray(sample_weight, np.float64), samples, "ConfusionMatrix")
             weight = np.broadcast_to(weight, samples).reshape(-1)
-        self.total.value += matrix(t, y, weight, self.num_classes)
+        self.total.assign_add(matrix(t, y, weight, self.num_classes))
 
     def result(self) -> np.ndarray:
         """Return the matrix so far, an array (C, C)."""

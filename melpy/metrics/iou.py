@@ -81,7 +81,7 @@ class IoU(Metric):
         counted = (t >= 0) & (t < self.num_classes) & (y >= 0) & (y < self.num_classes)
         if self.ignore_class is not None:
             counted &= t != self.ignore_class
-        self.total_cm.value += matrix(t[counted], y[counted], weight[counted], self.num_classes)
+        self.total_cm.assign_add(matrix(t[counted], y[counted], weight[counted], self.num_classes))
 
     def result(self) -> float:
         """Return the mean so far."""

@@ -12,6 +12,7 @@ from melpy import saving, tree
 from melpy.errors import ArgumentError, GraphError, ShapeError, UndefinedError, lookup
 from melpy.layers.base import Layer, as_shape
 from melpy.layers.nesting import nested
+from melpy.layers.scope import within
 from melpy.models.graph import Graph, unique_names
 from melpy.models.inference import Plans
 from melpy.models.summary import print_table, summary_table
@@ -50,6 +51,10 @@ class Model(Trainer):
     """
 
     _graph: Graph | None = None
+
+    @property
+    def _is_open(self) -> bool:
+        return self._graph is not None  # which says what the model is made of
 
     def __init__(
         self,
@@ -93,6 +98,8 @@ class Model(Trainer):
         unique_names(sorted(graph.layers, key=lambda layer: layer._calls[0].serial))
         self._graph = graph
         self.built = True
+        with within(self):  # its path
+            pass
 
     def call(self, inputs: Any) -> Any:
         """Compute the outputs of the graph."""
@@ -109,7 +116,7 @@ class Model(Trainer):
         if type(self).build is not Model.build:
             super().ensure_built(input_shape)
         elif not self.built:
-            self.built, self._build_shape = True, input_shape
+            self.built, self._build_shapes = True, {"input_shape": input_shape}
 
     def build(self, input_shape: Any = None) -> None:
         """Make all weights, by running ``call`` on zeros of a shape (or a list, a dict of shapes).

@@ -14,6 +14,7 @@ from melpy.errors import ArgumentError, MelpyError, ShapeError
 from melpy.layers import deserialize, serialize
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer, beginning
+from melpy.layers.scope import within
 from melpy.models.graph import Graph, path_to, unique_names
 from melpy.models.model import Model, refuse_layers
 from melpy.symbolic import Call, Symbolic
@@ -130,7 +131,8 @@ class Sequential(Model):
             require_one_input(layer)
             x = self._symbols[-1]
             try:
-                y = layer(x)
+                with within(self):
+                    y = layer(x)
             except NotImplementedError:  # cannot be described: the layers run one by one
                 return
             except MelpyError as error:
@@ -194,7 +196,11 @@ class Sequential(Model):
         if not self.built and is_shape(input_shape):
             super().ensure_built(input_shape)
         elif not self.built:
-            self.built, self._build_shape = True, input_shape
+            self._note_build({"input_shape": input_shape})
+
+    def _note_build(self, shapes: dict[str, Any]) -> None:
+        if self._graph is not None or any(shape is not None for shape in shapes.values()):
+            super()._note_build(shapes)
 
     def call(self, inputs: Any) -> Any:
         """Run the layers in order."""

@@ -292,29 +292,22 @@ def _unchanged(model: Any) -> Iterator[None]:
     layers = [model, *model.layers_inside]
     attributes = [dict(vars(layer)) for layer in layers]
     losses = [list(layer._losses) for layer in layers]
-    weights = [(w, w.value.copy()) for w in model.weights]
     generators = [
         g for own in attributes for g in own.values() if isinstance(g, np.random.Generator)
     ]
     generators.append(random._stream)
-    seeds = [g for own in attributes for g in own.values() if isinstance(g, random.SeedGenerator)]
     states = [(g.bit_generator, g.bit_generator.state) for g in generators]
-    counts = [(g, g.state.copy()) for g in seeds]
-    metrics = [(v, v.value.copy()) for metric in model.metrics for v in metric.variables]
     try:
-        yield
+        with tape.undone():
+            yield
     finally:
         for layer, own, added in zip(layers, attributes, losses, strict=True):
             vars(layer).clear()
             vars(layer).update(own)
             layer._losses[:] = added
         Inventory.expire()
-        for variable, value in (*weights, *metrics):
-            variable.value[...] = value
         for bits, state in states:
             bits.state = state
-        for source, count in counts:
-            source.state[...] = count
 
 
 def _leaf(x: Any, dtype: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,26 @@ from melpy.tape import Variable
 from melpy.tensor import Tensor
 
 __all__ = ["Flat"]
+
+
+class Slot(Tensor):
+    """A weight's part of a slot: to read out, and to assign to, where the optimizer finds it."""
+
+    __slots__ = ()
+
+    of = Tensor.of  # what is computed from it is a tensor of its own
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy, which later steps leave alone."""
+        return self.value.copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype)
+
+    def assign(self, value: Any) -> Tensor:
+        """Overwrite the values where they are."""
+        self.value[...] = Tensor(self.value).assign(value).value
+        return self
 
 
 class Flat:
@@ -56,15 +77,29 @@ class Flat:
         self._parts = self._places()  # a copy's weights are other objects
 
     def lay(self) -> None:
-        """Take the weights' values into ``parameters``, and let them live there.
+        """Take the weights' values into ``parameters``, where only the weights hold them.
 
-        They live elsewhere at first, and after another optimizer took over a shared layer.
+        They live elsewhere at first, after another optimizer took over a shared layer, and once
+        they were assigned to. Where someone else holds an array of theirs, it stays as it is: the
+        weights move to new memory.
         """
+        if self._is_held():
+            self.parameters = np.empty_like(self.parameters)
         for weight in self.weights:
             if weight.value.base is not self.parameters:
                 part = self.part(weight)
                 self.parameters[part] = weight.value.reshape(-1)
                 weight.value = self.parameters[part].reshape(weight.value.shape)
+
+    def _is_held(self) -> bool:
+        """Return whether anything but the weights refers to the values, by counting references."""
+        inside = 0
+        for weight in self.weights:
+            if weight.value.base is self.parameters:
+                inside += 1
+                if sys.getrefcount(weight.value) > _ONE:
+                    return True
+        return sys.getrefcount(self.parameters) > _ONE + inside  # each view refers to its owner
 
     def add(self, slot: str, start: float = 0.0) -> None:
         """Add a slot, an array that is ``start`` everywhere."""
@@ -73,7 +108,7 @@ class Flat:
     def view(self, slot: str, weight: Variable) -> Tensor:
         """Return a weight's part of a slot, as a tensor that shares its memory."""
         array = self.slots[slot][self.part(weight)].reshape(weight.value.shape)
-        return Tensor(array, name=f"{path_of(weight)}_{slot}")
+        return Slot(array, name=f"{path_of(weight)}_{slot}")
 
     def part(self, weight: Variable) -> slice:
         """Return where a weight lies."""
@@ -116,6 +151,15 @@ class Flat:
                     received={"shape": array.shape},
                 )
             kernels.copy(array.reshape(-1), gradient[parts[id(weight)]])
+
+
+def _one_reference() -> int:
+    """Return what getrefcount says of an array that one attribute holds, as it is asked above."""
+    variable = Variable(np.empty(1))
+    return sys.getrefcount(variable.value)
+
+
+_ONE = _one_reference()
 
 
 def path_of(weight: Variable) -> str:

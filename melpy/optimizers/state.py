@@ -199,7 +199,7 @@ class Stateful(Configurable):
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the `variables` into a mapping, under "0", "1", ..., as in Keras's files."""
         for number, variable in enumerate(self.variables):
-            store[str(number)] = variable.numpy().copy()
+            store[str(number)] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read what `save_own_variables` wrote; with another number of arrays, warn and skip."""

@@ -24,7 +24,7 @@ from melpy.configurable import described
 from melpy.errors import ArgumentError, DataError, MelpyError
 from melpy.layers.core import Lambda
 from melpy.layers.parts import Parts
-from melpy.layers.weight import limited_weights
+from melpy.layers.variable import limited_weights
 from melpy.saving import h5_file
 from melpy.saving.assets import FOLDER, restored_assets, written_assets
 from melpy.saving.files import naming, writable, write_atomically

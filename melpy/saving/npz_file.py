@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from melpy.errors import DataError, ShapeError
-from melpy.layers.parts import Weight
+from melpy.layers.variable import Variable
 
 __all__ = ["read_npz", "written_npz"]
 
 
-def written_npz(weights: Sequence[Weight]) -> bytes:
+def written_npz(weights: Sequence[Variable]) -> bytes:
     """Return the bytes of a file, the weights under keys ``000 layer.name``, in order."""
     arrays = {f"{n:03d} {w.path.replace('/', '.')}": w.value for n, w in enumerate(weights)}
     buffer = io.BytesIO()
@@ -40,7 +40,7 @@ def _numbers(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def read_npz(content: bytes, who: str, weights: Sequence[Weight]) -> None:
+def read_npz(content: bytes, who: str, weights: Sequence[Variable]) -> None:
     """Read weights back; number, order and shapes must be those of the model."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
@@ -63,7 +63,7 @@ def read_npz(content: bytes, who: str, weights: Sequence[Weight]) -> None:
         weight.assign(array)
 
 
-def _require_room(members: Sequence[zipfile.ZipInfo], weights: Sequence[Weight]) -> None:
+def _require_room(members: Sequence[zipfile.ZipInfo], weights: Sequence[Variable]) -> None:
     """Refuse, before memory is taken, a file that unpacks to far more than the weights."""
     size_bytes = sum(member.file_size for member in members)
     needed_bytes = sum(w.size * 8 + 1024 for w in weights) + 65536

@@ -79,4 +79,4 @@ def test_a_gate_multiplies_the_heads():
     closed[1] -= 100
     gated.set_weights([*weights[:4], *closed, *weights[4:]])
     np.testing.assert_allclose(gated(X, X), np.broadcast_to(bias, y.shape), atol=1e-6)
-    assert [w.path.split("/")[0] for w in gated.weights[4:6]] == ["gate", "gate"]
+    assert [w.path.split("/")[1] for w in gated.weights[4:6]] == ["gate", "gate"]

@@ -411,10 +411,10 @@ class TestSequential:
 
 def test_what_keras_calls_a_layers_types_and_variables():
     layer = layers.Dense(2, dtype="float64", name="head")
+    scale = layer.add_variable((2,), "ones", None, False, name="scale")
     layer.ensure_built((None, 3))
     assert layer.path == "head"
     assert {layer.compute_dtype, layer.variable_dtype, layer.input_dtype} == {"float64"}
-    scale = layer.add_variable((2,), "ones", None, False, name="scale")
     assert (scale.path, scale.dtype, scale.trainable) == ("head/scale", "float64", False)
     layer.seen = melpy.metrics.Sum()
     assert layer.metrics_variables == layer.seen.variables

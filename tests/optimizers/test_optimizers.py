@@ -8,14 +8,14 @@ import pytest
 import melpy
 from melpy import constraints, layers, optimizers, schedules
 from melpy.errors import ArgumentError, DtypeError, GraphError, ShapeError
-from melpy.layers.base import Weight
+from melpy.layers.variable import Variable
 
 NAMES = [name for name in optimizers.__all__ if name[0].isupper() and name != "Optimizer"]
 
 
 def weights(*shapes, dtype="float32"):
     rng = np.random.default_rng(0)
-    return [Weight(rng.normal(size=s).astype(dtype), name=f"w{n}") for n, s in enumerate(shapes)]
+    return [Variable(rng.normal(size=s), dtype=dtype, name=f"w{n}") for n, s in enumerate(shapes)]
 
 
 def steps(optimizer, ws, count=3, seed=1):
@@ -176,13 +176,13 @@ class TestStep:
             ({"clipvalue": 2.0}, ([2.0, 2.0], [1.0])),
             ({"global_clipnorm": 13.0}, ([3.0, 4.0], [1.0])),
         ):
-            a, b = Weight(np.zeros(2)), Weight(np.zeros(1))
+            a, b = Variable(np.zeros(2)), Variable(np.zeros(1))
             optimizers.SGD(1.0, **options).apply([np.array([3.0, 4.0]), np.ones(1)], [a, b])
             np.testing.assert_allclose(a.value, -np.array(expected[0]), rtol=1e-6)
             np.testing.assert_allclose(b.value, -np.array(expected[1]), rtol=1e-6)
 
     def test_constraints_hold_after_each_step(self):
-        w = Weight(np.array([[1.0, -1.0]]))
+        w = Variable(np.array([[1.0, -1.0]]))
         w.constraint = constraints.get("non_neg")
         optimizers.SGD(0.5).apply([np.array([[4.0, -6.0]])], [w])
         np.testing.assert_array_equal(w.value, [[0.0, 2.0]])
@@ -293,19 +293,19 @@ def test_config_round_trip(name):
 class TestRecent:
     def test_lamb_by_hand(self):
         """Adam's first step is the gradients' signs, of length sqrt 2; the weight's length is 5."""
-        w = Weight(np.array([3.0, 4.0]), name="w")
+        w = Variable(np.array([3.0, 4.0]), name="w")
         optimizers.Lamb(0.1, epsilon=0.0).apply([np.array([2.0, -7.0])], [w])
         step = 0.1 * 5 / np.sqrt(2)
         np.testing.assert_allclose(w.value, [3 - step, 4 + step], rtol=1e-7)
 
     def test_lamb_moves_a_weight_that_is_zero(self):
-        w = Weight(np.zeros(2), name="w")
+        w = Variable(np.zeros(2), name="w")
         optimizers.Lamb(0.1, epsilon=0.0).apply([np.array([2.0, -7.0])], [w])
         np.testing.assert_allclose(w.value, [-0.1, 0.1], rtol=1e-7)
 
     def test_schedule_free_by_hand(self):
         """z = 1 - 0.1, then 0.8; x is their mean; w lies between."""
-        w = Weight(np.array([1.0]), name="w")
+        w = Variable(np.array([1.0]), name="w")
         optimizer = optimizers.ScheduleFreeAdamW(0.1, beta_1=0.75, epsilon=0.0)
         optimizer.apply([np.array([2.0])], [w])
         np.testing.assert_allclose(w.value, [0.9], rtol=1e-7)
@@ -313,7 +313,7 @@ class TestRecent:
         np.testing.assert_allclose(w.value, [0.25 * 0.8 + 0.75 * 0.85], rtol=1e-7)
 
     def test_schedule_free_warms_up(self):
-        w = Weight(np.array([1.0]), name="w")
+        w = Variable(np.array([1.0]), name="w")
         optimizer = optimizers.ScheduleFreeAdamW(0.1, epsilon=0.0, warmup_steps=4)
         optimizer.apply([np.array([2.0])], [w])
         np.testing.assert_allclose(w.value, [1 - 0.1 / 4], rtol=1e-7)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from melpy import config, constraints, optimizers, schedules
-from melpy.layers.base import Weight
+from melpy.layers.variable import Variable
 
 pytestmark = pytest.mark.parity
 
@@ -92,7 +92,7 @@ def both(keras, name, arguments, start):
     """Return our optimizer and weights, and Keras's."""
     ours = getattr(optimizers, name)(**arguments)
     theirs = getattr(keras.optimizers, name)(**arguments)
-    our_weights = [Weight(v.copy(), name=f"weight{n}") for n, v in enumerate(start)]
+    our_weights = [Variable(v.copy(), name=f"weight{n}") for n, v in enumerate(start)]
     their_weights = [
         keras.Variable(v, dtype=str(v.dtype), name=f"weight{n}") for n, v in enumerate(start)
     ]
@@ -180,7 +180,7 @@ def test_options_matter(keras, name):
 
     def end(options):
         rng = np.random.default_rng(0)
-        weight = Weight(rng.normal(size=5))
+        weight = Variable(rng.normal(size=5))
         optimizer = getattr(optimizers, name)(**options)
         for step in range(STEPS):
             optimizer.apply([rng.normal(size=5) / (step + 1)], [weight])
@@ -265,7 +265,7 @@ def test_some_of_the_weights_and_constraints(keras, agree, name):
 def test_excluded_from_weight_decay(keras, agree, chosen):
     ours = optimizers.SGD(0.5, weight_decay=0.5)
     theirs = keras.optimizers.SGD(0.5, weight_decay=0.5)
-    our_weights = [Weight(np.ones(2, "float32"), name=n) for n in ("bias_net/kernel", "net/bias")]
+    our_weights = [Variable(np.ones(2, "float32"), name=n) for n in ("bias_net/kernel", "net/bias")]
     their_weights = [keras.Variable(np.ones(2), name=n) for n in ("kernel", "bias")]
     for optimizer, weights in ((ours, our_weights), (theirs, their_weights)):
         left_out = {k: [weights[n] for n in v] if k == "var_list" else v for k, v in chosen.items()}

@@ -1,0 +1,180 @@
+"""Variables: tensors that are state. A layer's weights are some; it owns those it is given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from melpy import config, initializers
+from melpy.errors import ArgumentError, DataError
+from melpy.layers.scope import path_here
+from melpy.tensor import Tensor
+
+__all__ = ["Variable", "claim", "limited_weights"]
+
+
+class Variable(Tensor):
+    """A tensor that is state: training may change it, and so may `assign`.
+
+    As an attribute of a layer, or in a list or dict that is one, it is one of the layer's weights.
+    Write to it by `assign`: models lay out what they compute from weights for single samples, and
+    a write into ``value`` itself, ``w.value[0] = 1``, goes unnoticed there.
+
+    Parameters
+    ----------
+    initializer : array, number or nested lists, the first values; or an initializer or its name,
+        or a function of (shape, dtype), with ``shape``
+    shape : tuple of ints, for an initializer
+    dtype : type of the values; by default `config.floatx` for floats and "int32" for whole numbers
+    trainable : bool, whether training changes it; set it to freeze the variable
+    autocast, aggregation, synchronization : accepted as in Keras
+    name : str without "/", "kernel"
+
+    Attributes
+    ----------
+    path : str, the layers' names around it and its own: "net/dense/kernel"
+    regularizer : regularizer or None, its penalty is added to the loss of the variable's layer
+    constraint : constraint or None, applied after each step
+
+    Raises
+    ------
+    ArgumentError : an initializer without a shape, a size that is not known, a name with "/"
+
+    Examples
+    --------
+    >>> import melpy
+    >>> count = melpy.Variable(0.0, name="count")
+    >>> count.assign_add(2.0)
+    <Variable path=count, shape=(), dtype=float32, value=2.0>
+    """
+
+    __slots__ = (
+        "aggregation", "autocast", "constraint", "is_parameter", "overwrite_with_gradient", "path",
+        "regularizer", "synchronization",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
+        name: str | None = None,
+    ) -> None:
+        name = "variable" if name is None else name
+        if not isinstance(name, str) or "/" in name:
+            raise ArgumentError(
+                "Variable",
+                "the name is no name",
+                expected="a string without '/', which separates the names in a path",
+                received={"name": name},
+            )
+        super().__init__(_first_values(initializer, shape, dtype), name=name)
+        self.is_parameter = bool(trainable)  # these come first among a layer's weights, for good
+        self.trainable = trainable
+        self.autocast, self.aggregation = autocast, aggregation
+        self.synchronization, self.overwrite_with_gradient = synchronization, False
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.path = path_here(name)
+
+    of = Tensor.of  # what is computed from a variable is a tensor, not a variable
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the values; of whole numbers it does not."""
+        return self.requires_grad
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self.requires_grad = bool(value) and self.dtype.kind == "f"
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy of the values."""
+        return self.value.copy()
+
+    def assign_add(self, value: Any) -> Tensor:
+        """Add to the values."""
+        return self.assign(self.value + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> Tensor:
+        """Subtract from the values."""
+        return self.assign(self.value - np.asarray(value))
+
+    def __repr__(self) -> str:
+        shape, dtype = self.shape, self.dtype
+        return f"<Variable path={self.path}, shape={shape}, dtype={dtype}, value={self.value}>"
+
+
+def _first_values(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> np.ndarray:
+    if not (callable(initializer) or isinstance(initializer, str)):
+        if isinstance(initializer, Tensor):
+            return np.array(initializer.value, dtype or initializer.dtype)
+        array = np.array(initializer, dtype)
+        return array if dtype is not None else array.astype(_usual(array.dtype), copy=False)
+    if shape is None:
+        raise ArgumentError(
+            "Variable",
+            "it begins with an initializer's values, of which no shape is given",
+            expected="shape=(..), or an array in the initializer's place",
+            received={"initializer": initializer},
+        )
+    start: Any = initializers.get(initializer)
+    known = known_sizes(shape, "Variable")
+    made = start(known, dtype=np.dtype(dtype or config.floatx()).name)
+    return np.array(made, dtype or config.floatx())
+
+
+def _usual(dtype: np.dtype) -> Any:
+    """Return the type that values of NumPy's widest types have here, as in Keras."""
+    if dtype == np.float64:
+        return config.floatx()
+    return {"int64": "int32", "uint64": "uint32"}.get(dtype.name, dtype)
+
+
+def known_sizes(shape: Any, who: str) -> tuple[int, ...]:
+    """Return a shape as a tuple of ints, or refuse one in which a size is not known."""
+    sizes = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    if not all(isinstance(size, int | np.integer) and size >= 0 for size in sizes):
+        raise ArgumentError(
+            who,
+            "the shape of a variable is not known",
+            expected="whole numbers of at least 0",
+            received={"shape": sizes},
+        )
+    return tuple(int(size) for size in sizes)
+
+
+# What the weights of a model that is being loaded may still take, in bytes; no limit otherwise.
+_left_bytes: ContextVar[list[int] | None] = ContextVar("left_bytes", default=None)
+
+
+@contextmanager
+def limited_weights(size_bytes: int) -> Iterator[None]:
+    """Let the weights that are made inside take so much memory together, and no more."""
+    token = _left_bytes.set([size_bytes])
+    try:
+        yield
+    finally:
+        _left_bytes.reset(token)
+
+
+def claim(shape: Sequence[int], dtype: Any) -> None:
+    """Refuse, before memory is taken, a weight that no file of that size can hold."""
+    left = _left_bytes.get()
+    if left is not None:
+        left[0] -= math.prod(shape) * np.dtype(dtype).itemsize
+        if left[0] < 0:
+            raise DataError(
+                "load_model",
+                f"it asks for a weight of shape {tuple(shape)}, for which the file is too small",
+                expected="weights that are in the file",
+            )
