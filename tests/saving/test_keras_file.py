@@ -314,6 +314,7 @@ class TestAttacks:
 
     def test_a_lambda_of_keras(self, saved):
         config = config_of(saved)
+        before = config["config"]["layers"][1]
         code = {"class_name": "__lambda__", "config": {"value": "4wEAAAA=", "defaults": None}}
         config["config"]["layers"][1] = {
             "module": "keras.layers",
@@ -325,7 +326,7 @@ class TestAttacks:
             models.load_model(saved, safe_mode=False)
         config = config_of(saved)
         config["compile_config"]["loss"] = code
-        config["config"]["layers"].pop(1)
+        config["config"]["layers"][1] = before
         changed(saved, config=json.dumps(config))
         with pytest.raises(errors.ArgumentError, match="lambda"):
             models.load_model(saved)
