@@ -76,6 +76,38 @@ class TestFiles:
         save_img(tmp_path / "x.jpg", pixels(8, 8, 4))  # JPEG has no transparency
         assert load_img(tmp_path / "x.jpg").size == (8, 8)
 
+    @pytest.mark.parametrize("kind", ["uint16", "int32"])
+    def test_deep_grey_images(self, tmp_path, kind):
+        """Keras 3.15 makes them white but for a few pixels."""
+        top = {"uint16": 65535, "int32": 2**31 - 1}[kind]
+        x = np.linspace(0, top, 64).reshape(8, 8).astype(kind)
+        path = tmp_path / "x.tif"
+        Image.fromarray(x).save(path)
+        np.testing.assert_array_equal(
+            img_to_array(load_img(path, "grayscale"), dtype=kind)[..., 0], x
+        )
+        grey = (x >> (8 if kind == "uint16" else 23)).astype("uint8")
+        assert (grey.min(), grey.max()) == (0, 255)
+        rgba = img_to_array(load_img(path, "rgba", target_size=(8, 8)))
+        np.testing.assert_array_equal(rgba, np.stack([grey, grey, grey, 0 * grey + 255], -1))
+        np.testing.assert_array_equal(img_to_array(load_img(path)), rgba[..., :3])
+
+    def test_a_folder_of_deep_grey_images(self, tmp_path):
+        x = np.arange(0, 65536, 1024, np.uint16).reshape(8, 8)
+        Image.fromarray(x).save(tmp_path / "x.png")
+        for mode in ("grayscale", "rgb"):
+            [images] = read(tmp_path, labels=None, color_mode=mode, image_size=8)
+            np.testing.assert_array_equal(images[0, ..., 0], x >> 8)
+
+    def test_palettes_and_transparency(self, tmp_path):
+        palette = Image.new("P", (2, 1))
+        palette.putpalette([10, 20, 30, 40, 50, 60])
+        palette.putpixel((1, 0), 1)
+        palette.save(tmp_path / "x.png", transparency=0)
+        path = str(tmp_path / "x.png")
+        assert img_to_array(load_img(path)).tolist() == [[[10, 20, 30], [40, 50, 60]]]
+        assert img_to_array(load_img(path.encode(), "rgba"))[0, :, 3].tolist() == [0, 255]
+
     def test_sizes(self, tmp_path):
         save_img(tmp_path / "x.png", pixels(4, 8, 3), scale=False)
         path = tmp_path / "x.png"

@@ -66,7 +66,7 @@ class TestPadSequences:
             ({"sequences": 3}, DtypeError, "entry 0 is no sequence"),
             ({"sequences": [[1], 2]}, DtypeError, "entry 1 is no sequence"),
             ({"sequences": [[[1, 2]], [[1]]]}, ShapeError, "sequence 1 have another shape"),
-            ({"sequences": [["a"]], "value": "b"}, DtypeError, "dtype=object"),
+            ({"sequences": [["a"]], "value": "b"}, ArgumentError, "dtype=object"),
             ({"sequences": [[1]], "padding": "before"}, UnknownNameError, "unknown padding"),
             ({"sequences": [[1]], "truncating": "end"}, UnknownNameError, "unknown truncating"),
         ],

@@ -45,7 +45,7 @@ _ADAPTERS = "low-rank adapters are not here"
 _QUANTIZED = "quantization is not here"
 _LATER = "not built yet"
 _COMPILED = "every call runs at once; `config.set_kernels` chooses what it runs"
-_FORMAT = "Keras's choice among other libraries' data sets; a `data.Loader` comes back"
+_FORMAT = "a `data.Loader` comes back, whatever `format` says; its methods have tf.data's names"
 
 # Arguments, methods and properties that differ: (family.Name, part), or ("*", part) for all.
 DIFFERENCES = {
@@ -66,10 +66,6 @@ DIFFERENCES = {
     ("callbacks.TensorBoard", ".summary"): "TensorFlow's own module",
     ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",
     ("ops.stack", "x"): "takes the arrays as a list or one by one; by position only",
-    ("preprocessing.image_dataset_from_directory", "format"): _FORMAT,
-    ("preprocessing.timeseries_dataset_from_array", "format"): _FORMAT,
-    ("utils.image_dataset_from_directory", "format"): _FORMAT,
-    ("utils.timeseries_dataset_from_array", "format"): _FORMAT,
 }
 
 _ROWS = (
@@ -118,12 +114,14 @@ BEHAVIOUR = {
     "config.enable_unsafe_deserialization": "refuses: reading a file never runs code",
     "config.set_floatx": "takes float32 and float64",
     "backend.result_type": "64 bits stay 64 bits, as in Keras on TensorFlow",
-    "datasets.imdb.load_data": (
-        "num_words=None keeps every word, where Keras leaves out the rarest; no `**kwargs`"
+    "datasets.load_data": (
+        "`path` keeps its default; of imdb and reuters, num_words=None keeps every word, where "
+        "Keras leaves out the one of the highest number"
     ),
-    "datasets.reuters.load_data": (
-        "num_words=None keeps every word, where Keras leaves out the rarest"
-    ),
+    "*.image_dataset_from_directory": _FORMAT,
+    "*.text_dataset_from_directory": f"{_FORMAT}; texts are str, where TensorFlow has bytes",
+    "*.timeseries_dataset_from_array": _FORMAT,
+    "*.load_img": "16 bits of grey become coloured by their upper 8, where Keras cuts at 255",
     "utils.get_file": (
         "files lie in `config.home`; an archive's links are left out; plain .gz files are unpacked"
     ),
@@ -140,9 +138,6 @@ ABSENT = {
     ),
     "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": (
         "wraps a layer of another framework"
-    ),
-    "*.text_dataset_from_directory": (
-        "text and categories are encoded by `melpy.preprocessing`, before the model"
     ),
     "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio* ops.*stft "
     "ops.extract_sequences": "sound",

@@ -14,6 +14,7 @@ from melpy.preprocessing.imputers import SimpleImputer
 from melpy.preprocessing.scalers import MinMaxScaler, RobustScaler, StandardScaler
 from melpy.preprocessing.sequence import pad_sequences, timeseries_dataset_from_array
 from melpy.preprocessing.text import Tokenizer
+from melpy.preprocessing.text_folder import text_dataset_from_directory
 
 __all__ = [
     "MinMaxScaler",
@@ -28,6 +29,7 @@ __all__ = [
     "pad_sequences",
     "sequence",
     "text",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
 ]

@@ -32,7 +32,8 @@ COLOR_MODES = {
 INTERPOLATIONS = {
     name: name.upper() for name in ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 }
-Source = str | os.PathLike | io.BytesIO
+DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # grey, of 16 bits or, "I", of 32
+Source = str | bytes | os.PathLike | io.BytesIO
 
 
 def _pillow(who: str) -> Any:
@@ -65,7 +66,7 @@ def load_img(
     Parameters
     ----------
     path : str, path, or io.BytesIO
-    color_mode : "rgb", "rgba" or "grayscale"
+    color_mode : "rgb", "rgba" or "grayscale", which keeps the 16 bits of a deep grey image
     target_size : (height, width), or None for the image's own
     interpolation : "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming"
     keep_aspect_ratio : bool, whether the image is first cut to the new aspect ratio, in the middle
@@ -81,30 +82,38 @@ def load_img(
     UnknownNameError : a colour mode or an interpolation of another name
     DependencyError : Pillow is not installed
 
+    Notes
+    -----
+    A grey image of 16 bits becomes one of colours by its upper 8 bits, so that black is 0 and
+    white 255. Pillow's own conversion, which Keras leaves it to, cuts at 255 instead: nearly all
+    of the image is white then.
+
     Source
     ------
     Keras 3, ``keras.utils.load_img``.
     """
     image_module = _pillow("load_img")
     mode, taken = lookup("color_mode", color_mode, COLOR_MODES, "load_img")
-    if not isinstance(path, str | os.PathLike | io.BytesIO):
+    if not isinstance(path, str | bytes | os.PathLike | io.BytesIO):
         raise DtypeError(
             "load_img",
             "this is no path",
             expected="a str, a path or io.BytesIO",
             received={"type": type(path).__name__},
         )
-    data = path if isinstance(path, io.BytesIO) else io.BytesIO(Path(path).read_bytes())
+    if isinstance(path, io.BytesIO):
+        data, name = path, "the file"
+    else:
+        data, name = io.BytesIO(Path(os.fsdecode(path)).read_bytes()), f"{os.fsdecode(path)!r}"
     try:
         image = image_module.open(data)
         image.load()
     except (OSError, SyntaxError, ValueError, image_module.DecompressionBombError) as error:
-        name = "the file" if isinstance(path, io.BytesIO) else f"{os.fspath(path)!r}"
         raise DataError(
             "load_img", f"{name} is no image that can be read ({error})", mend="Remove the file."
         ) from error
     if image.mode not in taken:
-        image = image.convert(mode)
+        image = eight_bits(image).convert(mode)
     if target_size is None or image.size == (target_size[1], target_size[0]):
         return image
     method = lookup("interpolation", interpolation, INTERPOLATIONS, "load_img")
@@ -113,6 +122,17 @@ def load_img(
     top, left = (H - h) // 2, (W - w) // 2
     box = (left, top, left + w, top + h) if keep_aspect_ratio else None
     return image.resize((oW, oH), getattr(image_module.Resampling, method), box=box)
+
+
+def eight_bits(image: Any) -> Any:
+    """Return a grey image of 16 or 32 bits as one of 8 bits, the upper ones that count."""
+    if image.mode not in DEEP:
+        return image
+    values = np.asarray(image).astype(np.int64)
+    # Pillow keeps 16 bits as 32 in some formats: what is greater than they hold has 31.
+    shift = 23 if values.max(initial=0) > 65535 else 8
+    pillow = _pillow("load_img")
+    return pillow.fromarray(np.clip(values >> shift, 0, 255).astype(np.uint8))
 
 
 def img_to_array(
@@ -207,7 +227,7 @@ def save_img(
     Keras 3, ``keras.utils.save_img``.
     """
     if file_format is None and not isinstance(path, io.BytesIO):
-        file_format = Path(path).suffix[1:]
+        file_format = Path(os.fsdecode(path)).suffix[1:]
     if not file_format:
         raise ArgumentError(
             "save_img", "the format is not known", expected='file_format, such as "png"'

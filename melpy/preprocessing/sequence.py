@@ -13,6 +13,7 @@ from melpy.errors import ArgumentError, DtypeError, ShapeError, lookup
 
 __all__ = ["pad_sequences", "timeseries_dataset_from_array"]
 
+FORMATS = {name: name for name in ("tf", "grain")}  # Keras's data sets: a Loader for both
 SIDES = {name: name for name in ("pre", "post")}
 
 
@@ -42,7 +43,8 @@ def pad_sequences(
     Raises
     ------
     ShapeError : a sequence's entries have another shape than those of the ones before
-    DtypeError : a sequence is none, or value does not fit dtype
+    DtypeError : a sequence is none
+    ArgumentError : value is text and dtype is not
     UnknownNameError : a side of another name
 
     Source
@@ -70,7 +72,7 @@ def pad_sequences(
             )
     kind = np.dtype(dtype)
     if isinstance(value, str) and kind.kind not in "OUS":
-        raise DtypeError(
+        raise ArgumentError(
             who,
             "the value does not fit the dtype",
             expected="dtype=object, for strings",
@@ -120,6 +122,7 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
+    format: str = "tf",
 ) -> Loader:
     """Cut a series into windows: x[n] = data[s, s + r, s + 2 r, ..], y[n] = targets[s], s = n k.
 
@@ -134,6 +137,7 @@ def timeseries_dataset_from_array(
     shuffle : bool, whether each epoch has an order of its own
     seed : int or None, for the next one of the process's stream
     start_index, end_index : ints, or None: the part of the series to cut up, in steps
+    format : "tf" or "grain", for Keras's sake: a Loader comes back in any case
 
     Returns
     -------
@@ -157,6 +161,7 @@ def timeseries_dataset_from_array(
     >>> y
     array([ 0, 10, 20])
     """
+    lookup("format", format, FORMATS, "timeseries_dataset_from_array")
     series = np.asarray(data)
     start, stop = start_index or 0, len(series) if end_index is None else end_index
     for name, number, low, high in (

@@ -13,6 +13,7 @@ from melpy.models import FeatureSpace
 from melpy.preprocessing import (
     image_dataset_from_directory,
     pad_sequences,
+    text_dataset_from_directory,
     timeseries_dataset_from_array,
     to_categorical,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "set_random_seed",
     "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
