@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from melpy import config, ops
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, lookup
+from melpy.layers.adapting import batches_of
 from melpy.layers.base import Layer, Shape, known_format
 from melpy.layers.checks import positive
-from melpy.tape import Variable
+from melpy.tensor import Tensor
 
 __all__ = ["CenterCrop", "ImageLayer", "Normalization", "Rescaling", "Resizing"]
 
@@ -135,15 +136,14 @@ class Normalization(Layer):
         who = f"Normalization {self.name!r}"
         if self.input_mean is not None:
             raise ArgumentError(who, "it was given its mean and variance", mend="Leave them out.")
-        batches = iter([data] if isinstance(data, np.ndarray | Variable) else _iterable(data, who))
+        batches = (_array(batch, who) for batch in batches_of(data, None, who, lists=False))
         first = next(batches, None)
         if first is None:
             raise DataError(who, "there is nothing to adapt to", expected="at least one batch")
-        self.ensure_built(_features(first).shape)
+        self.ensure_built(first.shape)
 
         mean, variance, count = np.zeros(self._sizes), np.zeros(self._sizes), 0
-        for batch in itertools.chain([first], batches):
-            x = _features(batch)
+        for x in itertools.chain([first], batches):
             if x.ndim != len(self._beside) or tuple(x.shape[a] for a in self._kept) != self._sizes:
                 raise ShapeError(
                     who,
@@ -163,11 +163,25 @@ class Normalization(Layer):
         self.adapt_mean.assign(mean.astype(self.dtype))
         self.adapt_variance.assign(variance.astype(self.dtype))
 
-    def call(self, inputs: Any) -> Any:
-        """Return the normalized input, or with ``invert`` the input that it came from."""
+    def _moments(self) -> list[np.ndarray]:
+        """Return mean and variance with an axis for each of the input's."""
         given = self.input_mean is not None
         moments = self._given if given else [self.adapt_mean.value, self.adapt_variance.value]
-        mean, variance = (np.reshape(value, self._beside) for value in moments)
+        return [np.reshape(value, self._beside) for value in moments]
+
+    @property
+    def mean(self) -> Tensor | None:
+        """The mean, with an axis for each of the input's; None before the layer is built."""
+        return Tensor(self._moments()[0].copy()) if self.built else None
+
+    @property
+    def variance(self) -> Tensor | None:
+        """The variance, with an axis for each of the input's; None before the layer is built."""
+        return Tensor(self._moments()[1].copy()) if self.built else None
+
+    def call(self, inputs: Any) -> Any:
+        """Return the normalized input, or with ``invert`` the input that it came from."""
+        mean, variance = self._moments()
         scale = np.maximum(np.sqrt(variance), mean.dtype.type(config.epsilon()))
         x = ops.cast(inputs, self.dtype)
         if self.invert:
@@ -175,21 +189,16 @@ class Normalization(Layer):
         return ops.divide(ops.subtract(x, mean), scale)
 
 
-def _iterable(data: Any, who: str) -> Iterable[Any]:
-    if not hasattr(data, "__iter__"):
+def _array(batch: Any, who: str) -> np.ndarray:
+    if not hasattr(batch, "shape"):
         raise DtypeError(
             who,
-            "this cannot be adapted to",
-            expected="an array, or an iterable of batches",
-            received={"type": type(data).__name__},
+            "a batch is no array",
+            expected="an array, or an iterable of arrays",
+            received={"type": type(batch).__name__},
+            mend="Lists of numbers become an array with np.array.",
         )
-    return data
-
-
-def _features(batch: Any) -> np.ndarray:
-    """Return a batch's x: it may come with its targets and weights."""
-    x = batch[0] if isinstance(batch, tuple) else batch
-    return x.value if isinstance(x, Variable) else np.asarray(x)
+    return np.asarray(getattr(batch, "value", batch))
 
 
 class ImageLayer(Layer):

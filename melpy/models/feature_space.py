@@ -20,6 +20,7 @@ from melpy.layers import (
 from melpy.layers.adapting import batches_of
 from melpy.layers.encoding import CategoryLayer, categories
 from melpy.models.features import Cross, FeatureKinds
+from melpy.models.graph import unique_names
 
 __all__ = ["FeatureSpace"]
 
@@ -85,6 +86,7 @@ class FeatureSpace(FeatureKinds, Layer):
             key: HashedCrossing(cross.crossing_dim, name=key)
             for key, cross in self.crosses_by_name.items()
         }
+        unique_names([*self.preprocessors.values(), *self.crossers.values()])
         self.one_hot_encoders: dict[str, CategoryEncoding] = {}
         self.concat = Concatenate()
         self.encoded_features: Any = None

@@ -220,6 +220,16 @@ class TestNormalization:
             for mine, other in zip(layer.get_weights(), expected.get_weights(), strict=True):
                 np.testing.assert_allclose(mine, other, rtol=1e-12)
 
+    def test_moments_have_the_axes_of_the_input(self):
+        learned = layers.Normalization(axis=2)
+        assert learned.mean is None
+        learned.adapt(images(3, 4, 5, 2))
+        given = layers.Normalization(axis=(1, 2), mean=np.arange(5.0), variance=np.ones(5))
+        given.build((None, 4, 5, 2))
+        assert (learned.mean.shape, given.mean.shape) == ((1, 1, 5, 1), (1, 4, 5, 1))
+        assert given.mean.numpy()[0, :, 2, 0].tolist() == [2, 2, 2, 2]
+        np.testing.assert_array_equal(learned.variance.numpy().ravel(), learned.get_weights()[1])
+
     def test_adapting_again_forgets(self):
         layer = layers.Normalization(axis=None)
         layer.adapt(np.array([1.0, 3.0]))
@@ -251,6 +261,8 @@ class TestNormalization:
             layers.Normalization().adapt([])
         with pytest.raises(DtypeError, match="cannot be adapted to"):
             layers.Normalization().adapt(3)
+        with pytest.raises(DtypeError, match="a batch is no array"):
+            layers.Normalization().adapt([[1.0, 2.0], [3.0, 4.0]])
         layer = layers.Normalization()
         layer.adapt(images(4, 3))
         with pytest.raises(ShapeError, match="another shape than the layer was built for"):

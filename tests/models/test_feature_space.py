@@ -97,6 +97,17 @@ def test_files(tmp_path):
     np.testing.assert_array_equal(space(DATA).numpy(), spaced()(DATA).numpy())
 
 
+def test_a_model_of_a_space_that_was_loaded(tmp_path):
+    kind = FeatureSpace.integer_categorical
+    space = FeatureSpace({"a": kind(), "b": kind()})  # two layers without a name
+    space.adapt({"a": [1, 2], "b": [3, 3]})
+    space.save(tmp_path / "space.keras")
+    space = melpy.models.load_model(tmp_path / "space.keras")
+    model = melpy.Model(space.get_inputs(), space.get_encoded_features())
+    y = model.predict({"a": np.array([1, 7]), "b": np.array([3, 3])})
+    assert y.tolist() == [[0, 0, 1, 0, 1], [1, 0, 0, 0, 1]]
+
+
 def test_a_layer_of_ones_own():
     text = layers.TextVectorization(output_mode="tf_idf")
     space = FeatureSpace({"text": FeatureSpace.feature("string", text, "float")})
