@@ -11,7 +11,6 @@ import numpy as np
 from melpy import ops
 from melpy.errors import ArgumentError, DataError, DtypeError
 from melpy.layers.adapting import batches_of
-from melpy.layers.arguments import Shape
 from melpy.layers.checks import fraction, positive
 from melpy.layers.encoding import MODES, CategoryLayer, categories, encoded
 
@@ -85,10 +84,6 @@ class CategoryEncoding(CategoryLayer):
     def depth(self) -> int:
         """Return ``num_tokens``."""
         return self.num_tokens
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (N, D), or with "one_hot" (..., D)."""
-        return super().compute_output_shape(input_shape) if len(input_shape) else (self.depth(),)
 
 
 class Discretization(CategoryLayer):

@@ -155,6 +155,4 @@ def encoded_shape(shape: Shape, mode: str, depth: int | None) -> Shape:
         return shape
     if mode != "one_hot":
         return (*shape[:1], *shape[2:], depth) if len(shape) > 1 else (depth,)
-    if not shape:
-        return (1, depth)
     return (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), depth)

@@ -124,7 +124,7 @@ class Parts(Weighted):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
-        made._weights, made._losses = [], []  # before __init__ sets any attribute
+        made._weights, made._losses, made._inventory = [], [], None  # before __init__ sets any
         made._trainable, made.built, made._is_complete = True, False, False
         made._path = None
         return made
