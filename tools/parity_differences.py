@@ -57,7 +57,6 @@ DIFFERENCES = {
     ("layers.AveragePooling1D", "pool_size"): "a default as max pooling has",
     ("layers.AveragePooling2D", "pool_size"): "a default as max pooling has",
     ("layers.InputLayer", "input_tensor"): "to wrap a tensor of another graph",
-    ("callbacks.ProgbarLogger", "stream"): "where it writes, ours alone",
     ("models.Model", ".save_weights(max_shard_size)"): "one file holds all weights",
     ("saving.save_weights", "max_shard_size"): "one file holds all weights",
     ("models.Model", ".export"): _LATER,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import saving
+from melpy import config, saving
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
 from melpy.errors import ArgumentError, DataError
@@ -159,7 +159,7 @@ class ModelCheckpoint(MonitorCallback):
         if self.save_best_only and not self._is_best(logs):
             return
         if self.verbose:
-            print(f"Epoch {self.epoch + 1}: saving {path}")
+            config.say(f"Epoch {self.epoch + 1}: saving {path}")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
@@ -178,7 +178,7 @@ class ModelCheckpoint(MonitorCallback):
             return True
         if not self.is_better(value, self.best):
             if self.verbose:
-                print(f"Epoch {self.epoch + 1}: {self.monitor} is not better than {self.best}")
+                config.say(f"Epoch {self.epoch + 1}: {self.monitor} is not better than {self.best}")
             return False
         self.best = value
         return True

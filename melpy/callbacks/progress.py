@@ -1,65 +1,106 @@
-"""The progress bar."""
+"""The progress of fit, and of evaluate and predict where it is asked for."""
 
 from __future__ import annotations
 
 import sys
-import time
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
-import numpy as np
-
+from melpy import config
 from melpy.callbacks.base import Callback, Logs
+from melpy.callbacks.progbar import Progbar
 
 __all__ = ["ProgbarLogger"]
 
 
 class ProgbarLogger(Callback):
-    """A bar on a terminal; in a file, one line an epoch.
+    """A bar on a terminal; where the output is none, and for verbose=2, one line an epoch.
 
-    Parameters
-    ----------
-    stream : text file, standard output by default
+    Examples
+    --------
+    >>> bar = ProgbarLogger()
+    >>> bar.set_params({"verbose": 2, "epochs": 3, "steps": 1})
+    >>> bar.on_epoch_begin(0)
+    Epoch 1/3
+    >>> bar.on_epoch_end(0, {"loss": 0.5})  # doctest: +ELLIPSIS
+    1/1 - ...s/step - loss: 0.5000
     """
 
-    WIDTH = 24
-    REFRESH_S = 0.1
+    INTERVAL_S = 0.1
+    is_fitting = False  # a validation is silent
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Learn epochs, steps and verbosity."""
+        super().set_params(params)
+        verbose = 1 if params.get("verbose") == "auto" else params.get("verbose", 1)
+        live = getattr(sys.stdout, "isatty", lambda: False)()
+        self.verbose = 2 if verbose and not live else verbose
+        self.target = params.get("steps")
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Leave validations to the epochs."""
+        self.is_fitting = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Show evaluations again."""
+        self.is_fitting = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Start the clock."""
-        self.out = self.stream or sys.stdout
-        self.live = self.out.isatty() and self.params["verbose"] != 2
-        self.marks = "━╺" if can_write(self.out, "━╺") else "=>"
-        self.started_s = self.shown_s = time.perf_counter()
-        self.label = f"Epoch {epoch + 1:>{len(str(self.params['epochs']))}}/{self.params['epochs']}"
+        """Say which epoch it is, and begin its bar."""
+        if self.verbose and self.params["epochs"] > 1:
+            config.say(f"Epoch {epoch + 1}/{self.params['epochs']}")
+        self._begin()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Redraw the bar, at most ten times a second."""
-        now = time.perf_counter()
-        if not self.live or now - self.shown_s < self.REFRESH_S:
-            return
-        self.shown_s = now
-        done, steps = batch + 1, self.params["steps"]
-        if not steps:  # nobody knows how many there will be
-            self._write(f"\r{self.label}  {done} batches{_numbers(logs)}", "")
-            return
-        filled = self.WIDTH * done // steps
-        line, tip = self.marks[0], self.marks[1]
-        bar = line * filled + tip * (filled < self.WIDTH) + " " * (self.WIDTH - filled - 1)
-        left_s = (now - self.started_s) / done * (steps - done)
-        self._write(f"\r{self.label} {bar} {done}/{steps}  {left_s:.0f} s left{_numbers(logs)}", "")
+        self._update(batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Leave one line."""
-        seconds = time.perf_counter() - self.started_s
-        self._write(("\r" if self.live else "") + f"{self.label}  {seconds:6.1f} s{_numbers(logs)}")
+        self._finish(logs)
 
-    def _write(self, text: str, end: str = "\n") -> None:
-        erase = "\033[K" if self.live else ""  # what is left of a longer line
-        self.out.write(text + erase + end)
-        self.out.flush()
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Begin the bar of an evaluation."""
+        if not self.is_fitting:
+            self._begin()
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Redraw the bar of an evaluation."""
+        if not self.is_fitting:
+            self._update(batch, logs)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Leave one line of an evaluation."""
+        if not self.is_fitting:
+            self._finish(logs)
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Begin the bar of a prediction."""
+        self._begin()
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Redraw the bar of a prediction."""
+        self._update(batch, None)
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Leave one line of a prediction."""
+        self._finish(None)
+
+    def _begin(self) -> None:
+        self.seen = 0
+        self.bar = Progbar(
+            self.target, verbose=self.verbose, interval=self.INTERVAL_S, stateless_metrics=()
+        )
+
+    def _update(self, batch: int, logs: Logs | None) -> None:
+        self.seen = batch + 1
+        if self.verbose == 1:
+            self.bar.update(self.seen, (logs or {}).items(), finalize=False)
+
+    def _finish(self, logs: Logs | None) -> None:
+        if self.target is None:  # now it is known
+            self.target = self.bar.target = self.seen
+        self.bar.update(self.target, (logs or {}).items(), finalize=True)
 
 
 def can_write(stream: TextIO, text: str) -> bool:
@@ -69,10 +110,3 @@ def can_write(stream: TextIO, text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _numbers(logs: Logs | None) -> str:
-    return "".join(
-        f"  {name} {value:.4f}" if np.ndim(value) == 0 else f"  {name} {np.round(value, 4)}"
-        for name, value in (logs or {}).items()
-    )

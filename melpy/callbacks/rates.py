@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import config
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
 from melpy.errors import ArgumentError, whole_numbers
@@ -55,7 +56,7 @@ class LearningRateScheduler(RateCallback):
             )
         self.rate = float(rate)
         if self.verbose:
-            print(f"Epoch {epoch + 1}: the learning rate is {float(rate):g}.")
+            config.say(f"Epoch {epoch + 1}: the learning rate is {float(rate):g}.")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Put the rate among the epoch's numbers."""
@@ -134,4 +135,4 @@ class ReduceLROnPlateau(RateCallback, MonitorCallback):
             self.rate = max(self.rate * self.factor, self.min_lr)
             self.cooldown_counter, self.wait = self.cooldown, 0
             if self.verbose:
-                print(f"Epoch {epoch + 1}: the learning rate is {self.rate:g} now.")
+                config.say(f"Epoch {epoch + 1}: the learning rate is {self.rate:g} now.")

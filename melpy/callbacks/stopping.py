@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from melpy import config
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
 from melpy.errors import GraphError, whole_numbers
@@ -33,7 +34,7 @@ class TerminateOnNaN(Callback):
                     f"the loss of batch {batch} is not finite any more",
                     mend="Try a smaller learning rate, clipnorm, or data on a smaller scale.",
                 )
-            print(f"Batch {batch}: the loss is not finite any more, training stops.")
+            config.say(f"Batch {batch}: the loss is not finite any more, training stops.")
             self.model.stop_training = True
 
 
@@ -103,8 +104,8 @@ class EarlyStopping(MonitorCallback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Say so, and go back to the best weights."""
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+            config.say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
-                print(f"Weights are those of the best epoch, {self.best_epoch + 1}.")
+                config.say(f"Weights are those of the best epoch, {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)

@@ -185,7 +185,7 @@ class Trainer(Steps):
         ----------
         x, y, sample_weight : as in `fit`
         batch_size : int > 0, 32 by default
-        verbose : 0 for silence, else one line
+        verbose : 0 or "auto" for silence, 1 for a bar, 2 for one line
         steps : int > 0, how many batches, all by default
         callbacks : callbacks, called in order
         return_dict : bool, a dict of names instead of a list
@@ -232,7 +232,7 @@ class Trainer(Steps):
         ----------
         x : as in `fit`
         batch_size : int > 0, 32 by default
-        verbose : accepted for Keras's sake
+        verbose : 0 or "auto" for silence, 1 for a bar, 2 for one line
         steps : int > 0, how many batches, all by default
         callbacks : callbacks, called in order
         """
