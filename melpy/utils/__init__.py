@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from melpy.callbacks.progbar import Progbar
 from melpy.config import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -31,7 +32,6 @@ from melpy.saving import (
 from melpy.utils.arrays import normalize, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from melpy.utils.config import Config
 from melpy.utils.dtypes import is_float_dtype, is_int_dtype, result_type, standardize_dtype
-from melpy.callbacks.progbar import Progbar
 from melpy.utils.session import (
     clear_session,
     get_source_inputs,
