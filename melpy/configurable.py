@@ -240,13 +240,14 @@ def _function(value: Callable[..., Any]) -> Any:
 
 
 def snake_case(name: str) -> str:
-    """Return a class's name as Keras writes it in strings.
+    """Return a class's or a function's name as Keras writes it in strings.
 
     Examples
     --------
-    >>> snake_case("GlorotUniform"), snake_case("MaxPooling2D"), snake_case("L2")
-    ('glorot_uniform', 'max_pooling2d', 'l2')
+    >>> snake_case("GlorotUniform"), snake_case("MaxPooling2D"), snake_case("<lambda>")
+    ('glorot_uniform', 'max_pooling2d', 'lambda')
     """
+    name = re.sub(r"\W", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 

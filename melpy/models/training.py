@@ -245,7 +245,7 @@ class Trainer(Steps):
         watching.on_predict_begin()
         for first, last, batches in executions(source, self.steps_per_execution):
             watching.on_predict_batch_begin(first)
-            parts = [tree.map_structure(np.asarray, self.predict_step(batch)) for batch in batches]
+            parts = [_as_arrays(self.predict_step(batch)) for batch in batches]
             y = parts[0] if len(parts) == 1 else _joined(parts)
             made.append(y)
             watching.on_predict_batch_end(last, {"outputs": y})
@@ -256,7 +256,7 @@ class Trainer(Steps):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch."""
-        return tree.map_structure(np.asarray, self.predict_step((x,)))
+        return _as_arrays(self.predict_step((x,)))
 
     def train_on_batch(
         self,
@@ -352,11 +352,14 @@ def _watching(
     )
 
 
+def _as_arrays(outputs: Any) -> Any:
+    """Return outputs as plain arrays, None as it is."""
+    return tree.map_structure(np.asarray, outputs, none_is_leaf=False)
+
+
 def _joined(parts: list[Any]) -> Any:
     """Return the outputs of several batches as one."""
-    return tree.map_structure(
-        lambda *them: None if them[0] is None else np.concatenate(them), *parts
-    )
+    return tree.map_structure(lambda *them: np.concatenate(them), *parts, none_is_leaf=False)
 
 
 def _due_by(frequency: Any) -> Callable[[int], bool]:
