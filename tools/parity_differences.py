@@ -44,7 +44,6 @@ MACHINERY = {
 _ADAPTERS = "low-rank adapters are not here"
 _QUANTIZED = "quantization is not here"
 _LATER = "not built yet"
-_COMPILED = "every call runs at once; `config.set_kernels` chooses what it runs"
 _FORMAT = "a `data.Loader` comes back, whatever `format` says; its methods have tf.data's names"
 
 # Arguments, methods and properties that differ: (family.Name, part), or ("*", part) for all.
@@ -60,8 +59,6 @@ DIFFERENCES = {
     ("models.Model", ".save_weights(max_shard_size)"): "one file holds all weights",
     ("saving.save_weights", "max_shard_size"): "one file holds all weights",
     ("models.Model", ".export"): _LATER,
-    ("models.Model", ".jit_compile"): _COMPILED,
-    ("models.Model", ".run_eagerly"): _COMPILED,
     ("callbacks.TensorBoard", ".summary"): "TensorFlow's own module",
     ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",
     ("ops.stack", "x"): "takes the arrays as a list or one by one; by position only",
@@ -77,11 +74,14 @@ BEHAVIOUR = {
     "models.Model": (
         "`predict` and `evaluate` print nothing unless asked; "
         "data with NaN or infinity is refused unless `config.set_assume_finite(True)`; "
-        "`train_on_batch` and `test_on_batch` "
-        "give the batch's own numbers, where Keras's run on until `reset_metrics`; "
+        "a model without a loss is refused by `fit`, where Keras on JAX trains nothing; "
+        "`class_weight` names classes only, where Keras passes over other keys; "
         "`inner(x, training=False)` in a functional model stays so in `fit`, where Keras 3.15 "
         "passes on training=True"
     ),
+    "callbacks.EarlyStopping": "NaN is never the best, an unknown `mode` is refused",
+    "callbacks.ModelCheckpoint": "NaN is never the best, an unknown `mode` is refused",
+    "callbacks.ReduceLROnPlateau": "NaN is never the best, an unknown `mode` is refused",
     "activations.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
     "ops.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
     "layers.MultiHeadAttention": (
@@ -166,7 +166,7 @@ ABSENT = {
     "applications.*": "no trained networks are shipped",
     "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "
     "layers.SpectralNormalization": _LATER,
-    "optimizers.MultiOptimizer optimizers.OptimizerMap callbacks.SwapEMAWeights": _LATER,
+    "optimizers.MultiOptimizer optimizers.OptimizerMap": _LATER,
     "saving.KerasFileEditor": _LATER,
     "ops.*adaptive_*_pool ops.*depth_to_space ops.*space_to_depth ops.*fold ops.*psnr ops.cdist "
     "ops.*corrcoef ops.*correlate ops.erfc ops.*ldexp ops.*lu_factor ops.*nan* ops.*nextafter "

@@ -1,5 +1,6 @@
 """Callbacks: what happens around epochs and batches while a model trains."""
 
+from melpy.callbacks.averages import SwapEMAWeights
 from melpy.callbacks.base import Callback, History, LambdaCallback
 from melpy.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
 from melpy.callbacks.pictures import LiveMetrics, TensorBoard
@@ -21,6 +22,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

@@ -223,7 +223,7 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        if not str(backup_dir):
+        if not backup_dir:
             raise ArgumentError(
                 "BackupAndRestore",
                 "backup_dir is empty",

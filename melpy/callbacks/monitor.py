@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from melpy import ops
 from melpy.callbacks.base import Callback, Logs
 from melpy.errors import ArgumentError, lookup, nearest
 
 __all__ = ["MonitorCallback"]
 
-MODES = {"auto": None, "min": np.less, "max": np.greater}
+MODES = {"auto": None, "min": ops.less, "max": ops.greater}
 # Where no metric says what is better, parts of names do.
 UP = ("acc", "auc", "precision", "recall", "f1", "r2", "iou", "cosine_similarity")
 DOWN = (
@@ -56,22 +57,22 @@ class MonitorCallback(Callback):
             self.monitor_op = self._better()
         if reference is None or np.isnan(reference):
             return not np.isnan(value)
-        margin = self.min_delta if self.monitor_op is np.greater else -self.min_delta
+        margin = self.min_delta if self.monitor_op is ops.greater else -self.min_delta
         return bool(self.monitor_op(value - margin, reference))
 
-    def _better(self) -> np.ufunc:
-        """Return np.less or np.greater, by the compiled metric or by the name."""
+    def _better(self) -> Any:
+        """Return ops.less or ops.greater, by the compiled metric or by the name."""
         name = self.monitor.removeprefix("val_")
         if name == "loss":
-            return np.less
+            return ops.less
         for metric in getattr(self.model, "metrics", ()):
             direction = getattr(metric, "directions", {}).get(name)
             if direction:
-                return np.greater if direction == "up" else np.less
+                return ops.greater if direction == "up" else ops.less
         if any(word in name for word in UP):
-            return np.greater
+            return ops.greater
         if any(word in name for word in DOWN):
-            return np.less
+            return ops.less
         raise ArgumentError(
             type(self).__name__,
             "neither a metric nor the name tells whether more is better or less",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from melpy import random
+from melpy.data import streams
 from melpy.data.dataset import AUTOTUNE, READY, Dataset, whole
 from melpy.data.py_dataset import PyDataset
 from melpy.errors import ArgumentError, ShapeError
@@ -156,29 +157,12 @@ class Loader(Dataset):
             self._dataset.on_epoch_begin()
         tasks = enumerate(self._order(epoch))
         if self._ready:
-            yield from self._ahead(epoch, tasks)
+            make = functools.partial(self._made, epoch)
+            yield from streams.computed(make, tasks, self.workers, self._ready)
         else:
             yield from (self._make(epoch, *task) for task in tasks)
         if self._dataset:
             self._dataset.on_epoch_end()
-
-    def _ahead(self, epoch: int, tasks: Iterator[tuple[int, Any]]) -> Iterator[Any]:
-        """Yield the batches in order, with up to ``prefetch`` more of them under way."""
-        from concurrent.futures import ThreadPoolExecutor  # not at import: most never need it
-
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="melpy-loader")
-        try:
-            waiting = deque(
-                pool.submit(self._make, epoch, *task)
-                for task in itertools.islice(tasks, max(self._ready, self.workers))
-            )
-            while waiting:
-                batch = waiting.popleft().result()
-                for task in itertools.islice(tasks, 1):
-                    waiting.append(pool.submit(self._make, epoch, *task))
-                yield batch
-        finally:  # also when the iteration is left: no thread outlives it
-            pool.shutdown(cancel_futures=True)
 
     def _order(self, epoch: int) -> Iterator[Any]:
         """Yield what `_make` needs of each batch: its rows, or its number in the dataset."""
@@ -198,6 +182,9 @@ class Loader(Dataset):
                 start = number * self.batch_size
                 rows = slice(start, min(start + self.batch_size, self._samples))
                 yield rows if order is None else order[rows]
+
+    def _made(self, epoch: int, task: tuple[int, Any]) -> Any:
+        return self._make(epoch, *task)
 
     def _make(self, epoch: int, number: int, rows: Any) -> Any:
         batch = self._dataset[rows] if self._dataset else _batch(self._parts, rows)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from melpy import random, tree
+from melpy import config, random, tree
 from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import Samples, batches, class_weights, holds_arrays
+from melpy.data.streams import computed
 from melpy.errors import ArgumentError, DataError, DtypeError
 from melpy.tape import Variable
 
@@ -36,7 +37,9 @@ class Source:
     size: int | None = None
 
     def __init__(self, steps: int | None, who: str) -> None:
-        self.steps, self.who, self.number = steps, who, 0
+        most = config.max_steps_per_epoch()
+        self.steps = min(steps or most, most) if most else steps
+        self.who, self.number = who, 0
         self._coming: Iterator[Any] | None = None
         self._taken = 0  # of the batches that are coming
         self._is_new = True
@@ -67,9 +70,16 @@ class Source:
     def finish_epoch(self) -> None:
         """Do what the data does after an epoch."""
 
-    def epoch(self) -> Iterator[Any]:
+    def epoch(self, together: int = 1) -> Iterator[Any]:
         """Yield one epoch's batches; with ``steps``, go on where the last epoch stopped.
 
+        Parameters
+        ----------
+        together : int > 0, how many steps are made between two callbacks; ``steps`` are rounded up
+            to whole ones
+
+        Notes
+        -----
         An epoch ends with the data, with a warning where it has not had its steps; the next one
         begins anew. All this is as in Keras.
 
@@ -78,10 +88,13 @@ class Source:
         DataError : there is no batch at all
         """
         self.begin_epoch()
-        if self._coming is None:
+        first = [] if self._coming is None else list(itertools.islice(self._coming, 1))
+        if not first:
             self._coming, self._taken = self.whole(), 0
+        coming: Any = self._coming
+        left = self.steps and -(-self.steps // together) * together - len(first)
         made = 0
-        for batch in itertools.islice(self._coming, self.steps):
+        for batch in itertools.chain(first, itertools.islice(coming, left)):
             made += 1
             self._taken += 1
             yield batch
@@ -201,12 +214,14 @@ class DatasetSource(IterableSource):
         self.data.on_epoch_end()
 
     def batches(self) -> Iterator[Any]:
-        """Return one epoch of the dataset."""
+        """Return one epoch of the dataset, made by its workers where it has several."""
         order: Iterable[int] = itertools.count() if self.size is None else range(self.size)
         if self.seed is not None:
             rng = np.random.default_rng([self.seed, self.number])
             order = rng.permutation(self.size or 0).tolist()
-        return (self.data[index] for index in order)
+        if self.data.workers < 2:
+            return (self.data[index] for index in order)
+        return computed(self.data.__getitem__, order, self.data.workers, self.data.max_queue_size)
 
 
 def source_of(

@@ -7,7 +7,8 @@ takes an iterator of elements and yields elements, no more at a time than it nee
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "ahead",
     "as_element",
     "batched",
+    "computed",
     "joined",
     "rebatched",
     "shuffled",
@@ -149,6 +151,27 @@ def ahead(stream: Stream, count: int) -> Stream:
     finally:  # also when the iteration is left: no thread outlives it
         pool.shutdown(cancel_futures=True)
         _close(stream)
+
+
+def computed(
+    function: Callable[[Any], Any], tasks: Iterable[Any], workers: int, ready: int
+) -> Stream:
+    """Yield a function of each task, in order, computed by threads up to ``ready`` ahead."""
+    from concurrent.futures import ThreadPoolExecutor  # not at import: most never need it
+
+    coming = iter(tasks)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="melpy-loader")
+    try:
+        waiting = deque(
+            pool.submit(function, task) for task in itertools.islice(coming, max(ready, workers))
+        )
+        while waiting:
+            made = waiting.popleft().result()
+            for task in itertools.islice(coming, 1):
+                waiting.append(pool.submit(function, task))
+            yield made
+    finally:  # also when the iteration is left: no thread outlives it
+        pool.shutdown(cancel_futures=True)
 
 
 def _close(stream: Stream) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import tree
+from melpy import config, tree
 from melpy.callbacks import Callback, CallbackList, History
 from melpy.data import Samples, Source, source_of, unpacked
 from melpy.data.source import ArraySource, is_arrays
@@ -93,6 +93,7 @@ class Trainer(Steps):
         whole_numbers("fit", 1, batch_size=batch_size, validation_batch_size=validation_batch_size)
         whole_numbers("fit", 0, epochs=epochs, initial_epoch=initial_epoch)
         whole_numbers("fit", 1, steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
+        epochs = min(epochs, config.max_epochs() or epochs)
         valid: Source | None = None
         if validation_split and validation_data is None:
             train, held_back = Samples(x, y, sample_weight).split(validation_split)
@@ -327,7 +328,7 @@ def executions(source: Source, size: int) -> Iterator[tuple[int, int, list[Any]]
 
     The last ones may be fewer, but are counted as the others are, as in Keras.
     """
-    coming = source.epoch()
+    coming = source.epoch(size)
     for first in itertools.count(0, size):
         batches = list(itertools.islice(coming, size))
         if not batches:

@@ -262,6 +262,20 @@ class Optimizer(Stateful):
         if self.ema_overwrite_frequency and self.t % self.ema_overwrite_frequency == 0:
             p[...] = average
 
+    def swap_averages(self) -> None:
+        """Exchange the weights and their running means; before the first step there are none."""
+        if self.use_ema and self.built and int(self._iterations):
+            self._flat.lay()
+            average, p = self._flat.slots["average"], self._flat.parameters
+            average[...], p[...] = p.copy(), average.copy()
+            tape.changed()
+
+    def forget_averages(self) -> None:
+        """Begin the running means anew, with the weights as they are."""
+        if self.use_ema and self.built:
+            self._flat.lay()
+            self._flat.slots["average"][...] = self._flat.parameters
+
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Give the weights their final values, their averages where there are any; ends training.
 
