@@ -234,7 +234,8 @@ def test_uids_begin_anew_with_the_session():
     [
         (None, "float32"), (bool, "bool"), (int, "int32"), (float, "float32"), (str, "string"),
         (complex, "complex64"), (np.int8, "int8"), (np.dtype("f8"), "float64"), ("int", "int32"),
-        (np.dtype("U3"), "string"), (config.DTypePolicy("float64"), "float64"),
+        (np.dtype("U3"), "string"), (np.dtype("O"), "string"),
+        (config.DTypePolicy("float64"), "float64"),
     ],
 )  # fmt: skip
 def test_types_by_name(dtype, name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,25 @@ from melpy.data import counts, streams
 from melpy.errors import ArgumentError, DataError, DtypeError
 from melpy.tape import no_grad
 
-__all__ = ["Dataset", "Values"]
+__all__ = ["Dataset", "Text", "Values"]
 
 AUTOTUNE = -1  # as scripts for tf.data say "as many as you like"
 READY = 2  # elements that prefetch makes ready where that is left open
+
+
+@dataclass
+class Passes:
+    """How often a source was gone through."""
+
+    count: int = 0
+
+
+class Text(str):
+    """A text of a dataset's element, with the method that other libraries' tensors have."""
+
+    def numpy(self) -> str:
+        """Return the same text."""
+        return str(self)
 
 
 class Values(np.ndarray):
@@ -41,7 +57,8 @@ class Dataset:
 
     Attributes
     ----------
-    epoch : int, how often it was gone through; set it to go on where an earlier run stopped
+    epoch : int, how often it was gone through, or anything else that its methods made of it: each
+        time has an order of its own. Set it to go on where an earlier run stopped
     batch_size : int, or None where elements are single samples or that is not known
 
     Source
@@ -57,8 +74,17 @@ class Dataset:
     [[0, 10], [30, 40]]
     """
 
-    epoch = 0
     batch_size: int | None = None
+    _passes: Passes  # the source's, shared by all that is made of it
+
+    @property
+    def epoch(self) -> int:
+        """The number of the next epoch."""
+        return self._passes.count
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._passes.count = number
 
     def _run(self, epoch: int) -> Iterator[Any]:
         """Yield the elements of an epoch, as plain arrays. Abstract."""
@@ -70,8 +96,7 @@ class Dataset:
 
     def __iter__(self) -> Iterator[Any]:
         """Begin the next epoch."""
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        return (_with_numpy(element) for element in self._run(epoch))
+        return (_with_numpy(element) for element in self.as_numpy_iterator())
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Begin the next epoch, of plain arrays."""
@@ -338,6 +363,7 @@ class Stage(Dataset):
         **batch_size: int | None,
     ) -> None:
         self._source, self._runs, self._counted = source, run, count
+        self._passes = source._passes
         self.batch_size = batch_size.get("batch_size", source.batch_size)
 
     def _run(self, epoch: int) -> Iterator[Any]:
@@ -349,6 +375,8 @@ class Stage(Dataset):
 
 def _with_numpy(element: Any) -> Any:
     def shown(x: Any) -> Any:
+        if isinstance(x, str):
+            return Text(x)
         return np.asarray(x).view(Values) if isinstance(x, np.ndarray | np.generic) else x
 
     return tree.map_structure(shown, element)

@@ -13,7 +13,7 @@ import numpy as np
 
 from melpy import random
 from melpy.data import streams
-from melpy.data.dataset import AUTOTUNE, READY, Dataset, whole
+from melpy.data.dataset import AUTOTUNE, READY, Dataset, Passes, whole
 from melpy.data.py_dataset import PyDataset
 from melpy.errors import ArgumentError, ShapeError
 from melpy.tape import Variable, no_grad
@@ -100,7 +100,7 @@ class Loader(Dataset):
         self.batch_size, self._mixed, self.drop_last = batch_size, shuffle, drop_last
         self.seed = random.next_seed() if seed is None else seed
         self.augment, self._ready, self.workers = augment, prefetch, workers
-        self.epoch = 0
+        self._passes = Passes()
 
     def _count(self) -> float:
         if self._dataset:
@@ -116,7 +116,7 @@ class Loader(Dataset):
         if self._dataset or self.augment or (self.drop_last and self.batch_size):
             return None
         made = copy.copy(self)
-        made.batch_size, made.drop_last, made.epoch = batch_size, drop_last, 0
+        made.batch_size, made.drop_last = batch_size, drop_last
         return made
 
     def batch(

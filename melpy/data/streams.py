@@ -38,25 +38,36 @@ def as_element(values: Any) -> Any:
 
 
 def _as_array(x: Any) -> Any:
-    if x is None or isinstance(x, np.ndarray):
+    if x is None or isinstance(x, np.ndarray | str):
         return x
     if isinstance(x, Variable):
         return x.value
-    if isinstance(x, str | bytes):  # of any length, as its neighbours have others
+    if isinstance(x, bytes):
         return np.array(x, dtype=object)
     return np.asarray(x) if hasattr(x, "__array__") else ops.array(x)
 
 
 def joined(elements: Sequence[Any], join: Callable[[Sequence[Any]], Any]) -> Any:
     """Return one element: ``join`` of all the elements' first arrays, of all their second, .."""
-    return tree.map_structure(
-        lambda *arrays: None if arrays[0] is None else join(arrays), elements[0], *elements[1:]
-    )
+
+    def together(*arrays: Any) -> Any:
+        if isinstance(arrays[0], str):  # of any length, unlike NumPy's strings
+            return np.array(arrays, dtype=object)
+        return None if arrays[0] is None else join(arrays)
+
+    return tree.map_structure(together, *elements)
 
 
 def rows_of(element: Any, rows: Any) -> Any:
     """Return some rows of every array of an element."""
-    return tree.map_structure(lambda x: None if x is None else np.asarray(x[rows]), element)
+
+    def taken(x: Any) -> Any:
+        if x is None:
+            return None
+        found = x[rows]
+        return found if isinstance(found, str) else np.asarray(found)
+
+    return tree.map_structure(taken, element)
 
 
 def _length(element: Any, who: str) -> int:

@@ -27,8 +27,10 @@ class _Texts:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, rows: Any) -> np.ndarray:
+    def __getitem__(self, rows: Any) -> np.ndarray | str:
         numbers = np.arange(len(self.paths))[rows]
+        if numbers.ndim == 0:
+            return self._read(self.paths[numbers])
         texts = np.empty(numbers.shape, dtype=object)  # of any length, unlike NumPy's strings
         for place, number in np.ndenumerate(numbers):
             texts[place] = self._read(self.paths[number])

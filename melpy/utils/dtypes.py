@@ -50,7 +50,7 @@ def standardize_dtype(dtype: Any) -> str:
     if isinstance(name, type) and issubclass(name, np.generic):
         name = np.dtype(name)
     if isinstance(name, np.dtype):
-        name = "string" if name.kind == "U" else name.name
+        name = "string" if name.kind in "UO" else name.name  # objects are texts
     if not isinstance(name, str):  # torch.float32, jax.numpy.float32, a DTypePolicy
         name = getattr(name, "name", None) or getattr(name, "__name__", str(name).split(".")[-1])
     if name not in NAMES:

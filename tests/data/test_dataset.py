@@ -135,9 +135,9 @@ def test_what_functions_return_has_keras_types():
     made = pairs(None).map(lambda x, y: (dense(x[None]), 1, 1.5, True, "a", [y]))
     element = next(iter(made))
     assert [getattr(part, "dtype", None) for part in element[:5]] == [
-        "float32", "int32", "float32", "bool", "object",
+        "float32", "int32", "float32", "bool", None,
     ]  # fmt: skip
-    assert element[4] == "a"
+    assert element[4] == element[4].numpy() == "a"
     words = samples(2).map(lambda x: "long" if x else "a").batch(2)
     assert lists(words) == [["a", "long"]]
 
@@ -172,6 +172,12 @@ class TestShuffle:
         rounds = lists(samples(8).shuffle(8, 0).repeat(2))
         assert sorted(rounds[:8]) == sorted(rounds[8:]) == list(range(8))
         assert rounds[:8] != rounds[8:]
+
+    def test_each_look_at_the_data_is_another_epoch(self):
+        data = Loader(np.arange(50), batch_size=5, seed=0)
+        looks = [lists(data.take(1)) for _ in range(2)] + [lists(data.unbatch().take(5))]
+        assert data.epoch == 3
+        assert len({str(np.ravel(look)) for look in looks}) == 3
 
     def test_an_epoch_can_be_taken_up_again(self):
         whole = epochs(samples(20).shuffle(9, 0).batch(3).map(lambda x: x), 3)
@@ -226,6 +232,7 @@ def test_augmenting_is_not_cut_anew():
     whole = np.concatenate(list(loader))
     loader.epoch = 0
     np.testing.assert_array_equal(np.concatenate(list(loader.rebatch(4))), whole)
+    loader.epoch = 0
     np.testing.assert_array_equal(np.stack(list(loader.unbatch())), whole)
 
 
