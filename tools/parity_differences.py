@@ -124,6 +124,7 @@ BEHAVIOUR = {
     "utils.get_file": (
         "files lie in `config.home`; an archive's links are left out; plain .gz files are unpacked"
     ),
+    "utils.model_to_dot": "its result has pydot's methods that scripts use, and needs no Graphviz",
     "utils.to_categorical": "gives the type of `config.floatx`, not float64 always",
     "utils.clear_session": "settings and seeds stay",
     "metrics.*IoU": "sample weights are floats, which Keras cuts to whole numbers",
@@ -162,7 +163,6 @@ ABSENT = {
     "ops.image.*": "further operations on images, not built yet",
     "device Function Operation KerasTensor RematScope StatelessScope SymbolicScope "
     "name_scope remat": "machinery of Keras's backends; there is one here",
-    "utils.model_to_dot": "`plot_model` draws by itself, without Graphviz",
     "applications.*": "no trained networks are shipped",
     "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "
     "layers.SpectralNormalization": _LATER,

@@ -29,7 +29,9 @@ class Passes:
 
 
 class Text(str):
-    """A text of a dataset's element, with the method that other libraries' tensors have."""
+    """A text of a dataset's element, with what other libraries' tensors of one text have."""
+
+    shape = ()
 
     def numpy(self) -> str:
         """Return the same text."""

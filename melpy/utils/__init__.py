@@ -40,7 +40,7 @@ from melpy.utils.session import (
     set_random_seed,
 )
 from melpy.utils.split import split_dataset
-from melpy.viz import plot_model
+from melpy.viz import model_to_dot, plot_model
 
 __all__ = [
     "Config",
@@ -68,6 +68,7 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",

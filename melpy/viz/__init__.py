@@ -1,6 +1,7 @@
 """Pictures of a training run, and diagrams of models."""
 
 from melpy.viz.diagram import plot_model
+from melpy.viz.dot import model_to_dot
 from melpy.viz.pictures import confusion, confusion_counts, curves, feature_maps, samples, save
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "confusion_counts",
     "curves",
     "feature_maps",
+    "model_to_dot",
     "plot_model",
     "samples",
     "save",

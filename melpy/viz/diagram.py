@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from melpy import tree
 from melpy.errors import ArgumentError, DependencyError, install, lookup
@@ -28,6 +28,7 @@ BLUE, GREEN, GREY, RED, INK, FRAME = (
     "#1b2a38",
     "#f2f5f8",
 )
+RANKDIRS = {name: name for name in ("TB", "BT", "LR", "RL")}
 MOST_PIXELS = 20_000  # along a side of a PNG; above, the dots are made larger
 
 Point = tuple[float, float]
@@ -72,7 +73,7 @@ def plot_model(
     -----
     A layer that is used twice is drawn twice: each box is one call.
     """
-    lookup("rankdir", rankdir, dict.fromkeys(("TB", "BT", "LR", "RL")), "plot_model")
+    lookup("rankdir", rankdir, RANKDIRS, "plot_model")
     path = Path(to_file)
     if path.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise ArgumentError(
@@ -85,7 +86,7 @@ def plot_model(
         show_shapes, show_dtype, show_layer_names, show_layer_activations, show_trainable,
         expand_nested,
     )  # fmt: skip
-    picture = Picture(*_drawing(model, shown), rankdir)
+    picture = Picture(*drawing(model, shown), rankdir)
     if path.suffix.lower() == ".svg":
         path.write_text(picture.svg(), encoding="utf-8")
     else:
@@ -128,13 +129,13 @@ class Box:
 # From models to boxes.
 
 
-def _drawing(model: Any, shown: Shown) -> tuple[list[Box], list[tuple[int, int]]]:
+def drawing(model: Any, shown: Shown) -> tuple[list[Box], list[tuple[int, int]]]:
     """Return the boxes of a model, and its arrows as pairs of their numbers."""
     graph = getattr(model, "_graph", None)
     if graph is None:
         # Without a graph, only a row of layers is known to be one.
         layers = model.layers if hasattr(model, "add") else [model]
-        boxes = [_box(layer, None, shown, partial(_drawing, shown=shown)) for layer in layers]
+        boxes = [_box(layer, None, shown, partial(drawing, shown=shown)) for layer in layers]
         return boxes, [(n, n + 1) for n in range(len(boxes) - 1)]
     boxes, arrows, made_by = [], set(), {}
     for x in graph.starts:
@@ -143,7 +144,7 @@ def _drawing(model: Any, shown: Shown) -> tuple[list[Box], list[tuple[int, int]]
     for call in graph.calls:
         arrows |= {(made_by[id(x)], len(boxes)) for x in call.inputs}
         made_by |= {id(x): len(boxes) for x in tree.flatten(call.outputs)}
-        boxes.append(_box(call.function, call, shown, partial(_drawing, shown=shown)))
+        boxes.append(_box(call.function, call, shown, partial(drawing, shown=shown)))
     return boxes, sorted(arrows)
 
 
@@ -291,7 +292,7 @@ class Picture:
                 lines.append(f'<polygon points="{corners}" fill="{GREY}"/>')
         return "\n".join([*lines, "</svg>", ""])
 
-    def save(self, path: Path, dpi: int) -> None:
+    def save(self, path: Path | BinaryIO, dpi: int, file_format: str | None = None) -> None:
         """Write the picture with Matplotlib."""
         try:
             from matplotlib import patches
@@ -300,7 +301,7 @@ class Picture:
         except ImportError as error:
             raise DependencyError(
                 "plot_model",
-                f"a {path.suffix} file needs the package matplotlib",
+                "a picture that is no .svg file needs the package matplotlib",
                 mend=f"{install('plots')} Or write an .svg file.",
             ) from error
 
@@ -326,7 +327,9 @@ class Picture:
                 axes.add_patch(patches.PathPatch(line, facecolor="none", edgecolor=GREY))
             else:
                 axes.add_patch(patches.Polygon(given, color=GREY, linewidth=0))
-        figure.savefig(path, dpi=min(dpi, MOST_PIXELS * 72 / max(width, height)))
+        figure.savefig(
+            path, format=file_format, dpi=min(dpi, MOST_PIXELS * 72 / max(width, height))
+        )
 
 
 def _for_notebook(path: Path) -> Any:
