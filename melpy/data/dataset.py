@@ -12,10 +12,11 @@ import numpy as np
 
 from melpy import random, tree
 from melpy.data import counts, streams
+from melpy.data.elements import Values, as_element, with_numpy
 from melpy.errors import ArgumentError, DataError, DtypeError
 from melpy.tape import no_grad
 
-__all__ = ["Dataset", "Text", "Values"]
+__all__ = ["Dataset"]
 
 AUTOTUNE = -1  # as scripts for tf.data say "as many as you like"
 READY = 2  # elements that prefetch makes ready where that is left open
@@ -26,27 +27,6 @@ class Passes:
     """How often a source was gone through."""
 
     count: int = 0
-
-
-class Text(str):
-    """A text of a dataset's element, with what other libraries' tensors of one text have."""
-
-    shape = ()
-
-    def numpy(self) -> str:
-        """Return the same text."""
-        return str(self)
-
-
-class Values(np.ndarray):
-    """An array of a dataset's element, with the method that other libraries' tensors have."""
-
-    def __repr__(self) -> str:
-        return repr(np.asarray(self))
-
-    def numpy(self) -> np.ndarray:
-        """Return the same values as a plain array."""
-        return np.asarray(self)
 
 
 class Dataset:
@@ -98,7 +78,7 @@ class Dataset:
 
     def __iter__(self) -> Iterator[Any]:
         """Begin the next epoch."""
-        return (_with_numpy(element) for element in self.as_numpy_iterator())
+        return (with_numpy(element) for element in self.as_numpy_iterator())
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """Begin the next epoch, of plain arrays."""
@@ -243,7 +223,7 @@ class Dataset:
             that augment, draw the same each time. `prefetch` takes the work to a thread
         """
         _callable("map", "map_func", map_func)
-        return Stage(self, lambda e: (streams.as_element(_call(map_func, x)) for x in self._run(e)))
+        return Stage(self, lambda e: (as_element(_call(map_func, x)) for x in self._run(e)))
 
     def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
         """Return (number, element) for each element."""
@@ -373,15 +353,6 @@ class Stage(Dataset):
 
     def _count(self) -> float | None:
         return self._counted(self._source._count())
-
-
-def _with_numpy(element: Any) -> Any:
-    def shown(x: Any) -> Any:
-        if isinstance(x, str):
-            return Text(x)
-        return np.asarray(x).view(Values) if isinstance(x, np.ndarray | np.generic) else x
-
-    return tree.map_structure(shown, element)
 
 
 def _call(function: Callable[..., Any], element: Any) -> Any:

@@ -8,66 +8,18 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from melpy import ops, tree
+from melpy import tree
+from melpy.data.elements import joined, rows_of
 from melpy.errors import ShapeError
-from melpy.tape import Variable
 
-__all__ = [
-    "ahead",
-    "as_element",
-    "batched",
-    "computed",
-    "joined",
-    "rebatched",
-    "shuffled",
-    "taken",
-    "unbatched",
-]
+__all__ = ["ahead", "batched", "computed", "rebatched", "shuffled", "taken", "unbatched"]
 
 Stream = Iterator[Any]
-
-
-def as_element(values: Any) -> Any:
-    """Return what a user's function gave as arrays, Python's numbers in Keras's types."""
-    return tree.map_structure(_as_array, values)
-
-
-def _as_array(x: Any) -> Any:
-    if x is None or isinstance(x, np.ndarray | str):
-        return x
-    if isinstance(x, Variable):
-        return x.value
-    if isinstance(x, bytes):
-        return np.array(x, dtype=object)
-    return np.asarray(x) if hasattr(x, "__array__") else ops.array(x)
-
-
-def joined(elements: Sequence[Any], join: Callable[[Sequence[Any]], Any]) -> Any:
-    """Return one element: ``join`` of all the elements' first arrays, of all their second, .."""
-
-    def together(*arrays: Any) -> Any:
-        if isinstance(arrays[0], str):  # of any length, unlike NumPy's strings
-            return np.array(arrays, dtype=object)
-        return None if arrays[0] is None else join(arrays)
-
-    return tree.map_structure(together, *elements)
-
-
-def rows_of(element: Any, rows: Any) -> Any:
-    """Return some rows of every array of an element."""
-
-    def taken(x: Any) -> Any:
-        if x is None:
-            return None
-        found = x[rows]
-        return found if isinstance(found, str) else np.asarray(found)
-
-    return tree.map_structure(taken, element)
 
 
 def _length(element: Any, who: str) -> int:

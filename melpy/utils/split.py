@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import random, tree
 from melpy.data import Dataset, Loader, PyDataset
-from melpy.data.streams import as_element, joined, rows_of
+from melpy.data.elements import as_element, joined, rows_of
 from melpy.errors import ArgumentError, DataError, DtypeError
 
 __all__ = ["split_dataset"]
