@@ -7,6 +7,7 @@ from melpy.ops.bits import *
 from melpy.ops.choice import *
 from melpy.ops.comparison import *
 from melpy.ops.control import select as select
+from melpy.ops.counting import *
 from melpy.ops.creation import *
 from melpy.ops.cumulative import *
 from melpy.ops.elementwise import *
