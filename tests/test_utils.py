@@ -255,7 +255,7 @@ def test_unknown_types(dtype):
         (("bool", "bool"), "bool"), (("bool", int), "int32"), (("bool", float), "float32"),
         (("uint8", int), "uint8"), (("uint8", float), "float32"), (("float16", float), "float16"),
         (("int64", "float16"), "float16"), (("bfloat16", "float16"), "float32"),
-        (("uint8", "int8"), "int16"), (("uint32", "int8"), "int64"),
+        (("uint8", "int8"), "int16"), (("uint32", "int8"), "int32"),
         (("uint64", "int8"), "float32"),
         (("float64", "float32"), "float64"), (("complex64", "float64"), "complex128"),
         (("complex64", int), "complex64"), (("string",), "string"),

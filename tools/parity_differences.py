@@ -10,8 +10,15 @@ PREFACE = (
     "class has the same public methods and properties. *Partly*: something differs, and the row "
     "says what and why. *Absent*: we lack it. What each name computes is held to Keras's numbers "
     "by the tests in `tests/parity`. What draws at random draws other numbers from the same seed, "
-    "by the same rules. What Keras has in several places of one family counts once."
+    "by the same rules. What Keras has in several places of one family counts once. Types of "
+    "results are Keras's on JAX but for these: arrays of 64 bits keep them, as in Keras on "
+    "TensorFlow (JAX halves them unless it is told otherwise, and gradients are checked in float64 "
+    "here), and a Python number that the arrays beside it cannot hold, as -1 beside uint8, widens "
+    "them, where Keras's wraps around."
 )
+
+_WIDER = "whole numbers of 8 and 16 bits give 32, as `sum` does: Keras's overflow"
+_FRACTIONS = "whole numbers give floats, which Keras cuts to whole numbers"
 
 # Methods and properties of Keras's classes that are not compared: its own machinery.
 MACHINERY = {
@@ -128,6 +135,13 @@ BEHAVIOUR = {
     "utils.to_categorical": "gives the type of `config.floatx`, not float64 always",
     "utils.clear_session": "settings and seeds stay",
     "metrics.*IoU": "sample weights are floats, which Keras cuts to whole numbers",
+    **dict.fromkeys(["ops.cumprod", "ops.cumsum", "ops.nancumprod", "ops.nancumsum"], _WIDER),
+    "ops.dot_product_attention": _FRACTIONS,
+    "ops.layer_normalization": _FRACTIONS,
+    "ops.rms_normalization": _FRACTIONS,
+    "ops.take": "an index out of range is an error, where Keras on JAX gives NaN",
+    "ops.take_along_axis": "an index out of range is an error, where Keras on JAX gives NaN",
+    "ops.bincount": "negative numbers are an error, where Keras on JAX counts them as 0",
     "ops.argpartition": "a half order is not unique: the other entries may lie otherwise",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.errors import ArgumentError
+from melpy.ops.promotion import common
 from melpy.ops.registry import op
 from melpy.ops.samples import distinct
 
@@ -174,7 +175,7 @@ def clip(x, x_min, x_max):
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
     if x.dtype == bool:
-        x = x.astype(np.int32)
+        x = x.astype(common(np.int32, *(v.dtype for v in (x_min, x_max) if v is not None)))
     y = np.clip(x, x_min, x_max)
     return y, (
         lambda g: g * (x == y),

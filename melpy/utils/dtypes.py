@@ -8,6 +8,7 @@ import numpy as np
 
 from melpy import config
 from melpy.errors import ArgumentError
+from melpy.ops.promotion import common
 
 __all__ = ["is_float_dtype", "is_int_dtype", "result_type", "standardize_dtype"]
 
@@ -131,6 +132,5 @@ def result_type(*dtypes: Any) -> str:
     if float in dtypes:
         return config.floatx()
     if whole := strong & {*WHOLE}:
-        kind = np.result_type(*whole)
-        return kind.name if kind.kind in "iu" else config.floatx()
+        return common(*whole).name
     return "int64" if config.floatx() == "float64" else "int32"
