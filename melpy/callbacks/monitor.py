@@ -53,12 +53,16 @@ class MonitorCallback(Callback):
 
     def is_better(self, value: Any, reference: Any) -> bool:
         """Return whether a value is better than another; than None or NaN each number is."""
-        if self.monitor_op is None:
-            self.monitor_op = self._better()
+        self._decide()
         if reference is None or np.isnan(reference):
             return not np.isnan(value)
         margin = self.min_delta if self.monitor_op is ops.greater else -self.min_delta
         return bool(self.monitor_op(value - margin, reference))
+
+    def _decide(self) -> None:
+        """Settle what is better, once the compiled metrics are there to ask."""
+        if self.monitor_op is None:
+            self.monitor_op = self._better()
 
     def _better(self) -> Any:
         """Return ops.less or ops.greater, by the compiled metric or by the name."""
@@ -82,6 +86,7 @@ class MonitorCallback(Callback):
 
     def watched(self, logs: Logs | None) -> Any:
         """Return the number to watch; None, with a warning, where the logs have no such number."""
+        self._decide()
         logs = logs or {}
         if self.monitor in logs:
             return logs[self.monitor]

@@ -137,7 +137,7 @@ class CompiledLoss:
                 "compile",
                 "loss is not nested as the outputs are",
                 expected=f"one loss, or losses nested as {nesting}",
-                received={"loss": loss},
+                received={"loss": self.given[0]},
             )
         for key in tree.keys_of(nesting) if by_key else range(len(nesting)):
             if by_key or key < len(loss):

@@ -146,8 +146,6 @@ class Graph:
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs: those of the layers that made them."""
-        if isinstance(self.outputs, dict) and len(self.outputs) == len(self.ends):
-            return sorted(self.outputs)
         return _numbered([x.call.name for x in self.ends])
 
 
