@@ -7,7 +7,7 @@
 
 Rooms: `layers`, `models`, `losses`, `metrics`, `optimizers`, `schedules`, `callbacks`, `ops`,
 `initializers`, `regularizers`, `constraints`, `activations`, `random`, `data`, `datasets`,
-`preprocessing`, `utils`, `backend`, `config`, `testing`.
+`preprocessing`, `saving`, `utils`, `backend`, `config`, `tree`, `testing`.
 """
 
 __version__ = "0.1.0"
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         regularizers,
         schedules,
     )
+    from melpy.config import DTypePolicy
+    from melpy.dtype_policies import FloatDTypePolicy
     from melpy.initializers import Initializer
     from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
     from melpy.layers import InputSpec, Layer
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from melpy.tensor import Tensor, grad, value_and_grad
 
 __all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
     "Initializer",
     "Input",
     "InputSpec",
@@ -83,10 +87,13 @@ __all__ = [
 # Nothing is imported before it is asked for: who only wants `melpy.ops` waits for nothing else.
 _ROOMS = frozenset({
     "activations", "backend", "callbacks", "config", "constraints", "data", "datasets",
-    "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "preprocessing",
-    "random", "regularizers", "schedules", "testing", "utils",
+    "dtype_policies", "errors", "initializers", "layers", "losses", "metrics", "mixed_precision",
+    "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
+    "schedules", "testing", "tree", "utils", "viz",
 })  # fmt: skip
 _ROOM_OF = {
+    "DTypePolicy": "config",
+    "FloatDTypePolicy": "dtype_policies",
     "Initializer": "initializers",
     "Input": "models",
     "InputSpec": "layers",

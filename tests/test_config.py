@@ -179,6 +179,24 @@ def test_a_policy_is_the_type_of_new_layers(fresh):
     assert {policy, config.DTypePolicy("float64")} == {policy}
 
 
+def test_policies_by_keras_names(fresh):
+    policies = melpy.dtype_policies
+    assert melpy.DTypePolicy is melpy.FloatDTypePolicy is melpy.mixed_precision.Policy
+    double = melpy.DTypePolicy("float64")
+    for identifier in ("float64", np.float64, np.dtype("f8"), double, policies.serialize(double)):
+        assert policies.get(identifier) == double
+    melpy.mixed_precision.set_global_policy("float64")
+    assert policies.get(None) == melpy.mixed_precision.global_policy() == double
+    for wrong in (
+        "mixed_bfloat16",
+        "int8_from_float32",
+        int,
+        {"class_name": "QuantizedDTypePolicy"},
+    ):
+        with pytest.raises(ArgumentError):
+            policies.get(wrong)
+
+
 def test_home_expands_the_tilde(fresh):
     fresh.setenv("MELPY_HOME", "~/elsewhere")
     assert config.home() == Path.home() / "elsewhere"

@@ -14,7 +14,7 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ["errors", "tree", "strings"],
     ["custom"],
-    ["config", "configurable"],
+    ["config", "configurable", "dtype_policies", "mixed_precision"],
     ["kernels"],
     ["tape"],
     ["probing"],

@@ -2,6 +2,8 @@
 
 import copy
 import random as python_random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -368,3 +370,10 @@ def test_tensors_stay_tensors():
     assert isinstance(utils.normalize(x), melpy.Tensor)
     np.testing.assert_allclose(utils.normalize(x), [[0.6, 0.8]])
     assert isinstance(utils.to_categorical(melpy.Tensor(np.array([1, 0])), 2), melpy.Tensor)
+
+
+def test_rooms_are_there_without_an_import_of_their_own():
+    rooms = ("saving", "tree", "viz", "errors", "backend", "dtype_policies", "mixed_precision")
+    code = "import melpy\n" + "\n".join(f"melpy.{room}" for room in rooms)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

@@ -34,7 +34,7 @@ MACHINERY = {
         "quantize quantization_mode quantized_build quantized_call enable_lora "
         "variable_serialization_spec get_quantization_layer_structure"
     ),
-    "types: a layer computes in its weights' own type": "dtype_policy",
+    "types: a layer computes in its weights' own type": "dtype_policy convert_input",
     "augmentation of labels, boxes and masks beside the images": (
         "get_random_transformation transform_images transform_labels transform_bounding_boxes "
         "transform_segmentation_masks transform_single_image transform_single_label "
@@ -114,12 +114,13 @@ BEHAVIOUR = {
     ),
     "config.backend": 'is "numpy", whatever the environment says',
     "config.set_backend": 'takes "numpy" alone',
+    "models.*DTypePolicy": "float32 and float64: half precision is slower on processors",
     "config.set_dtype_policy": "takes float32 and float64: half precision is slower on processors",
     "config.disable_traceback_filtering": "no frame is left out of a traceback in any case",
     "config.enable_traceback_filtering": "no frame is left out of a traceback in any case",
     "config.enable_unsafe_deserialization": "refuses: reading a file never runs code",
     "config.set_floatx": "takes float32 and float64",
-    "backend.result_type": "64 bits stay 64 bits, as in Keras on TensorFlow",
+    "backend.result_type": "64 bits are kept, and never made of fewer",
     "datasets.load_data": (
         "`path` keeps its default; of imdb and reuters, num_words=None keeps every word, where "
         "Keras leaves out the one of the highest number"
@@ -160,8 +161,7 @@ ABSENT = {
     "layers.MixUp layers.Pipeline layers.RandAugment layers.Random* layers.Solarization": (
         "further augmentation of images, not built yet"
     ),
-    "optimizers.LossScaleOptimizer *DTypePolicy Quantizer dtype_policies.* "
-    "mixed_precision.* quantizers.*": (
+    "optimizers.LossScaleOptimizer Quantizer dtype_policies.* mixed_precision.* quantizers.*": (
         "computing is in float32 or float64, one type a layer: no half precision, no quantization"
     ),
     "callbacks.OrbaxCheckpoint": "JAX's own format",

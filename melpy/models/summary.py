@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from melpy import tree
+from melpy import config, tree
 from melpy.callbacks.progress import can_write
 from melpy.errors import ArgumentError
 
@@ -18,7 +18,7 @@ Row = tuple[str, str, int | None, list[str], bool]
 
 def print_table(table: str) -> None:
     """Print a table; where the output's encoding knows no lines, by dashes."""
-    print(table if can_write(sys.stdout, "─") else table.replace("─", "-"))
+    config.say(table if can_write(sys.stdout, "─") else table.replace("─", "-"))
 
 
 def summary_table(

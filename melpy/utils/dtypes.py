@@ -102,8 +102,8 @@ def result_type(*dtypes: Any) -> str:
 
     Source
     ------
-    JAX, "Type promotion semantics"; Keras 3, ``keras.backend.result_type``. As on TensorFlow, 64
-    bits stay 64 bits.
+    JAX, "Type promotion semantics"; Keras 3, ``keras.backend.result_type``. 64 bits are kept,
+    and never made of fewer.
 
     Examples
     --------
