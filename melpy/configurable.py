@@ -33,6 +33,9 @@ class Configurable:
 
     _arguments: dict[str, Any]
     _inherited: dict[str, Any]
+    # Arguments that Keras's configs lack: written where they are not the default, so that a file
+    # is Keras's own and nothing is lost.
+    implied: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
@@ -53,7 +56,13 @@ class Configurable:
         arguments = self._arguments
         if not is_ours(next(c for c in type(self).__mro__ if "get_config" in vars(c))):
             arguments = vars(self).get("_inherited", {})
-        return {name: _listed(value) for name, value in arguments.items()}
+        taken = inspect.signature(type(self).__init__).parameters if self.implied else {}
+        usual = {name: taken[name].default for name in self.implied if name in taken}
+        return {
+            name: _listed(value)
+            for name, value in arguments.items()
+            if name not in usual or type(value) is not type(usual[name]) or value != usual[name]
+        }
 
     @classmethod
     def from_config(cls: type[T], config: Mapping[str, Any]) -> T:

@@ -308,3 +308,96 @@ class TestOfOnesOwn:
         for method in (metrics.Metric().result, metrics.Metric().update_state):
             with pytest.raises(NotImplementedError):
                 method()
+
+
+@pytest.mark.parametrize(
+    ("name", "y_true", "y_pred", "message"),
+    [
+        ("CategoricalAccuracy", np.eye(3), np.ones(3), "one label for each"),
+        ("CategoricalAccuracy", np.eye(3), np.ones((4, 3)), "one label for each"),
+        ("SparseCategoricalAccuracy", np.eye(3), np.ones((3, 3)), "Use categorical_accuracy"),
+        ("SparseTopKCategoricalAccuracy", np.ones(2), np.ones((3, 3)), r"labels \(N,\)"),
+        ("OneHotMeanIoU", np.eye(3), np.eye(3)[:2], "2 labels, one a prediction"),
+    ],
+)
+def test_of_other_shapes(name, y_true, y_pred, message):
+    arguments = {"num_classes": 3} if "IoU" in name else {}
+    with pytest.raises(errors.ShapeError, match=message):
+        getattr(metrics, name)(**arguments)(y_true, y_pred)
+
+
+def test_a_label_that_is_no_class_is_never_met():
+    for metric in (metrics.SparseTopKCategoricalAccuracy(k=3), metrics.SparseCategoricalAccuracy()):
+        assert metric([0, -1, 9], np.eye(3)[[0, 1, 2]]) == pytest.approx(1 / 3)
+
+
+class TestState:
+    def test_without_changing_the_metric(self):
+        metric = metrics.MeanSquaredError()
+        metric([[0.0]], [[2.0]])
+        start = metric.stateless_reset_state()
+        assert [float(v) for v in start] == [0, 0]
+        state = metric.stateless_update_state(start, [[0.0]], [[3.0]])
+        assert metric.stateless_result(state) == 9
+        assert metric.result() == 4
+        with pytest.raises(errors.ArgumentError, match="another number of arrays"):
+            metric.stateless_result(state[:1])
+
+    def test_of_metrics_inside(self):
+        class Several(metrics.Metric):
+            def __init__(self):
+                super().__init__()
+                self.parts = [metrics.Mean(), {"sum": metrics.Sum()}]
+
+            def update_state(self, values):
+                self.parts[0].update_state(values)
+                self.parts[1]["sum"].update_state(values)
+
+            def result(self):
+                return self.parts[0].result(), self.parts[1]["sum"].result()
+
+        metric = Several()
+        assert metric([1.0, 3.0]) == (2, 4)
+        assert len(metric.variables) == 3
+        metric.reset_state()
+        assert metric.result() == (0, 0)
+
+    def test_of_whole_numbers(self):
+        class Count(metrics.Metric):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                self.count = self.add_weight(dtype="int64", initializer=np.array(2**53 + 1))
+
+            def update_state(self, values):
+                self.count.assign_add(np.sum(values))
+
+            def result(self):
+                return int(self.count)
+
+        assert Count()(np.ones(2)) == 2**53 + 3
+
+    def test_before_it_is_made(self):
+        class Early(metrics.Metric):
+            def __init__(self):
+                self.total = self.add_weight()
+                super().__init__()
+
+        with pytest.raises(errors.GraphError, match="super"):
+            Early()
+
+
+def test_results_are_floats_that_can_be_read_as_tensors():
+    result = metrics.BinaryAccuracy()([1, 0], [0.9, 0.8])
+    assert repr(result) == "0.5"
+    assert result.numpy().astype("float32") == np.float32(0.5)
+    assert result.shape == ()
+
+
+def test_configs_have_names_and_types():
+    assert metrics.AUC().get_config()["name"] == "auc"
+    assert "thresholds" not in metrics.AUC().get_config()
+    assert metrics.AUC(thresholds=[0.3]).get_config()["thresholds"] == [0.3]
+    assert metrics.Mean().get_config() == {"name": "mean", "dtype": "float32"}
+    assert metrics.MeanIoU(2).get_config()["dtype"] == "int32"
+    binary = metrics.BinaryIoU.from_config(metrics.BinaryIoU().get_config())
+    assert binary([0, 1], [0.4, 0.6]) == pytest.approx(1, abs=1e-5)  # not cut to whole numbers

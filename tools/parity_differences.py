@@ -75,6 +75,7 @@ _ROWS = (
     "rows (one_hot, multi_hot, count) are floats, as Keras's symbolic outputs say, where its "
     "arrays are whole numbers; dense only, neither sparse nor ragged"
 )
+_COLUMN = "labels (N,) serve for predictions (N, 1), where Keras pairs each with every other one"
 
 # What differs though the arguments are the same.
 BEHAVIOUR = {
@@ -109,6 +110,20 @@ BEHAVIOUR = {
         "`compute_output_shape` is right for one_hot, where Keras's leaves out an axis"
     ),
     "losses.CategoricalCrossentropy": "refuses targets that are no distributions",
+    "losses.CategoricalCrossentropy": (
+        "refuses targets that are no distributions; label smoothing counts the classes along "
+        "`axis`, where Keras counts the last axis's"
+    ),
+    "losses.CategoricalFocalCrossentropy": (
+        "refuses labels that are no distributions, which Keras broadcasts; label smoothing as in "
+        "CategoricalCrossentropy"
+    ),
+    "losses.SparseCategoricalCrossentropy": "refuses labels that are no classes",
+    "losses.Huber": "a config has `delta` where it is not 1: Keras's files lose it",
+    "losses.CosineSimilarity": "a config has `axis` where it is not -1: Keras's files lose it",
+    "losses.*hinge": _COLUMN,
+    "losses.kl_divergence": _COLUMN,
+    "losses.poisson": _COLUMN,
     "optimizers.RMSprop": (
         "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
     ),

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops
+from melpy import config, ops, tree
 from melpy.configurable import Configurable, snake_case
-from melpy.errors import ShapeError, lookup
+from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.losses.checks import smoothing
 from melpy.symbolic import Symbolic
 from melpy.tape import Variable
@@ -21,10 +21,12 @@ __all__ = [
     "PairLoss",
     "along",
     "as_float",
+    "float_type",
     "paired",
     "same_rank",
 ]
 
+PLAIN = int | float | list | tuple | np.generic  # what Python writes an array with
 MEANS = ("sum_over_batch_size", "mean")
 REDUCTIONS = {name: name for name in (*MEANS, "sum", "mean_with_sample_weight", "none")}
 
@@ -36,6 +38,24 @@ def as_float(values: Any, dtype: Any = None) -> Any:
         x, dtype = np.asarray(values), dtype or config.floatx()
     dtype = np.dtype(dtype or (x.dtype if x.dtype.kind == "f" else config.floatx()))
     return x if x.dtype == dtype else ops.cast(x, dtype=dtype)
+
+
+def float_type(dtype: Any, who: str) -> str:
+    """Return the name of the float type to compute in: the one asked for, or `config.floatx`."""
+    if dtype is None:
+        return config.floatx()
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind != "f":
+        raise ArgumentError(
+            who,
+            "it cannot compute in this type",
+            expected="dtype 'float32', 'float64' or 'float16'",
+            received={"dtype": dtype},
+        )
+    return found.name
 
 
 def same_rank(x1: Any, x2: Any) -> tuple[Any, Any]:
@@ -62,18 +82,27 @@ def paired(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def along(weight: np.ndarray, shape: tuple[int, ...], who: str) -> np.ndarray:
-    """Return weights that broadcast along the first axes of values; (N, 1) serves as (N,)."""
+    """Return weights that broadcast along the first axes of values; (N, 1) serves as (N,).
+
+    What does not fit the first axes may fit the last ones, as NumPy broadcasts: a weight a step.
+    """
     if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
-    sizes = zip(weight.shape, shape, strict=False)
-    if weight.ndim > len(shape) or any(size not in (1, whole) for size, whole in sizes):
-        raise ShapeError(
-            who,
-            "the sample weights do not fit the samples",
-            expected=f"shape {shape}, or its first axes",
-            received={"sample_weight.shape": weight.shape},
-        )
-    return weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim))
+    if weight.ndim <= len(shape):
+        if _fits(weight.shape, shape):
+            return weight.reshape(weight.shape + (1,) * (len(shape) - weight.ndim))
+        if weight.ndim and _fits(weight.shape[::-1], shape[::-1]):
+            return weight
+    raise ShapeError(
+        who,
+        "the sample weights do not fit the samples",
+        expected=f"shape {shape}, or its first axes",
+        received={"sample_weight.shape": weight.shape},
+    )
+
+
+def _fits(sizes: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    return all(size in (1, whole) for size, whole in zip(sizes, shape, strict=False))
 
 
 class Loss(Configurable):
@@ -85,7 +114,7 @@ class Loss(Configurable):
     reduction : what becomes of the losses. "sum_over_batch_size" and "mean" divide their sum by
         their number, weighted or not; "mean_with_sample_weight" divides it by the sum of the
         weights; "sum" only adds; None and "none" keep one a sample
-    dtype : "float32" or "float64"; None for that of the predictions
+    dtype : the float type that the loss is computed in; None for `config.floatx`
 
     Notes
     -----
@@ -103,22 +132,19 @@ class Loss(Configurable):
     9.0
     """
 
+    implied: tuple[str, ...] = ("dtype",)
+
     def __init__(
         self,
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         dtype: str | None = None,
     ) -> None:
-        lookup("reduction", reduction or "none", REDUCTIONS, type(self).__name__)
-        self.name = name or snake_case(type(self).__name__)
+        who = type(self).__name__
+        lookup("reduction", reduction or "none", REDUCTIONS, who)
+        self.name = name or snake_case(who)
         self.reduction = reduction
-        self.dtype = dtype or config.floatx()
-        self._asked_dtype = dtype
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments; ``dtype`` only where there is one, as in Keras."""
-        arguments = super().get_config()
-        return {k: value for k, value in arguments.items() if k != "dtype" or value is not None}
+        self.dtype = float_type(dtype, who)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample. Abstract."""
@@ -133,14 +159,20 @@ class Loss(Configurable):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         mask = mask_of(y_pred)
-        y_pred = as_float(y_pred, self._asked_dtype)
-        y_true = as_float(y_true, y_pred.dtype)
-        losses = as_float(self.call(y_true, y_pred), y_pred.dtype)
+        y_true, y_pred = (self._floats(y) for y in (y_true, y_pred))
+        losses = as_float(self.call(y_true, y_pred), self.dtype)
         valid = self.valid(y_true, losses)
         if valid is not None:
             mask = valid if mask is None else mask & valid
         weight = self._weight(sample_weight, mask, losses)
         return self._reduced(losses if weight is None else ops.multiply(losses, weight), weight)
+
+    def _floats(self, y: Any) -> Any:
+        """Return labels or predictions in the type of this loss; they may be nested."""
+        nested = isinstance(y, dict) or (
+            isinstance(y, list | tuple) and not all(isinstance(x, PLAIN) for x in y)
+        )
+        return tree.map_structure(self._floats, y) if nested else as_float(y, self.dtype)
 
     def _weight(
         self, sample_weight: Any, mask: np.ndarray | None, losses: Any
@@ -149,22 +181,21 @@ class Loss(Configurable):
 
         A mean over what a mask leaves is a mean over all, times all / left.
         """
+        who = type(self).__name__
         weight = None if sample_weight is None else np.asarray(sample_weight, losses.dtype)
         if mask is not None:
             left = int(np.count_nonzero(mask))
             scale = (mask.size / left if left else 0.0) if self.reduction in MEANS else 1.0
             kept = np.where(mask, losses.dtype.type(scale), losses.dtype.type(0))
-            weight = (
-                kept if weight is None else kept * along(weight, kept.shape, type(self).__name__)
-            )
+            weight = kept if weight is None else kept * along(weight, kept.shape, who)
         if weight is None or losses.ndim == 0:  # one loss of the whole batch has every weight
             return weight
-        return along(weight, losses.shape, type(self).__name__)
+        return along(weight, losses.shape, who)
 
     def _reduced(self, losses: Any, weight: np.ndarray | None) -> Any:
         if self.reduction in (None, "none") or losses.shape in ((), (0,)):
             return losses
-        if self.reduction == "sum":
+        if self.reduction == "sum" or 0 in losses.shape:
             return ops.sum(losses)
         if self.reduction == "mean_with_sample_weight" and weight is not None:
             total = weight.sum()
@@ -191,7 +222,13 @@ class PairLoss(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample."""
-        return self.function(*same_rank(y_true, y_pred), **self._options)
+        if tree.is_nested(y_pred):
+            leaves = zip(tree.flatten(y_true), tree.flatten(y_pred), strict=True)
+            pairs = [same_rank(*pair) for pair in leaves]
+            y_true, y_pred = (tree.pack(y_pred, list(side)) for side in zip(*pairs, strict=True))
+        else:
+            y_true, y_pred = same_rank(y_true, y_pred)
+        return self.function(y_true, y_pred, **self._options)
 
 
 class FunctionLoss(PairLoss):

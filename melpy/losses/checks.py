@@ -10,7 +10,10 @@ import numpy as np
 from melpy.errors import ArgumentError, DataError, ShapeError
 from melpy.tape import Variable
 
-__all__ = ["class_numbers", "distributions", "one_shape", "probabilities", "smoothing", "suspicion"]
+__all__ = [
+    "class_numbers", "classes_axis", "distributions", "made_by", "one_a_sample", "one_shape",
+    "probabilities", "same_shape", "several_classes", "smoothing", "suspicion",
+]  # fmt: skip
 
 Shape = tuple[int | None, ...]
 
@@ -32,8 +35,11 @@ def _row(right: np.ndarray) -> int:
     return int(np.flatnonzero(~right.reshape(len(right), -1).all(axis=1))[0])
 
 
-def one_shape(who: str, y_true: np.ndarray, output_shape: Shape) -> None:
-    """Refuse labels of another shape than the predictions'; a last axis of size 1 may lack."""
+def one_shape(who: str, y_true: np.ndarray, output_shape: Shape, broadcast: bool = False) -> None:
+    """Refuse labels of another shape than the predictions'; a last axis of size 1 may lack.
+
+    Where the loss would broadcast one to the other, it is a warning, because Keras computes that.
+    """
     shape = tuple(output_shape)
     shorter, longer = sorted((y_true.shape, shape), key=len)
     if shorter[1:] == longer[1:] or (
@@ -45,13 +51,67 @@ def one_shape(who: str, y_true: np.ndarray, output_shape: Shape) -> None:
         mend = FLATTEN
     elif _classes(y_true):
         mend = f"If the labels are class numbers, use to_categorical(y, {shape[-1]})."
-    raise ShapeError(
+    problem = ShapeError(
         who,
         "labels and predictions have different shapes",
         expected=_expected(shape[1:]),
         received={"y.shape": y_true.shape, "outputs": shape},
         mend=mend,
     )
+    sizes = zip(y_true.shape[1:], shape[1:], strict=False)
+    if not (
+        broadcast and len(shape) == y_true.ndim and all(a == b or 1 in (a, b) for a, b in sizes)
+    ):
+        raise problem
+    warnings.warn(f"{problem} Every value meets every other one.", stacklevel=2)
+
+
+def same_shape(who: str, t: Any, y: Any) -> None:
+    """Refuse labels that would have to be broadcast to the predictions, or the reverse."""
+    if t.shape != y.shape:
+        raise ShapeError(
+            who,
+            "labels and predictions have different shapes",
+            expected=f"labels of shape {y.shape}",
+            received={"y_true.shape": t.shape},
+        )
+
+
+def one_a_sample(who: str, labels: np.ndarray, y_pred: Any, axis: int) -> None:
+    """Refuse class numbers, with an axis of size 1 for the classes, that are not one a sample."""
+    shape = list(y_pred.shape)
+    shape[axis] = 1
+    if labels.shape != tuple(shape):
+        raise ShapeError(
+            who,
+            "there must be one class number a prediction",
+            expected=f"labels of shape {tuple(np.delete(y_pred.shape, axis).tolist())}",
+            received={"y_true.shape": labels.shape, "y_pred.shape": y_pred.shape},
+        )
+
+
+def classes_axis(who: str, shape: Shape, axis: Any) -> None:
+    """Refuse an axis of the classes that predictions lack."""
+    whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
+    if not whole or not -len(shape) <= axis < len(shape):
+        raise ArgumentError(
+            who,
+            "there is no such axis",
+            expected=f"an int from {-len(shape)} to {len(shape) - 1}",
+            received={"axis": axis},
+        )
+
+
+def several_classes(who: str, shape: Shape, axis: int) -> None:
+    """Refuse an axis of the classes that predictions lack; warn where it holds one class only."""
+    classes_axis(who, shape, axis)
+    if shape[axis] == 1:
+        warnings.warn(
+            f"{who}: there is one class only, whose probability is always 1. For two classes, 0 "
+            "and 1, use binary_crossentropy.",
+            SyntaxWarning,
+            stacklevel=3,
+        )
 
 
 def probabilities(who: str, y_true: np.ndarray) -> None:
@@ -74,7 +134,7 @@ def distributions(who: str, y_true: np.ndarray, output_shape: Shape, axis: int =
         mend = ""
         if len(shape) == 4 and y_true.ndim <= 2:
             mend = FLATTEN
-        elif y_true.ndim == len(shape) - 1 or y_true.shape[axis] == 1:
+        elif y_true.ndim == len(shape) - 1 or (y_true.ndim and y_true.shape[axis] == 1):
             mend = f"Use SparseCategoricalCrossentropy, or to_categorical(y, {C})."
         raise ShapeError(
             who,
@@ -137,13 +197,21 @@ def class_numbers(
 
 def smoothing(value: float, who: str) -> None:
     """Refuse a label_smoothing that is no share."""
-    if not 0 <= value < 1:
+    if not 0 <= value <= 1:
         raise ArgumentError(
             who,
             "label_smoothing is out of range",
-            expected="a float in [0, 1)",
+            expected="a float in [0, 1]",
             received={"label_smoothing": value},
         )
+
+
+def made_by(y_pred: Any) -> Any:
+    """Return the record of the op that made predictions, before changes of their type; or None."""
+    node = y_pred.node if isinstance(y_pred, Variable) else None
+    while node is not None and node.op == "cast":
+        node = node.inputs[0].node if isinstance(node.inputs[0], Variable) else None
+    return node
 
 
 def suspicion(who: str, y_pred: Any, from_logits: bool) -> None:
@@ -152,7 +220,7 @@ def suspicion(who: str, y_pred: Any, from_logits: bool) -> None:
     It is a warning only, because Keras computes such losses; and it is given once a loss, since
     what a model returns does not change its kind.
     """
-    node = y_pred.node if isinstance(y_pred, Variable) else None
+    node = made_by(y_pred)
     values = y_pred.value if isinstance(y_pred, Variable) else y_pred
     if from_logits:
         made = None if node is None else node.options.get("activation", node.op)

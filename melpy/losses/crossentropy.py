@@ -34,11 +34,11 @@ def smoothed_bits(t: Any, label_smoothing: float) -> Any:
     return t * (1 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else t
 
 
-def smoothed_classes(t: Any, label_smoothing: float) -> Any:
-    """Return t (1 - s) + s / C; C is the last axis's size, in Keras whatever ``axis`` is."""
+def smoothed_classes(t: Any, label_smoothing: float, axis: int) -> Any:
+    """Return t (1 - s) + s / C, C the number of classes along the axis."""
     if not label_smoothing:
         return t
-    return t * (1 - label_smoothing) + label_smoothing / t.shape[-1]
+    return t * (1 - label_smoothing) + label_smoothing / t.shape[axis]
 
 
 def binary_crossentropy(
@@ -50,6 +50,7 @@ def binary_crossentropy(
 ) -> Any:
     """loss = -mean (t log p + (1 - t) log(1 - p)) along an axis; see `BinaryCrossentropy`."""
     t, y = paired(y_true, y_pred)
+    checks.same_shape("binary_crossentropy", t, y)
     t = smoothed_bits(t, label_smoothing)
     if from_logits:  # log(1 + e^z) - t z, which does not overflow
         losses = ops.subtract(ops.softplus(y), ops.multiply(y, t))
@@ -67,11 +68,13 @@ def categorical_crossentropy(
     axis: int = -1,
 ) -> Any:
     """loss = -sum_c t_c log p_c, t one-hot or a distribution; see `CategoricalCrossentropy`."""
-    y_pred = as_float(y_pred)
+    who, y_pred = "categorical_crossentropy", as_float(y_pred)
+    checks.several_classes(who, y_pred.shape, axis)
     t = as_float(y_true, y_pred.dtype)
     if t.shape != y_pred.shape:
-        checks.distributions("categorical_crossentropy", np.asarray(t), y_pred.shape, axis)
-    return _cross_entropy(smoothed_classes(t, label_smoothing), y_pred, from_logits, axis)
+        checks.distributions(who, np.asarray(t), y_pred.shape, axis)
+        checks.same_shape(who, t, y_pred)
+    return _cross_entropy(smoothed_classes(t, label_smoothing, axis), y_pred, from_logits, axis)
 
 
 def sparse_categorical_crossentropy(
@@ -84,9 +87,11 @@ def sparse_categorical_crossentropy(
     """loss = -log p_t, t a class's number; see `SparseCategoricalCrossentropy`."""
     labels, y_pred = np.asarray(y_true), as_float(y_pred)
     who = "sparse_categorical_crossentropy"
+    checks.classes_axis(who, y_pred.shape, axis)
     checks.class_numbers(who, labels, y_pred.shape, axis, ignore_class)
     if labels.ndim < y_pred.ndim:
         labels = np.expand_dims(labels, axis)
+    checks.one_a_sample(who, labels, y_pred, axis)
     classes, one = labels.astype(np.intp), 1
     if ignore_class is not None:  # no class is the target there: the loss is 0, and so is d_p
         classes, one = np.where(labels == ignore_class, 0, classes), labels != ignore_class
@@ -125,18 +130,21 @@ def _shares(p: Any) -> Any:
 
 def _logits_of(y_pred: Any) -> Any:
     """Return what a softmax over the last axis, just recorded, was made from; or None."""
-    node = y_pred.node if isinstance(y_pred, Variable) else None
+    node = checks.made_by(y_pred)
     if node is None or node.op != "softmax":
         return None
-    axis = node.options.get("axis", -1)
-    return node.inputs[0] if axis in (-1, y_pred.value.ndim - 1) else None
+    if node.options.get("axis", -1) not in (-1, y_pred.value.ndim - 1):
+        return None
+    return as_float(node.inputs[0], y_pred.dtype)
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
     """loss = (1 - p_t^q) / q, p_t the probability of the true class t, the last axis's."""
     y_pred = as_float(y_pred)
     labels = np.asarray(y_true).astype(np.int64)
-    labels = labels[..., 0] if labels.ndim == y_pred.ndim else labels
+    labels = labels if labels.ndim == y_pred.ndim else labels[..., np.newaxis]
+    checks.one_a_sample("categorical_generalized_cross_entropy", labels, y_pred, -1)
+    labels = labels[..., 0]
     one_hot = np.equal.outer(labels, np.arange(y_pred.shape[-1])).astype(y_pred.dtype)
     return (1 - ops.power(ops.sum(y_pred * one_hot, axis=-1), q)) / q
 
@@ -162,7 +170,7 @@ class BinaryCrossentropy(CrossentropyLoss):
     Parameters
     ----------
     from_logits : bool, whether predictions are logits z, p = sigmoid(z); then nothing is clipped
-    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / 2
+    label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / 2
     axis : int, the axis that is averaged
     reduction, name, dtype : as in `Loss`
 
@@ -203,7 +211,7 @@ class CategoricalCrossentropy(CrossentropyLoss):
     Parameters
     ----------
     from_logits : bool, whether predictions are logits; then nothing is clipped
-    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / C. C. Szegedy et al. 2016
+    label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / C. C. Szegedy et al. 2016
     axis : int, the classes' axis
     reduction, name, dtype : as in `Loss`
 
@@ -257,6 +265,7 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
     """
 
     function = staticmethod(sparse_categorical_crossentropy)
+    implied = ("dtype", "axis")
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import ops
+from melpy.errors import ShapeError
 from melpy.losses.base import PairLoss, as_float
 
 __all__ = ["Circle", "circle"]
@@ -30,6 +31,13 @@ def circle(
     """
     y_pred = as_float(y_pred)
     labels = np.asarray(y_true).reshape(-1)
+    if y_pred.ndim != 2 or (ref_embeddings is None and len(labels) != len(y_pred)):
+        raise ShapeError(
+            "circle",
+            "labels and embeddings do not go together",
+            expected="labels (N,) and embeddings (N, D)",
+            received={"y_true.shape": np.shape(y_true), "y_pred.shape": y_pred.shape},
+        )
     others = labels if ref_labels is None else np.asarray(ref_labels).reshape(-1)
     known = y_pred if ref_embeddings is None else as_float(ref_embeddings, y_pred.dtype)
     d = ops.maximum(1 - ops.matmul(y_pred, ops.transpose(known)), 0.0)  # (N,D) (D,M) -> (N,M)

@@ -36,6 +36,7 @@ def binary_focal_crossentropy(
 ) -> Any:
     """loss = mean (1 - q)^gamma (-log q), q the probability of the truth, along an axis."""
     t, y = paired(y_true, y_pred)
+    checks.same_shape("binary_focal_crossentropy", t, y)
     t = smoothed_bits(t, label_smoothing)
     p = ops.sigmoid(y) if from_logits else y
     inside = clipped(p)
@@ -56,11 +57,12 @@ def categorical_focal_crossentropy(
     axis: int = -1,
 ) -> Any:
     """loss = -sum_c alpha t_c (1 - p_c)^gamma log p_c along an axis."""
-    y_pred = as_float(y_pred)
+    who, y_pred = "categorical_focal_crossentropy", as_float(y_pred)
+    checks.several_classes(who, y_pred.shape, axis)
     t = as_float(y_true, y_pred.dtype)
-    if t.shape != y_pred.shape:
-        checks.distributions("categorical_focal_crossentropy", np.asarray(t), y_pred.shape, axis)
-    t = smoothed_classes(t, label_smoothing)
+    if t.shape != y_pred.shape and (t.ndim == 0 or t.shape[axis] != y_pred.shape[axis]):
+        checks.distributions(who, np.asarray(t), y_pred.shape, axis)
+    t = smoothed_classes(t, label_smoothing, axis)
     p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred
     p = clipped(ops.divide(p, ops.sum(p, axis=axis, keepdims=True)))
     weight = ops.power(1 - p, gamma) * as_float(alpha, p.dtype)
@@ -76,7 +78,7 @@ class BinaryFocalCrossentropy(CrossentropyLoss):
     alpha : float in [0, 1], the weight of class 1; class 0 has 1 - alpha
     gamma : float >= 0, how much less the easy samples weigh; with 0 this is cross-entropy
     from_logits : bool, whether predictions are logits z, p = sigmoid(z)
-    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / 2
+    label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / 2
     axis : int, the axis that is averaged
     reduction, name, dtype : as in `Loss`
 
@@ -118,7 +120,7 @@ class CategoricalFocalCrossentropy(CrossentropyLoss):
     alpha : float, or one a class
     gamma : float >= 0, how much less the easy samples weigh
     from_logits : bool, whether predictions are logits
-    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / C
+    label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / C
     axis : int, the classes' axis
     reduction, name, dtype : as in `Loss`
 

@@ -89,7 +89,7 @@ class ShapedLoss(PairLoss):
 
     def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Refuse labels of another shape; (N,) serves for (N, 1)."""
-        checks.one_shape(type(self).__name__, y_true, output_shape)
+        checks.one_shape(type(self).__name__, y_true, output_shape, broadcast=True)
 
 
 class MeanSquaredError(ShapedLoss):
@@ -203,6 +203,7 @@ class Huber(ShapedLoss):
     """
 
     function = staticmethod(huber)
+    implied = ("dtype", "delta")
 
     def __init__(
         self,
@@ -250,6 +251,7 @@ class CosineSimilarity(ShapedLoss):
     """
 
     function = staticmethod(cosine_similarity)
+    implied = ("dtype", "axis")
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config
+from melpy.errors import ShapeError
 from melpy.losses.base import same_rank
 from melpy.metrics.base import MeanMetricWrapper, array
 
@@ -30,6 +31,26 @@ def _as_numbers(hits: np.ndarray) -> np.ndarray:
     return hits.astype(config.floatx())
 
 
+def _hits(who: str, t: np.ndarray, y: np.ndarray, hint: str = "") -> np.ndarray:
+    """Return where classes t are those at the largest of y, one class a row of y."""
+    rows = y.shape[:-1]
+    if y.ndim == 0 or t.ndim > len(rows) or not _meet(t.shape, rows):
+        raise ShapeError(
+            who,
+            "labels and predictions do not fit",
+            expected=f"one label for each of the predictions' rows, shape {rows}",
+            received={"labels": t.shape, "y_pred.shape": y.shape},
+            mend=hint,
+        )
+    return np.asarray(t == y.argmax(axis=-1))
+
+
+def _meet(shape: tuple[int, ...], rows: tuple[int, ...]) -> bool:
+    """Return whether shapes broadcast, as in NumPy."""
+    ends = zip(shape[::-1], rows[::-1], strict=False)
+    return all(a == b or 1 in (a, b) for a, b in ends)
+
+
 def accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """y = 1 where labels and predictions are equal, else 0."""
     t, y = same_rank(array(y_true), array(y_pred))
@@ -44,15 +65,19 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndar
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """y = 1 where the largest prediction is at the one-hot label's class, else 0."""
-    return _as_numbers(array(y_true).argmax(axis=-1) == array(y_pred).argmax(axis=-1))
+    t = array(y_true).argmax(axis=-1)
+    return _as_numbers(_hits("categorical_accuracy", t, array(y_pred)))
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """y = 1 where the largest prediction is at the label, a class's number, else 0."""
-    t, y = array(y_true), array(y_pred)
-    if t.ndim == y.ndim and t.shape[-1] == 1:
-        t = t[..., 0]
-    return _as_numbers(t == y.argmax(axis=-1))
+    t, y = _without_column(array(y_true), array(y_pred)), array(y_pred)
+    hint = "Use categorical_accuracy for one-hot labels."
+    return _as_numbers(_hits("sparse_categorical_accuracy", t, y, hint))
+
+
+def _without_column(t: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return t[..., 0] if t.ndim and t.ndim == y.ndim and t.shape[-1] == 1 else t
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
@@ -67,14 +92,21 @@ def sparse_top_k_categorical_accuracy(
 
     With ``from_sorted_ids``, the predictions are classes, the likeliest first.
     """
-    t, y = array(y_true), array(y_pred)
-    if t.ndim == y.ndim and t.shape[-1] == 1:
-        t = t[..., 0]
+    t, y = _without_column(array(y_true), array(y_pred)), array(y_pred)
+    if t.shape != y.shape[:-1] or y.ndim == 0:
+        raise ShapeError(
+            "sparse_top_k_categorical_accuracy",
+            "labels and predictions do not fit",
+            expected="labels (N,) and predictions (N, C)",
+            received={"labels": t.shape, "y_pred.shape": y.shape},
+        )
     if from_sorted_ids:
         return _as_numbers((t[..., np.newaxis] == y[..., :k]).any(axis=-1))
-    # A class is among them where fewer than k predictions are larger than its own.
-    own = np.take_along_axis(y, t.astype(np.intp)[..., np.newaxis], axis=-1)
-    return _as_numbers((y > own).sum(axis=-1) < k)
+    # A class is among them where fewer than k predictions are larger than its own; a label that
+    # is no class, such as -1 for padding, is never among them.
+    known = (t >= 0) & (t < y.shape[-1])
+    own = np.take_along_axis(y, np.where(known, t, 0).astype(np.intp)[..., np.newaxis], axis=-1)
+    return _as_numbers(known & ((y > own).sum(axis=-1) < k))
 
 
 class Accuracy(MeanMetricWrapper):
@@ -189,6 +221,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """
 
     direction = "up"
+    implied = ("from_sorted_ids",)
 
     def __init__(
         self,

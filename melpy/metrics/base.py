@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from melpy import config, initializers, tape
+from melpy import config, initializers, tape, tree
 from melpy.configurable import Configurable, snake_case
+from melpy.errors import ArgumentError, GraphError
 from melpy.losses.base import along
 from melpy.tape import Variable
 from melpy.tensor import Tensor, mask_of
 
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "MetricVariable", "Sum", "array", "samplewise"]
+__all__ = [
+    "Mean", "MeanMetricWrapper", "Metric", "MetricVariable", "Number", "Sum", "array", "masked",
+    "samplewise",
+]  # fmt: skip
+
+
+class Number(float):
+    """A metric's result: a Python float that can be read as a tensor is, by ``numpy()``."""
+
+    shape, ndim, dtype = (), 0, np.dtype(np.float64)
+
+    def numpy(self) -> np.float64:
+        """Return the number as NumPy's."""
+        return np.float64(self)
 
 
 class MetricVariable(Tensor):
@@ -25,12 +41,12 @@ class MetricVariable(Tensor):
 
     def assign_add(self, value: Any) -> MetricVariable:
         """Add to the values; no plan of a model depends on them."""
-        tape.overwrite(self, np.asarray(self.value + np.asarray(value), self.dtype))
+        tape.overwrite(self, np.asarray(self.value + np.asarray(value).astype(self.dtype)))
         return self
 
     def assign_sub(self, value: Any) -> MetricVariable:
         """Subtract from the values."""
-        tape.overwrite(self, np.asarray(self.value - np.asarray(value), self.dtype))
+        tape.overwrite(self, np.asarray(self.value - np.asarray(value).astype(self.dtype)))
         return self
 
 
@@ -71,13 +87,27 @@ class Metric(Configurable):
     0.75
     """
 
-    direction: str = ""  # "up" or "down" where that is better, for callbacks
+    # What callbacks take for better: "up", "down", or "" where a metric does not say.
+    direction: str = ""
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
-        self.dtype = dtype or config.floatx()
+        self._dtype = dtype or config.floatx()
         self._asked_dtype = dtype
         self._variables: list[MetricVariable] = []
+
+    @property
+    def dtype(self) -> str:
+        """What predictions are compared in."""
+        return self._dtype
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, with the name and the type that there are."""
+        given = super().get_config()
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        now = {"name": self.name, "dtype": self.dtype}
+        return given | {key: value for key, value in now.items() if takes_any or key in given}
 
     def add_variable(
         self,
@@ -97,9 +127,16 @@ class Metric(Configurable):
         aggregation : accepted for Keras's sake
         name : str
         """
+        if not hasattr(self, "_variables"):
+            raise GraphError(
+                type(self).__name__,
+                "a metric has no state before it is made",
+                mend="Call super().__init__() first in __init__.",
+            )
         initialize: Any = initializers.get(initializer)
-        value = array(initialize(tuple(shape), dtype=config.floatx()))
-        made = MetricVariable(value.astype(dtype or np.float64), name=name or "")
+        kind = np.dtype(dtype or np.float64)
+        value = array(initialize(tuple(shape), dtype=kind.name))
+        made = MetricVariable(value.astype(kind), name=name or "")
         self._variables.append(made)
         return made
 
@@ -112,7 +149,8 @@ class Metric(Configurable):
     @property
     def variables(self) -> list[MetricVariable]:
         """The metric's own variables, then those of metrics that are its attributes."""
-        inner = [value for value in vars(self).values() if isinstance(value, Metric)]
+        held = [value for name, value in vars(self).items() if name != "_arguments"]
+        inner = [leaf for leaf in tree.flatten(held) if isinstance(leaf, Metric)]
         return [*self._variables, *(v for metric in inner for v in metric.variables)]
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
@@ -128,6 +166,42 @@ class Metric(Configurable):
         for variable in self.variables:
             tape.overwrite(variable, np.zeros_like(variable.value))
 
+    # The same as functions of the state, which they leave as it was.
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
+    ) -> list[np.ndarray]:
+        """Return what `update_state` makes of a state, a list of arrays like the `variables`."""
+        with self._state(metric_variables) as variables:
+            self.update_state(*args, **kwargs)
+            return [variable.value for variable in variables]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """Return the `result` of a state."""
+        with self._state(metric_variables):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[np.ndarray]:
+        """Return the state that `reset_state` begins with."""
+        with self._state([v.value for v in self.variables]) as variables:
+            self.reset_state()
+            return [variable.value for variable in variables]
+
+    @contextmanager
+    def _state(self, values: Sequence[Any]) -> Iterator[list[MetricVariable]]:
+        variables = self.variables
+        if len(values) != len(variables):
+            raise ArgumentError(
+                type(self).__name__,
+                "the state has another number of arrays than the metric has variables",
+                expected=f"{len(variables)} arrays",
+                received={"metric_variables": len(values)},
+            )
+        with tape.undone():
+            for variable, value in zip(variables, values, strict=True):
+                tape.overwrite(variable, np.array(array(value), variable.value.dtype))
+            yield variables
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.update_state(*args, **kwargs)
         return self.result()
@@ -138,8 +212,8 @@ class Metric(Configurable):
     def _floats(self, values: Any) -> np.ndarray:
         """Return values in the float type of this metric, or in their own."""
         values = array(values)
-        own = values.dtype if values.dtype.kind == "f" else config.floatx()
-        return values.astype(self._asked_dtype or own, copy=False)
+        asked = np.dtype(self._asked_dtype or values.dtype)
+        return values.astype(asked if asked.kind == "f" else config.floatx(), copy=False)
 
 
 def samplewise(
@@ -192,7 +266,7 @@ class Mean(Metric):
     def result(self) -> float:
         """Return the mean so far."""
         count = float(self.count.value)
-        return float(self.total.value) / count if count else 0.0
+        return Number(float(self.total.value) / count if count else 0.0)
 
 
 class Sum(Metric):
@@ -214,7 +288,7 @@ class Sum(Metric):
 
     def result(self) -> float:
         """Return the sum so far."""
-        return float(self.total.value)
+        return Number(self.total.value)
 
 
 class MeanMetricWrapper(Mean):

@@ -9,7 +9,7 @@ import numpy as np
 from melpy import config
 from melpy.errors import ArgumentError, DataError, ShapeError
 from melpy.losses.base import along, same_rank
-from melpy.metrics.base import Metric, MetricVariable, array
+from melpy.metrics.base import Metric, MetricVariable, Number, array
 
 __all__ = [
     "ConfusionMatrix",
@@ -101,7 +101,7 @@ class Counted(Metric):
                 getattr(self, kind).assign_add(count)
 
     def _one(self, values: np.ndarray) -> Any:
-        return float(values[0]) if len(values) == 1 else values
+        return Number(values[0]) if len(values) == 1 else values
 
 
 def _only_largest(y: np.ndarray, k: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import config
 from melpy.errors import ArgumentError, ShapeError, lookup
-from melpy.metrics.base import MetricVariable
+from melpy.metrics.base import MetricVariable, Number
 from melpy.metrics.confusion import Counted, ratio, tally
 from melpy.ops import sigmoid
 
@@ -84,6 +84,8 @@ class AUC(Rates):
     0.75
     """
 
+    implied = ("thresholds",)
+
     def __init__(
         self,
         num_thresholds: int = 200,
@@ -156,7 +158,7 @@ class AUC(Rates):
     def result(self) -> float:
         """Return the area so far."""
         if not self._variables:
-            return 0.0
+            return Number(0)
         strips = (
             self._interpolated()
             if (self.curve, self.summation_method) == ("PR", "interpolation")
@@ -164,10 +166,10 @@ class AUC(Rates):
         )
         areas = strips.sum(axis=0)
         if not self.multi_label:
-            return float(areas)
+            return Number(areas)
         if self.label_weights is None:
-            return float(areas.mean())
-        return float(ratio((areas * self.label_weights).sum(), self.label_weights.sum()))
+            return Number(areas.mean())
+        return Number(ratio((areas * self.label_weights).sum(), self.label_weights.sum()))
 
     def _strips(self) -> np.ndarray:
         """Return width times height between neighbouring thresholds."""
@@ -232,7 +234,7 @@ class _At(Rates):
         self._make(self._points.shape)
 
     def _best(self, held: np.ndarray, wanted: np.ndarray) -> float:
-        return float(np.where(held >= self.value, wanted, 0.0).max())
+        return Number(np.where(held >= self.value, wanted, 0.0).max())
 
 
 class SensitivityAtSpecificity(_At):

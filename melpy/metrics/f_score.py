@@ -9,7 +9,7 @@ import numpy as np
 from melpy import config
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.losses.base import along
-from melpy.metrics.base import Metric, MetricVariable, array
+from melpy.metrics.base import Metric, MetricVariable, Number, array
 
 __all__ = ["F1Score", "FBetaScore"]
 
@@ -95,7 +95,7 @@ class FBetaScore(Metric):
     def result(self) -> Any:
         """Return the score so far: a float, or an array (C,) where nothing is averaged."""
         if not self._variables:
-            return 0.0
+            return Number(0)
         tp, fp, fn, labels = (getattr(self, count).value for count in COUNTS)
         epsilon, square = config.epsilon(), self.beta**2
         precision, recall = tp / (tp + fp + epsilon), tp / (tp + fn + epsilon)
@@ -103,8 +103,8 @@ class FBetaScore(Metric):
         if self.average is None:
             return score
         if self.average == "weighted":
-            return float((score * labels / (labels.sum() + epsilon)).sum())
-        return float(np.mean(score))
+            return Number((score * labels / (labels.sum() + epsilon)).sum())
+        return Number(np.mean(score))
 
 
 class F1Score(FBetaScore):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.losses.base import along
-from melpy.metrics.base import Metric, array
+from melpy.metrics.base import Metric, Number, array
 from melpy.metrics.confusion import classes, matrix
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
@@ -54,7 +54,7 @@ class IoU(Metric):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(dtype, name)
+        super().__init__(dtype or "int32", name)  # that of Keras's counts, and of its configs
         if max(target_class_ids) >= num_classes:
             raise ArgumentError(
                 type(self).__name__,
@@ -71,6 +71,13 @@ class IoU(Metric):
         """Take in a batch."""
         t = classes(y_true, self.num_classes, self.sparse_y_true, self.axis)
         y = classes(y_pred, self.num_classes, self.sparse_y_pred, self.axis)
+        if t.shape != y.shape:
+            raise ShapeError(
+                type(self).__name__,
+                "labels and predictions do not fit",
+                expected=f"{y.size} labels, one a prediction",
+                received={"y_true.shape": np.shape(y_true), "y_pred.shape": np.shape(y_pred)},
+            )
         weight: np.ndarray = np.ones(t.shape)
         if sample_weight is not None:
             given = np.asarray(sample_weight, np.float64)
@@ -90,7 +97,7 @@ class IoU(Metric):
         union = (counts.sum(axis=0) + counts.sum(axis=1))[self.target_class_ids] - hits
         present = union > 1e-9
         shares = np.where(present, hits / (union + config.epsilon()), 0.0)
-        return float(shares.sum() / (present.sum() + config.epsilon()))
+        return Number(shares.sum() / (present.sum() + config.epsilon()))
 
 
 class BinaryIoU(IoU):

@@ -28,7 +28,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
     ----------
     name, dtype : as in `Metric`
     from_logits : bool, whether predictions are logits
-    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / 2
+    label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / 2
     """
 
     direction = "down"
@@ -54,7 +54,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     ----------
     name, dtype : as in `Metric`
     from_logits : bool, whether predictions are logits
-    label_smoothing : float in [0, 1): t becomes t (1 - s) + s / C
+    label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / C
     axis : int, the classes' axis
     """
 

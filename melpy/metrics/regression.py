@@ -10,7 +10,7 @@ import numpy as np
 from melpy import config, losses
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.losses.base import paired, same_rank
-from melpy.metrics.base import Mean, MeanMetricWrapper, Metric
+from melpy.metrics.base import Mean, MeanMetricWrapper, Metric, Number
 
 __all__ = [
     "ConcordanceCorrelation",
@@ -130,7 +130,7 @@ class RootMeanSquaredError(Mean):
 
     def result(self) -> float:
         """Return the root so far."""
-        return super().result() ** 0.5
+        return Number(super().result() ** 0.5)
 
 
 def _similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
@@ -147,6 +147,7 @@ class CosineSimilarity(MeanMetricWrapper):
     """
 
     direction = "up"
+    implied = ("axis",)
 
     def __init__(
         self, name: str | None = "cosine_similarity", dtype: str | None = None, axis: int = -1
@@ -286,16 +287,16 @@ class R2Score(Metric):
     def result(self) -> Any:
         """Return the score so far: a float, or an array (D,) where nothing is aggregated."""
         if not self._built:
-            return 0.0
+            return Number(0)
         with np.errstate(divide="ignore", invalid="ignore"):
             total = self.squared_sum.value - self.sum.value**2 / self.count.value
             scores = 1 - self.total_mse.value / total
         scores = np.where(np.isinf(scores), 0.0, scores)
         score: Any = scores
         if self.class_aggregation == "uniform_average":
-            score = float(scores.mean())
+            score = Number(scores.mean())
         elif self.class_aggregation == "variance_weighted_average":
-            score = float((total * scores).sum() / total.sum())
+            score = Number((total * scores).sum() / total.sum())
         n, p = float(self.num_samples.value), self.num_regressors
         if p == 0:
             return score
@@ -307,4 +308,5 @@ class R2Score(Metric):
                 stacklevel=2,
             )
             return score
-        return 1 - (1 - score) * (n - 1) / (n - p - 1)
+        adjusted = 1 - (1 - score) * (n - 1) / (n - p - 1)
+        return Number(adjusted) if isinstance(score, float) else adjusted

@@ -348,7 +348,7 @@ def test_fused_and_plain_cross_entropy_are_the_same_numbers():
     """A softmax that was just recorded is taken back to its logits; the values must not change."""
     rng = np.random.default_rng(0)
     logits, target = 9 * rng.normal(size=(20, 5)), np.eye(5)[rng.integers(0, 5, 20)]
-    loss = losses.CategoricalCrossentropy(reduction=None)
+    loss = losses.CategoricalCrossentropy(reduction=None, dtype="float64")
     fused = melpy.Tensor(logits, requires_grad=True)
     plain = melpy.Tensor(logits, requires_grad=True)
     a = loss(target, melpy.ops.softmax(fused))
