@@ -109,7 +109,6 @@ BEHAVIOUR = {
     "layers.Hashing": (
         "`compute_output_shape` is right for one_hot, where Keras's leaves out an axis"
     ),
-    "losses.CategoricalCrossentropy": "refuses targets that are no distributions",
     "losses.CategoricalCrossentropy": (
         "refuses targets that are no distributions; label smoothing counts the classes along "
         "`axis`, where Keras counts the last axis's"

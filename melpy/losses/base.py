@@ -225,7 +225,9 @@ class PairLoss(Loss):
         if tree.is_nested(y_pred):
             leaves = zip(tree.flatten(y_true), tree.flatten(y_pred), strict=True)
             pairs = [same_rank(*pair) for pair in leaves]
-            y_true, y_pred = (tree.pack(y_pred, list(side)) for side in zip(*pairs, strict=True))
+            y_true, y_pred = (
+                tree.pack_sequence_as(y_pred, list(side)) for side in zip(*pairs, strict=True)
+            )
         else:
             y_true, y_pred = same_rank(y_true, y_pred)
         return self.function(y_true, y_pred, **self._options)

@@ -90,7 +90,7 @@ class FBetaScore(Metric):
         for count, values in zip(
             COUNTS, (positive * t, positive * (1 - t), ~positive * t, t), strict=True
         ):
-            getattr(self, count).value += (values * weight).sum(axis=self._axis)
+            getattr(self, count).assign_add((values * weight).sum(axis=self._axis))
 
     def result(self) -> Any:
         """Return the score so far: a float, or an array (C,) where nothing is averaged."""

@@ -278,11 +278,11 @@ class R2Score(Metric):
             self._build(y.shape[1])
         weight = np.asarray(1.0 if sample_weight is None else sample_weight, np.float64)
         weight = np.broadcast_to(weight[:, None] if weight.ndim == 1 else weight, t.shape)
-        self.sum.value += (t * weight).sum(axis=0)
-        self.squared_sum.value += (t * t * weight).sum(axis=0)
-        self.total_mse.value += ((t - y) ** 2 * weight).sum(axis=0)
-        self.count.value += weight.sum(axis=0)
-        self.num_samples.value += t.size
+        self.sum.assign_add((t * weight).sum(axis=0))
+        self.squared_sum.assign_add((t * t * weight).sum(axis=0))
+        self.total_mse.assign_add(((t - y) ** 2 * weight).sum(axis=0))
+        self.count.assign_add(weight.sum(axis=0))
+        self.num_samples.assign_add(t.size)
 
     def result(self) -> Any:
         """Return the score so far: a float, or an array (D,) where nothing is aggregated."""
