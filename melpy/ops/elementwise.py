@@ -101,7 +101,7 @@ def multiply(x1, x2):
     return x1 * x2, (lambda g: g * x2, lambda g: g * x1)
 
 
-@op(sample=away((2, 3), (2, 3)), like="torch.div", broadcasts=True)
+@op(sample=away((2, 3), (2, 3)), like="torch.div", broadcasts=True, poles=True)
 def divide(x1, x2):
     """Divide: y = x1 / x2.
 
@@ -135,6 +135,7 @@ def divide(x1, x2):
     sample=[positive((2, 3), (2, 3)), lambda rng: (rng.uniform(0.5, 2.0, (2, 3)), np.array(2.0))],
     like="torch.pow",
     broadcasts=True,
+    poles=True,
 )
 def power(x1, x2):
     """Raise to a power: y = x1^x2, with 0^0 = 1.
@@ -169,8 +170,7 @@ def power(x1, x2):
     def d_x1(g):
         if squares:
             return 2 * g * x1
-        with np.errstate(divide="ignore"):  # infinite at x1 = 0 for x2 < 1, as it should be
-            return g * x2 * np.power(x1, np.where(x2 == 0, 0, x2 - 1).astype(y.dtype))
+        return g * x2 * np.power(x1, np.where(x2 == 0, 0, x2 - 1).astype(y.dtype))
 
     def d_x2(g):
         return g * y * np.log(np.where(x1 > 0, x1, 1)) * (x1 > 0)
@@ -265,7 +265,7 @@ def square(x):
     return np.square(x), (lambda g: 2 * g * x,)
 
 
-@op(sample=positive((2, 3)), like="torch.sqrt")
+@op(sample=positive((2, 3)), like="torch.sqrt", poles=True)
 def sqrt(x):
     """Take the square root: y = √x.
 
@@ -279,7 +279,7 @@ def sqrt(x):
 
     Gradient
     --------
-    g / 2y, infinite at x = 0 without a warning
+    g / 2y, infinite at x = 0 without a warning; 0 where g is 0
 
     Source
     ------
@@ -293,14 +293,10 @@ def sqrt(x):
     """
     y = np.sqrt(x)
 
-    def d_x(g):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return g / (2 * y)
-
-    return y, (d_x,)
+    return y, (lambda g: g / (2 * y),)
 
 
-@op(sample=positive((2, 3)), like="torch.rsqrt")
+@op(sample=positive((2, 3)), like="torch.rsqrt", poles=True)
 def rsqrt(x):
     """Take the reciprocal square root: y = 1 / √x.
 
@@ -330,7 +326,7 @@ def rsqrt(x):
     return y, (lambda g: -0.5 * g * y * y * y,)
 
 
-@op(sample=away((2, 3)), like="torch.reciprocal")
+@op(sample=away((2, 3)), like="torch.reciprocal", poles=True)
 def reciprocal(x):
     """Take the reciprocal: y = 1 / x.
 

@@ -106,7 +106,7 @@ def expm1(x):
     return y, (lambda g: g * (y + 1),)
 
 
-@op(sample=positive((2, 3)), like="torch.log")
+@op(sample=positive((2, 3)), like="torch.log", poles=True)
 def log(x):
     """Take the natural logarithm: y = log x.
 
@@ -135,7 +135,7 @@ def log(x):
     return np.log(x), (lambda g: g / x,)
 
 
-@op(sample=positive((2, 3)), like="torch.log2")
+@op(sample=positive((2, 3)), like="torch.log2", poles=True)
 def log2(x):
     """Take the logarithm to base 2: y = log x / log 2.
 
@@ -164,7 +164,7 @@ def log2(x):
     return np.log2(x), (lambda g: g / (x * LOG_2),)
 
 
-@op(sample=positive((2, 3)), like="torch.log10")
+@op(sample=positive((2, 3)), like="torch.log10", poles=True)
 def log10(x):
     """Take the logarithm to base 10: y = log x / log 10.
 
@@ -193,7 +193,7 @@ def log10(x):
     return np.log10(x), (lambda g: g / (x * LOG_10),)
 
 
-@op(sample=positive((2, 3)), like="torch.log1p")
+@op(sample=positive((2, 3)), like="torch.log1p", poles=True)
 def log1p(x):
     """Compute y = log(1 + x), exact near x = 0.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy.kernels import dispatch as kernels
 from melpy.ops.activations import activated, logistic
@@ -258,10 +259,29 @@ def log_softmax(x, *, axis=-1):
     >>> ops.log_softmax([0.0, 0.0, -2.0]).round(3)
     array([-0.759, -0.759, -2.759], dtype=float32)
     """
-    y = _below_zero(x, axis)
-    with np.errstate(divide="ignore"):  # only an empty axis adds up to 0
-        y -= np.log(np.sum(np.exp(y), axis=axis, keepdims=True))
-    return y, (lambda g: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),)
+    x = _below_zero(x, axis)
+    y = x - _log_sum(x, axis)
+
+    def d_x(g):  # g_i (1 - p_i) - p_i Σ_{j ≠ i} g_j: what is far below 1 keeps its digits
+        return g * -np.expm1(y) - np.exp(y) * (np.sum(g, axis=axis, keepdims=True) - g)
+
+    return y, (d_x,)
+
+
+def _log_sum(x, axis):
+    """Return log Σ e^x of x <= 0 along an axis, with every digit: one entry is 0, and its 1 apart.
+
+    The logarithm of 1 + s would forget an s far below 1.
+    """
+    axes = normalize_axis_tuple(axis, x.ndim)
+    kept = [n for n in range(x.ndim) if n not in axes]
+    rows = x.transpose(*kept, *axes).reshape(*(x.shape[n] for n in kept), -1)
+    if not rows.shape[-1]:
+        return np.full([1 if n in axes else x.shape[n] for n in range(x.ndim)], -np.inf, x.dtype)
+    others = np.exp(rows)
+    np.put_along_axis(others, np.argmax(rows, -1, keepdims=True), 0, -1)
+    y = np.log1p(np.sum(others, -1)) + np.max(rows, -1)  # the largest is 0, or NaN
+    return np.expand_dims(y, tuple(sorted(axes)))
 
 
 swish = silu

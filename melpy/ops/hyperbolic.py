@@ -47,7 +47,7 @@ def arcsinh(x):
     return np.arcsinh(x), (lambda g: g / np.sqrt(1 + x * x),)
 
 
-@op(sample=lambda rng: (rng.uniform(1.5, 4.0, (2, 3)),), like="torch.arccosh")
+@op(sample=lambda rng: (rng.uniform(1.5, 4.0, (2, 3)),), like="torch.arccosh", poles=True)
 def arccosh(x):
     """Invert the hyperbolic cosine: x = cosh y, y >= 0.
 
@@ -76,7 +76,7 @@ def arccosh(x):
     return np.arccosh(x), (lambda g: g / np.sqrt((x - 1) * (x + 1)),)
 
 
-@op(sample=lambda rng: (rng.uniform(-0.9, 0.9, (2, 3)),), like="torch.arctanh")
+@op(sample=lambda rng: (rng.uniform(-0.9, 0.9, (2, 3)),), like="torch.arctanh", poles=True)
 def arctanh(x):
     """Invert the hyperbolic tangent: x = tanh y.
 
@@ -105,7 +105,7 @@ def arctanh(x):
     return np.arctanh(x), (lambda g: g / ((1 - x) * (1 + x)),)
 
 
-@op(sample=away((2, 3)), like=lambda torch, x: torch.sign(x) * torch.abs(x) ** (1 / 3))
+@op(sample=away((2, 3)), like=lambda torch, x: torch.sign(x) * torch.abs(x) ** (1 / 3), poles=True)
 def cbrt(x):
     """Take the cube root: y^3 = x.
 

@@ -113,8 +113,9 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
     above = np.minimum(below + 1, count - 1)
     share = share_of(place).astype(rows.dtype)
     low, high = values[..., below], values[..., above]  # (.., Q)
-    with np.errstate(invalid="ignore"):  # between infinities, where nothing lies
-        y = low + (high - low) * share
+    with np.errstate(invalid="ignore", over="ignore"):
+        gap = high - low
+        y = np.where(np.isfinite(gap), low + gap * share, low * (1 - share) + high * share)
     y = np.where((share == 0) | (low == high), low, np.where(share == 1, high, y))
     y = np.where(np.isnan(values[..., -1:]), np.nan, y).astype(y.dtype)  # a NaN sorts to the end
 

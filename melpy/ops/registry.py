@@ -61,6 +61,7 @@ def op(
     broadcasts: bool = False,
     keeps: Sequence[str] = (),
     floats: bool = False,
+    poles: bool = False,
     constant: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a public operation of a function that returns its output and its vjps.
@@ -75,6 +76,8 @@ def op(
     keeps : names of arrays that keep their own type, such as indices beside floats; of all others
         the whole numbers become floats where a float is among them.
     floats : whether whole numbers become floats in any case, where NumPy would keep them.
+    poles : whether the derivative is infinite somewhere, of a function of single entries: an entry
+        whose y does not count, g = 0, has the gradient 0 there too, not 0 · ∞ = NaN.
     constant : whether no gradient passes although floats go in and come out.
     """
 
@@ -114,6 +117,8 @@ def op(
                 raise
             except (ValueError, IndexError) as error:
                 raise _refusal(name, error, values, kwargs) from error
+            if poles:
+                vjps = tuple(vjp and _of_what_counts(vjp) for vjp in vjps)
             if isinstance(y, tuple):
                 return tape.record(name, y[0], args, vjps, kwargs), *y[1:]
             return tape.record(name, y, args, vjps, kwargs)
@@ -195,6 +200,17 @@ def _by_position(name: str, options: list[str], rest: tuple, kwargs: dict[str, A
         if key in kwargs:
             raise TypeError(f"{name}() got multiple values for argument {key!r}")
         kwargs[key] = value
+
+
+def _of_what_counts(vjp: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a vjp that is 0 wherever g is, though the derivative may be infinite or NaN."""
+
+    def careful(g: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            d = vjp(g)
+            return np.where(g == 0, 0, d) if np.isnan(np.sum(d)) else d
+
+    return careful
 
 
 def _axes_as_tuples(options: dict[str, Any]) -> None:

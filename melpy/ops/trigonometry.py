@@ -100,7 +100,7 @@ def tan(x):
     return y, (lambda g: g * (1 + y * y),)
 
 
-@op(sample=lambda rng: (rng.uniform(-0.9, 0.9, (2, 3)),), like="torch.arcsin")
+@op(sample=lambda rng: (rng.uniform(-0.9, 0.9, (2, 3)),), like="torch.arcsin", poles=True)
 def arcsin(x):
     """Invert the sine: x = sin y, y in [-π/2, π/2].
 
@@ -129,7 +129,7 @@ def arcsin(x):
     return np.arcsin(x), (lambda g: g / np.sqrt((1 - x) * (1 + x)),)
 
 
-@op(sample=lambda rng: (rng.uniform(-0.9, 0.9, (2, 3)),), like="torch.arccos")
+@op(sample=lambda rng: (rng.uniform(-0.9, 0.9, (2, 3)),), like="torch.arccos", poles=True)
 def arccos(x):
     """Invert the cosine: x = cos y, y in [0, π].
 
@@ -187,7 +187,7 @@ def arctan(x):
     return np.arctan(x), (lambda g: g / (1 + x * x),)
 
 
-@op(sample=away((2, 3), (2, 3)), like="torch.arctan2", broadcasts=True)
+@op(sample=away((2, 3), (2, 3)), like="torch.arctan2", broadcasts=True, poles=True)
 def arctan2(x1, x2):
     """Return the angle of the point (x2, x1): y = arctan(x1 / x2), its quadrant kept.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import melpy
 from melpy import Tensor, config, ops
 from melpy.errors import ArgumentError, ShapeError
 
@@ -116,3 +117,32 @@ def test_namespaces_of_keras():
     assert ops.nn.relu is ops.relu
     assert ops.linalg.solve is ops.solve
     assert ops.image.resize is ops.resize
+
+
+@pytest.mark.parametrize(
+    ("loss", "x", "expected"),
+    [
+        (lambda x: ops.maximum(ops.sqrt(x), 1e-10), [0.0, 4.0], [0, 0.25]),
+        (lambda x: ops.where(np.array([False, True]), ops.log(x), 0.0), [0.0, 4.0], [0, 0.25]),
+        (lambda x: ops.where(np.array([False, True]), ops.arcsin(x), 0.0), [1.0, 0.0], [0, 1]),
+        (lambda x: (x / np.array([0.0, 2.0]))[1], [1.0, 1.0], [0, 0.5]),
+        (lambda x: ((x - np.array([np.nan, 0.0])) ** 2)[1], [1.0, 1.0], [0, 2]),
+        (lambda x: ops.power(x, 0.5)[1], [0.0, 4.0], [0, 0.25]),
+    ],
+)
+def test_what_does_not_count_has_no_gradient_where_the_derivative_is_infinite(loss, x, expected):
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(melpy.grad(lambda x: ops.sum(loss(x)))(np.array(x)), expected)
+
+
+def test_the_infinite_derivative_itself_stays():
+    assert melpy.grad(lambda x: ops.sum(ops.sqrt(x)))(np.array([0.0]))[0] == np.inf
+
+
+def test_log_softmax_keeps_the_digits_of_what_is_far_below_1():
+    z = np.array([40.0, 0.0])
+    np.testing.assert_allclose(ops.log_softmax(z), [-np.exp(-40), -40], rtol=1e-15)
+    gradient = melpy.grad(lambda z: ops.log_softmax(z)[0])(z)
+    np.testing.assert_allclose(gradient, [np.exp(-40), -np.exp(-40)], rtol=1e-12)
+    both = ops.log_softmax(np.zeros((2, 3, 2)), axis=(0, 2))
+    np.testing.assert_allclose(both, -np.log(4))
