@@ -1,5 +1,6 @@
 """What a dataset's methods return: read lazily, in order, the same from the same seed."""
 
+import gc
 import itertools
 import threading
 
@@ -40,6 +41,7 @@ class Endless(PyDataset):
 @pytest.fixture(autouse=True)
 def no_thread_is_left():
     yield
+    gc.collect()  # a model's source of data without end, and the stream it reads, hold each other
     assert not [t for t in threading.enumerate() if t.name.startswith("melpy-loader")]
 
 
@@ -279,6 +281,20 @@ def test_models_take_what_the_methods_return():
     history = model().fit(data, validation_data=data, epochs=2, verbose=0).history
     assert len(history["val_loss"]) == 2
     assert model().predict(data, verbose=0).shape == (6, 1)
+
+
+def test_models_take_data_of_unknown_length_and_without_end():
+    data = pairs(None).map(lambda x, y: (x / 6, y / 60))
+    few = data.filter(lambda x, y: x[0] < 0.8).batch(2)  # five samples, which nobody knows
+    assert model().predict(few, verbose=0).shape == (5, 1)
+    whole = model()
+    assert whole.fit(few, epochs=2, verbose=0).epoch == [0, 1]
+    assert int(whole.optimizer.iterations) == 6
+    endless = data.batch(2).repeat()
+    other = model()
+    other.fit(endless, epochs=2, steps_per_epoch=4, verbose=0)
+    assert int(other.optimizer.iterations) == 8
+    assert np.isfinite(other.evaluate(endless, steps=3, verbose=0))
 
 
 @pytest.mark.parametrize("name", ["unbatch", "map", "take"])
