@@ -115,9 +115,9 @@ def probe(
 
 
 def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray:
-    """Return an array that functions can bear: invertible matrices, indices that are there.
+    """Return an array that functions can bear: positive definite matrices, indices that are there.
 
-    Varied, its entries differ.
+    Varied, it has other entries.
     """
     size = math.prod(shape)
     if dtype.kind == "b":
@@ -126,10 +126,9 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
         return (np.arange(size) % 5 if varied else np.zeros(size)).astype(dtype).reshape(shape)
     if len(shape) < 2:
         return np.linspace(0.5, 1.0 if varied else 0.5, size).astype(dtype).reshape(shape)
-    x = np.zeros(shape, dtype)
-    diagonal = np.arange(min(shape[-2:]))
-    x[..., diagonal, diagonal] = 1 / (1 + diagonal) if varied else 1
-    return x
+    n = np.arange(max(shape[-2:]))
+    matrix = 0.02 / (1 + n + n[:, np.newaxis]) + np.diag(1 / (1 + n) if varied else 1.0 + 0 * n)
+    return np.broadcast_to(matrix[: shape[-2], : shape[-1]], shape).astype(dtype)
 
 
 def _guesses(

@@ -9,7 +9,7 @@ import numpy as np
 from melpy import ops
 from melpy.errors import lookup
 from melpy.layers.augment import Factor, RandomImageLayer, interval
-from melpy.ops.image_transform import FILL_MODES, INTERPOLATIONS
+from melpy.ops.mixing import FILL_MODES, INTERPOLATIONS
 
 __all__ = ["RandomRotation", "RandomTranslation", "RandomZoom"]
 

@@ -280,7 +280,7 @@ class Resizing(ImageLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.height = positive(height, "height", "Resizing")
         self.width = positive(width, "width", "Resizing")
-        lookup("interpolation", interpolation, ops.image.FILTERS, "Resizing")
+        lookup("interpolation", interpolation, ops.resizing.FILTERS, "Resizing")
         self.interpolation = interpolation
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
         self.pad_to_aspect_ratio = pad_to_aspect_ratio

@@ -51,7 +51,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
     Examples
     --------
-    >>> cond(np.array(True), lambda: "yes", lambda: "no")
+    >>> cond(True, lambda: "yes", lambda: "no")
     'yes'
     """
     if not isinstance(pred, Symbolic):
@@ -170,6 +170,7 @@ def associative_scan(
 
     Examples
     --------
+    >>> import numpy as np
     >>> associative_scan(lambda a, b: a + b, np.arange(5.0))
     array([ 0.,  1.,  3.,  6., 10.])
     """

@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from melpy import config
-from melpy.errors import ShapeError, lookup
-from melpy.ops.indexing import add_rows
+from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.ops.mixing import Mix
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 
-__all__ = ["affine_transform"]
-
-Place = Callable[[np.ndarray, int], np.ndarray]
-
-# Which old pixel stands for one beyond the rim: from any whole number to one in [0, size).
-FILL_MODES: dict[str, Place] = {
-    "constant": lambda i, size: np.clip(i, 0, size - 1),  # its weight will be 0
-    "nearest": lambda i, size: np.clip(i, 0, size - 1),
-    "wrap": lambda i, size: i % size,
-    "reflect": lambda i, size: np.minimum(i % (2 * size), (-1 - i) % (2 * size)),
-}
-INTERPOLATIONS = {name: name for name in ("nearest", "bilinear")}
+__all__ = ["affine_transform", "perspective_transform"]
 
 
-def _neighbours(at: np.ndarray, interpolation: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the old pixels around each position along one axis, and their weights."""
-    if interpolation == "nearest":  # halves away from 0, as in Keras
-        return [(np.trunc(at + np.copysign(0.5, at)).astype(np.int64), np.ones_like(at))]
-    first = np.floor(at)
-    weight = at - first
-    index = first.astype(np.int64)
-    return [(index, 1 - weight), (index + 1, weight)]
+@dataclass(frozen=True)
+class Images:
+    """How an op's images come: with or without a batch axis, channels last or first."""
+
+    shape: tuple[int, ...]
+    first: bool
+
+    @classmethod
+    def of(cls, images: np.ndarray, data_format: str | None, who: str) -> Images:
+        """Return the layout of images, or refuse them."""
+        place = data_format or config.image_data_format()
+        lookup("data format", place, config.DATA_FORMATS, who)
+        if images.ndim not in (3, 4):
+            raise ShapeError(
+                who,
+                f"images have {images.ndim} axes",
+                expected="shape (N, H, W, C) or (H, W, C), channels first with that data_format",
+                received={"shape": images.shape},
+            )
+        return cls(images.shape, place == "channels_first")
+
+    def inward(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, H, W, C)."""
+        batch = images.reshape(self.shape if len(self.shape) == 4 else (1, *self.shape))
+        return np.moveaxis(batch, 1, -1) if self.first else batch
+
+    def outward(self, batch: np.ndarray) -> np.ndarray:
+        """Return (N, H, W, C) as the images came."""
+        images = np.moveaxis(batch, -1, 1) if self.first else batch
+        return images.reshape(self.shape)
+
+
+def _moved(images, layout, rows, columns, interpolation, fill_mode, fill_value, who):
+    """Return images of which pixel (h, w) looks up row rows[n, h, w], columns[n, h, w]; its vjp."""
+    batch = layout.inward(images)
+    N, H, W, C = batch.shape
+    base = (H * W * np.arange(N)).reshape(N, 1, 1)
+    mix = Mix((rows, columns), (H, W), base, interpolation, fill_mode, who)
+
+    def d_images(g):
+        d = mix.back(layout.inward(g).reshape(-1, C), N * H * W)
+        return layout.outward(d.reshape(batch.shape))
+
+    y = mix.of(batch.reshape(-1, C), fill_value if fill_mode == "constant" else 0)
+    return layout.outward(y.reshape(batch.shape)), (d_images,)
 
 
 def _affine_like(
@@ -92,7 +117,7 @@ def affine_transform(
     transform : (N, 8) or (8,): a0, a1, a2, b0, b1, b2, 0, 0, from new places to old ones, in pixels
     interpolation : "nearest" or "bilinear"
     fill_mode : what lies beyond the rim of a b c d: "constant" fill_value; "nearest" d d d;
-        "wrap" a b c; "reflect" d c b
+        "wrap" a b c; "reflect" d c b; "mirror" c b a
     fill_value : float
     data_format : "channels_last", "channels_first", or None for the setting
 
@@ -123,56 +148,132 @@ def affine_transform(
     array([1.5, 2.5, 1.5])
     """
     who = "affine_transform"
-    place = lookup("fill_mode", fill_mode, FILL_MODES, who)
-    lookup("interpolation", interpolation, INTERPOLATIONS, who)
-    formats = config.DATA_FORMATS
-    last = lookup("data format", data_format or config.image_data_format(), formats, who)
-    batch = images if images.ndim == 4 else images[np.newaxis]
+    layout = Images.of(images, data_format, who)
+    N, H, W, _ = layout.inward(images).shape
     a = np.atleast_2d(np.asarray(transform, np.float64))
-    if batch.ndim != 4 or a.ndim != 2 or a.shape[1] != 8 or len(a) not in (1, len(batch)):
+    if a.ndim != 2 or a.shape[1] != 8 or len(a) not in (1, N):
         raise ShapeError(
             who,
             "images and transform do not go together",
             expected="images (N, H, W, C) or (H, W, C) and a transform (N, 8) or (8,)",
             received={"images.shape": images.shape, "transform.shape": np.shape(transform)},
         )
-    if last == "channels_first":
-        batch = np.moveaxis(batch, 1, -1)
-    N, H, W, C = batch.shape
-    pixels = batch.reshape(-1, C)  # (N H W, C)
-
     h, w = np.mgrid[:H, :W]
     a = np.broadcast_to(a, (N, 8)).reshape(N, 8, 1, 1)
-    rows = _neighbours(a[:, 3] * w + a[:, 4] * h + a[:, 5], interpolation)  # each (N, H, W)
-    columns = _neighbours(a[:, 0] * w + a[:, 1] * h + a[:, 2], interpolation)
-    image = np.arange(N).reshape(N, 1, 1)
-    taken, weights = [], []  # for each neighbour: where it is in pixels, and how much it weighs
-    for (i, weight_i), (j, weight_j) in itertools.product(rows, columns):
-        weight = weight_i * weight_j
-        if fill_mode == "constant":
-            weight = weight * ((i >= 0) & (i < H) & (j >= 0) & (j < W))
-        taken.append(((image * H + place(i, H)) * W + place(j, W)).reshape(-1))
-        weights.append(weight.reshape(-1, 1))
+    rows = a[:, 3] * w + a[:, 4] * h + a[:, 5]  # (N, H, W)
+    columns = a[:, 0] * w + a[:, 1] * h + a[:, 2]
+    return _moved(images, layout, rows, columns, interpolation, fill_mode, fill_value, who)
 
-    whole = images.dtype.kind != "f"
-    kind = np.dtype(np.float64) if whole else images.dtype
-    weights = [weight.astype(kind) for weight in weights]
-    y = sum(weight * pixels[at] for at, weight in zip(taken, weights, strict=True))
-    if fill_mode == "constant" and fill_value:
-        y = y + kind.type(fill_value) * (1 - sum(weights))
 
-    def outward(pixels):
-        """Return pixels (N H W, C) in the images' own layout."""
-        made = pixels.reshape(N, H, W, C)
-        made = np.moveaxis(made, -1, 1) if last == "channels_first" else made
-        return made.reshape(images.shape)
+def _perspective_like(
+    torch, images, *, start_points, end_points, interpolation="bilinear", fill_value=0.0,
+    data_format="channels_last",
+):  # fmt: skip
+    x = images.permute(0, 3, 1, 2)
+    (H, W), margin = x.shape[2:], min(x.shape[2:])  # grid_sample cannot fill: draw what it sees
+    x = torch.nn.functional.pad(x, [margin] * 4, "constant", fill_value)
+    grids = []
+    for start, end in zip(np.asarray(start_points), np.asarray(end_points), strict=True):
+        a = np.stack([np.array([u, v, 1.0]) for u, v in end], 1)  # a map by each set's basis
+        b = np.stack([np.array([u, v, 1.0]) for u, v in start], 1)
+        a, b = (p[:, :3] * np.linalg.solve(p[:, :3], p[:, 3]) for p in (a, b))
+        h, w = np.mgrid[:H, :W]
+        u, v, z = np.einsum("ij,jhw->ihw", b @ np.linalg.inv(a), np.stack([w, h, np.ones_like(w)]))
+        us, vs = u / z + margin, v / z + margin
+        grids.append(np.stack([(2 * us + 1) / x.shape[3] - 1, (2 * vs + 1) / x.shape[2] - 1], -1))
+    y = torch.nn.functional.grid_sample(
+        x, torch.tensor(np.stack(grids)), interpolation, "border", align_corners=False
+    )
+    return y.permute(0, 2, 3, 1)
 
-    def d_images(g):
-        g = g.reshape(batch.shape if last != "channels_first" else (N, C, H, W))
-        g = (np.moveaxis(g, 1, -1) if last == "channels_first" else g).reshape(-1, C)
-        shares = np.concatenate([weight * g for weight in weights])
-        return outward(add_rows(shares, np.concatenate(taken), len(pixels)))
 
-    if whole:
-        y = np.trunc(y + np.copysign(0.5, y)).astype(images.dtype)
-    return outward(y), (d_images,)
+_CORNERS = [[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]]
+_BENT = [[0.3, 0.2], [3.6, 0.4], [-0.2, 3.7], [4.2, 4.1]]
+
+
+@op(
+    sample=[
+        normal((2, 5, 5, 2), start_points=[_BENT, _CORNERS], end_points=[_CORNERS, _BENT]),
+        normal((1, 5, 5, 1), start_points=[_BENT], end_points=[_CORNERS], fill_value=0.5),
+    ],
+    like=_perspective_like,
+)
+def perspective_transform(
+    images,
+    *,
+    start_points,
+    end_points,
+    interpolation="bilinear",
+    fill_value=0,
+    data_format=None,
+):
+    """Look at images from elsewhere: the four start points move to the four end points.
+
+    A new pixel (u, v) takes the old one at ((a0 u + a1 v + a2) / z, (a3 u + a4 v + a5) / z) with
+    z = a6 u + a7 v + 1, where the a solve the equations of the four points.
+
+    Parameters
+    ----------
+    images : array, (N, H, W, C) or (H, W, C), channels first with that data_format
+    start_points, end_points : (N, 4, 2) or (4, 2), column and row of each point, in pixels
+    interpolation : "nearest" or "bilinear"
+    fill_value : float, what lies beyond the rim
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Returns
+    -------
+    array, the shape and type of images; whole numbers rounded
+
+    Gradient
+    --------
+    each new pixel's g goes to the old ones it was mixed from, by their weights; none to the points
+
+    Raises
+    ------
+    ShapeError : images or points are of another rank, or differ in N
+    ArgumentError : three of the points lie on a line
+
+    Source
+    ------
+    R. Hartley, A. Zisserman, Multiple View Geometry, section 2.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> image = np.arange(9.0).reshape(3, 3, 1)
+    >>> corners = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
+    >>> ops.image.perspective_transform(image, corners, corners[::-1])[0, :, 0]  # upside down
+    array([8., 7., 6.])
+    """
+    who = "perspective_transform"
+    layout = Images.of(images, data_format, who)
+    N, H, W, _ = layout.inward(images).shape
+    start, end = (np.asarray(points, np.float64) for points in (start_points, end_points))
+    if start.shape != end.shape or start.shape not in ((4, 2), (N, 4, 2), (1, 4, 2)):
+        raise ShapeError(
+            who,
+            "images and points do not go together",
+            expected="both points (4, 2), or (N, 4, 2) for images (N, H, W, C)",
+            received={"images.shape": images.shape, "points": [start.shape, end.shape]},
+        )
+    start, end = (np.broadcast_to(points, (N, 4, 2)) for points in (start, end))
+    u, v = end[..., 0], end[..., 1]  # (N, 4)
+    one, zero = np.ones_like(u), np.zeros_like(u)
+    lines = [
+        [u, v, one, zero, zero, zero, -start[..., 0] * u, -start[..., 0] * v],
+        [zero, zero, zero, u, v, one, -start[..., 1] * u, -start[..., 1] * v],
+    ]
+    equations = np.concatenate([np.stack(line, -1) for line in lines], axis=1)  # (N, 8, 8)
+    known = np.concatenate([start[..., 0], start[..., 1]], axis=1)[..., np.newaxis]
+    try:
+        a = np.linalg.solve(equations, known).reshape(N, 8, 1, 1)
+    except np.linalg.LinAlgError as error:
+        raise ArgumentError(
+            who, "three of the points lie on a line", received={"end_points": end.tolist()}
+        ) from error
+    v, u = np.mgrid[:H, :W]
+    z = a[:, 6] * u + a[:, 7] * v + 1
+    rows = (a[:, 3] * u + a[:, 4] * v + a[:, 5]) / z  # (N, H, W)
+    columns = (a[:, 0] * u + a[:, 1] * v + a[:, 2]) / z
+    return _moved(images, layout, rows, columns, interpolation, "constant", fill_value, who)

@@ -8,7 +8,7 @@ from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.indexing import add_rows
 from melpy.ops.registry import op
 
-__all__ = ["segment_max", "segment_min", "segment_sum"]
+__all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 
 
 def _segments(rng):
@@ -189,3 +189,52 @@ def segment_min(data, segment_ids, *, num_segments=None, sorted=False):
     array([1., 2.], dtype=float32)
     """
     return _extreme(np.minimum, data, segment_ids, num_segments, "segment_min")
+
+
+@op(sample=_segments, like=_extreme_like("prod"), keeps=("segment_ids",))
+def segment_prod(data, segment_ids, *, num_segments=None, sorted=False):
+    """Multiply up each segment: y_k = Π data_n over the n with segment_ids_n = k.
+
+    Parameters
+    ----------
+    data : array, (N, ..)
+    segment_ids : array of ints, (N,); rows with a number out of range count nowhere
+    num_segments : int K, or None for the largest number + 1
+    sorted : bool, whether the numbers ascend; makes no difference here
+
+    Returns
+    -------
+    array, (K, ..), the type of data; 1 for a segment without rows
+
+    Gradient
+    --------
+    g times the product of the segment's other entries, found without the zeros among them
+
+    Source
+    ------
+    Standard.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> ops.segment_prod([4.0, 2.0, 3.0], [0, 1, 0])
+    array([12.,  2.], dtype=float32)
+    """
+    count = _count(data, segment_ids, num_segments, "segment_prod")
+    inside = np.flatnonzero((segment_ids >= 0) & (segment_ids < count))
+    rows, values = segment_ids[inside], data[inside]
+    y = np.ones((count, *data.shape[1:]), data.dtype)
+    np.multiply.at(y, rows, values)
+
+    def d_data(g):
+        is_zero = values == 0
+        zeros = add_rows(is_zero.astype(g.dtype), rows, count)[rows]
+        filled = np.where(is_zero, 1, values)
+        product = np.ones_like(y)
+        np.multiply.at(product, rows, filled)
+        others = product[rows] / filled  # of those that are not 0
+        d = np.zeros(data.shape, g.dtype)
+        d[inside] = g[rows] * np.where(zeros - is_zero > 0, 0, others)
+        return d
+
+    return y, (d_data, None)

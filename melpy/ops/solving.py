@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.registry import composed, op
 
-__all__ = ["cholesky", "det", "inv", "log_absolute_determinant", "logdet", "slogdet", "solve"]
+__all__ = [
+    "cholesky", "det", "inv", "log_absolute_determinant", "logdet", "lu_factor", "slogdet", "solve",
+]  # fmt: skip
 
 
 def _well_conditioned(*shape):
@@ -294,3 +296,83 @@ def slogdet(x: Any) -> tuple[Any, Any]:
 def logdet(x: Any) -> Any:
     """Return the logarithm of the determinants of positive definite matrices."""
     return log_absolute_determinant(x)[0]
+
+
+def _lu_like(torch, x):
+    return torch.linalg.lu_factor(x)[0]
+
+
+@op(
+    sample=[_well_conditioned(3, 3), _well_conditioned(2, 4, 4)],
+    like=_lu_like,
+)
+def lu_factor(x):
+    """Find triangles: P x = L U, the rows reordered so that each pivot is its column's largest.
+
+    Parameters
+    ----------
+    x : array, (.., m, n); k is the smaller of m and n
+
+    Returns
+    -------
+    array, (.., m, n), the type of x: U, and below its diagonal L, whose diagonal is 1; and an
+    array of whole numbers, (.., k): with which row row n was exchanged
+
+    Gradient
+    --------
+    d_x = P^T L^-T (tril(L^T g_L, -1) + triu(g_U U^T)) U^-T, of square matrices
+
+    Raises
+    ------
+    ArgumentError : the gradient is asked for, and the matrices are not square or are singular
+
+    Source
+    ------
+    G. Golub, C. Van Loan, Matrix Computations, algorithm 3.4.1; M. Giles 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> lu, pivots = ops.lu_factor(np.array([[0.0, 2.0], [4.0, 1.0]]))
+    >>> lu, pivots
+    (array([[4., 1.],
+           [0., 2.]]), array([1, 1], dtype=int32))
+    """
+    if x.ndim < 2:
+        raise ShapeError(
+            "lu_factor", "these are no matrices", expected="(.., m, n)", received={"shape": x.shape}
+        )
+    m, n = x.shape[-2:]
+    y = x.reshape(int(np.prod(x.shape[:-2])), m, n).copy()  # (B, m, n)
+    k, each = min(m, n), np.arange(len(y))
+    order = np.tile(np.arange(m), (len(y), 1))  # which row of x each row of y is
+    pivots = np.zeros((len(y), k), np.int32)
+    for c in range(k):
+        largest = c + np.abs(y[:, c:, c]).argmax(axis=1)
+        pivots[:, c] = largest
+        for rows in (y, order):
+            rows[each, c], rows[each, largest] = rows[each, largest], rows[each, c].copy()
+        pivot = y[:, c, c, np.newaxis]
+        y[:, c + 1 :, c] /= np.where(pivot == 0, 1, pivot)  # of a singular matrix: 0 / 1
+        y[:, c + 1 :, c + 1 :] -= y[:, c + 1 :, c, np.newaxis] * y[:, c, np.newaxis, c + 1 :]
+
+    def d_x(g):
+        if m != n:
+            raise ArgumentError(
+                "lu_factor",
+                "only square matrices have a gradient here",
+                expected="shape (.., n, n)",
+                received={"shape": x.shape},
+            )
+        g = g.reshape(y.shape)
+        lower, upper = np.tril(y, -1) + np.eye(n, dtype=y.dtype), np.triu(y)
+        inner = np.tril(_turned(lower) @ np.tril(g, -1), -1)
+        inner = inner + np.triu(np.triu(g) @ _turned(upper))
+        left = _checked("lu_factor", np.linalg.solve, _turned(lower), inner)
+        d = _turned(_checked("lu_factor", np.linalg.solve, upper, _turned(left)))
+        placed = np.empty_like(d)
+        placed[each[:, np.newaxis], order] = d
+        return placed.reshape(x.shape)
+
+    return (y.reshape(x.shape), pivots.reshape(*x.shape[:-2], k)), (d_x,)

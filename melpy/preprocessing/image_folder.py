@@ -129,7 +129,7 @@ def image_dataset_from_directory(
     Keras 3, ``keras.utils.image_dataset_from_directory``.
     """
     lookup("color_mode", color_mode, COLOR_MODES, WHO)
-    lookup("interpolation", interpolation, ops.image.FILTERS, WHO)
+    lookup("interpolation", interpolation, ops.resizing.FILTERS, WHO)
     place = data_format or config.image_data_format()
     lookup("data format", place, config.DATA_FORMATS, WHO)
     sizes = [image_size] * 2 if isinstance(image_size, int) else image_size
