@@ -215,3 +215,40 @@ def test_frozen_layers_stay(twins, agree):
     for kept, mine in zip(before[:6], ours.get_weights(), strict=False):
         np.testing.assert_array_equal(mine, kept)
     assert_same_models(ours, theirs, agree)
+
+
+def together(ops):
+    return lambda y, p: ops.mean((y[0] - p[0]) ** 2) + ops.mean(ops.abs(y[1] - p[1]))
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        lambda ops: {"loss": "mse", "metrics": [["mae", "mse"], "mae"]},
+        lambda ops: {"loss": {"p": "mse", "q": "mae"}, "loss_weights": {"p": 0.5, "q": 2.0}},
+        lambda ops: {"loss": [["mse", "mae"], "mae"], "loss_weights": [[1.0, 0.5], 3.0]},
+        lambda ops: {"loss": (together(ops), ["mse", "mae"]), "weighted_metrics": ["mae", None]},
+        lambda ops: {"loss": ["mse", None], "metrics": {"q": ["mae"], "p": ["mae"]}},
+    ],
+)
+def test_losses_nested_over_outputs(keras, compiled):
+    def model(library):
+        x = library.Input((3,))
+        outputs = [library.layers.Dense(n, name=name)(x) for n, name in ((1, "p"), (2, "q"))]
+        made = library.Model(x, outputs)
+        made.compile("sgd", **compiled(library.ops))
+        return made
+
+    ours, theirs = model(melpy), model(keras)
+    theirs.set_weights(ours.get_weights())
+    rng = np.random.default_rng(0)
+    x, *y = (rng.normal(size=(10, n)).astype("float32") for n in (3, 1, 2))
+    given = {"batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}
+    mine = ours.fit(x, y, validation_data=(x, y), **given)
+    keras_own = theirs.fit(x, y, validation_data=(x, y), **given)
+    assert list(mine.history) == list(keras_own.history)  # in one order too
+    assert_same_history(mine.history, keras_own.history)
+    assert ours.metrics_names == theirs.metrics_names
+    values = ours.evaluate(x, y, verbose=0)
+    assert values == pytest.approx(theirs.evaluate(x, y, verbose=0), rel=TOLERANCE)
+    assert ours.get_metrics_result().keys() == theirs.get_metrics_result().keys()
