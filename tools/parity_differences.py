@@ -106,6 +106,8 @@ BEHAVIOUR = {
     "layers.StringLookup": _ROWS,
     "layers.IntegerLookup": _ROWS,
     "layers.TextVectorization": _ROWS,
+    "layers.AutoContrast": "with channels first it stretches each channel, where Keras mixes axes",
+    "layers.RandomColorJitter": "takes channels first too, where Keras 3.15 fails",
     "layers.Hashing": (
         "`compute_output_shape` is right for one_hot, where Keras's leaves out an axis"
     ),
@@ -181,10 +183,8 @@ ABSENT = {
     ),
     "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio*": "sound",
     "layers.MaxNumBoundingBoxes": "boxes around objects",
-    "layers.AugMix layers.AutoContrast layers.Contrast* layers.CutMix layers.Equalization "
-    "layers.MixUp layers.Pipeline layers.RandAugment layers.Random* layers.Solarization": (
-        "further augmentation of images, not built yet"
-    ),
+    "layers.AugMix layers.Contrast* layers.RandomElasticTransform layers.RandomGaussianBlur "
+    "layers.RandomPerspective layers.CLAHE": "further augmentation of images, not built yet",
     "optimizers.LossScaleOptimizer Quantizer dtype_policies.* mixed_precision.* quantizers.*": (
         "computing is in float32 or float64, one type a layer: no half precision, no quantization"
     ),

@@ -3,7 +3,26 @@
 from melpy.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from melpy.layers.attention import AdditiveAttention, Attention
 from melpy.layers.augment import RandomBrightness, RandomContrast, RandomCrop, RandomFlip
-from melpy.layers.augment_geometry import RandomRotation, RandomTranslation, RandomZoom
+from melpy.layers.augment_chains import Pipeline, RandAugment, RandomColorJitter
+from melpy.layers.augment_color import (
+    AutoContrast,
+    Equalization,
+    RandomColorDegeneration,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomPosterization,
+    RandomSaturation,
+    RandomSharpness,
+    Solarization,
+)
+from melpy.layers.augment_geometry import (
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
+from melpy.layers.augment_mix import CutMix, MixUp, RandomErasing
 from melpy.layers.base import Layer
 from melpy.layers.categories import CategoryEncoding, Discretization
 from melpy.layers.conv import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
@@ -104,6 +123,7 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -124,6 +144,7 @@ __all__ = [
     "Convolution2DTranspose",
     "Cropping1D",
     "Cropping2D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -132,6 +153,7 @@ __all__ = [
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "GRUCell",
     "GaussianDropout",
@@ -164,18 +186,31 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "Pooling2D",
     "RMSNormalization",
+    "RandAugment",
     "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
+    "RandomErasing",
     "RandomFlip",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPosterization",
     "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
@@ -190,6 +225,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "StackedRNNCells",

@@ -13,7 +13,15 @@ from melpy.layers.base import Shape
 from melpy.layers.checks import positive
 from melpy.layers.preprocessing import ImageLayer
 
-__all__ = ["RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomImageLayer"]
+__all__ = [
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomImageLayer",
+    "interval",
+    "range_of",
+]
 
 Factor = float | Sequence[float]
 MODES = {name: name for name in ("horizontal", "vertical", "horizontal_and_vertical")}
@@ -38,12 +46,19 @@ class RandomImageLayer(ImageLayer):
         self.generator = random.generator(seed)
 
     def call(self, inputs: Any, training: bool = True) -> Any:
-        """Return the changed images while training, else the images."""
-        images = ops.cast(inputs, self.dtype)
-        if not training:
-            return images
-        self.size(images.shape)
-        return self.change(images)
+        """Return the changed images while training, else the images; of a dict, its "images"."""
+        if isinstance(inputs, dict):
+            require_images(inputs)
+            return {**inputs, **self.changed(inputs, training)}
+        return self.changed({"images": inputs}, training)["images"]
+
+    def changed(self, data: dict[str, Any], training: bool) -> dict[str, Any]:
+        """Return what of the data becomes something else."""
+        images = ops.cast(data["images"], self.dtype)
+        if training:
+            self.size(images.shape)
+            images = self.change(images)
+        return {"images": images}
 
     def change(self, images: Any) -> Any:
         """Return the images after a new draw. Abstract."""
@@ -53,6 +68,17 @@ class RandomImageLayer(ImageLayer):
         """Return a number from [low, high) for each image, of shape (N, 1, 1, 1)."""
         N = images.shape[0] if images.ndim == 4 else 1
         return self.generator.uniform(*interval, (N, *[1] * (images.ndim - 1)))
+
+
+def require_images(data: dict[str, Any]) -> None:
+    """Refuse a dict without images, or with what would not fit the changed ones any more."""
+    if "images" not in data or data.keys() & {"bounding_boxes", "segmentation_masks"}:
+        raise ArgumentError(
+            "call",
+            "this is no dict of images that can be changed",
+            expected='"images", and "labels" where there are some',
+            received={"keys": list(data)},
+        )
 
 
 def interval(
@@ -188,7 +214,7 @@ class RandomContrast(RandomImageLayer):
         super().__init__(seed=seed, **kwargs)
         lower, upper = interval(factor, "factor", "RandomContrast", low=0.0)
         self.factor = lower, upper
-        self.value_range = _value_range(value_range, "RandomContrast")
+        self.value_range = range_of(value_range, "RandomContrast")
 
     def change(self, images: Any) -> Any:
         """Return the images with more or less contrast."""
@@ -218,7 +244,7 @@ class RandomBrightness(RandomImageLayer):
     ) -> None:
         super().__init__(seed=seed, **kwargs)
         self.factor = interval(factor, "factor", "RandomBrightness")
-        self.value_range = _value_range(value_range, "RandomBrightness")
+        self.value_range = range_of(value_range, "RandomBrightness")
 
     def change(self, images: Any) -> Any:
         """Return the images, lighter or darker."""
@@ -227,7 +253,8 @@ class RandomBrightness(RandomImageLayer):
         return ops.clip(ops.add(images, lift.astype(images.dtype)), low, high)
 
 
-def _value_range(value_range: Sequence[float], who: str) -> tuple[float, float]:
+def range_of(value_range: Sequence[float], who: str) -> tuple[float, float]:
+    """Return (lower, upper) of the range in which an image's values lie, or refuse it."""
     if not isinstance(value_range, list | tuple) or len(value_range) != 2:
         raise ArgumentError(
             who,

@@ -9,9 +9,12 @@ import numpy as np
 from melpy import ops
 from melpy.errors import lookup
 from melpy.layers.augment import Factor, RandomImageLayer, interval
-from melpy.ops.mixing import FILL_MODES, INTERPOLATIONS
+from melpy.ops.mixing import INTERPOLATIONS
 
-__all__ = ["RandomRotation", "RandomTranslation", "RandomZoom"]
+__all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
+
+
+FILL_MODES = {name: name for name in ("reflect", "constant", "wrap", "nearest")}
 
 
 class RandomAffine(RandomImageLayer):
@@ -220,3 +223,53 @@ class RandomZoom(RandomAffine):
         if self.width_factor is not None:
             wide = 1 + self.generator.uniform(*self.width_factor, N)
         return _rows(wide, 0.0, (W - 1) / 2 * (1 - wide), 0.0, high, (H - 1) / 2 * (1 - high))
+
+
+class RandomShear(RandomAffine):
+    """While training, push each image's rows, and its columns, aside in proportion to their place.
+
+    Parameters
+    ----------
+    x_factor : two floats in [0, 1], between which lies how far a row is pushed for each row above
+        it; or one f, for [-f, f); the two directions are as likely
+    y_factor : the same of columns
+    interpolation : "bilinear" or "nearest"
+    fill_mode : "reflect", "constant", "wrap" or "nearest": what lies beyond an image's rim
+    fill_value : float, with fill_mode "constant"
+    data_format : "channels_last", "channels_first", or None for the setting
+    seed : int or None, for the next one of the process's stream
+    """
+
+    def __init__(
+        self,
+        x_factor: Factor = 0.0,
+        y_factor: Factor = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            fill_mode=fill_mode,
+            interpolation=interpolation,
+            seed=seed,
+            fill_value=fill_value,
+            data_format=data_format,
+            **kwargs,
+        )
+        self.x_factor = _both_ways(x_factor, "x_factor")
+        self.y_factor = _both_ways(y_factor, "y_factor")
+
+    def maps(self, N: int, H: int, W: int) -> np.ndarray:
+        """Draw N shears."""
+        sign = np.where(self.generator.uniform(size=N) > 0.5, -1, 1)
+        x, y = (sign * self.generator.uniform(*f, N) for f in (self.x_factor, self.y_factor))
+        return _rows(1.0, x, np.zeros(N), y, 1.0, np.zeros(N))
+
+
+def _both_ways(factor: Factor, name: str) -> tuple[float, float]:
+    """Return a pair of shears; of one number f, (-f, f)."""
+    low, high = interval(factor, name, "RandomShear", low=0.0)
+    return (-high, high) if np.ndim(factor) == 0 else (low, high)

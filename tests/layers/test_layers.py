@@ -102,7 +102,10 @@ ELSEWHERE = {  # layers whose inputs are no single float tensor, or that need ot
     "AdditiveAttention", "MultiHeadAttention", "Normalization", "Resizing", "CenterCrop",
     "RandomFlip", "RandomCrop", "RandomRotation", "RandomTranslation", "RandomZoom",
     "RandomContrast", "RandomBrightness", "CategoryEncoding", "Discretization", "HashedCrossing",
-    "Hashing", "IntegerLookup", "StringLookup", "TextVectorization",
+    "Hashing", "IntegerLookup", "StringLookup", "TextVectorization", "AutoContrast", "CutMix",
+    "Equalization", "MixUp", "Pipeline", "RandAugment", "RandomColorDegeneration",
+    "RandomColorJitter", "RandomErasing", "RandomGrayscale", "RandomHue", "RandomInvert",
+    "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear", "Solarization",
 }  # fmt: skip
 
 

@@ -33,6 +33,42 @@ def test_same_draws_same_images(keras, agree, name, arguments):
         assert not np.allclose(ours(x, training=True), x)
 
 
+COLORS = [
+    ("AutoContrast", {}),
+    ("Equalization", {"bins": 64}),
+    ("Equalization", {"bins": 16}),
+    ("RandomInvert", {"factor": (1.0, 1.0)}),
+    ("RandomColorDegeneration", {"factor": (0.3, 0.3)}),
+    ("RandomSaturation", {"factor": (0.3, 0.3)}),
+    ("RandomSaturation", {"factor": (0.8, 0.8)}),
+    ("RandomSharpness", {"factor": (0.9, 0.9)}),
+    ("RandomPosterization", {"factor": (3, 3)}),
+    ("RandomHue", {"factor": (1.0, 1.0)}),  # half a turn either way
+    ("Solarization", {}),
+    ("RandomErasing", {"factor": (1.0, 1.0), "scale": (1.0, 1.0), "fill_value": 0.5}),
+    ("RandomColorJitter", {"saturation_factor": (0.3, 0.3), "brightness_factor": (0.1, 0.1)}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), COLORS)
+@pytest.mark.parametrize("high", [1, 255])
+def test_same_draws_same_colors(keras, agree, name, arguments, high):
+    x = np.random.default_rng(0).random(IMAGES).astype("float32") * high
+    ours, theirs = (
+        getattr(library, name)(**arguments, value_range=(0, high))
+        for library in (layers, keras.layers)
+    )
+    for images in (x, x[0]):
+        agree(ours(images, training=True), theirs(images, training=True), 1e-4)
+        agree(ours(images, training=False), theirs(images, training=False), 1e-5)
+
+
+def test_same_draws_same_greys(keras, agree):
+    x = np.random.default_rng(0).random(IMAGES).astype("float32")
+    ours, theirs = layers.RandomGrayscale(1.0), keras.layers.RandomGrayscale(1.0)
+    agree(ours(x, training=True), theirs(x, training=True), 1e-5)
+
+
 @pytest.mark.parametrize("mode", ["horizontal", "vertical", "horizontal_and_vertical"])
 def test_flips_are_flips(keras, mode):
     x = np.random.default_rng(0).random((200, 4, 4, 1)).astype("float32")
