@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from melpy.initializers import Initializer
     from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
     from melpy.layers import InputSpec, Layer
+    from melpy.layers.stateless import StatelessScope
     from melpy.layers.variable import Variable
     from melpy.losses import Loss
     from melpy.metrics import Metric
@@ -59,6 +60,7 @@ __all__ = [
     "Optimizer",
     "Regularizer",
     "Sequential",
+    "StatelessScope",
     "Tensor",
     "Variable",
     "activations",
@@ -104,6 +106,7 @@ _ROOM_OF = {
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
     "Sequential": "models",
+    "StatelessScope": "layers.stateless",
     "Tensor": "tensor",
     "Variable": "layers.variable",
     "col2im": "kernels.spec.conv_im2col",

@@ -82,8 +82,8 @@ class ShapeError(MelpyError, ValueError):
     """An array has the wrong rank or the wrong size."""
 
 
-class DtypeError(MelpyError, TypeError):
-    """An array or an argument has the wrong type."""
+class DtypeError(MelpyError, TypeError, ValueError):
+    """An array or an argument has the wrong type; Keras raises now one, now the other of these."""
 
 
 class ArgumentError(MelpyError, ValueError):

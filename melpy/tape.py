@@ -87,15 +87,16 @@ def overwrite(variable: Variable, value: np.ndarray) -> None:
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def undone() -> Iterator[Mapping[int, tuple[Variable, np.ndarray]]]:
     """Give back to all variables, at the end of the ``with`` block, what they held before it.
 
-    So a model is described, or computed with other weights, and its state stays as it was.
+    So a model is described, or computed with other weights, and its state stays as it was. What
+    was overwritten is found in the mapping that the block is given.
     """
     before: dict[int, tuple[Variable, np.ndarray]] = {}
     token = _before.set(before)
     try:
-        yield
+        yield before
     finally:
         _before.reset(token)
         for variable, value in before.values():

@@ -22,11 +22,8 @@ _FRACTIONS = "whole numbers give floats, which Keras cuts to whole numbers"
 
 # Methods and properties of Keras's classes that are not compared: its own machinery.
 MACHINERY = {
-    "shapes of symbolic tensors are found by running a layer": (
-        "compute_output_spec symbolic_call"
-    ),
     "functions of explicit state, for JAX's transformations": (
-        "stateless_call stateless_compute_loss stateless_apply stateless_result "
+        "stateless_compute_loss stateless_apply stateless_result "
         "stateless_update_state stateless_reset_state get_state_tree set_state_tree "
         "rematerialized_call"
     ),
@@ -34,7 +31,7 @@ MACHINERY = {
         "quantize quantization_mode quantized_build quantized_call enable_lora "
         "variable_serialization_spec get_quantization_layer_structure"
     ),
-    "types: a layer computes in its weights' own type": "dtype_policy convert_input",
+    "types: a layer computes in its weights' own type": "convert_input",
     "augmentation of labels, boxes and masks beside the images": (
         "get_random_transformation transform_images transform_labels transform_bounding_boxes "
         "transform_segmentation_masks transform_single_image transform_single_label "
@@ -193,7 +190,7 @@ ABSENT = {
     "ops.*polar ops.view_as_* ops.*eig": "arrays of complex numbers",
     "ops.*jvp": "the tape goes backwards",
     "ops.image.elastic_transform": "no op draws random numbers; a layer may, later",
-    "device Function Operation KerasTensor RematScope StatelessScope SymbolicScope "
+    "device Function Operation KerasTensor RematScope SymbolicScope "
     "name_scope remat": "machinery of Keras's backends; there is one here",
     "applications.*": "no trained networks are shipped",
     "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "

@@ -47,6 +47,8 @@ from melpy.layers.merge import (
     Minimum,
     Multiply,
     Subtract,
+)
+from melpy.layers.merged import (
     add,
     average,
     concatenate,

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from melpy import activations, ops
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
-from melpy.layers.checks import not_negative
+from melpy.layers.checks import NO_ACTIVATION, not_negative
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "SameShape", "Softmax"]
 
@@ -46,6 +46,8 @@ class Activation(SameShape):
     activation : name or function
     """
 
+    none_means = NO_ACTIVATION
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -56,7 +58,7 @@ class Activation(SameShape):
 
 
 class ReLU(SameShape):
-    """y = x where x >= threshold, up to max_value; negative_slope (x - threshold) below it.
+    """y = x where x > threshold, up to max_value; negative_slope (x - threshold) elsewhere.
 
     Parameters
     ----------
@@ -83,13 +85,7 @@ class ReLU(SameShape):
 
     def call(self, inputs: Any) -> Any:
         """Return the rectified input."""
-        if self.threshold == 0:
-            slope = self.negative_slope
-            y = ops.leaky_relu(inputs, slope) if slope else ops.relu(inputs)
-        else:
-            above = np.asarray(inputs) >= self.threshold
-            y = ops.where(above, inputs, self.negative_slope * (inputs - self.threshold))
-        return y if self.max_value is None else ops.minimum(y, self.max_value)
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
 class LeakyReLU(SameShape):
@@ -185,6 +181,9 @@ class Softmax(SameShape):
         """Return the probabilities; where the mask is False, 0."""
         x = inputs
         if mask is not None:
+            mask = np.asarray(mask)
+            mask = mask if mask.dtype.kind == "b" else mask > 0.5
+            _require_fitting(mask.shape, inputs.shape)
             x = without_masked(x, mask)
         if isinstance(self.axis, int):
             y = ops.softmax(x, axis=self.axis)
@@ -193,3 +192,15 @@ class Softmax(SameShape):
         else:
             y = ops.exp(x - ops.logsumexp(x, axis=tuple(self.axis), keepdims=True))
         return y if mask is None else y * np.asarray(mask, x.dtype)
+
+
+def _require_fitting(mask: Shape, shape: Shape) -> None:
+    """Refuse a mask that cannot be spread over the input."""
+    pairs = zip(mask[::-1], shape[::-1], strict=False)
+    if len(mask) > len(shape) or any(own not in (1, size) for own, size in pairs):
+        raise ShapeError(
+            "call",
+            "the mask does not fit the input",
+            expected=f"a mask that broadcasts to shape {tuple(shape)}",
+            received={"mask.shape": tuple(mask)},
+        )

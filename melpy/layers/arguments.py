@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import symbolic, tree
-from melpy.errors import DtypeError
+from melpy.errors import ArgumentError, DtypeError
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of
 
@@ -43,7 +43,9 @@ class TakenArguments:
         self.training_default = defaults.get("training") is True
         self.masks = [name for name in self.names if name == "mask" or name.endswith("_mask")]
         build = list(inspect.signature(layer_class.build).parameters.values())[1:]  # type: ignore[attr-defined]
-        self.build_names = [p.name for p in build if p.kind is kinds.POSITIONAL_OR_KEYWORD]
+        named = [p for p in build if p.kind is kinds.POSITIONAL_OR_KEYWORD]
+        self.build_names = [p.name for p in named]
+        self.build_required = [p.name for p in named if p.default is p.empty]
         self.base_arguments = _base_arguments(layer_class)
 
     def with_one_positional(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
@@ -79,6 +81,14 @@ class TakenArguments:
             return {"input_shape": shapes_of(first)}
         found = {f"{self.names[0]}_shape": shapes_of(first)}
         found |= {f"{n}_shape": shapes_of(x) for n, x in kwargs.items() if _is_tensor(x)}
+        missing = [name for name in self.build_required if name not in found]
+        if missing:
+            raise ArgumentError(
+                "build",
+                f"its argument {missing[0]!r} is the shape of nothing that call was given",
+                expected=f"some of {', '.join(found)}, after the arguments of call",
+                received={"build": self.build_names},
+            )
         return {name: shape for name, shape in found.items() if name in self.build_names}
 
 

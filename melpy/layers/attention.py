@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import ops
+from melpy.errors import ArgumentError, lookup
 from melpy.layers.activation import without_masked
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
@@ -19,6 +20,18 @@ __all__ = ["AdditiveAttention", "Attention"]
 def causal(T: int, S: int) -> np.ndarray:
     """Return the mask (1, T, S) with which position t sees none behind it."""
     return np.tri(T, S, dtype=bool)[np.newaxis]
+
+
+def _require_several(name: str, values: Any) -> None:
+    """Refuse what is no list of a query's, a value's and perhaps a key's."""
+    is_list = isinstance(values, list | tuple) and not any(isinstance(v, int) for v in values)
+    if not is_list or len(values) not in (2, 3):  # ints are those of one shape
+        raise ArgumentError(
+            "call",
+            f"{name} is no list of two or three",
+            expected="[query, value] or [query, value, key]",
+            received={"length": len(values)} if is_list else {"type": type(values).__name__},
+        )
 
 
 class Attention(Layer):
@@ -52,7 +65,9 @@ class Attention(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.use_scale, self.score_mode, self.seed = use_scale, score_mode, seed
+        modes = {"dot": "dot", "concat": "concat"}
+        self.score_mode = lookup("score mode", score_mode, modes, type(self).__name__)
+        self.use_scale, self.seed = use_scale, seed
         self.dropout = fraction(dropout, "dropout", type(self).__name__)
         self._dropout_layer = None
         if self.dropout:
@@ -60,6 +75,7 @@ class Attention(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make the scales."""
+        _require_several("inputs", input_shape)
         if self.use_scale:
             self.scale = self.add_weight((), "ones", name="scale")
         if self.score_mode == "concat":
@@ -84,9 +100,12 @@ class Attention(Layer):
         use_causal_mask: bool = False,
     ) -> Any:
         """Return what each query gathers."""
+        _require_several("inputs", inputs)
+        if mask is not None:
+            _require_several("mask", mask)
         query, value = inputs[0], inputs[1]
         key = inputs[2] if len(inputs) > 2 else value
-        query_mask, value_mask = (*(mask or ()), None, None)[:2]
+        query_mask, value_mask = mask[:2] if mask else (None, None)
         seen: Any = None
         if value_mask is not None:
             seen = np.asarray(value_mask, bool)[:, np.newaxis]
@@ -101,11 +120,14 @@ class Attention(Layer):
         y = ops.matmul(thinned, value)
         if query_mask is not None:
             y = y * np.asarray(query_mask, y.dtype)[..., np.newaxis]
-        return (y, weights) if return_attention_scores else y
+        return (y, thinned) if return_attention_scores else y
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the query's mask."""
-        return mask[0] if mask else None
+        if mask is None:
+            return None
+        _require_several("mask", mask)
+        return mask[0]
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return (N, T, V)."""
@@ -140,6 +162,7 @@ class AdditiveAttention(Attention):
 
     def build(self, input_shape: Any) -> None:
         """Make the scale."""
+        _require_several("inputs", input_shape)
         if self.use_scale:
             self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale")
 

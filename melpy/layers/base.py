@@ -32,9 +32,10 @@ from melpy.layers.described import Described
 from melpy.layers.input_spec import require_compatible
 from melpy.layers.phase import is_training, phase
 from melpy.layers.scope import within
+from melpy.probing import Like
 from melpy.strings import as_strings, may_be_strings
 from melpy.symbolic import Symbolic
-from melpy.tensor import Tensor, mask_of, set_mask
+from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
 __all__ = ["Layer", "as_shape", "is_training"]
 
@@ -149,6 +150,17 @@ class Layer(Described):
         return tree.map_structure(
             lambda x: getattr(x, "shape", x), symbolic.probe(self, tuple(inputs), more)
         )
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Return symbolic tensors like the outputs for symbolic inputs; no graph notes it."""
+        made_of = self._rule(args[0] if args else None, args, kwargs)
+        if made_of is None:
+            made_of = symbolic.probe(self, args, kwargs)
+        return tree.map_structure(
+            lambda x: SymbolicTensor(x.shape, x.dtype) if isinstance(x, Like) else x, made_of
+        )
+
+    symbolic_call = compute_output_spec
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the output: the input's own."""

@@ -6,15 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError
+from melpy.activations import linear
+from melpy.errors import ArgumentError, DtypeError
 
-__all__ = ["fraction", "not_negative", "positive"]
+__all__ = ["NO_ACTIVATION", "fraction", "not_negative", "positive", "whole_numbers_of"]
+
+NO_ACTIVATION = {"activation": linear, "recurrent_activation": linear}  # what None means there
 
 
 def positive(value: Any, name: str, who: str) -> int:
     """Return a positive whole number, or refuse it."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or value < 1:
+        kind = ArgumentError if is_whole else DtypeError
+        raise kind(
             who,
             f"{name} must be a positive whole number",
             expected="an int > 0",
@@ -42,3 +47,19 @@ def fraction(value: Any, name: str, who: str) -> float:
             received={name: value},
         )
     return float(value)
+
+
+def whole_numbers_of(value: Any, name: str, who: str) -> tuple[int, ...] | None:
+    """Return an int or a sequence of ints as a tuple, None as it is, or refuse it."""
+    numbers = (value,) if isinstance(value, int | np.integer) else value
+    if numbers is None:
+        return None
+    is_list = isinstance(numbers, list | tuple)
+    if not is_list or not all(isinstance(n, int | np.integer) for n in numbers):
+        raise DtypeError(
+            who,
+            f"{name} is made of whole numbers",
+            expected="an int, or a list or tuple of ints",
+            received={name: value},
+        )
+    return tuple(int(n) for n in numbers)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from melpy import activations, ops
-from melpy.errors import ArgumentError, lookup
+from melpy.errors import ArgumentError
 from melpy.layers.arguments import Shape
-from melpy.layers.checks import positive
+from melpy.layers.checks import NO_ACTIVATION, positive
 from melpy.layers.input_spec import InputSpec
-from melpy.layers.spatial import Spatial, output_size, refuse_empty
+from melpy.layers.spatial import Spatial, known_padding, output_size, refuse_empty
 from melpy.layers.variable import Variable
 from melpy.ops.spatial import PADDINGS, Layout, transposed_cut, whole
 
@@ -25,6 +25,7 @@ class Convolving(Spatial):
     """
 
     paddings: tuple[str, ...] = tuple(PADDINGS)
+    none_means = NO_ACTIVATION
 
     def __init__(
         self,
@@ -42,8 +43,7 @@ class Convolving(Spatial):
         self.kernel_size = whole(kernel_size, self.rank, "kernel_size", who)
         self.strides = whole(strides, self.rank, "strides", who)
         self.dilation_rate = whole(dilation_rate, self.rank, "dilation_rate", who)
-        named = padding.lower() if isinstance(padding, str) else padding
-        self.padding = lookup("padding", named, {name: name for name in self.paddings}, who)
+        self.padding = known_padding(padding, who, self.paddings)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.bias: Variable | None = None
@@ -160,6 +160,27 @@ class Conv(Convolving):
         )
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (self.filters,))
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Return inputs * kernel, as they come: what a subclass may override, to convolve else."""
+        last = not self.channels_first
+        x, padding = self.seen_before(inputs if last else ops.moveaxis(inputs, 1, -1))
+        y = ops.conv(
+            x, kernel, strides=self.strides, padding=padding, data_format="channels_last",
+            dilation_rate=self.dilation_rate,
+        )  # fmt: skip
+        return y if last else ops.moveaxis(y, -1, 1)
+
+    def call(self, inputs: Any) -> Any:
+        """Return act(x * W + b), x * W as the class itself convolves."""
+        own = "convolution_op" in vars(self) or type(self).convolution_op is not Conv.convolution_op
+        if not own:
+            return super().call(inputs)
+        self.check_rank(inputs.shape)
+        y = self.convolution_op(inputs, self.kernel)
+        if not self.channels_first:
+            return self.finished(y)
+        return ops.moveaxis(self.finished(ops.moveaxis(y, 1, -1)), -1, 1)
 
     def call_last(self, x: Any) -> Any:
         """Return act(x * W + b)."""

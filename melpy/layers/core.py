@@ -12,7 +12,7 @@ from melpy import activations, initializers, ops
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
-from melpy.layers.checks import positive
+from melpy.layers.checks import NO_ACTIVATION, positive
 from melpy.layers.input_spec import InputSpec
 from melpy.layers.variable import Variable
 
@@ -43,6 +43,7 @@ class Dense(Layer):
     """
 
     supports_masking = True
+    none_means = NO_ACTIVATION
 
     def __init__(
         self,
@@ -125,6 +126,8 @@ class EinsumDense(Layer):
     >>> EinsumDense("abc,cde->abde", (None, 2, 5))(np.ones((3, 4, 6))).shape
     (3, 4, 2, 5)
     """
+
+    none_means = NO_ACTIVATION
 
     def __init__(
         self,

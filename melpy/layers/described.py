@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from melpy import symbolic, tree
+from melpy.config import DTypePolicy
 from melpy.errors import UndefinedError
 from melpy.layers.arguments import as_shape, taken_arguments
 from melpy.layers.input_spec import InputSpec
@@ -54,11 +55,41 @@ class Described(Parts):
         """Return what ``call`` itself asks of its input, for those who want to know before."""
         return None
 
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """The layer's type as a policy; set it, or its name, before the layer is built."""
+        return DTypePolicy(str(self.dtype))
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self.dtype = (value if isinstance(value, DTypePolicy) else DTypePolicy(value)).name
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple:
+        """Return the output and the new non-trainable values; the layer keeps its own.
+
+        Parameters
+        ----------
+        trainable_variables, non_trainable_variables : values, one for each of the layer's own
+        args, kwargs : as in a call
+        return_losses : bool, whether the penalties come third
+        """
+        from melpy.layers.stateless import stateless_call  # rare
+
+        state = trainable_variables, non_trainable_variables
+        return stateless_call(self, *state, args, kwargs, return_losses)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer, as plain values."""
         arguments = super().get_config() | changes_since(self)
-        # Of this class's own arguments, those that say something.
-        usual = {"autocast": True, "activity_regularizer": None} if "autocast" in arguments else {}
+        # Of the base's own arguments, those that say something.
+        usual = {"autocast": True, "activity_regularizer": None}
         arguments = {k: v for k, v in arguments.items() if k not in usual or v is not usual[k]}
         base = {"name": self.name, "trainable": self.trainable, "dtype": str(self.dtype)}
         accepted = taken_arguments(type(self)).base_arguments

@@ -9,6 +9,7 @@ import numpy as np
 from melpy import ops
 from melpy.layers.base import Layer, Shape
 from melpy.layers.checks import positive
+from melpy.ops.registry import OutOfRangeError
 
 __all__ = ["Embedding", "Masking"]
 
@@ -63,7 +64,7 @@ class Embedding(Layer):
             one = isinstance(weights, list) and len(weights) == 1
             self.set_weights(weights if one else [np.asarray(weights)])
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         """Make the table (input_dim, D)."""
         self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim),
@@ -75,7 +76,16 @@ class Embedding(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the rows."""
-        return ops.take(self.embeddings, ops.cast(inputs, "int64"), axis=0)
+        rows = ops.cast(inputs, "int64")
+        least = int(np.min(np.asarray(rows), initial=0))
+        if least < 0:
+            raise OutOfRangeError(
+                "call",
+                "a negative number stands for no row",
+                expected=f"numbers from 0 to {self.input_dim - 1}",
+                received={"smallest": least},
+            )
+        return ops.take(self.embeddings, rows, axis=0)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where the numbers are not 0, with mask_zero."""

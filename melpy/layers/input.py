@@ -88,8 +88,13 @@ class InputLayer(Layer):
         kind = data_type(dtype or config.floatx())
         self.dtype = type_name(kind)
         self.takes_text = self.dtype == "string"
-        self.optional = optional
+        self.optional, self.sparse, self.ragged = optional, False, False
         self.built = True
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor that begins here."""
+        return beginning(self)
 
     def rename(self, name: str) -> None:
         """Take another name, by which a model's input is known."""
@@ -122,7 +127,7 @@ class InputLayer(Layer):
             raise no_array(inputs)
         return ops.cast(inputs, self.dtype)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any = None) -> Any:
         """Return the input, after a look at its shape."""
         if inputs is not None:
             self.compute_output_shape(inputs.shape)
@@ -207,7 +212,7 @@ def Input(  # noqa: N802  Keras's name
 def beginning(layer: InputLayer) -> SymbolicTensor:
     """Return the symbolic output of an input layer."""
     if layer._calls:
-        return layer.output
+        return layer._calls[0].outputs
     x = SymbolicTensor(layer.batch_shape, layer.dtype, name=layer.name)
     x.call = symbolic.Call(layer, (), {})
     x.call.outputs = x

@@ -16,7 +16,6 @@ from melpy.layers.base import Layer
 
 __all__ = [
     "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",
-    "add", "average", "concatenate", "dot", "maximum", "minimum", "multiply", "subtract",
 ]  # fmt: skip
 
 
@@ -88,9 +87,25 @@ class Merge(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where any of the inputs is to be seen."""
-        if mask is None or any(m is None for m in mask):
+        masks = _masks_beside(inputs, mask)
+        if masks is None or any(m is None for m in masks):
             return None
-        return reduce(np.logical_or, mask)
+        return reduce(np.logical_or, masks)
+
+
+def _masks_beside(inputs: Any, mask: Any) -> list[Any] | None:
+    """Return the masks of a list of inputs as arrays, or refuse what is no list beside a list."""
+    if mask is None:
+        return None
+    lists = isinstance(inputs, list | tuple) and isinstance(mask, list | tuple)
+    if not lists or len(inputs) != len(mask):
+        raise ArgumentError(
+            "compute_mask",
+            "the inputs and their masks are not two lists of one length",
+            expected="a list of tensors, and a list of a mask or None for each",
+            received={"inputs": type(inputs).__name__, "mask": type(mask).__name__},
+        )
+    return [None if m is None else np.asarray(m) for m in mask]
 
 
 def _is_shape(value: Any) -> bool:
@@ -260,12 +275,14 @@ class Concatenate(Merge):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the masks side by side; an input without one is all to be seen."""
-        if mask is None or all(m is None for m in mask):
+        masks = _masks_beside(inputs, mask)
+        if masks is None or all(m is None for m in masks):
             return None
-        whole = [
-            np.ones(x.shape, bool) if m is None else np.broadcast_to(_like(m, x.ndim), x.shape)
-            for x, m in zip(inputs, mask, strict=True)
-        ]
+        whole = []
+        for x, m in zip(inputs, masks, strict=True):
+            m = np.ones(x.shape, bool) if m is None else _like(m, x.ndim)
+            pairs = zip(m.shape, x.shape, strict=True)  # a symbolic tensor may not know a size
+            whole.append(np.broadcast_to(m, [a if b is None else b for a, b in pairs]))
         return np.concatenate(whole, self.axis).any(axis=-1)
 
 
@@ -352,43 +369,3 @@ class Dot(Merge):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return None: a sum over an axis has no mask."""
         return None
-
-
-def add(inputs: Any, **kwargs: Any) -> Any:
-    """Return ``Add(**kwargs)(inputs)``."""
-    return Add(**kwargs)(inputs)
-
-
-def subtract(inputs: Any, **kwargs: Any) -> Any:
-    """Return ``Subtract(**kwargs)(inputs)``."""
-    return Subtract(**kwargs)(inputs)
-
-
-def multiply(inputs: Any, **kwargs: Any) -> Any:
-    """Return ``Multiply(**kwargs)(inputs)``."""
-    return Multiply(**kwargs)(inputs)
-
-
-def average(inputs: Any, **kwargs: Any) -> Any:
-    """Return ``Average(**kwargs)(inputs)``."""
-    return Average(**kwargs)(inputs)
-
-
-def maximum(inputs: Any, **kwargs: Any) -> Any:
-    """Return ``Maximum(**kwargs)(inputs)``."""
-    return Maximum(**kwargs)(inputs)
-
-
-def minimum(inputs: Any, **kwargs: Any) -> Any:
-    """Return ``Minimum(**kwargs)(inputs)``."""
-    return Minimum(**kwargs)(inputs)
-
-
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """Return ``Concatenate(axis, **kwargs)(inputs)``."""
-    return Concatenate(axis=axis, **kwargs)(inputs)
-
-
-def dot(inputs: Any, axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """Return ``Dot(axes, **kwargs)(inputs)``."""
-    return Dot(axes=axes, **kwargs)(inputs)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from melpy import ops
-from melpy.errors import ShapeError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.activation import masked
 from melpy.layers.arguments import Shape
 from melpy.layers.attention import causal
 from melpy.layers.base import Layer
-from melpy.layers.checks import fraction, positive
+from melpy.layers.checks import fraction, positive, whole_numbers_of
 from melpy.layers.core import EinsumDense
 from melpy.layers.noise import Dropout
 
@@ -89,16 +89,22 @@ class MultiHeadAttention(Layer):
         who = "MultiHeadAttention"
         self.num_heads = positive(num_heads, "num_heads", who)
         self.key_dim = positive(key_dim, "key_dim", who)
-        self.value_dim = positive(value_dim or key_dim, "value_dim", who)
+        self.value_dim = positive(key_dim if value_dim is None else value_dim, "value_dim", who)
         self.dropout = fraction(dropout, "dropout", who)
         self.use_bias, self.use_gate, self.seed = use_bias, use_gate, seed
         self.sliding_window = sliding_window
         if sliding_window is not None:
             positive(sliding_window, "sliding_window", who)
-        sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
-        self.output_sizes = None if sizes is None else tuple(sizes)
-        axes = (attention_axes,) if isinstance(attention_axes, int) else attention_axes
-        self.attention_axes = None if axes is None else tuple(axes)
+        self.output_sizes = whole_numbers_of(output_shape, "output_shape", who)
+        self.attention_axes = whole_numbers_of(attention_axes, "attention_axes", who)
+        if flash_attention and dropout:
+            raise ArgumentError(
+                who,
+                "flash attention has no dropout, as in Keras",
+                expected="flash_attention or dropout",
+                received={"flash_attention": flash_attention, "dropout": dropout},
+            )
+        self.flash_attention = flash_attention
         self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
 
@@ -172,6 +178,13 @@ class MultiHeadAttention(Layer):
     ) -> Any:
         """Return what each query gathers; with ``return_attention_scores`` the weights too."""
         key = value if key is None else key
+        if self.flash_attention and return_attention_scores:
+            raise ArgumentError(
+                "call",
+                "flash attention keeps no scores, as in Keras",
+                expected="return_attention_scores=False",
+                received={"return_attention_scores": True},
+            )
         mask = self._mask(
             query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
@@ -261,10 +274,12 @@ class MultiHeadAttention(Layer):
         for mask in (value_mask, key_mask):
             if mask is not None:
                 masks.append(np.asarray(mask, bool)[:, np.newaxis])  # (N, 1, S)
+        # Positions lie along the axes that attend, one behind the other.
+        T, S = (math.prod(x.shape[axis] for axis in self._axes(x.ndim)) for x in (query, value))
         if use_causal_mask:
-            masks.append(causal(query.shape[1], value.shape[1]))
+            masks.append(causal(T, S))
         if self.sliding_window is not None:
-            far = np.subtract.outer(np.arange(query.shape[1]), np.arange(value.shape[1]))
+            far = np.subtract.outer(np.arange(T), np.arange(S))
             masks.append((np.abs(far) < self.sliding_window)[np.newaxis])
         found = [mask for mask in masks if mask is not None]
         whole: Any = None

@@ -57,7 +57,8 @@ class Dropout(SameShape):
                 expected="a float in [0, 1]",
                 received={"rate": rate},
             )
-        self.rate, self.noise_shape, self.seed = rate, noise_shape, seed
+        self.noise_shape: Any = _noise_shape(noise_shape, type(self).__name__)
+        self.rate, self.seed = rate, seed
         self.generator = random.generator(seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -74,6 +75,23 @@ class Dropout(SameShape):
         if self.noise_shape is not None:
             shape = tuple(s or size for s, size in zip(self.noise_shape, shape, strict=True))
         return self.generator.random(shape, dtype=np.float32) >= self.rate
+
+
+def _noise_shape(shape: Any, who: str) -> tuple[int | None, ...] | None:
+    """Return a mask's shape as a tuple, or refuse it."""
+    if shape is None:
+        return None
+    is_list = isinstance(shape, list | tuple)
+    if not is_list or not all(
+        size is None or (isinstance(size, int | np.integer) and size > 0) for size in shape
+    ):
+        raise ArgumentError(
+            who,
+            "noise_shape is no shape",
+            expected="a tuple of ints > 0, None for an axis of the input's size",
+            received={"noise_shape": shape},
+        )
+    return tuple(shape)
 
 
 class AlphaDropout(Dropout):

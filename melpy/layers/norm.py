@@ -11,7 +11,7 @@ from melpy import config, ops
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.activation import SameShape
 from melpy.layers.arguments import Shape
-from melpy.layers.checks import positive
+from melpy.layers.checks import positive, whole_numbers_of
 
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
 
@@ -259,6 +259,7 @@ class LayerNormalization(SameShape):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        whole_numbers_of(axis, "axis", type(self).__name__)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
         self.rules("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.rules("beta", beta_initializer, beta_regularizer, beta_constraint)

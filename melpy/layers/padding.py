@@ -30,7 +30,8 @@ def sides_of(value: Any, rank: int, name: str, who: str) -> Sides:
     axes = (value,) * rank if isinstance(value, int) else _tuple(value)
     if rank == 1 and len(axes) == 2 and all(isinstance(n, int) for n in axes):
         axes = (axes,)  # (before, after) of the only axis
-    sides = tuple((p, p) if isinstance(p, int) else _tuple(p) for p in axes)
+    alone = rank == 1 and not isinstance(value, int)  # (1,) is neither a number nor a pair
+    sides = tuple(_tuple(p) if alone or not isinstance(p, int) else (p, p) for p in axes)
     if len(sides) != rank or any(
         len(p) != 2 or not all(isinstance(n, int | np.integer) and n >= 0 for n in p) for p in sides
     ):

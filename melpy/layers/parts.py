@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,7 @@ class Parts(Weighted):
 
     measures_apart = False  # whether what holds this leaves its metrics out
     edits = 0  # how often an attribute of a layer of the library was set
+    none_means: Mapping[str, Any] = MappingProxyType({})  # what None stands for in an attribute
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
@@ -133,6 +135,8 @@ class Parts(Weighted):
         if name in NO_PARTS:
             object.__setattr__(self, name, value)
             return
+        if value is None:
+            value = self.none_means.get(name)
         kind, before = _kind(value), _kind(self.__dict__.get(name))
         if kind != "plain":
             self._keep(value)
@@ -150,8 +154,11 @@ class Parts(Weighted):
             if isinstance(thing, Variable):
                 if all(thing is not w for w in self._weights):
                     self._keep_weight(thing)
-            elif isinstance(thing, Parts) and self._is_complete and not self._has(thing):
-                raise late_state(self, f"the layer {thing.name!r}")
+            elif isinstance(thing, Parts) and not self._has(thing):
+                if self._is_complete:
+                    raise late_state(self, f"the layer {thing.name!r}")
+                if not self._trainable:  # what is frozen is so as a whole
+                    thing.trainable = False
 
     def _has(self, part: Parts) -> bool:
         return any(part is own for own in self._children())
@@ -220,7 +227,8 @@ class Parts(Weighted):
     @property
     def variables(self) -> list[Any]:
         """The `weights`, and the states of the seed generators that are attributes."""
-        seeds = [x.state for x in self.__dict__.values() if isinstance(x, SeedGenerator)]
+        values = [v for key, v in self.__dict__.items() if key not in NO_PARTS]
+        seeds = [x.state for v in values for x in tree.flatten(v) if isinstance(x, SeedGenerator)]
         inside = [v for child in self._children() for v in child.variables]
         return _each_once([*self._own_weights(), *seeds, *inside])
 
@@ -241,19 +249,19 @@ class Parts(Weighted):
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that training changes."""
-        return [w for w in self.weights if w.requires_grad]
+        return [w for w in self.weights if w.requires_grad] if self._trainable else []
 
     trainable_variables = trainable_weights
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """The weights that training leaves to the layer, or that are frozen."""
-        return [w for w in self.weights if not w.requires_grad]
+        return [w for w in self.weights if not (w.requires_grad and self._trainable)]
 
     @property
     def non_trainable_variables(self) -> list[Any]:
         """The `variables` that training leaves to the layer, or that are frozen."""
-        return [v for v in self.variables if not v.requires_grad]
+        return [v for v in self.variables if not (v.requires_grad and self._trainable)]
 
     @property
     def metrics(self) -> list[Any]:

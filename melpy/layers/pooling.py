@@ -9,8 +9,8 @@ import numpy as np
 from melpy import ops
 from melpy.errors import lookup
 from melpy.layers.arguments import Shape
-from melpy.layers.spatial import Spatial, output_size, refuse_empty
-from melpy.ops.spatial import PADDINGS, whole
+from melpy.layers.spatial import Spatial, known_padding, output_size, refuse_empty
+from melpy.ops.spatial import whole
 
 __all__ = [
     "AveragePooling1D",
@@ -45,8 +45,7 @@ class WindowPooling(Spatial):
         self.strides = (
             self.pool_size if strides is None else whole(strides, self.rank, "strides", who)
         )
-        lookup("padding", padding, PADDINGS, who)
-        self.padding = padding
+        self.padding = known_padding(padding, who)
 
     def call_last(self, x: Any) -> Any:
         """Return the pooled input."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import activations, ops, random, tree
 from melpy.layers.base import Layer, Shape
-from melpy.layers.checks import positive
+from melpy.layers.checks import NO_ACTIVATION, positive
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
 
@@ -24,6 +24,7 @@ class Cell(Layer):
 
     gates = 1
     states = 1
+    none_means = NO_ACTIVATION
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from melpy import ops
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.arguments import Shape
@@ -49,7 +51,16 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
+        sizes = tuple(target_shape)
+        whole = all(isinstance(s, int | np.integer) and s >= -1 for s in sizes)
+        if not whole or sizes.count(-1) > 1:
+            raise ArgumentError(
+                "Reshape",
+                "the new shape is not made of sizes",
+                expected="whole numbers of at least 0, and at most one -1, for what is left",
+                received={"target_shape": target_shape},
+            )
+        self.target_shape = sizes
 
     def call(self, inputs: Any) -> Any:
         """Return the reshaped samples."""

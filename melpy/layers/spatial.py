@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from melpy import ops
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, lookup
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer, known_format, require_rank
 from melpy.layers.input_spec import InputSpec
-from melpy.ops.spatial import LAYOUTS
+from melpy.ops.spatial import LAYOUTS, PADDINGS
 
-__all__ = ["Spatial", "output_size", "refuse_empty"]
+__all__ = ["Spatial", "known_padding", "output_size", "refuse_empty"]
 
 
 class Spatial(Layer):
@@ -71,6 +72,12 @@ class Spatial(Layer):
     def last_shape(self, shape: Shape) -> Shape:
         """Return the output's shape, the channels last in both. Abstract."""
         raise NotImplementedError
+
+
+def known_padding(padding: Any, who: str, known: Iterable[str] = PADDINGS) -> str:
+    """Return a kind of padding in small letters, or refuse an unknown one."""
+    name = padding.lower() if isinstance(padding, str) else padding
+    return lookup("padding", name, {kind: kind for kind in known}, who)
 
 
 def output_size(size: int | None, window: int, stride: int, padding: str) -> int | None:

@@ -34,23 +34,24 @@ class Weighted(Configurable):
 
     def add_weight(
         self,
+        *args: Any,
         shape: Sequence[int] | None = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
+        autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        name: str | None = None,
-        *,
-        autocast: bool = True,
         aggregation: str | None = "none",
         overwrite_with_gradient: bool = False,
         layout: Any = None,
+        name: str | None = None,
     ) -> Variable:
         """Make a weight of this layer and keep it.
 
         Parameters
         ----------
+        args : shape, initializer and dtype by position
         shape : tuple of ints, () or None for a scalar
         initializer : initializer; by default Glorot's uniform for floats, zeros for other types
         dtype : type of the values, the layer's own by default
@@ -60,13 +61,14 @@ class Weighted(Configurable):
         autocast, aggregation, overwrite_with_gradient, layout : accepted as in Keras
         """
         who = f"{type(self).__name__} {self.name!r}"
-        if isinstance(shape, str):
+        if args and isinstance(args[0], str):
             raise ArgumentError(
                 who,
                 "a weight's name is given by name",
-                expected=f"add_weight(shape=(..), name={shape!r})",
-                received={"shape": shape},
+                expected=f"add_weight(shape=(..), name={args[0]!r})",
+                received={"the first argument": args[0]},
             )
+        shape, initializer, dtype = _by_position(args, shape, initializer, dtype)
         sizes = known_sizes(() if shape is None else shape, who)
         kind = np.dtype(dtype or self.dtype)
         claim(sizes, kind)
@@ -95,8 +97,9 @@ class Weighted(Configurable):
     ) -> Variable:
         """Do as `add_weight` does, whose arguments have another order in Keras."""
         return self.add_weight(
-            shape, initializer, dtype, trainable, regularizer, constraint, name, autocast=autocast
-        )
+            shape, initializer, dtype, trainable=trainable, autocast=autocast,
+            regularizer=regularizer, constraint=constraint, name=name,
+        )  # fmt: skip
 
     def rules(self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None):
         """Keep how a weight begins and what holds it, as ``kernel_initializer`` and so on."""
@@ -179,3 +182,18 @@ class Weighted(Configurable):
             )
         for number, weight in enumerate(own):
             weight.assign(store[str(number)])
+
+
+def _by_position(args: tuple, *by_name: Any) -> tuple:
+    """Return shape, initializer and dtype, each by position or by name."""
+    if len(args) > len(by_name):
+        raise TypeError(f"add_weight() takes 3 arguments by position, but {len(args)} were given")
+    for name, value, other in zip(("shape", "initializer", "dtype"), args, by_name, strict=False):
+        if value is not None and other is not None:
+            raise ArgumentError(
+                "add_weight",
+                f"{name} comes twice",
+                expected="it by position or by name",
+                received={name: (value, other)},
+            )
+    return (*args, *by_name[len(args) :])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from melpy import ops, tree
 from melpy.errors import ArgumentError, DtypeError, ShapeError, lookup
 from melpy.layers.arguments import taken_arguments
@@ -84,6 +86,17 @@ class TimeDistributed(Wrapper):
             for t in range(inputs.shape[1])
         ]
         return ops.stack(steps, axis=1)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Return the masks that the layer gives its steps, one beside the other; or the input's."""
+        if type(self.layer).compute_mask is Layer.compute_mask:
+            return mask
+        steps = range(inputs.shape[1])
+        given = [None if mask is None else mask[:, t] for t in steps]
+        made = [self.layer.compute_mask(inputs[:, t], given[t]) for t in steps]
+        if any(m is None for m in made):  # none within a step
+            return mask if mask is not None and mask.ndim == 2 else None
+        return np.stack([np.asarray(m) for m in made], axis=1)
 
 
 class Bidirectional(Layer):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from melpy import config
-from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.errors import ArgumentError, DtypeError, ShapeError, lookup
 
 __all__: list[str] = []  # helpers of ops, no ops
 
@@ -24,13 +25,15 @@ LAYOUTS = {  # by number of axes along which windows slide, channels last and fi
 }
 
 
-def whole(value: int | Sequence[int], rank: int, name: str, who: str, least: int = 1) -> tuple:
+def whole(value: Any, rank: int, name: str, who: str, least: int = 1) -> tuple[int, ...]:
     """Return ``value`` as ``rank`` whole numbers of at least ``least``; an int stands for all."""
-    sizes = (value,) * rank if isinstance(value, int | np.integer) else tuple(value)
+    is_list = isinstance(value, list | tuple | np.ndarray)
+    sizes = tuple(value) if is_list else (value,) * rank
     good = all(isinstance(s, int | np.integer) and s >= least for s in sizes)
     if len(sizes) != rank or not good:
+        whole = all(isinstance(s, int | np.integer) for s in sizes)
         count, kind = ("one", "") if rank == 1 else ("one or two", " or a pair of them")
-        raise ArgumentError(
+        raise (ArgumentError if whole else DtypeError)(
             who,
             f"{name} must be {count} {'positive ' if least else ''}whole number{'s'[: rank - 1]}",
             expected=f"an int {'> 0' if least else '>= 0'}{kind}",

@@ -311,7 +311,7 @@ class TestErrors:
         ("make", "message"),
         [
             (lambda: layers.Dense(0), "units must be a positive whole number"),
-            (lambda: layers.Dense(2.5), "units must be a positive whole number"),
+            (lambda: layers.Dense(-2), "units must be a positive whole number"),
             (lambda: layers.Conv2D(0, 2), "filters must be"),
             (lambda: layers.Conv2D(4, 0), "kernel_size must be"),
             (lambda: layers.Conv2D(4, (2, 2, 2)), "kernel_size must be"),
