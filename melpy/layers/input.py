@@ -76,10 +76,10 @@ class InputLayer(Layer):
             shape = (shape,) if isinstance(shape, int) else shape
             batch_shape = (batch_size, *shape)
         for size in batch_shape:
-            if size is not None and (not isinstance(size, int | np.integer) or size < 1):
+            if size is not None and (not isinstance(size, int | np.integer) or size < 0):
                 raise ArgumentError(
                     "Input",
-                    "a shape is made of positive whole numbers, without the batch axis",
+                    "a shape is made of whole numbers of at least 0, without the batch axis",
                     expected="for example (28, 28, 1)",
                     received={"shape": tuple(batch_shape)[1:]},
                 )

@@ -1,48 +1,32 @@
 """Operations between layers, x + y or ops.mean(x), as Keras's files describe them.
 
-Keras writes each as an object of a class of its own, "keras.src.ops.numpy" "LeakyRelu", whose
-config has the options and whose call has the arrays.
+Keras writes each as an object of a class of its own, "keras.src.ops.nn" "LeakyRelu", whose config
+has the options and whose call has the arrays. Which class that is, each op says itself
+(`melpy.ops.registry.in_keras`).
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from melpy import ops
+import numpy as np
+
+from melpy import config as settings
+from melpy import ops, symbolic
 from melpy.errors import ArgumentError, lookup
+from melpy.ops.registry import OPS, keras_class
 
 __all__ = ["Operation", "described_operation", "operation_of"]
 
-# Where Keras has the class, if not in keras.src.ops.numpy.
-ROOMS = {
-    "nn": "average_pool celu conv conv_transpose depthwise_conv elu gelu glu hard_shrink "
-    "hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool one_hot relu "
-    "relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid "
-    "sparsemax squareplus tanh_shrink threshold",
-    "math": "erf erfinv in_top_k logdet logsumexp rsqrt segment_max segment_sum top_k",
-    "core": "cast scatter scatter_update slice slice_update stop_gradient unstack",
-    "linalg": "cholesky det inv norm solve",
-    "image": "affine_transform resize",
-}
-ROOM_OF = {name: room for room, names in ROOMS.items() for name in names.split()}
-# Ours alone: Keras has no such class.
-NO_CLASS = {
-    "batch_norm", "batch_normalization", "bias_activation", "exponential", "gru",
-    "layer_normalization", "linear", "lstm", "mish", "simple_rnn", "softmax_cross_entropy",
-}  # fmt: skip
 # What Python's own comparisons of tensors are called.
 COMPARISONS: dict[Callable[..., Any], Callable[..., Any]] = {
     operator.gt: ops.greater, operator.ge: ops.greater_equal, operator.lt: ops.less,
     operator.le: ops.less_equal, operator.eq: ops.equal, operator.ne: ops.not_equal,
-}  # fmt: skip
-# What is an option here and an array of the call in Keras.
-IN_CALL = {
-    "affine_transform": ("transform",), "digitize": ("bins",), "full_like": ("fill_value",),
-    "get_item": ("key",), "isclose": ("rtol", "atol"), "pad": ("constant_values",),
-    "quantile": ("q",), "take": ("indices",),
 }  # fmt: skip
 
 
@@ -71,8 +55,12 @@ class Operation:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op."""
+        names = _call_names(self.function)
+        if names:  # no variadic op
+            kwargs |= dict(zip(names, args, strict=False))
+            args, kwargs = _by_position((), kwargs, _names(self.function)[0])
         if self.name == "get_item":
-            args = (args[0], _as_key(args[1]))
+            kwargs["key"] = _as_key(kwargs["key"])
         kwargs = {key: value for key, value in kwargs.items() if value is not None}
         return self.function(*args, **kwargs, **self.options)
 
@@ -81,12 +69,49 @@ def _as_key(key: Any) -> Any:
     return tuple(key) if isinstance(key, list) else key
 
 
+def _written_key(key: Any) -> Any:
+    """Return a key as files have it: lists, of which they make tuples, as arrays."""
+    if isinstance(key, tuple):
+        return tuple(map(_written_key, key))
+    return _array(key) if isinstance(key, list) else key
+
+
+def _array(row: Any) -> np.ndarray:
+    """Return a list of Python's numbers as an array of the types that Keras gives them."""
+    array = np.asarray(row)
+    kinds = {"f": settings.floatx(), "i": "int32"}
+    return array.astype(kinds.get(array.dtype.kind, array.dtype))
+
+
+def _names(function: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    """Return the arguments that an op takes by position, none if it takes any, and its options."""
+    parameters = list(inspect.signature(function).parameters.values())
+    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return [], options
+    return [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY], options
+
+
+def _call_names(function: Callable[..., Any]) -> list[str]:
+    """Return the arguments that Keras's class of an op takes in its call; none if it takes any."""
+    arrays, _ = _names(function)
+    made = getattr(function, "in_making", ())
+    return [name for name in arrays if name not in made] + [*getattr(function, "in_call", ())]
+
+
+@functools.cache
+def _known() -> dict[str, str]:
+    """Return the names of the ops by their classes in Keras."""
+    functions = {name: getattr(ops, name) for name in dir(ops)}
+    places = {name: keras_class(f) for name, f in functions.items() if callable(f)}
+    return {where[1]: name for name, where in places.items() if where is not None}
+
+
 def operation_of(entry: Mapping[str, Any]) -> Operation | None:
     """Return the operation that a graph's entry describes, None for a layer's entry."""
     if not str(entry.get("module")).startswith("keras.src.ops."):
         return None
-    known = {_class_name(name): name for name in dir(ops) if callable(getattr(ops, name))}
-    name = lookup("operation", entry["class_name"], known, "from_config")
+    name = lookup("operation", entry["class_name"], _known(), "from_config")
     options = {key: value for key, value in entry["config"].items() if key != "name"}
     return Operation(name, options)
 
@@ -100,40 +125,74 @@ def described_operation(
     ------
     ArgumentError : Keras has no class for it
     """
+    if isinstance(function, Operation):  # read from a file, and called as Keras's class is
+        names, kwargs = _call_names(function.function), {**function.options, **kwargs}
+        if names:
+            args, kwargs = (), kwargs | dict(zip(names, args, strict=False))
+        function = function.function
     function = COMPARISONS.get(function, function)
     op = getattr(function, "__name__", "")
-    if op in NO_CLASS or getattr(ops, op, None) is not function:
+    is_public = getattr(ops, op, None) is function
+    where = keras_class(function) if is_public else None
+    if where is None:
         raise ArgumentError(
             "get_config",
             f"the model computes {op or function!r} outside of layers, for which Keras has no name",
             expected="a graph of layers and of operations of keras.ops",
             mend="Put it into a layer of your own.",
         )
-    parameters = inspect.signature(function).parameters.values()
-    arrays = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    if variadic and isinstance(args[0], str):  # einsum("ij,jk", a, b)
-        config, args = {options[0]: args[0]}, args[1:]
+    signature, (arrays, options) = inspect.signature(function), _names(function)
+    if arrays:
+        unset = {p.name: None for p in signature.parameters.values() if p.default is None}
+        given = unset | dict(zip(arrays + options, args, strict=False)) | dict(kwargs)
+        inside = {name: given.pop(name) for name in _call_names(function) if name in given}
+        config, args = given, ()
     else:
-        ahead = 1 if variadic else len(arrays)
-        config, args = dict(zip(options, args[ahead:], strict=False)), args[:ahead]
-    inside = {key: value for key, value in kwargs.items() if key in arrays}
-    config |= {key: value for key, value in kwargs.items() if key in options}
-    for key in IN_CALL.get(op, ()):
-        if key in config:
-            args = (*args, config.pop(key))
-    class_name = _class_name(op)
+        config, args = _of_any_number(function, args, dict(kwargs), options)
+        inside = {}
+    for key in inside.keys() - set(arrays):
+        if key == "key":
+            inside[key] = _written_key(inside[key])
+        elif isinstance(inside[key], list | tuple):
+            inside[key] = _array(inside[key])
+    if symbolic.any_in((), config):
+        raise ArgumentError(
+            "get_config",
+            f"an option of {op!r} is a tensor of the model, which Keras's class does not take",
+            expected="numbers",
+            received={"options": [key for key, x in config.items() if symbolic.any_in((x,))]},
+            mend="Put it into a layer of your own.",
+        )
+    if "data_format" in options and config.get("data_format") is None:
+        config["data_format"] = settings.image_data_format()  # Keras's classes have no default
+    room, class_name = where
     entry = {
-        "module": f"keras.src.ops.{ROOM_OF.get(op, 'numpy')}",
+        "module": f"keras.src.ops.{room}",
         "class_name": class_name,
         "config": {"name": name, **config},
         "registered_name": class_name,
         "name": name,
     }
-    return entry, args, inside
+    return entry, *_by_position(args, inside, _call_names(function))
 
 
-def _class_name(op: str) -> str:
-    """Return the class that Keras has for an op: leaky_relu is LeakyRelu."""
-    return "".join(part.capitalize() for part in op.split("_"))
+def _of_any_number(
+    function: Callable[..., Any], args: tuple, config: dict[str, Any], options: list[str]
+) -> tuple[dict[str, Any], tuple]:
+    """Return the options and the arrays of a use of an op that takes any number of arrays."""
+    if isinstance(args[0], str):  # einsum("ij,jk", a, b)
+        return {options[0]: args[0], **config}, args[1:]
+    if "subscripts" in config:
+        return config, args
+    if isinstance(args[0], list | tuple):  # concatenate([a, b], 0)
+        return dict(zip(options, args[1:], strict=False)) | config, args[:1]
+    return config, (list(args),) if function.__name__ in OPS else args
+
+
+def _by_position(
+    args: tuple, inside: dict[str, Any], names: list[str]
+) -> tuple[tuple, dict[str, Any]]:
+    """Return a call's arguments, the first of them by position, as Keras writes them."""
+    ahead = list(itertools.takewhile(lambda name: name in inside, names))
+    rest = {name: value for name, value in inside.items() if name not in ahead}
+    return (*args, *(inside[name] for name in ahead)), rest

@@ -6,13 +6,15 @@ import numpy as np
 
 from melpy.kernels import dispatch as kernels
 from melpy.ops.exponential import exp
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import away, normal
 
 __all__ = [
     "elu", "exponential", "hard_sigmoid", "leaky_relu", "linear", "log_sigmoid", "relu", "relu6",
     "selu", "sigmoid", "tanh",
 ]  # fmt: skip
+
+KERAS_ROOM = "nn"
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -29,6 +31,7 @@ def activated(x, name, slope=0.0):
     return y, (lambda g: kernels.activation_d_x(g, x, y, name, slope),)
 
 
+@in_keras(None)
 @op(sample=normal((2, 3)), like=lambda torch, x: x)
 def linear(x):
     """Do nothing: y = x.
@@ -325,6 +328,7 @@ def hard_sigmoid(x):
     return y, (lambda g: g * ((y > 0) & (y < 1)) / 6,)
 
 
+@in_keras("numpy")
 @op(sample=normal((2, 3)), like="torch.tanh")
 def tanh(x):
     """Squash into (-1, 1): y = (e^x - e^-x) / (e^x + e^-x).

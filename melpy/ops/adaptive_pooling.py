@@ -18,6 +18,8 @@ from melpy.ops.spatial import Layout, whole
 
 __all__ = ["adaptive_average_pool", "adaptive_max_pool"]
 
+KERAS_ROOM = "nn"
+
 
 def _windows(size: int, count: int) -> list[tuple[int, int]]:
     """Return (start, stop) of each window: they cover all, and share an entry where they must.

@@ -11,7 +11,7 @@ from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import array, ndim, shape
 from melpy.ops.indexing import flip, get_item
 from melpy.ops.joining import concatenate, split
-from melpy.ops.registry import axes_within, composed, op
+from melpy.ops.registry import axes_within, composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import expand_dims, swapaxes
 
@@ -100,6 +100,7 @@ def dsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 2)
 
 
+@in_keras("core")
 @composed
 def unstack(x: Any, *, num: int | None = None, axis: int = 0) -> list[Any]:
     """Take apart along an axis: the reverse of `stack`. ``num`` is the size of the axis, if known.

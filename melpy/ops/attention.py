@@ -10,6 +10,8 @@ from melpy.tape import selective
 
 __all__ = ["attention"]
 
+KERAS_ROOM = None
+
 
 def _like(torch, query, key, value, bias=None, *, scale):
     heads = [x.transpose(1, 2) for x in (query, key, value)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from melpy.errors import ArgumentError
 from melpy.ops.promotion import common
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import distinct
 
 __all__ = [
@@ -138,6 +138,7 @@ def _limits(*limits):
     return lambda rng: (rng.choice([-2.0, -0.3, 0.4, 3.0], (2, 3)), *limits)
 
 
+@in_keras(made=("x_min", "x_max"))
 @op(
     sample=[
         _limits(np.array(-1.0), np.array(1.0)),

@@ -14,11 +14,13 @@ from melpy.ops.creation import array, dtype, ndim, shape
 from melpy.ops.elementwise import absolute, add, divide, multiply, subtract
 from melpy.ops.joining import stack
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import composed
+from melpy.ops.registry import composed, in_keras
 from melpy.ops.remainders import mod
 from melpy.ops.shaping import cast, moveaxis, reshape
 
 __all__ = ["hsv_to_rgb", "rgb_to_grayscale", "rgb_to_hsv"]
+
+KERAS_ROOM = "image"
 
 SHARES = (0.2989, 0.5870, 0.1140)  # of red, green and blue in what the eye sees as bright
 
@@ -51,6 +53,7 @@ def _planes(who: str, images: Any, axis: int) -> list[Any]:
     return [first[n] for n in range(3)]
 
 
+@in_keras("image.RGBToGrayscale")
 @composed
 def rgb_to_grayscale(images: Any, *, data_format: str | None = None) -> Any:
     """Weigh red, green and blue as the eye does: y = 0.2989 r + 0.587 g + 0.114 b.
@@ -83,6 +86,7 @@ def rgb_to_grayscale(images: Any, *, data_format: str | None = None) -> Any:
     return cast(total(multiply(cast(images, kind), weights), axis, True), dtype(images))
 
 
+@in_keras("image.RGBToHSV")
 @composed
 def rgb_to_hsv(images: Any, *, data_format: str | None = None) -> Any:
     """Say colours by hue, saturation and value: v = max, s = (max - min) / max, h around the wheel.
@@ -125,6 +129,7 @@ def rgb_to_hsv(images: Any, *, data_format: str | None = None) -> Any:
     return stack([hue, saturation, value], axis)
 
 
+@in_keras("image.HSVToRGB")
 @composed
 def hsv_to_rgb(images: Any, *, data_format: str | None = None) -> Any:
     """Mix colours of hue, saturation and value: the reverse of `rgb_to_hsv`.

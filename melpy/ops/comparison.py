@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 
 __all__ = [
     "all", "allclose", "any", "count_nonzero", "equal", "greater", "greater_equal", "isclose",
@@ -120,6 +120,7 @@ def _near(rng):
     return x, x + np.array([0.0, 1e-7, 1e-3])
 
 
+@in_keras(call=("rtol", "atol"))
 @op(
     sample=_near,
     like=lambda torch, x1, x2: torch.isclose(x1, x2),
@@ -155,6 +156,7 @@ def isclose(x1, x2, *, rtol=1e-5, atol=1e-8, equal_nan=False):
     return np.isclose(x1, x2, rtol, atol, equal_nan), (None, None)
 
 
+@in_keras("numpy.AllClose")
 @op(sample=_near, like=lambda torch, x1, x2: torch.tensor(torch.allclose(x1, x2)))
 def allclose(x1, x2, *, rtol=1e-5, atol=1e-8, equal_nan=False):
     """Ask whether all entries are close: |x1 - x2| <= atol + rtol |x2| everywhere.
@@ -186,6 +188,7 @@ def allclose(x1, x2, *, rtol=1e-5, atol=1e-8, equal_nan=False):
     return np.all(np.isclose(x1, x2, rtol, atol, equal_nan)), (None, None)
 
 
+@in_keras("numpy.IsIn")
 @op(
     sample=lambda rng: (rng.integers(0, 5, (2, 3)), rng.integers(0, 5, 3)),
     like=lambda torch, x1, x2: torch.isin(x1, x2),

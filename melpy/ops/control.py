@@ -13,13 +13,15 @@ from melpy.ops.creation import array, convert_to_numpy, dtype, ndim, shape
 from melpy.ops.indexing import flip, get_item
 from melpy.ops.joining import concatenate, stack
 from melpy.ops.promotion import alike
-from melpy.ops.registry import composed
+from melpy.ops.registry import composed, in_keras
 from melpy.symbolic import Symbolic, any_in, defer, like
 
 __all__ = [
     "associative_scan", "cond", "fori_loop", "map", "scan", "select", "switch", "vectorized_map",
     "while_loop",
 ]  # fmt: skip
+
+KERAS_ROOM = "core"
 
 
 @composed
@@ -76,6 +78,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     return branches[builtins.min(builtins.max(n, 0), len(branches) - 1)](*operands)
 
 
+@in_keras("numpy")
 @composed
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """Choose entry by entry: the choice of the first condition that holds, else the default.

@@ -16,6 +16,8 @@ from melpy.ops.spatial import Layout, from_torch, pads, span, to_torch, transpos
 
 __all__ = ["conv", "conv_transpose"]
 
+KERAS_ROOM = "nn"
+
 
 def layout_of(shape, kernel_shape, data_format, who):
     """Return the layout of a convolution's input: the kernel says how many axes it has."""

@@ -13,6 +13,8 @@ from melpy.tape import selective
 
 __all__ = ["conv_block"]
 
+KERAS_ROOM = None
+
 
 def _like(torch, x, kernel, bias, *, activation="linear", slope=0.0, pool_size=1, **options):
     y = conv_like(torch, x, kernel, **options)

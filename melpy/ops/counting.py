@@ -8,11 +8,12 @@ import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import convert_to_numpy, floating
-from melpy.ops.registry import composed
+from melpy.ops.registry import composed, in_keras
 
 __all__ = ["bincount", "histogram", "nonzero", "unique"]
 
 
+@in_keras(made=("weights",))
 @composed
 def bincount(
     x: Any, weights: Any = None, *, minlength: int = 0, sparse: bool = False

@@ -15,7 +15,7 @@ from melpy import config
 from melpy.errors import lookup
 from melpy.ops.joining import stack
 from melpy.ops.promotion import as_floats, common, of_python, together
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import broadcast_to, cast, ravel, reshape
 from melpy.symbolic import Symbolic, defer, like
@@ -78,6 +78,7 @@ def copy(x: Any) -> Any:
     return cast(x, dtype=dtype(x))  # NumPy's astype copies
 
 
+@in_keras("core")
 @op(sample=normal((2, 3)), like=lambda torch, variable: variable.detach(), constant=True)
 def stop_gradient(variable):
     """Cut the history: y = x, as a constant.
@@ -346,6 +347,7 @@ def ones_like(x, *, dtype=None):
     return np.ones(x.shape, dtype or x.dtype), (None,)
 
 
+@in_keras(call=("fill_value",))
 @op(
     sample=normal((2, 3), fill_value=7.0),
     like=lambda torch, x, fill_value: torch.full_like(x, fill_value),

@@ -22,6 +22,8 @@ from melpy.ops.shaping import squeeze
 
 __all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
 
+KERAS_ROOM = "nn"
+
 
 def _require(fits: bool, who: str, target: Any, output: Any, expected: str) -> None:
     if not fits:

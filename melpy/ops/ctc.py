@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 
 __all__ = ["ctc_decode", "ctc_loss"]
+
+KERAS_ROOM = "nn"
 
 IMPOSSIBLE = -1e5  # the logarithm of a probability of 0, as in Keras: finite, so no NaN comes of it
 
@@ -32,6 +34,7 @@ def _like(torch, target, output, target_length, output_length, *, mask_index=0):
     )
 
 
+@in_keras("nn.CTCLoss")
 @op(sample=_sample, like=_like, keeps=("target", "target_length", "output_length"))
 def ctc_loss(target, output, target_length, output_length, *, mask_index=0):
     """Return -log of the probability that each sequence's frames say its labels.
@@ -126,6 +129,7 @@ def ctc_loss(target, output, target_length, output_length, *, mask_index=0):
     return (-log_total).astype(kind), (None, d_output, None, None)
 
 
+@in_keras("nn.CTCDecode")
 @composed
 def ctc_decode(
     inputs: Any,

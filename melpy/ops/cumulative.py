@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import away, normal
 
 __all__ = ["cumprod", "cumsum", "diff", "trapezoid"]
@@ -154,6 +154,7 @@ def _trapezoid_like(torch, y, x=None, dx=1.0, axis=-1):
     return torch.trapezoid(y, dx=dx, dim=axis) if x is None else torch.trapezoid(y, x, dim=axis)
 
 
+@in_keras(made=("x",))
 @op(
     sample=[
         normal((2, 4), dx=0.5),

@@ -11,6 +11,8 @@ from melpy.ops.samples import away, normal
 
 __all__ = ["celu", "glu", "sparsemax", "squareplus"]
 
+KERAS_ROOM = "nn"
+
 
 @op(
     sample=[away((2, 3)), away((2, 3), alpha=0.5)],

@@ -14,7 +14,7 @@ from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.assembling import tril, triu
 from melpy.ops.creation import convert_to_numpy, floating
 from melpy.ops.products import matmul
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import expand_dims, squeeze, swapaxes
 from melpy.ops.solving import _checked, _turned, _well_conditioned, inv, solve
@@ -24,6 +24,8 @@ __all__ = [
     "cholesky_inverse", "eigh", "lstsq", "matrix_rank", "packed_eigh", "packed_qr", "packed_svd",
     "pinv", "qr", "solve_triangular", "svd",
 ]  # fmt: skip
+
+KERAS_ROOM = "linalg"
 
 
 def _gaps(x: np.ndarray) -> np.ndarray:
@@ -49,6 +51,7 @@ def _eigh_like(torch, x):
     return torch.cat([w[..., None, :], v * _signs(torch, v, known)], -2)
 
 
+@in_keras(None)
 @op(sample=[_well_conditioned(3, 3), _well_conditioned(2, 4, 4)], like=_eigh_like)
 def packed_eigh(x):
     """Find eigenvalues w, rising, and eigenvectors, columns of v: (x + x^T) / 2 = v diag(w) v^T.
@@ -104,6 +107,7 @@ def _svd_like(torch, x):
     return torch.cat([s[..., None, :], u * signs, vt.mT * signs], -2)
 
 
+@in_keras(None)
 @op(sample=[normal((3, 3)), normal((4, 2)), normal((2, 3, 5))], like=_svd_like)
 def packed_svd(x):
     """Find singular values s, falling, and vectors, the columns of u and v: x = u diag(s) v^T.
@@ -155,6 +159,7 @@ def _qr_like(torch, x):
     return torch.cat(torch.linalg.qr(x), -2)
 
 
+@in_keras(None)
 @op(sample=[_well_conditioned(3, 3), normal((4, 2)), normal((2, 5, 3))], like=_qr_like)
 def packed_qr(x):
     """Find q, whose columns are orthonormal, and r, upper triangular: x = q r, for m >= n.
@@ -254,6 +259,7 @@ def eigh(x: Any) -> tuple[Any, Any]:
     return packed[..., 0, :], packed[..., 1:, :]
 
 
+@in_keras("linalg.SVD")
 @composed
 def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Return u, s and v^T of x = u diag(s) v^T, or s alone.

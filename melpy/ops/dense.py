@@ -12,6 +12,8 @@ from melpy.tape import selective
 
 __all__ = ["dense"]
 
+KERAS_ROOM = None
+
 
 def _like(torch, x, kernel, bias, **options):
     return bias_activation_like(torch, torch.matmul(x, kernel), bias, **options)

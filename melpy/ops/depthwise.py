@@ -11,6 +11,8 @@ from melpy.ops.samples import normal
 
 __all__ = ["depthwise_conv", "separable_conv"]
 
+KERAS_ROOM = "nn"
+
 
 def _depthwise_like(torch, x, kernel, **options):
     """Convolve in groups of one channel, which is how PyTorch spells it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import dispatch as kernels
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import away, normal, positive
 
 __all__ = [
@@ -296,6 +296,7 @@ def sqrt(x):
     return y, (lambda g: g / (2 * y),)
 
 
+@in_keras("math")
 @op(sample=positive((2, 3)), like="torch.rsqrt", poles=True)
 def rsqrt(x):
     """Take the reciprocal square root: y = 1 / √x.

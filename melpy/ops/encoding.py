@@ -17,6 +17,8 @@ from melpy.ops.vectors import norm
 
 __all__ = ["multi_hot", "normalize", "one_hot"]
 
+KERAS_ROOM = "nn"
+
 
 def _dense(sparse, who):
     if sparse:

@@ -13,7 +13,7 @@ from melpy.ops.comparison import greater, greater_equal, isnan, logical_or
 from melpy.ops.creation import array, convert_to_numpy, dtype, ones_like, zeros_like
 from melpy.ops.elementwise import multiply
 from melpy.ops.exponential import exp2
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import cast
 
@@ -85,6 +85,7 @@ def nextafter(x1, x2):
     return np.nextafter(x1, x2), (None, None)
 
 
+@in_keras("core")
 @composed
 def saturate_cast(x: Any, *, dtype: Any) -> Any:
     """Change the type; what it cannot hold becomes the nearest that it can. NaN becomes 0.

@@ -13,12 +13,14 @@ import numpy as np
 from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.ops.creation import array, dtype, shape
 from melpy.ops.joining import stack
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 
 __all__ = [
     "fft", "fft2", "ifft2", "irfft", "packed_fft", "packed_irfft", "packed_rfft", "rfft",
 ]  # fmt: skip
+
+KERAS_ROOM = "math"
 
 
 def _complex(x: np.ndarray) -> np.ndarray:
@@ -34,6 +36,7 @@ def _fft_like(torch, x, *, axes=(-1,), inverse=False):
     return torch.view_as_real(transform(torch.view_as_complex(x), dim=axes))
 
 
+@in_keras(None)
 @op(
     sample=[normal((2, 5, 2)), normal((3, 4, 2), axes=(-2, -1), inverse=True)],
     like=_fft_like,
@@ -79,6 +82,7 @@ def packed_fft(x, *, axes=(-1,), inverse=False):
     return _parts(there(z, axes=axes), x.dtype), (d_x,)
 
 
+@in_keras(None)
 @op(
     sample=[normal((2, 6)), normal((5,)), normal((2, 4), fft_length=7), normal((6,), fft_length=4)],
     like=lambda torch, x, fft_length=None: torch.view_as_real(torch.fft.rfft(x, fft_length)),
@@ -122,6 +126,7 @@ def packed_rfft(x, *, fft_length=None):
     return _parts(np.fft.rfft(x, count, axis=-1), x.dtype), (d_x,)
 
 
+@in_keras(None)
 @op(
     sample=[normal((2, 4, 2)), normal((4, 2), fft_length=7), normal((3, 2), fft_length=8)],
     like=lambda torch, x, fft_length=None: torch.fft.irfft(torch.view_as_complex(x), fft_length),
@@ -191,6 +196,7 @@ def _pair(packed: Any) -> tuple[Any, Any]:
     return packed[..., 0], packed[..., 1]
 
 
+@in_keras("math.FFT")
 @composed
 def fft(x: Any) -> tuple[Any, Any]:
     """Find the frequencies along the last axis: y_k = Σ_n x_n exp(-2 π i k n / N).
@@ -208,12 +214,14 @@ def fft(x: Any) -> tuple[Any, Any]:
     return _pair(packed_fft(packed("fft", x)))
 
 
+@in_keras("math.FFT2")
 @composed
 def fft2(x: Any) -> tuple[Any, Any]:
     """Find the frequencies along the last two axes, of a pair as in `fft`."""
     return _pair(packed_fft(packed("fft2", x), axes=(-2, -1)))
 
 
+@in_keras("math.IFFT2")
 @composed
 def ifft2(x: Any) -> tuple[Any, Any]:
     """Go back from the frequencies along the last two axes: the reverse of `fft2`.
@@ -227,6 +235,7 @@ def ifft2(x: Any) -> tuple[Any, Any]:
     return _pair(packed_fft(packed("ifft2", x), axes=(-2, -1), inverse=True))
 
 
+@in_keras("math.RFFT")
 @composed
 def rfft(x: Any, *, fft_length: int | None = None) -> tuple[Any, Any]:
     """Find the frequencies k = 0 .. N / 2 of real numbers, along the last axis.
@@ -248,6 +257,7 @@ def rfft(x: Any, *, fft_length: int | None = None) -> tuple[Any, Any]:
     return _pair(packed_rfft(array(x), fft_length=fft_length))
 
 
+@in_keras("math.IRFFT")
 @composed
 def irfft(x: Any, *, fft_length: int | None = None) -> Any:
     """Go back from the frequencies of real numbers: the reverse of `rfft`.

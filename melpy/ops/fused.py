@@ -13,6 +13,8 @@ from melpy.tape import joint
 
 __all__ = ["add_relu", "batch_norm", "bias_activation", "scale_offset", "softmax_cross_entropy"]
 
+KERAS_ROOM = None
+
 
 def bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
     functional = torch.nn.functional

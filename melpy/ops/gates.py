@@ -9,12 +9,14 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy.kernels import dispatch as kernels
 from melpy.ops.activations import activated, logistic
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import away, normal
 
 __all__ = [
     "gelu", "log_softmax", "mish", "silu", "softmax", "softplus", "softsign", "swish",
 ]  # fmt: skip
+
+KERAS_ROOM = "nn"
 
 
 @op(sample=normal((2, 3)), like="torch.nn.functional.silu")
@@ -108,6 +110,7 @@ def softsign(x):
     return y, (lambda g: g * np.square(1 - np.abs(y)),)
 
 
+@in_keras(None)
 @op(sample=normal((2, 3)), like="torch.nn.functional.mish")
 def mish(x):
     """Gate x by the tanh of its softplus: y = x tanh(log(1 + e^x)).

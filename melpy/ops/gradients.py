@@ -18,6 +18,8 @@ from melpy.tape import Variable
 
 __all__ = ["custom_gradient", "vectorize"]
 
+KERAS_ROOM = None
+
 
 def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callable[..., Any]:
     """Make a function of one that returns its output and its gradient.

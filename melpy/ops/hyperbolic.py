@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from melpy.kernels.spec.activation import erf as erf_of
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import away, normal
 
 __all__ = [
@@ -288,6 +288,7 @@ def rad2deg(x):
     return np.rad2deg(x), (lambda g: g * (180 / math.pi),)
 
 
+@in_keras("math")
 @op(sample=normal((2, 3)), like="torch.erf")
 def erf(x):
     """Compute the error function: y = 2/√π ∫_0^x e^(-t^2) dt.
@@ -317,6 +318,7 @@ def erf(x):
     return erf_of(x), (lambda g: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x),)
 
 
+@in_keras("math")
 @op(sample=lambda rng: (rng.uniform(-0.95, 0.95, (2, 3)),), like="torch.erfinv")
 def erfinv(x):
     """Invert the error function: x = erf y.

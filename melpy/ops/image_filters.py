@@ -20,6 +20,8 @@ from melpy.ops.spatial import whole
 
 __all__ = ["crop_images", "gaussian_blur", "pad_images", "sobel_edges"]
 
+KERAS_ROOM = "image"
+
 
 def _batch(who: str, images: Any, data_format: str | None) -> tuple[Any, str]:
     """Return images with a batch axis, and where their channels are."""

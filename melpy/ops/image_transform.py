@@ -9,10 +9,12 @@ import numpy as np
 from melpy import config
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.ops.mixing import Mix
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 
 __all__ = ["affine_transform", "perspective_transform"]
+
+KERAS_ROOM = "image"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ _TURN = [0.81, -0.32, 1.43, 0.37, 1.13, -0.68, 0.0, 0.0]  # nothing falls on hal
 _SHIFT = [1.0, 0.0, -1.3, 0.0, 1.0, 1.2, 0.0, 0.0]
 
 
+@in_keras(call=("transform",))
 @op(
     sample=[
         normal((2, 5, 4, 3), transform=[_TURN, _SHIFT]),
@@ -191,6 +194,7 @@ _CORNERS = [[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]]
 _BENT = [[0.3, 0.2], [3.6, 0.4], [-0.2, 3.7], [4.2, 4.1]]
 
 
+@in_keras(call=("start_points", "end_points"))
 @op(
     sample=[
         normal((2, 5, 5, 2), start_points=[_BENT, _CORNERS], end_points=[_CORNERS, _BENT]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.errors import ArgumentError
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 
 __all__ = ["flip", "get_item", "repeat", "roll", "take", "tile"]
@@ -23,6 +23,7 @@ def _is_basic(index):
     )
 
 
+@in_keras(call=("key",))
 @op(
     sample=[
         normal((3, 4), key=1),
@@ -120,6 +121,7 @@ def _torch_take(torch, x, indices, axis=None):
     return x[(slice(None),) * (axis % x.ndim) + (index,)]
 
 
+@in_keras(call=("indices",))
 @op(
     sample=[
         normal((4, 2), indices=np.array([[1, 1, 3], [0, 1, 3]]), axis=0),

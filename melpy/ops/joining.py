@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from melpy.errors import ArgumentError, GraphError, lookup
 from melpy.ops.indexing import add_rows, get_item
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 
 __all__ = ["concatenate", "pad", "split", "stack"]
@@ -130,6 +130,7 @@ def _torch_pad(torch, x, pad_width, mode="constant", constant_values=0.0):
     return torch.nn.functional.pad(x, flat, value=constant_values)
 
 
+@in_keras(call=("constant_values",))
 @op(
     sample=[
         normal((2, 3), pad_width=((1, 0), (2, 1))),

@@ -14,6 +14,8 @@ from melpy.ops.registry import op
 
 __all__ = ["map_coordinates"]
 
+KERAS_ROOM = "image"
+
 Place = Callable[[np.ndarray, int], np.ndarray]
 
 # Which old pixel stands for one beyond the rim: from any whole number to one in [0, size).

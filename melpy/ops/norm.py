@@ -13,6 +13,8 @@ from melpy.tape import joint
 
 __all__ = ["layer_norm", "standardize"]
 
+KERAS_ROOM = None
+
 
 def _like(torch, x, *, axis=-1, epsilon=1e-3):
     axes = (axis,) if isinstance(axis, int) else tuple(axis)

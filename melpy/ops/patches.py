@@ -11,12 +11,14 @@ from melpy import config
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.ops.creation import ndim, shape
 from melpy.ops.joining import pad
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import expand_dims, reshape, squeeze, transpose
 from melpy.ops.spatial import pads, span, whole
 
 __all__ = ["depth_to_space", "extract_patches", "fold", "space_to_depth", "unfold"]
+
+KERAS_ROOM = "nn"
 
 Pair = tuple[int, int]
 
@@ -190,6 +192,7 @@ def fold(x, *, output_size, kernel_size, dilation=1, padding=0, stride=1):
     return _lay(x, size, *geometry), (lambda g: _cut(g, *geometry),)
 
 
+@in_keras("image")
 @composed
 def extract_patches(
     images: Any,

@@ -10,6 +10,8 @@ from melpy.ops.spatial import Layout, from_torch, pads, to_torch
 
 __all__ = ["average_pool", "max_pool"]
 
+KERAS_ROOM = "nn"
+
 
 def _geometry(shape, pool_size, strides, padding, data_format, who):
     """Return (layout, (window, strides, pads)) of a pooling of arrays of that shape."""

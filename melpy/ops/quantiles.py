@@ -19,7 +19,7 @@ from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import mean, prod
 from melpy.ops.reduction import min as smallest
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import distinct
 from melpy.ops.shaping import cast, reshape
 from melpy.ops.sorting import put_back
@@ -47,6 +47,7 @@ def _quantile_like(torch, x, q, axis=None, method="linear", keepdims=False):
     return torch.quantile(x, q, dim=axis, keepdim=keepdims, interpolation=method)
 
 
+@in_keras(call=("q",))
 @op(
     sample=[
         distinct((2, 5), q=0.3),
@@ -134,6 +135,7 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
     return y, (d_x,)
 
 
+@in_keras(made=("axis", "method", "keepdims"))
 @composed
 def percentile(
     x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
@@ -154,6 +156,7 @@ def median(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return quantile(x, 0.5, axis, "linear", keepdims)
 
 
+@in_keras(made=("axis",))
 @composed
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """Return the weighted mean Σ w x / Σ w; weights of one axis count along ``axis``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import away, distinct, normal
 
 __all__ = [
@@ -319,6 +319,7 @@ def _variance(x, axis, keepdims):
     return y, centred, y.size / x.size if x.size else 0.0
 
 
+@in_keras("math")
 @op(sample=_samples(normal), like=_like("logsumexp"), floats=True)
 def logsumexp(x, *, axis=None, keepdims=False):
     """Add up in the logarithm: y = log Σ e^x over the axes, without overflow.

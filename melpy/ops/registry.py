@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,9 @@ from melpy import symbolic, tape
 from melpy.errors import MelpyError, ShapeError
 from melpy.ops.promotion import as_floats, settled_as, together
 
-__all__ = ["OPS", "Op", "OutOfRangeError", "axes_within", "composed", "op"]
+__all__ = [
+    "OPS", "Op", "OutOfRangeError", "axes_within", "composed", "in_keras", "keras_class", "op",
+]  # fmt: skip
 
 Sample = Callable[[np.random.Generator], tuple]
 
@@ -162,6 +165,48 @@ def composed(
         return function(*args, **kwargs)
 
     return call
+
+
+def in_keras(
+    where: str | None = "", call: Sequence[str] = (), made: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Say where Keras has an op's class, by which a model's file names it.
+
+    Without it, that is the class of the op's name in the room of keras.src.ops that the file's
+    ``KERAS_ROOM`` names, or in "numpy".
+
+    Parameters
+    ----------
+    where : a room, "linalg", or a class that is spelt otherwise, "linalg.SVD"; None where Keras has
+        no class, and no file can hold the op
+    call : options that Keras's class takes when it is called, not when it is made
+    made : arguments that come by position here, and that Keras's class takes when it is made
+    """
+
+    def said(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.in_keras = where  # type: ignore[attr-defined]
+        function.in_call, function.in_making = tuple(call), tuple(made)  # type: ignore[attr-defined]
+        return function
+
+    return said
+
+
+def keras_class(function: Callable[..., Any]) -> tuple[str, str] | None:
+    """Return the room and the name of an op's class in Keras, or None.
+
+    Examples
+    --------
+    >>> from melpy import ops
+    >>> keras_class(ops.leaky_relu), keras_class(ops.svd), keras_class(ops.lstm)
+    (('nn', 'LeakyRelu'), ('linalg', 'SVD'), None)
+    """
+    where = getattr(function, "in_keras", "")
+    if where == "":
+        where = getattr(sys.modules.get(function.__module__), "KERAS_ROOM", "numpy")
+    if where is None:
+        return None
+    room, _, name = where.partition(".")
+    return room, name or "".join(part.capitalize() for part in function.__name__.split("_"))
 
 
 def _variadic(args: tuple, name: str, kwargs: dict[str, Any]) -> tuple[tuple, tuple]:

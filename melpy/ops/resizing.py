@@ -16,6 +16,8 @@ from melpy.ops.samples import normal
 
 __all__ = ["resize"]
 
+KERAS_ROOM = "image"
+
 Pair = tuple[int, int]
 
 

@@ -16,6 +16,8 @@ from melpy.ops.shaping import moveaxis
 
 __all__ = ["scale_and_translate"]
 
+KERAS_ROOM = "image"
+
 # Keras's names, by how many axes are interpolated, for filters of `resize`.
 METHODS = {
     **dict.fromkeys(("linear", "bilinear", "trilinear"), "bilinear"),

@@ -10,11 +10,13 @@ import numpy as np
 from melpy.errors import lookup
 from melpy.ops.creation import convert_to_numpy
 from melpy.ops.indexing import get_item
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 
 __all__ = [
     "scatter", "scatter_update", "slice", "slice_update", "take_along_axis",
 ]  # fmt: skip
+
+KERAS_ROOM = "core"
 
 COMBINERS: dict[str, Any] = {
     "None": None, "add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply,
@@ -25,6 +27,7 @@ def _torch_along(torch, x, indices, axis=None):
     return torch.take_along_dim(x, indices, axis)
 
 
+@in_keras("numpy")
 @op(
     sample=[
         lambda rng: (rng.normal(size=(2, 3)), np.array([[2, 0, 2], [1, 1, 1]]), {"axis": 1}),

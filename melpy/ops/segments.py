@@ -10,6 +10,8 @@ from melpy.ops.registry import op
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 
+KERAS_ROOM = "math"
+
 
 def _segments(rng):
     data = rng.permutation(10).reshape(5, 2) + 0.3

@@ -15,10 +15,12 @@ from melpy.ops.fourier import packed, packed_irfft, rfft
 from melpy.ops.indexing import get_item, take
 from melpy.ops.joining import pad
 from melpy.ops.patches import fold
-from melpy.ops.registry import composed
+from melpy.ops.registry import composed, in_keras
 from melpy.ops.shaping import reshape, swapaxes
 
 __all__ = ["extract_sequences", "istft", "stft"]
+
+KERAS_ROOM = "math"
 
 
 @composed
@@ -85,6 +87,7 @@ def _window(who: str, window: Any, length: int, fft_length: int, kind: str) -> n
     return np.pad(weights, (before, fft_length - length - before)).astype(kind)
 
 
+@in_keras("math.STFT")
 @composed
 def stft(
     x: Any,
@@ -138,6 +141,7 @@ def stft(
     return rfft(multiply(pieces, weights), fft_length)
 
 
+@in_keras("math.ISTFT")
 @composed
 def istft(
     x: Any,

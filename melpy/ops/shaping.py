@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.errors import ArgumentError
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 
 __all__ = [
@@ -329,6 +329,7 @@ def broadcast_to(x, *, shape):
     return np.broadcast_to(x, shape), (lambda g: g,)  # the tape sums
 
 
+@in_keras("core")
 @op(
     sample=normal((2, 3), dtype="int32"),
     like=lambda torch, x, dtype: x.to(getattr(torch, dtype)),

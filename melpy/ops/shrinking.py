@@ -12,6 +12,8 @@ __all__ = [
     "sparse_sigmoid", "tanh_shrink", "threshold",
 ]  # fmt: skip
 
+KERAS_ROOM = "nn"
+
 
 def _off_kinks(*values, **options):
     """Values that keep away from the kinks, some of every piece."""

@@ -19,7 +19,7 @@ from melpy.ops.joining import pad
 from melpy.ops.matrix import diagonal
 from melpy.ops.products import matmul
 from melpy.ops.reduction import mean
-from melpy.ops.registry import composed
+from melpy.ops.registry import composed, in_keras
 from melpy.ops.shaping import cast, expand_dims, moveaxis, reshape, transpose
 from melpy.ops.vectors import euclidean_norm
 
@@ -107,6 +107,7 @@ def correlate(x1: Any, x2: Any, *, mode: str = "valid") -> Any:
     return reshape(y, (-1,))
 
 
+@in_keras("math.CDist")
 @composed
 def cdist(x: Any, y: Any) -> Any:
     """Measure the distance of every row of x and every row of y: d_ij = |x_i - y_j|.
@@ -137,6 +138,7 @@ def cdist(x: Any, y: Any) -> Any:
     return euclidean_norm(subtract(expand_dims(x, -2), expand_dims(y, -3)), -1)
 
 
+@in_keras("nn.PSNR")
 @composed
 def psnr(x1: Any, x2: Any, *, max_val: float) -> Any:
     """Compare a signal's peak with its noise, in decibels: y = 20 log10 max - 10 log10 mean d^2.
@@ -180,6 +182,7 @@ def gaussian(size: int, sigma: float) -> np.ndarray:
     return weights / weights.sum()
 
 
+@in_keras("image.SSIM")
 @composed
 def ssim(
     image1: Any,

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
-from melpy.ops.registry import composed, op
+from melpy.ops.registry import composed, in_keras, op
 
 __all__ = [
     "cholesky", "det", "inv", "log_absolute_determinant", "logdet", "lu_factor", "slogdet", "solve",
 ]  # fmt: skip
+
+KERAS_ROOM = "linalg"
 
 
 def _well_conditioned(*shape):
@@ -236,6 +238,7 @@ def cholesky(x, *, upper=False):
     return _turned(y) if upper else y, (d_x,)
 
 
+@in_keras(None)
 @op(
     sample=_well_conditioned(3, 3),
     like=lambda torch, x: torch.linalg.slogdet(x)[1],
@@ -278,6 +281,7 @@ def log_absolute_determinant(x):
     return (np.asarray(y), np.asarray(sign)), (d_x,)
 
 
+@in_keras("numpy")
 @composed
 def slogdet(x: Any) -> tuple[Any, Any]:
     """Return the sign of the determinant and the logarithm of its size.
@@ -292,6 +296,7 @@ def slogdet(x: Any) -> tuple[Any, Any]:
     return sign, size
 
 
+@in_keras("math")
 @composed
 def logdet(x: Any) -> Any:
     """Return the logarithm of the determinants of positive definite matrices."""

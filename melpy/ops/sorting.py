@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.errors import ArgumentError
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import distinct
 
 __all__ = [
@@ -132,6 +132,7 @@ def argpartition(x, *, kth, axis=-1):
     return np.argpartition(x, kth, axis).astype(np.int32), (None,)
 
 
+@in_keras("math")
 @op(
     sample=[distinct((2, 4), k=2), distinct((5,), k=5)],
     like=lambda torch, x, k: torch.topk(x, k)[0],
@@ -185,6 +186,7 @@ def _in_top_k_like(torch, targets, predictions, k):
     return (predictions > own).sum(1) < k
 
 
+@in_keras("math")
 @op(
     sample=lambda rng: (rng.integers(0, 4, 3), rng.normal(size=(3, 4)), {"k": 2}),
     like=_in_top_k_like,
@@ -224,6 +226,7 @@ def in_top_k(targets, predictions, *, k):
     return (above < k) & known & np.isfinite(own[:, 0]), (None, None)
 
 
+@in_keras("numpy.SearchSorted")
 @op(
     sample=lambda rng: (np.array([0.0, 1.0, 2.0, 3.0]), np.array([[-1.0, 1.0], [1.5, 9.0]])),
     like="torch.searchsorted",
@@ -258,6 +261,7 @@ def searchsorted(sorted_sequence, values, *, side="left"):
     return np.searchsorted(sorted_sequence, values, side).astype(np.int32), (None, None)
 
 
+@in_keras(call=("bins",))
 @op(
     sample=lambda rng: (rng.normal(size=(2, 3)), {"bins": np.array([-1.0, 0.0, 1.0])}),
     like=lambda torch, x, bins: torch.bucketize(x, torch.tensor(bins), right=True),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from melpy.ops.registry import op
+from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 
 __all__ = ["erfc", "i0"]
@@ -14,6 +14,7 @@ __all__ = ["erfc", "i0"]
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
+@in_keras("math")
 @op(sample=normal((2, 3)), like="torch.special.erfc", floats=True)
 def erfc(x):
     """Compute what the error function lacks to 1: y = 1 - erf x = 2/√π ∫_x^∞ e^(-t^2) dt.

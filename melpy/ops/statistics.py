@@ -20,13 +20,15 @@ from melpy.ops.indexing import repeat
 from melpy.ops.norm import standardize
 from melpy.ops.products import matmul
 from melpy.ops.reduction import mean, var
-from melpy.ops.registry import composed
+from melpy.ops.registry import composed, in_keras
 from melpy.ops.shaping import reshape, transpose
 
 __all__ = [
     "batch_normalization", "dot_product_attention", "layer_normalization", "moments",
     "rms_normalization",
 ]  # fmt: skip
+
+KERAS_ROOM = "nn"
 
 
 @composed
@@ -53,6 +55,7 @@ def _along(values: Any, shape: Any, axes: Any) -> Any:
     return reshape(values, tuple(shape[n] if n in axes else 1 for n in range(len(shape))))
 
 
+@in_keras("nn.BatchNorm", made=("axis", "epsilon"))
 @composed
 def batch_normalization(
     x: Any,
@@ -81,6 +84,7 @@ def batch_normalization(
     return y if offset is None else add(y, offset)
 
 
+@in_keras("nn.LayerNorm")
 @composed
 def layer_normalization(
     x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, epsilon: float | None = None
@@ -101,6 +105,7 @@ def layer_normalization(
     return y if beta is None else add(y, beta)
 
 
+@in_keras("nn.RMSNorm")
 @composed
 def rms_normalization(
     x: Any, scale: Any = None, *, axis: Any = -1, epsilon: float | None = None
@@ -121,6 +126,7 @@ def rms_normalization(
     return multiply(y, _along(array(scale), x.shape, [n % len(x.shape) for n in axes]))
 
 
+@in_keras(call=("scale",))
 @composed
 def dot_product_attention(
     query: Any,

@@ -18,7 +18,7 @@ from melpy.ops.promotion import alike
 from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import min as smallest
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import axes_within, composed, op
+from melpy.ops.registry import axes_within, composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import cast, expand_dims, moveaxis, ravel, squeeze
 
@@ -29,6 +29,7 @@ def _norm_like(torch, x, axis=None, keepdims=False):
     return torch.linalg.vector_norm(x, dim=axis, keepdim=keepdims)
 
 
+@in_keras(None)
 @op(
     sample=[normal((2, 3)), normal((2, 3), axis=1), normal((2, 3, 2), axis=(0, 2), keepdims=True)],
     like=_norm_like,
@@ -73,6 +74,7 @@ def euclidean_norm(x, *, axis=None, keepdims=False):
     return y if keepdims else y.squeeze(axes), (d_x,)
 
 
+@in_keras("linalg")
 @composed
 def norm(x: Any, *, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the norm of vectors or matrices, as numpy.linalg.norm does, as a float.

@@ -11,6 +11,8 @@ from melpy.ops.creation import convert_to_numpy
 
 __all__ = ["bartlett", "blackman", "hamming", "hanning", "kaiser"]
 
+KERAS_ROOM = None
+
 
 def _count(x: Any) -> int:
     return int(convert_to_numpy(x))
