@@ -12,7 +12,7 @@ from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import array, convert_to_numpy, dtype, ndim, ones_like, shape
 from melpy.ops.elementwise import multiply
 from melpy.ops.joining import stack
-from melpy.ops.registry import composed
+from melpy.ops.registry import composed, in_keras
 from melpy.ops.shaping import reshape, transpose
 
 __all__ = ["rearrange", "unravel_index", "vander"]
@@ -34,6 +34,7 @@ def _refused(pattern: str, what: str) -> ArgumentError:
     )
 
 
+@in_keras(None)
 @composed
 def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     """Cut, reorder and join axes as a pattern of their names says.

@@ -34,6 +34,7 @@ def spd(n):
 
 ROWS, SQUARE, LABELS = normal(2, 3), normal(3, 3), np.array([2, 0], "int32")
 SHARES = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]], "float32")
+IMAGES = normal(1, 4, 4, 3)
 HOLES = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, np.nan]], "float32")
 
 # What has no sample in the registry: the arrays, and what is called on their symbols.
@@ -102,12 +103,58 @@ COMPOSED = {
     "vdot": ([ROWS[0], ROWS[1]], ops.vdot),
     "vsplit": ([ROWS], lambda x: ops.vsplit(x, 2)),
     "vstack": ([ROWS, ROWS], lambda a, b: ops.vstack([a, b])),
+    "adaptive_average_pool": ([IMAGES], lambda x: ops.adaptive_average_pool(x, (2, 2))),
+    "adaptive_max_pool": ([IMAGES], lambda x: ops.adaptive_max_pool(x, (2, 2))),
+    "angle": ([ROWS], ops.angle),
+    "cdist": ([ROWS, SQUARE], ops.cdist),
+    "conj": ([ROWS], ops.conj),
+    "corrcoef": ([ROWS], ops.corrcoef),
+    "correlate": ([ROWS[0], SQUARE[0]], lambda a, b: ops.correlate(a, b, mode="same")),
+    "crop_images": (
+        [IMAGES],
+        lambda x: ops.image.crop_images(x, 1, 1, target_height=2, target_width=2),
+    ),
+    "depth_to_space": ([normal(1, 2, 2, 4)], lambda x: ops.depth_to_space(x, 2)),
+    "extract_patches": ([IMAGES], lambda x: ops.image.extract_patches(x, 2)),
+    "extract_sequences": ([normal(8)], lambda x: ops.extract_sequences(x, 4, 2)),
+    "fft": ([ROWS, ROWS], lambda a, b: ops.fft((a, b))),
+    "fft2": ([SQUARE, SQUARE], lambda a, b: ops.fft2((a, b))),
+    "gaussian_blur": ([IMAGES], ops.image.gaussian_blur),
+    "hsv_to_rgb": ([positive(1, 2, 2, 3) / 2], ops.image.hsv_to_rgb),
+    "ifft2": ([SQUARE, SQUARE], lambda a, b: ops.ifft2((a, b))),
+    "imag": ([ROWS], ops.imag),
+    "irfft": ([ROWS, ROWS], lambda a, b: ops.irfft((a, b))),
+    "isreal": ([ROWS], ops.isreal),
+    "istft": ([normal(3, 5), normal(3, 5)], lambda a, b: ops.istft((a, b), 8, 4, 8)),
+    "ldexp": ([ROWS, np.array([1, 2, 3], "int32")], ops.ldexp),
     "norm": ([ROWS], ops.norm),
+    "pad_images": ([IMAGES], lambda x: ops.image.pad_images(x, 1, 1, 1, 1)),
+    "psnr": ([ROWS, ROWS[::-1]], lambda a, b: ops.psnr(a, b, 2.0)),
+    "real": ([ROWS], ops.real),
+    "rfft": ([ROWS], ops.rfft),
+    "rgb_to_grayscale": ([positive(1, 2, 2, 3)], ops.image.rgb_to_grayscale),
+    "rgb_to_hsv": ([positive(1, 2, 2, 3) / 2], ops.image.rgb_to_hsv),
+    "saturate_cast": ([100 * ROWS], lambda x: ops.saturate_cast(x, "int8")),
+    "scale_and_translate": (
+        [IMAGES],
+        lambda x: ops.image.scale_and_translate(
+            x, (1, 4, 4, 3), np.ones(2, "float32"), np.ones(2, "float32"), (1, 2), "linear"
+        ),
+    ),
+    "sobel_edges": ([IMAGES], ops.image.sobel_edges),
+    "space_to_depth": ([normal(1, 4, 4, 1)], lambda x: ops.space_to_depth(x, 2)),
+    "ssim": ([positive(1, 12, 12, 1)] * 2, ops.image.ssim),
+    "stft": ([normal(16)], lambda x: ops.stft(x, 8, 4, 8)),
+    "unravel_index": ([LABELS], lambda x: ops.unravel_index(x, (2, 3))),
+    "vander": ([ROWS[0]], ops.vander),
+    "view": ([ROWS], lambda x: ops.view(x, "int32")),
+    "nanpercentile": ([HOLES], lambda x: ops.nanpercentile(x, 30.0)),
+    "nanquantile": ([HOLES], lambda x: ops.nanquantile(x, 0.3)),
 } | {
     name: ([HOLES], lambda x, name=name: getattr(ops, name)(x, axis=1))
     for name in (
         "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin",
-        "nanprod", "nanstd", "nansum", "nanvar",
+        "nanprod", "nanstd", "nansum", "nanvar", "nanmedian",
     )
 }  # fmt: skip
 
@@ -116,7 +163,7 @@ NOT_IN_FILES = {
     "associative_scan", "cond", "fori_loop", "map", "scan", "switch", "vectorized_map",
     "while_loop", "select", "nonzero", "unique", "histogram", "ctc_decode", "arange", "array",
     "convert_to_numpy", "convert_to_tensor", "dtype", "empty", "eye", "full", "identity",
-    "is_tensor", "ndim", "ones", "shape", "size", "tri", "zeros",
+    "gaussian", "is_tensor", "ndim", "ones", "shape", "size", "tri", "zeros",
 }  # fmt: skip
 
 # What Keras 3.15 writes itself and does not read back, or computes otherwise: by op, the samples.
@@ -177,7 +224,8 @@ def of_sample(name, number):
 
 def cases():
     for name, row in OPS.items():
-        if getattr(ops, name, None) is row.call and keras_class(row.call) is not None:
+        public = getattr(ops, name, None) or getattr(ops.image, name, None)
+        if public is row.call and keras_class(row.call) is not None:
             fit = [n for n in range(len(row.samples)) if n not in KERAS_CANNOT.get(name, [])]
             for number in fit[:2]:
                 yield f"{name} {number}", *of_sample(name, number)
@@ -186,7 +234,7 @@ def cases():
 
 
 def test_every_op_is_looked_at():
-    public = {name: getattr(ops, name) for name in dir(ops) if not name.startswith("_")}
+    public = vars(ops.image) | vars(ops)
     holdable = {
         f.__name__ for f in public.values() if callable(f) and keras_class(f) is not None
         and str(f.__module__).startswith("melpy.ops.") and not isinstance(f, type)
