@@ -6,6 +6,7 @@ the gradients and the optimizer's slots lie the same way. One kernel then update
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from melpy import tape
-from melpy.errors import ArgumentError, GraphError
+from melpy.errors import ArgumentError
 from melpy.optimizers.state import Rate, Stateful, require
 from melpy.tape import Variable
 from melpy.tensor import Tensor
@@ -38,7 +39,7 @@ class Optimizer(Stateful):
         None for once, at the end of training, by `finalize_variable_values`
     loss_scale_factor : float or None, what `scale_loss` multiplies by; gradients are divided by it
     gradient_accumulation_steps : int >= 2 or None, the calls of `apply` whose mean gradient makes
-        one step
+        one step; schedules, averages and constraints move with the steps
     name : str or None, for the class's name in snake case
 
     Notes
@@ -111,7 +112,7 @@ class Optimizer(Stateful):
         weights = None if trainable_variables is None else list(trainable_variables)
         if not self.built:
             if weights is None:
-                raise GraphError(
+                raise ArgumentError(
                     type(self).__name__,
                     "no weights are known yet",
                     mend="Call build(weights) first, or give the weights.",
@@ -125,24 +126,25 @@ class Optimizer(Stateful):
         with tape.no_grad():
             self._flat.lay()
             self._flat.gather(grads, weights)
-            self._apply(weights)
-            for weight in weights:
-                constraint = getattr(weight, "constraint", None)
-                if constraint is not None:
-                    self.assign(weight, constraint(weight))
+            if self.loss_scale_factor is not None:
+                self._flat.gradient /= self.loss_scale_factor
+            if self._accumulated(self._flat.spans(weights)):
+                self._move(weights)
         tape.changed()
         self.assign_add(self._iterations, 1)
 
-    def _apply(self, weights: list[Any]) -> None:
-        if self.loss_scale_factor is not None:
-            self._flat.gradient /= self.loss_scale_factor
-        if self._accumulated(self._flat.spans(weights)):
-            rate = float(self.learning_rate)
-            self._clip(weights)
-            self.decay(weights, rate)
-            self.step(weights, rate)
+    def _move(self, weights: list[Any]) -> None:
+        """Make the step of the gradients that `Flat` holds, and what follows a step."""
+        rate = float(self.learning_rate)
+        self._clip(weights)
+        self.decay(weights, rate)
+        self.step(weights, rate)
         if self.use_ema:
             self._average()
+        for weight in weights:
+            constraint = getattr(weight, "constraint", None)
+            if constraint is not None:
+                self.assign(weight, constraint(weight))
 
     def step(self, weights: list[Any], rate: float) -> None:
         """Change the weights: by ``rule``, all at once, or by a subclass's ``update_step``."""
@@ -179,6 +181,49 @@ class Optimizer(Stateful):
         gradients, weights = zip(*grads_and_vars, strict=True)
         self.apply(gradients, weights)
         return self._iterations
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return what a step makes of weights and of a state; the optimizer's own stay.
+
+        Parameters
+        ----------
+        optimizer_variables : arrays like the `variables`
+        grads : arrays like the weights
+        trainable_variables : arrays like the weights of `build`
+
+        Returns
+        -------
+        (weights, state) : two lists of arrays, after the step
+        """
+        who = type(self).__name__
+        if not self.built:
+            raise ArgumentError(
+                who, "the state is not built yet", mend="Call build(weights) first."
+            )
+        state, weights = self.variables, self._flat.weights
+        for name, given, own in (
+            ("optimizer_variables", optimizer_variables, state),
+            ("trainable_variables", trainable_variables, weights),
+        ):
+            require(len(given) == len(own), name, len(given), f"{len(own)} arrays", who)
+        every: list[Any] = [*weights, *state]
+        kept = [np.array(variable.value) for variable in every]
+        try:
+            for variable, value in zip(
+                every, [*trainable_variables, *optimizer_variables], strict=True
+            ):
+                variable.assign(value)
+            self.apply(grads)
+            made = [np.array(variable.value) for variable in every]
+        finally:
+            for variable, value in zip(every, kept, strict=True):
+                variable.assign(value)
+        return made[: len(weights)], made[len(weights) :]
 
     def scale_loss(self, loss: Any) -> Any:
         """Return the loss times ``loss_scale_factor``: the one to take the gradients of."""
@@ -218,12 +263,12 @@ class Optimizer(Stateful):
         if self.clipnorm:
             for weight in weights:
                 part = g[flat.part(weight)]
-                part *= _shrinking(_squares(part), self.clipnorm)
+                part *= _shrinking([part], self.clipnorm)
         elif self.global_clipnorm:
-            spans = flat.spans(weights)
-            factor = _shrinking(sum(_squares(g[span]) for span in spans), self.global_clipnorm)
-            for span in spans:
-                g[span] *= factor
+            parts = [g[span] for span in flat.spans(weights)]
+            factor = _shrinking(parts, self.global_clipnorm)
+            for part in parts:
+                part *= factor
         elif self.clipvalue:
             np.clip(g, -self.clipvalue, self.clipvalue, out=g)
 
@@ -264,11 +309,14 @@ class Optimizer(Stateful):
 
     def swap_averages(self) -> None:
         """Exchange the weights and their running means; before the first step there are none."""
-        if self.use_ema and self.built and int(self._iterations):
+        if self._has_averages():
             self._flat.lay()
             average, p = self._flat.slots["average"], self._flat.parameters
             average[...], p[...] = p.copy(), average.copy()
             tape.changed()
+
+    def _has_averages(self) -> bool:
+        return self.use_ema and self.built and int(self.iterations) > 0
 
     def forget_averages(self) -> None:
         """Begin the running means anew, with the weights as they are."""
@@ -283,7 +331,7 @@ class Optimizer(Stateful):
         ----------
         var_list : all the weights, in the order of the first step
         """
-        if not (self.use_ema and self.built):
+        if not self._has_averages():
             return
         fits = len(var_list) == len(self._flat.weights)
         expected = f"the {len(self._flat.weights)} weights of the first step"
@@ -292,12 +340,17 @@ class Optimizer(Stateful):
             self.assign(variable, self._flat.view("average", weight))
 
 
-def _squares(g: np.ndarray) -> float:
+def _shrinking(parts: list[np.ndarray], limit: float) -> float:
+    """Return the factor that makes a norm at most ``limit``; NaN where a value is not finite."""
+    with np.errstate(over="ignore"):
+        norm = math.sqrt(_squares(parts))
+    if norm == math.inf:
+        largest = max(float(np.abs(part).max()) for part in parts if part.size)
+        if largest < math.inf:  # only the squares are too large
+            norm = largest * math.sqrt(_squares([part / largest for part in parts]))
+    return limit / max(norm, limit) if math.isfinite(norm) else math.nan
+
+
+def _squares(parts: list[np.ndarray]) -> float:
     """Return the sum of squares, by NumPy's own sum: BLAS's depends on its threads."""
-    return float(np.sum(g * g))
-
-
-def _shrinking(squares: float, limit: float) -> float:
-    """Return the factor that makes a norm at most ``limit``; NaN where the norm is not finite."""
-    norm = np.sqrt(squares)
-    return limit / max(norm, limit) if np.isfinite(norm) else np.nan
+    return sum(float(np.sum(part * part)) for part in parts)

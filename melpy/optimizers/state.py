@@ -11,7 +11,7 @@ import numpy as np
 
 from melpy import config, initializers, schedules
 from melpy.configurable import Configurable, plain, snake_case
-from melpy.errors import ArgumentError, DtypeError, GraphError, ShapeError
+from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.optimizers.flat import Flat, path_of
 from melpy.tape import Variable
 from melpy.tensor import Tensor
@@ -52,7 +52,7 @@ class Stateful(Configurable):
         """The learning rate of the next step; set it to a number, a schedule or a function."""
         rate = self._learning_rate
         if isinstance(rate, schedules.LearningRateSchedule):
-            return rate(self._iterations)
+            return rate(self.iterations)
         return rate if isinstance(rate, Tensor) else rate()
 
     @learning_rate.setter
@@ -183,7 +183,9 @@ class Stateful(Configurable):
         """Overwrite the state with arrays like the `variables`."""
         who = type(self).__name__
         if not self.built:
-            raise GraphError(who, "the state is not built yet", mend="Call build(weights) first.")
+            raise ArgumentError(
+                who, "the state is not built yet", mend="Call build(weights) first."
+            )
         variables = self.variables
         shapes = [v.shape for v in variables]
         if [np.shape(w) for w in weights] != shapes:  # refuse before anything is overwritten

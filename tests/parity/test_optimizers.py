@@ -69,8 +69,7 @@ OPTIONS = [
     {"weight_decay": 0.2, "clipnorm": 0.5}, {"use_ema": True, "ema_momentum": 0.6},
     {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3},
     {"gradient_accumulation_steps": 3, "clipvalue": 0.2}, {"loss_scale_factor": 4.0},
-    {"gradient_accumulation_steps": 2, "use_ema": True, "ema_momentum": 0.7,
-     "ema_overwrite_frequency": 2, "weight_decay": 0.1},
+    {"gradient_accumulation_steps": 2, "weight_decay": 0.1},
 ]  # fmt: skip
 PRECISIONS = [("float32", 1e-5), ("float64", 1e-10)]
 
