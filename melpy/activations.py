@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from melpy import custom, ops
-from melpy.errors import ArgumentError, DtypeError, lookup
+from melpy.errors import ArgumentError, lookup
 from melpy.ops import (
     celu,
     elu,
@@ -128,7 +128,7 @@ def get(identifier: Any) -> Callable[..., Any]:
     if callable(identifier):
         return identifier
     if not isinstance(identifier, str):
-        raise DtypeError(
+        raise ArgumentError(
             "activations.get",
             "this is no activation",
             expected="a name, a function of one tensor, or None",

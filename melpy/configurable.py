@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from melpy import custom, tree
-from melpy.errors import DtypeError, lookup, refuse_unknown
+from melpy.errors import ArgumentError, DtypeError, lookup, refuse_unknown
 
 __all__ = ["Configurable", "NotPlainError", "find", "is_ours", "plain", "snake_case", "widened"]
 
@@ -304,7 +304,7 @@ def find(
     if isinstance(identifier, Mapping):
         identifier = identifier.get("class_name")
     if not isinstance(identifier, str):
-        raise DtypeError(
+        raise ArgumentError(
             _getter(kind),
             f"this is no {kind}",
             expected=f"a name, a config, or an object of class {base.__name__}",

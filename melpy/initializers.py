@@ -35,6 +35,7 @@ __all__ = [
     "serialize",
 ]
 
+Seed = int | random.SeedGenerator | None
 Shape = tuple[int, ...]
 Axes = Sequence[int] | None
 
@@ -52,12 +53,39 @@ class Initializer(Configurable):
 
 
 class Random(Initializer):
-    """An initializer that draws: the same seed gives the same values at every call. Abstract."""
+    """An initializer that draws. Abstract.
 
-    seed: int
+    Parameters
+    ----------
+    seed : int, whose values are the same at every call; a `random.SeedGenerator`, whose values are
+        new ones; or None, for an int of the process's stream
+    """
+
+    def __init__(self, seed: Seed = None) -> None:
+        if isinstance(seed, Mapping):  # as a config has it
+            seed = random.SeedGenerator(**seed["config"])
+        whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+        if not (whole or seed is None or isinstance(seed, random.SeedGenerator)):
+            raise ArgumentError(
+                type(self).__name__,
+                "this is no seed",
+                expected="an int, a random.SeedGenerator, or None",
+                received={"seed": seed},
+            )
+        self.seed: Any = random.next_seed() if seed is None else seed
 
     def _rng(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
+        return random.generator(self.seed)
+
+    def _floats(self, values: Any, dtype: str | None) -> np.ndarray:
+        if np.dtype(dtype or config.floatx()).kind != "f":
+            raise ArgumentError(
+                type(self).__name__,
+                "it draws floats only",
+                expected="a float type",
+                received={"dtype": dtype},
+            )
+        return _array(values, dtype)
 
 
 class Constant(Initializer):
@@ -103,39 +131,37 @@ class Identity(Initializer):
 class RandomNormal(Random):
     """w ~ N(mean, stddev^2)."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
+        super().__init__(seed)
         self.mean, self.stddev = mean, stddev
-        self.seed = random.next_seed() if seed is None else seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return _array(self._rng().normal(self.mean, self.stddev, shape), dtype)
+        return self._floats(self._rng().normal(self.mean, self.stddev, shape), dtype)
 
 
 class RandomUniform(Random):
     """w ~ U(minval, maxval)."""
 
-    def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
-    ) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
+        super().__init__(seed)
         self.minval, self.maxval = minval, maxval
-        self.seed = random.next_seed() if seed is None else seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return _array(self._rng().uniform(self.minval, self.maxval, shape), dtype)
+        return self._floats(self._rng().uniform(self.minval, self.maxval, shape), dtype)
 
 
 class TruncatedNormal(Random):
     """w ~ N(mean, stddev^2), drawn again where it is farther than 2 stddev from the mean."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
+        super().__init__(seed)
         self.mean, self.stddev = mean, stddev
-        self.seed = random.next_seed() if seed is None else seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
-        return _array(self.mean + self.stddev * random.truncated(self._rng(), shape), dtype)
+        return self._floats(self.mean + self.stddev * random.truncated(self._rng(), shape), dtype)
 
 
 class VarianceScaling(Random):
@@ -146,7 +172,7 @@ class VarianceScaling(Random):
     scale : float > 0
     mode : "fan_in", "fan_out" or "fan_avg"
     distribution : "truncated_normal", "untruncated_normal" or "uniform" (on +-sqrt(3 scale / n))
-    seed : int or None, for the next one of the process's stream
+    seed : int, `random.SeedGenerator`, or None for the next int of the process's stream
     input_axes, output_axes : ints or None: fan_in and fan_out are the products of the sizes of
         these axes; None for those of a dense or a convolution kernel
 
@@ -160,7 +186,7 @@ class VarianceScaling(Random):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: Seed = None,
         input_axes: Axes = None,
         output_axes: Axes = None,
     ) -> None:
@@ -176,12 +202,14 @@ class VarianceScaling(Random):
         lookup("distribution", distribution, _DRAWS, "VarianceScaling")
         self.scale, self.mode, self.distribution = scale, mode, distribution
         self.input_axes, self.output_axes = input_axes, output_axes
-        self.seed = random.next_seed() if seed is None else seed
+        super().__init__(seed)
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
         variance = self.scale / max(1.0, _FANS[self.mode](*self._fans(shape)))
-        return _array(_DRAWS[self.distribution](self._rng(), shape, math.sqrt(variance)), dtype)
+        return self._floats(
+            _DRAWS[self.distribution](self._rng(), shape, math.sqrt(variance)), dtype
+        )
 
     def _fans(self, shape: Shape) -> tuple[int, int]:
         if self.input_axes is None or self.output_axes is None:
@@ -196,7 +224,7 @@ class GlorotUniform(VarianceScaling):
     """w ~ U(-l, l), l = sqrt(6 / (fan_in + fan_out)). X. Glorot, Y. Bengio 2010, eq. 16."""
 
     def __init__(
-        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+        self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None
     ) -> None:
         super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
@@ -205,7 +233,7 @@ class GlorotNormal(VarianceScaling):
     """w of variance 2 / (fan_in + fan_out). X. Glorot, Y. Bengio 2010, eq. 12."""
 
     def __init__(
-        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+        self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None
     ) -> None:
         super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
@@ -214,7 +242,7 @@ class HeUniform(VarianceScaling):
     """w ~ U(-l, l), l = sqrt(6 / fan_in). K. He et al. 2015, eq. 10."""
 
     def __init__(
-        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+        self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None
     ) -> None:
         super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
@@ -223,7 +251,7 @@ class HeNormal(VarianceScaling):
     """w of variance 2 / fan_in. K. He et al. 2015, eq. 10."""
 
     def __init__(
-        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+        self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None
     ) -> None:
         super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
@@ -232,7 +260,7 @@ class LecunUniform(VarianceScaling):
     """w ~ U(-l, l), l = sqrt(3 / fan_in). Y. LeCun et al. 1998, Efficient backprop, eq. 16."""
 
     def __init__(
-        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+        self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None
     ) -> None:
         super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
@@ -241,7 +269,7 @@ class LecunNormal(VarianceScaling):
     """w of variance 1 / fan_in. Y. LeCun et al. 1998, Efficient backprop, eq. 16."""
 
     def __init__(
-        self, seed: int | None = None, input_axes: Axes = None, output_axes: Axes = None
+        self, seed: Seed = None, input_axes: Axes = None, output_axes: Axes = None
     ) -> None:
         super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
@@ -249,9 +277,9 @@ class LecunNormal(VarianceScaling):
 class Orthogonal(Random):
     """w with orthonormal rows or columns, times gain. A. Saxe et al. 2014, section 3."""
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
+        super().__init__(seed)
         self.gain = gain
-        self.seed = random.next_seed() if seed is None else seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
         """Return the starting values."""
@@ -266,7 +294,7 @@ class Orthogonal(Random):
         tall = self._rng().normal(size=(max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(tall)
         q *= np.sign(np.diag(r))  # makes the distribution uniform over orthogonal matrices
-        return _array((self.gain * (q if rows >= columns else q.T)).reshape(shape), dtype)
+        return self._floats((self.gain * (q if rows >= columns else q.T)).reshape(shape), dtype)
 
 
 def fans(shape: Shape) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from melpy import config, ops, tape
 from melpy.configurable import Configurable
-from melpy.errors import ArgumentError, DtypeError
+from melpy.errors import ArgumentError
 from melpy.tensor import Tensor
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "uniform",
 ]  # fmt: skip
 
+_64_BITS = 2**64 - 1  # of a negative seed, which is one too
 Seed = Any  # int, SeedGenerator or None
 
 _stream = np.random.default_rng()
@@ -53,7 +54,7 @@ def set_seed(seed: int) -> None:
 
 def _require_seed(seed: Any, who: str) -> None:
     if not isinstance(seed, int | np.integer):
-        raise DtypeError(
+        raise ArgumentError(
             who, "a seed is a whole number", expected="an int >= 0", received={"seed": seed}
         )
     if seed < 0:
@@ -92,9 +93,9 @@ class SeedGenerator(Configurable):
         self.state = Tensor(start, name="seed_generator_state")
 
     def next(self, ordered: bool = True) -> np.ndarray:
-        """Return the next seed, two ints; ``ordered`` is taken for Keras's sake only."""
+        """Return the next seed, two ints: (seed, n), or nearly unique ones if not ``ordered``."""
         seed = self.state.value
-        tape.overwrite(self.state, np.add(seed, (0, 1)))
+        tape.overwrite(self.state, np.add(seed, (0, 1)) if ordered else (seed + 1) * 5387 % 933199)
         return seed
 
 
@@ -102,11 +103,36 @@ def generator(seed: Seed = None) -> np.random.Generator:
     """Return a generator of its own, from ``seed`` or from the next one of the stream."""
     if isinstance(seed, SeedGenerator):
         return np.random.default_rng(seed.next())
-    return np.random.default_rng(next_seed() if seed is None else seed)
+    if seed is None:
+        return np.random.default_rng(next_seed())
+    given = np.asarray(seed)  # an int, or the two that `SeedGenerator.next` gives
+    if given.dtype.kind not in "iu":
+        raise ArgumentError(
+            "random",
+            "this is no seed",
+            expected="an int, a SeedGenerator, or None",
+            received={"seed": seed},
+        )
+    return np.random.default_rng(
+        [int(n) & _64_BITS for n in given] if given.ndim else int(given) & _64_BITS
+    )
 
 
-def _kind(dtype: Any) -> np.dtype:
-    return np.dtype(dtype or config.floatx())
+def _kind(dtype: Any, who: str, kinds: str = "f") -> np.dtype:
+    """Return the type to draw in, a float type or one of whole numbers as ``kinds`` says."""
+    usual = config.floatx() if kinds == "f" else "int32"
+    try:
+        found = np.dtype(dtype or usual)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in kinds:
+        raise ArgumentError(
+            who,
+            "it does not draw in this type",
+            expected="a float type" if kinds == "f" else "a type of whole numbers",
+            received={"dtype": dtype},
+        )
+    return found
 
 
 def normal(
@@ -123,7 +149,8 @@ def normal(
     >>> normal((2, 3), seed=1).shape
     (2, 3)
     """
-    return (mean + stddev * generator(seed).normal(size=shape)).astype(_kind(dtype))
+    kind = _kind(dtype, "normal")
+    return np.asarray(mean + stddev * generator(seed).normal(size=shape)).astype(kind)
 
 
 def truncated(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
@@ -142,7 +169,8 @@ def truncated_normal(
     seed: Seed = None,
 ) -> np.ndarray:
     """Draw from the normal distribution, those beyond two deviations again."""
-    return (mean + stddev * truncated(generator(seed), shape)).astype(_kind(dtype))
+    kind = _kind(dtype, "truncated_normal")
+    return np.asarray(mean + stddev * truncated(generator(seed), shape)).astype(kind)
 
 
 def uniform(
@@ -152,13 +180,11 @@ def uniform(
     dtype: Any = None,
     seed: Seed = None,
 ) -> np.ndarray:
-    """Draw evenly from [minval, maxval); whole numbers for a whole type, as `randint` does."""
-    kind = _kind(dtype)
-    if kind.kind in "iu":
-        return randint(shape, minval, maxval, kind, seed)
+    """Draw evenly from [minval, maxval)."""
+    kind = _kind(dtype, "uniform")
     # a float32 may round up to maxval, which is excluded
     limit = np.nextafter(kind.type(maxval), kind.type(minval))
-    drawn = generator(seed).uniform(minval, maxval, shape).astype(kind)
+    drawn = np.asarray(generator(seed).uniform(minval, maxval, shape)).astype(kind)
     return np.minimum(drawn, limit) if maxval > minval else drawn
 
 
@@ -166,7 +192,8 @@ def randint(
     shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = "int32", seed: Seed = None
 ) -> np.ndarray:
     """Draw whole numbers evenly from minval to before maxval."""
-    return generator(seed).integers(minval, maxval, shape).astype(dtype)
+    kind = _kind(dtype, "randint", "iu")
+    return np.asarray(generator(seed).integers(minval, maxval, shape)).astype(kind)
 
 
 def categorical(
@@ -194,7 +221,8 @@ def categorical(
 
 def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Seed = None) -> np.ndarray:
     """Draw from the gamma distribution of shape ``alpha`` and scale 1."""
-    return generator(seed).gamma(ops.convert_to_numpy(alpha), size=shape).astype(_kind(dtype))
+    kind = _kind(dtype, "gamma")
+    return generator(seed).gamma(ops.convert_to_numpy(alpha), size=shape).astype(kind)
 
 
 def beta(
@@ -202,7 +230,7 @@ def beta(
 ) -> np.ndarray:
     """Draw from the beta distribution, with density ~ x^(alpha - 1) (1 - x)^(beta - 1)."""
     a, b = ops.convert_to_numpy(alpha), ops.convert_to_numpy(beta)
-    return generator(seed).beta(a, b, shape).astype(_kind(dtype))
+    return generator(seed).beta(a, b, shape).astype(_kind(dtype, "beta"))
 
 
 def binomial(
@@ -214,7 +242,8 @@ def binomial(
 ) -> np.ndarray:
     """Draw how many of ``counts`` trials succeed, each with a probability."""
     n, p = (ops.convert_to_numpy(x) for x in (counts, probabilities))
-    return generator(seed).binomial(n.astype(np.int64), p, shape).astype(_kind(dtype))
+    kind = _kind(dtype, "binomial")
+    return generator(seed).binomial(n.astype(np.int64), p, shape).astype(kind)
 
 
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Any:

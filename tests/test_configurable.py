@@ -115,7 +115,7 @@ class TestFind:
 
     @pytest.mark.parametrize("thing", [None, 3, int, ["Shape2D"], {"config": {}}])
     def test_what_is_no_identifier(self, thing):
-        with pytest.raises(DtypeError, match="this is no ruler"):
+        with pytest.raises(ArgumentError, match="this is no ruler"):
             get(thing)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import melpy
 from melpy import constraints, regularizers
-from melpy.errors import ArgumentError, DtypeError, ShapeError, UnknownNameError
+from melpy.errors import ArgumentError, ShapeError, UnknownNameError
 
 W = np.array([[3.0, 0.3], [4.0, -0.4]])  # columns of lengths 5 and 0.5
 
@@ -44,7 +44,7 @@ def test_get():
     assert constraints.get(np.abs) is np.abs
     with pytest.raises(UnknownNameError, match="Did you mean 'non_neg'"):
         constraints.get("non_negative")
-    with pytest.raises(DtypeError, match="no constraint"):
+    with pytest.raises(ArgumentError, match="no constraint"):
         constraints.get(3)
 
 

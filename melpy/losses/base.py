@@ -45,7 +45,7 @@ def float_type(dtype: Any, who: str) -> str:
     if dtype is None:
         return config.floatx()
     try:
-        found = np.dtype(dtype)
+        found = np.dtype(getattr(dtype, "compute_dtype", dtype))
     except TypeError:
         found = np.dtype(object)
     if found.kind != "f":

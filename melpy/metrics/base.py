@@ -12,6 +12,7 @@ import numpy as np
 from melpy import config, initializers, tape, tree
 from melpy.configurable import Configurable, snake_case
 from melpy.errors import ArgumentError, GraphError
+from melpy.layers.variable import Variable as LayersVariable
 from melpy.losses.base import along
 from melpy.tape import Variable
 from melpy.tensor import Tensor, mask_of
@@ -92,8 +93,8 @@ class Metric(Configurable):
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
-        self._dtype = dtype or config.floatx()
-        self._asked_dtype = dtype
+        asked = getattr(dtype, "compute_dtype", dtype)  # a DTypePolicy has one
+        self._dtype, self._asked_dtype = asked or config.floatx(), asked
         self._variables: list[MetricVariable] = []
 
     @property
@@ -147,11 +148,12 @@ class Metric(Configurable):
         return self.add_variable(shape, initializer or "zeros", dtype=dtype, name=name)
 
     @property
-    def variables(self) -> list[MetricVariable]:
+    def variables(self) -> list[Tensor]:
         """The metric's own variables, then those of metrics that are its attributes."""
-        held = [value for name, value in vars(self).items() if name != "_arguments"]
-        inner = [leaf for leaf in tree.flatten(held) if isinstance(leaf, Metric)]
-        return [*self._variables, *(v for metric in inner for v in metric.variables)]
+        held = tree.flatten([value for name, value in vars(self).items() if name != "_arguments"])
+        own = [*self._variables, *(leaf for leaf in held if isinstance(leaf, LayersVariable))]
+        inner = [leaf for leaf in held if isinstance(leaf, Metric)]
+        return [*own, *(v for metric in inner for v in metric.variables)]
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take in a batch. Abstract."""
@@ -188,7 +190,7 @@ class Metric(Configurable):
             return [variable.value for variable in variables]
 
     @contextmanager
-    def _state(self, values: Sequence[Any]) -> Iterator[list[MetricVariable]]:
+    def _state(self, values: Sequence[Any]) -> Iterator[list[Tensor]]:
         variables = self.variables
         if len(values) != len(variables):
             raise ArgumentError(

@@ -15,6 +15,7 @@ from melpy import (
     losses,
     metrics,
     optimizers,
+    random,
     regularizers,
     schedules,
 )
@@ -105,6 +106,7 @@ PLAIN: dict[str, Callable[[Any], Any]] = {
     "__slice__": lambda told: slice(*(told[end] for end in ("start", "stop", "step"))),
     "__ellipsis__": lambda told: ...,
     "DTypePolicy": lambda told: told["name"],
+    "SeedGenerator": lambda told: random.SeedGenerator(**told),
 }
 
 
