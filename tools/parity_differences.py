@@ -52,6 +52,7 @@ _FORMAT = "a `data.Loader` comes back, whatever `format` says; its methods have 
 
 # Arguments, methods and properties that differ: (family.Name, part), or ("*", part) for all.
 DIFFERENCES = {
+    ("models.Variable", "layout"): "how a variable lies over several devices",
     ("*", "lora_rank"): _ADAPTERS,
     ("*", "lora_alpha"): _ADAPTERS,
     ("*", "quantization_config"): _QUANTIZED,
@@ -159,7 +160,7 @@ BEHAVIOUR = {
     "ops.adaptive_average_pool": "a size that is the input's own is the input: Keras gives NaN",
     "ops.adaptive_max_pool": "a size that is the input's own is the input: Keras gives NaN",
     "ops.istft": "without a window it is the signal again: Keras on JAX multiplies by the overlap",
-    "ops.image.gaussian_blur": "the setting says where the channels are: Keras on JAX forgets it",
+    "ops.gaussian_blur": "the setting says where the channels are: Keras on JAX forgets it",
     "ops.lu_factor": "has a gradient of square matrices only",
     "ops.saturate_cast": "whole numbers become floats of their value: Keras makes them 0",
     "ops.vectorize": "functions of single entries only, without a signature",
@@ -200,4 +201,26 @@ ABSENT = {
     "distribution.* distillation.* export.* visualization.* wrappers.*": _LATER,
     "legacy.*": "of older releases",
     "tree.*": "`melpy.tree` is for ourselves",
+}
+
+# Examples of Keras's docstrings that give something else here, by the place of the docstring.
+_RETURNS = "`update_state` returns nothing, as Keras's other metrics do"
+_WHOLE = (
+    "whole numbers become floats first, as Keras's documentation shows; Keras on JAX keeps them"
+)
+_COMPLEX = "complex numbers are not here"
+EXAMPLES = {
+    "layers.EinsumDense": "what `...` stands for is known; Keras calls it unknown",
+    "layers.RandomFlip": "boxes around objects are not here",
+    "metrics.BinaryIoU": _RETURNS,
+    "metrics.IoU": _RETURNS,
+    "metrics.MeanIoU": _RETURNS,
+    "metrics.OneHotIoU": _RETURNS,
+    "metrics.OneHotMeanIoU": _RETURNS,
+    "metrics.LogCoshError": _WHOLE,
+    "metrics.MeanAbsolutePercentageError": _WHOLE,
+    "metrics.Poisson": _WHOLE,
+    "ops.angle": _COMPLEX,
+    "ops.isreal": _COMPLEX,
+    "ops.image.extract_patches": "volumes; the networks here are of vectors, sequences and images",
 }

@@ -62,6 +62,12 @@ FAMILIES = {
 }  # fmt: skip
 
 
+EXAMPLES_SAY = (
+    "`tools/docstring_examples.py` runs the examples of Keras's docstrings on both libraries. They "
+    "give the same, but for those that use a name above that is absent, and these:"
+)
+
+
 @dataclass
 class Row:
     """What became of one name of Keras's."""
@@ -261,6 +267,9 @@ def table() -> str:
         lines += section(family, found)
     lines.append("\n## Methods and properties that are not compared\n\n| which | why |\n|---|---|")
     lines += [f"| {ticked(which)} | {why} |" for why, which in reasons.MACHINERY.items()]
+    lines.append("\n## Keras's own examples\n")
+    lines.append(paragraph(EXAMPLES_SAY) + "\n\n| example of | what differs |\n|---|---|")
+    lines += [f"| `{place}` | {why} |" for place, why in sorted(reasons.EXAMPLES.items())]
     lines.append("\n## Rooms that are not here\n\n| room | names | why |\n|---|---|---|")
     lines += [f"| `keras.{name}` | {count} | {why} |" for name, (count, why) in rooms.items()]
     return "\n".join(lines) + "\n"
