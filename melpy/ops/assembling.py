@@ -75,7 +75,7 @@ def array_split(x: Any, *, indices_or_sections: Any, axis: int = 0) -> list[Any]
     >>> [len(piece) for piece in array_split(np.arange(5.0), 3)]
     [2, 2, 1]
     """
-    if not isinstance(indices_or_sections, int):
+    if not isinstance(indices_or_sections, int) or indices_or_sections < 1:
         return split(x, indices_or_sections, axis)
     size, longer = divmod(shape(x)[axis], indices_or_sections)
     cuts = [n * size + min(n, longer) for n in range(1, indices_or_sections)]

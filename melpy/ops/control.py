@@ -6,6 +6,8 @@ import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from melpy import tree
 from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.choice import where
@@ -274,7 +276,7 @@ def scan(
     xs : array, or structure of arrays of one length; None to count ``length`` steps
     length : int, or None for that of xs
     reverse : bool, whether to begin at the end; the ys are in the order of the xs
-    unroll : taken for Keras's sake only
+    unroll : int > 0 or bool, taken for Keras's sake only
 
     Examples
     --------
@@ -287,6 +289,11 @@ def scan(
         raise ArgumentError(
             "scan", "nothing says how many steps there are", expected="xs or length"
         )
+    if not isinstance(unroll, int | np.integer) or unroll < 0:
+        raise ArgumentError(
+            "scan", "unroll is no number of steps", expected="an int > 0, or a bool",
+            received={"unroll": unroll},
+        )  # fmt: skip
     count = _length(xs) if length is None else int(length)
     carry, ys = init, []
     for n in builtins.range(count)[:: -1 if reverse else 1]:

@@ -380,7 +380,8 @@ def full_like(x, *, fill_value, dtype=None):
     >>> ops.full_like([1.0, 2.0], 7.0)
     array([7., 7.], dtype=float32)
     """
-    return np.full(x.shape, fill_value, dtype or x.dtype), (None,)
+    kind = dtype or x.dtype
+    return np.full(x.shape, np.asarray(fill_value).astype(kind), kind), (None,)
 
 
 empty_like = zeros_like

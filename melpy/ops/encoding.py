@@ -88,7 +88,7 @@ def multi_hot(
     if num_classes is None:
         raise ArgumentError("multi_hot", "the number of classes is missing", expected="an int")
     rows = one_hot(inputs, num_classes, axis, dtype)
-    return largest(rows, axis=1 if len(rows.shape) > 2 else 0)
+    return largest(rows, axis=1 if len(rows.shape) > 2 else 0, initial=0)
 
 
 @composed

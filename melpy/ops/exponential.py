@@ -249,4 +249,10 @@ def logaddexp(x1, x2):
     array([6.93e-01, 1.00e+03], dtype=float32)
     """
     y = np.logaddexp(x1, x2)
-    return y, (lambda g: g * np.exp(x1 - y), lambda g: g * np.exp(x2 - y))
+    return y, (lambda g: g * np.exp(below(x1, y)), lambda g: g * np.exp(below(x2, y)))
+
+
+def below(x, y):
+    """Return x - y, and 0 where both are the same infinity."""
+    with np.errstate(invalid="ignore"):
+        return np.where(x == y, 0, x - y).astype(y.dtype, copy=False)

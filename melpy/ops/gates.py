@@ -192,7 +192,7 @@ def softmax(x, *, axis=-1):
     Parameters
     ----------
     x : array, at least one axis
-    axis : int or tuple of ints, along which y adds up to 1
+    axis : int or tuple of ints, along which y adds up to 1, or None for all axes
 
     Returns
     -------
@@ -238,7 +238,7 @@ def log_softmax(x, *, axis=-1):
     Parameters
     ----------
     x : array, at least one axis
-    axis : int or tuple of ints, along which e^y adds up to 1
+    axis : int or tuple of ints, along which e^y adds up to 1, or None for all axes
 
     Returns
     -------
@@ -276,10 +276,11 @@ def _log_sum(x, axis):
 
     The logarithm of 1 + s would forget an s far below 1.
     """
-    axes = normalize_axis_tuple(axis, x.ndim)
+    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
     kept = [n for n in range(x.ndim) if n not in axes]
-    rows = x.transpose(*kept, *axes).reshape(*(x.shape[n] for n in kept), -1)
-    if not rows.shape[-1]:
+    count = math.prod(x.shape[n] for n in axes)
+    rows = x.transpose(*kept, *axes).reshape(*(x.shape[n] for n in kept), count)
+    if not count:
         return np.full([1 if n in axes else x.shape[n] for n in range(x.ndim)], -np.inf, x.dtype)
     others = np.exp(rows)
     np.put_along_axis(others, np.argmax(rows, -1, keepdims=True), 0, -1)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from melpy.kernels.spec.activation import erf as erf_of
+from melpy.ops.exponential import below
 from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import away, normal
 
@@ -197,7 +198,7 @@ def logaddexp2(x1, x2):
     array([1., 4.], dtype=float32)
     """
     y = np.logaddexp2(x1, x2)
-    return y, (lambda g: g * np.exp2(x1 - y), lambda g: g * np.exp2(x2 - y))
+    return y, (lambda g: g * np.exp2(below(x1, y)), lambda g: g * np.exp2(below(x2, y)))
 
 
 @op(sample=away((2, 3)), like="torch.sinc")

@@ -252,8 +252,8 @@ def split(x, *, indices_or_sections, axis=0):
     shape = np.shape(x)
     axis = normalize_axis_index(axis, len(shape))
     if isinstance(indices_or_sections, int):
-        size, rest = divmod(shape[axis], indices_or_sections)
-        if rest:
+        size, rest = divmod(shape[axis], indices_or_sections or shape[axis] + 1)
+        if rest or indices_or_sections < 1:
             raise ArgumentError(
                 "split",
                 f"axis {axis} of size {shape[axis]} has no {indices_or_sections} equal pieces",

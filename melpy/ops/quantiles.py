@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.ops.choice import argmax, argmin, where
 from melpy.ops.comparison import all as every
 from melpy.ops.comparison import isnan, logical_not
-from melpy.ops.creation import array, ones_like
+from melpy.ops.creation import array, floating, ones_like
 from melpy.ops.cumulative import cumprod, cumsum
 from melpy.ops.elementwise import divide, multiply, sqrt, square, subtract
 from melpy.ops.reduction import max as largest
@@ -102,7 +103,8 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
     axes = normalize_axis_tuple(tuple(range(x.ndim)) if axis is None else axis, x.ndim)
     kept = [n for n in range(x.ndim) if n not in axes]
     moved = x.transpose(*kept, *axes)
-    rows = moved.reshape((*moved.shape[: len(kept)], -1))  # (.., P)
+    sizes = moved.shape[: len(kept)], moved.shape[len(kept) :]
+    rows = moved.reshape(*sizes[0], math.prod(sizes[1]))  # (.., P)
     order = np.argsort(rows, -1, kind="stable")
     values = np.take_along_axis(rows, order, -1)
 
@@ -168,8 +170,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """
     if weights is None:
         return mean(x, axis)
-    x = array(x)
-    w = array(weights)
+    x, w = floating(x), floating(weights)  # as floats, which hold the products
     if len(w.shape) == 1 and isinstance(axis, int) and len(x.shape) > 1:
         around = [1] * len(x.shape)
         around[axis] = w.shape[0]

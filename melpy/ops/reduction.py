@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import away, distinct, normal
@@ -10,6 +13,9 @@ from melpy.ops.samples import away, distinct, normal
 __all__ = [
     "amax", "amin", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var",
 ]  # fmt: skip
+
+
+LONG = 1024  # entries that are added up one after another lose no digit that matters
 
 
 def _kept(y, ndim, axis, keepdims):
@@ -22,6 +28,20 @@ def _kept(y, ndim, axis, keepdims):
 def _spread(g, shape, axis, keepdims):
     """Repeat ``g`` along the reduced axes: the adjoint of a sum."""
     return np.broadcast_to(_kept(g, len(shape), axis, keepdims), shape)
+
+
+def _added(function, x, axis, keepdims):
+    """Return NumPy's sum or mean, with the digits of float32 for long ones too.
+
+    NumPy adds in pairs along the last axis alone; along others one after another, and of a million
+    entries two digits are left. Those are added up in float64.
+    """
+    if x.dtype == np.float32 and axis is not None and x.ndim > 1:
+        axes = normalize_axis_tuple(axis, x.ndim)
+        if x.ndim - 1 not in axes and math.prod(x.shape[n] for n in axes) >= LONG:
+            y = function(x, axis=axis, keepdims=keepdims, dtype=np.float64)
+            return y.astype(np.float32)
+    return function(x, axis=axis, keepdims=keepdims)
 
 
 def _given(**options):
@@ -77,7 +97,7 @@ def sum(x, *, axis=None, keepdims=False):
     array([4., 6.], dtype=float32)
     """
     shape = x.shape
-    return np.sum(x, axis=axis, keepdims=keepdims), (lambda g: _spread(g, shape, axis, keepdims),)
+    return _added(np.sum, x, axis, keepdims), (lambda g: _spread(g, shape, axis, keepdims),)
 
 
 @op(sample=_samples(normal), like=_like("mean"))
@@ -108,7 +128,7 @@ def mean(x, *, axis=None, keepdims=False):
     >>> ops.mean([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([2., 3.], dtype=float32)
     """
-    y = np.mean(x, axis=axis, keepdims=keepdims)
+    y = _added(np.mean, x, axis, keepdims)
     shape, share = x.shape, y.size / x.size if x.size else 0.0
     return y, (lambda g: _spread(g * share, shape, axis, keepdims),)
 
@@ -233,10 +253,16 @@ def prod(x, *, axis=None, keepdims=False, dtype=None):
         stay = [n for n in range(x.ndim) if n not in away]
         moved = x.transpose(*stay, *away)
         rows = moved.reshape(*moved.shape[: len(stay)], int(np.prod(moved.shape[len(stay) :])))
+        none = rows == 0
+        known = np.where(none, 1, rows)
         before, after = np.ones_like(rows), np.ones_like(rows)
-        np.cumprod(rows[..., :-1], axis=-1, out=before[..., 1:])
-        np.cumprod(rows[..., :0:-1], axis=-1, out=after[..., -2::-1])
-        others = (before * after).reshape(moved.shape)
+        with np.errstate(over="ignore"):
+            np.cumprod(known[..., :-1], axis=-1, out=before[..., 1:])
+            np.cumprod(known[..., :0:-1], axis=-1, out=after[..., -2::-1])
+            others = before * after
+        # whatever the others are: beside a zero their product is none
+        others[np.sum(none, -1, keepdims=True) > none] = 0
+        others = others.reshape(moved.shape)
         return g * others.transpose(np.argsort([*stay, *away]).astype(int))
 
     return np.prod(x, axis=axis, keepdims=keepdims, dtype=dtype), (d_x,)
@@ -314,8 +340,8 @@ def std(x, *, axis=None, keepdims=False):
 
 def _variance(x, axis, keepdims):
     """Return the variance, x - mean, and 1 / n."""
-    centred = x - np.mean(x, axis=axis, keepdims=True)
-    y = np.mean(centred * centred, axis=axis, keepdims=keepdims)
+    centred = x - _added(np.mean, x, axis, True)
+    y = _added(np.mean, centred * centred, axis, keepdims)
     return y, centred, y.size / x.size if x.size else 0.0
 
 

@@ -55,7 +55,7 @@ def det(x):
 
     Gradient
     --------
-    g y x^-T; infinite where x is singular
+    g times the cofactors of x, which are y x^-T where x is not singular
 
     Raises
     ------
@@ -75,7 +75,11 @@ def det(x):
     y = np.asarray(_checked("det", np.linalg.det, x))
 
     def d_x(g):
-        return (g * y)[..., np.newaxis, np.newaxis] * _turned(_checked("det", np.linalg.inv, x))
+        # of x = u diag(s) v^T the cofactors are det(u v^T) u diag(Π of all other s) v^T
+        u, s, vt = np.linalg.svd(x)
+        others = np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., np.newaxis, :]).prod(-1)
+        scale = g * np.linalg.det(u) * np.linalg.det(vt)
+        return scale[..., np.newaxis, np.newaxis] * ((u * others[..., np.newaxis, :]) @ vt)
 
     return y, (d_x,)
 

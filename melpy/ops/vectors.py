@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import ArgumentError
-from melpy.ops.comparison import not_equal
-from melpy.ops.creation import floating, ndim, shape
+from melpy.ops.choice import where
+from melpy.ops.comparison import equal, not_equal
+from melpy.ops.creation import convert_to_numpy, floating, ndim, shape
 from melpy.ops.decomposing import svd
-from melpy.ops.elementwise import absolute, multiply, power, subtract
+from melpy.ops.elementwise import absolute, divide, multiply, power, subtract
 from melpy.ops.indexing import get_item
 from melpy.ops.joining import stack
 from melpy.ops.products import tensordot
@@ -145,7 +146,14 @@ def _vector_norm(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
         return total(cast(not_equal(x, 0), str(size.dtype)), axis, keepdims)
     if order == 1:
         return total(size, axis, keepdims)
-    return power(total(power(size, order), axis, keepdims), 1 / order)
+    # in units of the largest, so that powers neither overflow nor vanish
+    unit = np.max(convert_to_numpy(size), axis, keepdims=True, initial=0)
+    unit = np.where((unit > 0) & np.isfinite(unit), unit, 1)
+    with np.errstate(divide="ignore"):  # a negative power of 0
+        sums = total(power(divide(size, unit), order), axis, True)
+        nothing = equal(sums, 0)
+        y = where(nothing, 0, multiply(power(where(nothing, 1, sums), 1 / order), unit))
+    return y if keepdims else squeeze(y, axis)
 
 
 @composed

@@ -63,6 +63,7 @@ def test_what_is_refused():
         (lambda: ops.cholesky(-np.eye(2)), "cholesky: .*positive definite"),
         (lambda: ops.quantile(x, 0.5, method="best"), "unknown method 'best'"),
         (lambda: ops.scan(lambda c, x: (c, x), 0), "scan: nothing says how many steps"),
+        (lambda: ops.scan(lambda c, x: (c, x), 0, x, unroll=-1), "scan: unroll is no number"),
         (lambda: ops.moments(x, 0, synchronized=True), "moments: there is one process only"),
         (lambda: ops.glu(x), "glu: axis -1 has no two halves"),
         (lambda: ops.categorical_crossentropy(x, x[:1]), "categorical_crossentropy: .*fit"),
@@ -144,5 +145,7 @@ def test_log_softmax_keeps_the_digits_of_what_is_far_below_1():
     np.testing.assert_allclose(ops.log_softmax(z), [-np.exp(-40), -40], rtol=1e-15)
     gradient = melpy.grad(lambda z: ops.log_softmax(z)[0])(z)
     np.testing.assert_allclose(gradient, [np.exp(-40), -np.exp(-40)], rtol=1e-12)
-    both = ops.log_softmax(np.zeros((2, 3, 2)), axis=(0, 2))
-    np.testing.assert_allclose(both, -np.log(4))
+    zeros = np.zeros((2, 3, 2))
+    np.testing.assert_allclose(ops.log_softmax(zeros, axis=(0, 2)), -np.log(4))
+    np.testing.assert_allclose(ops.log_softmax(zeros, axis=None), -np.log(12))
+    np.testing.assert_allclose(ops.softmax(zeros, axis=None), 1 / 12)

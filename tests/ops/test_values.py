@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import melpy
 from melpy import ops
 from melpy.errors import ArgumentError, ShapeError
 
@@ -212,3 +213,37 @@ def test_histograms_of_whole_numbers_have_edges_between_them():
     counts, edges = ops.histogram(np.array([1, 2, 2]), bins=4)
     np.testing.assert_array_equal(edges, [1, 1.25, 1.5, 1.75, 2])
     np.testing.assert_array_equal(counts, [1, 0, 0, 2])
+
+
+def test_what_public_reports_of_other_libraries_found_wrong():
+    """Long sums along a first axis, products of small weights, powers that overflow, nothing."""
+    many = np.full((2**17, 2), 0.1, np.float32)
+    for y in (ops.mean(many, axis=0), ops.sum(many, axis=0) / np.float32(2**17)):
+        np.testing.assert_allclose(y, 0.1, rtol=1e-6)
+    small = np.full(4, 100, np.int8)
+    assert float(ops.average(small, weights=small)) == 100
+    np.testing.assert_allclose(ops.norm(np.array([1e10, 0], "f4"), 4), 1e10, rtol=1e-6)
+    np.testing.assert_allclose(ops.norm(np.array([1e-20, 0], "f4"), 3), 1e-20, rtol=1e-6)
+    assert ops.quantile(np.zeros((0, 4)), 0.5, axis=1).shape == (0,)
+    np.testing.assert_array_equal(ops.multi_hot(np.zeros((2, 0), int), 3), np.zeros((2, 3)))
+    np.testing.assert_array_equal(ops.full_like(np.zeros(1, np.uint8), -1), [255])
+    for cut in (ops.split, ops.array_split):
+        with pytest.raises(ArgumentError, match=r"split: .*equal pieces"):
+            cut(X, 0)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (ops.det, [[1.0, 2.0], [2.0, 4.0]], [[4, -2], [-2, 1]]),
+        (ops.det, np.zeros((3, 3)), np.zeros((3, 3))),
+        (ops.prod, [0.0, 1e200, 1e200, 0.0], [0, 0, 0, 0]),
+        (ops.prod, [2.0, 0.0, 3.0], [0, 6, 0]),
+        (lambda x: ops.norm(x, 3), [0.0, 0.0], [0, 0]),
+        (lambda x: ops.norm(x, 3), [0.0, -2.0], [0, -1]),
+        (lambda x: ops.sum(ops.logaddexp(x, -np.inf)), [-np.inf, 1.0], [1, 1]),
+        (lambda x: ops.logsumexp(x), [-np.inf, 1.0], [0, 1]),
+    ],
+)
+def test_gradients_at_special_points(function, x, expected):
+    np.testing.assert_allclose(melpy.grad(function)(np.array(x)), expected, atol=1e-12)
