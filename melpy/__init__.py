@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from melpy.optimizers import Optimizer
     from melpy.regularizers import Regularizer
     from melpy.tape import no_grad
-    from melpy.tensor import Tensor, grad, value_and_grad
+    from melpy.tensor import KerasTensor, Tensor, grad, value_and_grad
 
 __all__ = [
     "DTypePolicy",
@@ -53,6 +53,7 @@ __all__ = [
     "Initializer",
     "Input",
     "InputSpec",
+    "KerasTensor",
     "Layer",
     "Loss",
     "Metric",
@@ -99,6 +100,7 @@ _ROOM_OF = {
     "Initializer": "initializers",
     "Input": "models",
     "InputSpec": "layers",
+    "KerasTensor": "tensor",
     "Layer": "layers",
     "Loss": "losses",
     "Metric": "metrics",

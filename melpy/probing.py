@@ -108,7 +108,7 @@ def probe(
         raise _of_the_call(refusals[0], shapes)
     for sizes in _together(base, shapes):
         if not runs_somehow(sizes):
-            for one in _alone(base):
+            for one in (base, *_alone(base)):
                 runs_somehow(one)
             break
     return _joined(found)
@@ -123,7 +123,9 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
     if dtype.kind == "b":
         return (np.arange(size) % 2 == 0 if varied else np.ones(size, bool)).reshape(shape)
     if dtype.kind != "f":
-        return (np.arange(size) % 5 if varied else np.zeros(size)).astype(dtype).reshape(shape)
+        return (
+            ((1 + np.arange(size)) % 5 if varied else np.zeros(size)).astype(dtype).reshape(shape)
+        )
     if len(shape) < 2:
         return np.linspace(0.5, 1.0 if varied else 0.5, size).astype(dtype).reshape(shape)
     n = np.arange(max(shape[-2:]))

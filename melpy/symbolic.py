@@ -45,8 +45,10 @@ class Symbolic:
     ----------
     shape : tuple of ints, None where a size is unknown
     dtype : str or type
-    call : Call or None for a graph's input
+    sparse, ragged : False: arrays here are dense
+    record_history : taken for Keras's sake only
     name : str
+    call : Call or None for a graph's input
     """
 
     mask_shape: Any = None  # of the mask that the tensors of a run carry here, if they do
@@ -56,13 +58,36 @@ class Symbolic:
         self,
         shape: Sequence[int | None],
         dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        *,
         call: Call | None = None,
-        name: str = "",
     ) -> None:
-        self.shape = tuple(shape)
-        self.dtype = data_type(dtype)
-        self.call = call
-        self.name = name
+        if sparse or ragged:
+            raise ArgumentError(
+                "KerasTensor", "arrays here are dense", expected="sparse=False and ragged=False"
+            )
+        self._shape, self._dtype = tuple(shape), data_type(dtype)
+        if not all(s is None or (isinstance(s, int | np.integer) and s >= 0) for s in self._shape):
+            raise ArgumentError(
+                "KerasTensor",
+                "this is no shape",
+                expected="whole numbers >= 0, None where a size is not known",
+                received={"shape": shape},
+            )
+        self.call, self.name = call, name or ""
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The sizes, None where one is not known."""
+        return self._shape
+
+    @property
+    def dtype(self) -> Any:
+        """The type."""
+        return self._dtype
 
     @property
     def ndim(self) -> int:
@@ -76,7 +101,7 @@ class Symbolic:
     @classmethod
     def of(cls, like: Like | Symbolic, call: Call | None, name: str = "") -> Symbolic:
         """Return a tensor like another one, that a call will compute."""
-        made = cls(like.shape, like.dtype, call, name)
+        made = cls(like.shape, like.dtype, name=name, call=call)
         made.mask_shape = like.mask_shape
         return made
 

@@ -13,7 +13,15 @@ from melpy.errors import DtypeError, GraphError, ShapeError
 from melpy.ops.registry import OPS
 from melpy.symbolic import Symbolic, any_in, defer, like
 
-__all__ = ["SymbolicTensor", "Tensor", "grad", "mask_of", "set_mask", "value_and_grad"]
+__all__ = [
+    "KerasTensor",
+    "SymbolicTensor",
+    "Tensor",
+    "grad",
+    "mask_of",
+    "set_mask",
+    "value_and_grad",
+]
 
 
 def _plain(x: Any) -> Any:
@@ -167,6 +175,9 @@ class SymbolicTensor(Operators, Symbolic):
         made = Tensor.of(array, None)
         set_mask(made, np.ones(array.shape[: len(self.mask_shape)], bool))
         return made
+
+
+KerasTensor = SymbolicTensor  # its name in Keras
 
 
 def mask_of(x: Any) -> Any:

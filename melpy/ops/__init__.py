@@ -66,6 +66,7 @@ from melpy.ops.solving import *
 from melpy.ops.sorting import *
 from melpy.ops.special import *
 from melpy.ops.statistics import *
+from melpy.ops.systems import *
 from melpy.ops.trigonometry import *
 from melpy.ops.vectors import *
 from melpy.ops.windows import *

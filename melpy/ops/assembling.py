@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import array, ndim, shape
@@ -111,8 +112,9 @@ def unstack(x: Any, *, num: int | None = None, axis: int = 0) -> list[Any]:
     [array([1., 3.]), array([2., 4.])]
     """
     x = x if hasattr(x, "shape") else array(x)
+    axis = normalize_axis_index(axis, len(x.shape))
     count = x.shape[axis] if num is None else num
-    before = (slice(None),) * (axis % len(x.shape))
+    before = (slice(None),) * axis
     return [get_item(x, key=(*before, n)) for n in range(count)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import tree
-from melpy.errors import ArgumentError, ShapeError
+from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.ops.choice import where
 from melpy.ops.creation import array, convert_to_numpy, dtype, ndim, shape
 from melpy.ops.indexing import flip, get_item
@@ -285,6 +285,15 @@ def scan(
     >>> running
     array([1., 3., 6.])
     """
+    if not callable(f):
+        raise DtypeError("scan", "f is no function", received={"f": f})
+    if not isinstance(unroll, bool | int) or unroll < 0:
+        raise ArgumentError(
+            "scan",
+            "unroll is no number",
+            expected="an int >= 0 or a bool",
+            received={"unroll": unroll},
+        )
     if xs is None and length is None:
         raise ArgumentError(
             "scan", "nothing says how many steps there are", expected="xs or length"

@@ -11,18 +11,17 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
-from melpy.ops.assembling import tril, triu
-from melpy.ops.creation import convert_to_numpy, floating
+from melpy.ops.assembling import triu
+from melpy.ops.creation import floating
 from melpy.ops.products import matmul
 from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
-from melpy.ops.shaping import expand_dims, squeeze, swapaxes
-from melpy.ops.solving import _checked, _turned, _well_conditioned, inv, solve
+from melpy.ops.shaping import swapaxes
+from melpy.ops.solving import _checked, _turned, _well_conditioned
 from melpy.tape import Variable, is_recording
 
 __all__ = [
-    "cholesky_inverse", "eigh", "lstsq", "matrix_rank", "packed_eigh", "packed_qr", "packed_svd",
-    "pinv", "qr", "solve_triangular", "svd",
+    "eigh", "packed_eigh", "packed_qr", "packed_svd", "pinv", "qr", "svd",
 ]  # fmt: skip
 
 KERAS_ROOM = "linalg"
@@ -324,70 +323,3 @@ def _refuse_gradient(who: str, x: Any, instead: str) -> None:
             "the vectors that x does not determine have no gradient",
             mend=f"Pass {instead}, or stop the gradient first.",
         )
-
-
-@composed
-def lstsq(a: Any, b: Any, *, rcond: float | None = None) -> Any:
-    """Return the x with the least |b - a x|, and of those the shortest.
-
-    Parameters
-    ----------
-    a : array or tensor, (m, n)
-    b : array or tensor, (m,) or (m, k)
-    rcond : float or None, as in `pinv`
-
-    Examples
-    --------
-    >>> lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0])).round(6)
-    array([2.])
-    """
-    return matmul(pinv(a, rcond=rcond), floating(b))
-
-
-@composed
-def matrix_rank(x: Any, *, tol: float | None = None) -> Any:
-    """Return how many singular values are larger than tol; None for s max(m, n) precision.
-
-    Examples
-    --------
-    >>> int(matrix_rank(np.ones((3, 3))))
-    1
-    """
-    return np.asarray(np.linalg.matrix_rank(convert_to_numpy(floating(x)), tol), np.int32)
-
-
-@composed
-def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
-    """Return the x of a x = b, where a is triangular; its other half is not looked at.
-
-    Parameters
-    ----------
-    a : array or tensor, (.., n, n)
-    b : array or tensor, (.., n) or (.., n, k)
-    lower : bool, whether the lower triangle counts
-
-    Examples
-    --------
-    >>> solve_triangular(np.array([[2.0, 9.0], [1.0, 1.0]]), np.array([2.0, 3.0]), lower=True)
-    array([1., 2.])
-    """
-    a, b = floating(a), floating(b)
-    triangle = tril(a) if lower else triu(a)
-    if len(b.shape) == len(a.shape) - 1:
-        return squeeze(solve(triangle, expand_dims(b, -1)), -1)
-    return solve(triangle, b)
-
-
-@composed
-def cholesky_inverse(x: Any, *, upper: bool = False) -> Any:
-    """Return the inverse of L L^T, of its Cholesky factor L, or of U^T U.
-
-    Examples
-    --------
-    >>> cholesky_inverse(np.diag([2.0, 1.0]))
-    array([[0.25, 0.  ],
-           [0.  , 1.  ]])
-    """
-    x = floating(x)
-    factor = swapaxes(triu(x), -1, -2) if upper else tril(x)
-    return inv(matmul(factor, swapaxes(factor, -1, -2)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import config
 from melpy.errors import DtypeError
 from melpy.ops.choice import where
 from melpy.ops.comparison import greater, greater_equal, isnan, logical_or
@@ -93,14 +94,14 @@ def saturate_cast(x: Any, *, dtype: Any) -> Any:
     Parameters
     ----------
     x : array or tensor
-    dtype : type of the result
+    dtype : type of the result; None for `config.floatx`
 
     Examples
     --------
     >>> saturate_cast(np.array([-1.0, 256.0, 7.5]), "uint8")
     array([  0, 255,   7], dtype=uint8)
     """
-    x, kind = array(x), np.dtype(dtype)
+    x, kind = array(x), np.dtype(dtype or config.floatx())
     if kind.kind == "b":
         return cast(where(greater(0, x), zeros_like(x), x), "bool")  # what is below is false
     limits: Any = np.finfo(kind) if kind.kind == "f" else np.iinfo(kind)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError, DtypeError, ShapeError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import array, dtype, shape
 from melpy.ops.joining import stack
 from melpy.ops.registry import composed, in_keras, op
@@ -188,7 +188,7 @@ def packed(who: str, x: Any) -> Any:
             received={"shapes": [shape(real), shape(imaginary)]},
         )
     if any(np.dtype(dtype(part)).kind != "f" for part in (real, imaginary)):
-        raise DtypeError(who, "the parts are whole numbers", expected="floats")
+        raise ArgumentError(who, "the parts are whole numbers", expected="floats")
     return stack([real, imaginary], -1)
 
 

@@ -23,6 +23,11 @@ KERAS_ROOM = "nn"
 Pair = tuple[int, int]
 
 
+def _pair(value: int | Sequence[int], name: str, who: str, least: int = 1) -> Pair:
+    first, second = whole(value, 2, name, who, least)
+    return first, second
+
+
 def _counts(size: Sequence[int], window: Pair, dilation: Pair, padding: Pair, stride: Pair) -> Pair:
     """Return how many windows fit along both axes."""
     reach = span(window, dilation)
@@ -73,10 +78,10 @@ def _geometry(
     who: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any
 ) -> tuple[Pair, Pair, Pair, Pair]:
     return (
-        whole(kernel_size, 2, "kernel_size", who),
-        whole(dilation, 2, "dilation", who),
-        whole(padding, 2, "padding", who, least=0),
-        whole(stride, 2, "stride", who),
+        _pair(kernel_size, "kernel_size", who),
+        _pair(dilation, "dilation", who),
+        _pair(padding, "padding", who, least=0),
+        _pair(stride, "stride", who),
     )
 
 
@@ -180,7 +185,7 @@ def fold(x, *, output_size, kernel_size, dilation=1, padding=0, stride=1):
            [1., 2., 1.]])
     """
     geometry = _geometry("fold", kernel_size, dilation, padding, stride)
-    size = whole(output_size, 2, "output_size", "fold")
+    size = _pair(output_size, "output_size", "fold")
     window, counts = geometry[0], _counts(size, *geometry)
     if x.ndim != 3 or x.shape[1] % np.prod(window) or x.shape[2] != np.prod(counts):
         raise ShapeError(
@@ -232,9 +237,9 @@ def extract_patches(
            [2., 3., 6., 7.]])
     """
     who = "extract_patches"
-    window = whole(size, 2, "size", who)
-    steps = window if not strides else whole(strides, 2, "strides", who)
-    dilation = whole(dilation_rate, 2, "dilation_rate", who)
+    window = _pair(size, "size", who)
+    steps = window if not strides else _pair(strides, "strides", who)
+    dilation = _pair(dilation_rate, "dilation_rate", who)
     place = data_format or config.image_data_format()
     lookup("data format", place, config.DATA_FORMATS, who)
     if ndim(images) not in (3, 4):

@@ -9,7 +9,7 @@ import numpy as np
 from melpy.errors import ArgumentError, DtypeError, ShapeError, lookup
 from melpy.ops.choice import where
 from melpy.ops.comparison import greater
-from melpy.ops.creation import array, convert_to_numpy, dtype, shape
+from melpy.ops.creation import array, convert_to_numpy, dtype, ndim, shape
 from melpy.ops.elementwise import divide, multiply
 from melpy.ops.fourier import packed, packed_irfft, rfft
 from melpy.ops.indexing import get_item, take
@@ -21,6 +21,16 @@ from melpy.ops.shaping import reshape, swapaxes
 __all__ = ["extract_sequences", "istft", "stft"]
 
 KERAS_ROOM = "math"
+
+
+def _require_pieces(who: str, length: int, stride: int) -> None:
+    if not all(isinstance(n, int | np.integer) and n >= 1 for n in (length, stride)):
+        raise ArgumentError(
+            who,
+            "pieces have no such length and distance",
+            expected="sequence_length and sequence_stride, whole numbers >= 1",
+            received={"sequence_length": length, "sequence_stride": stride},
+        )
 
 
 @composed
@@ -44,8 +54,9 @@ def extract_sequences(x: Any, *, sequence_length: int, sequence_stride: int) -> 
            [2., 3., 4.]])
     """
     x = array(x)
-    count = 1 + (shape(x)[-1] - sequence_length) // sequence_stride
-    if count < 1 or sequence_length < 1:
+    _require_pieces("extract_sequences", sequence_length, sequence_stride)
+    count = 1 + ((*shape(x), 0)[ndim(x) - 1] - sequence_length) // sequence_stride
+    if count < 1:
         raise ShapeError(
             "extract_sequences",
             "the signals are shorter than a piece",
@@ -123,6 +134,7 @@ def stft(
     >>> real.shape
     (5, 5)
     """
+    _require_pieces("stft", sequence_length, sequence_stride)
     x = array(x)
     if np.dtype(dtype(x)).kind != "f":
         raise DtypeError("stft", "the signals are whole numbers", expected="floats")
@@ -176,6 +188,7 @@ def istft(
     >>> istft(stft(np.arange(16.0), 8, 4, 8), 8, 4, 8).round(6)[:4]
     array([0., 1., 2., 3.])
     """
+    _require_pieces("istft", sequence_length, sequence_stride)
     z = packed("istft", x)
     if len(shape(z)) < 3:
         raise ShapeError(
