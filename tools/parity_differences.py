@@ -154,6 +154,9 @@ BEHAVIOUR = {
     "ops.dot_product_attention": _FRACTIONS,
     "ops.layer_normalization": _FRACTIONS,
     "ops.rms_normalization": _FRACTIONS,
+    "ops.is_tensor": (
+        "is False of a plain array; ops of plain arrays, `convert_to_tensor` too, give plain arrays"
+    ),
     "ops.take": "an index out of range is an error, where Keras on JAX gives NaN",
     "ops.take_along_axis": "an index out of range is an error, where Keras on JAX gives NaN",
     "ops.bincount": "negative numbers are an error, where Keras on JAX counts them as 0",
