@@ -23,6 +23,7 @@ __all__ = [
     "DtypeError",
     "GraphError",
     "MelpyError",
+    "MissingFileError",
     "ShapeError",
     "SignatureError",
     "UndefinedError",
@@ -108,6 +109,10 @@ class UnsupportedError(MelpyError, NotImplementedError):
 
 class DataError(MelpyError, ValueError):
     """The data's own values are wrong: NaN, a label out of range, a damaged file."""
+
+
+class MissingFileError(DataError, FileNotFoundError):
+    """There is no file of this name."""
 
 
 class DownloadError(MelpyError, OSError):

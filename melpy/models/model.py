@@ -259,21 +259,29 @@ class Model(Trainer):
 
         return trace(self, x, y, sample_weight, training)
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: bool | None = None) -> None:
-        """Write the whole model into a ".keras" file, which `load_model` and Keras 3 read."""
-        saving.save_model(self, filepath, overwrite, zipped)
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
+        """Write the whole model into a file that `load_model` and Keras 3 read.
+
+        See `melpy.saving.save_model` for the kinds of files.
+        """
+        saving.save_model(self, filepath, overwrite, zipped, **kwargs)
 
     def to_json(self, **options: Any) -> str:
         """Return the model as text, without weights; `models.model_from_json` reads it."""
         return saving.to_json(self, **options)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights into a file, whole or not at all."""
-        saving.save_weights(self, filepath, overwrite)
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Write the weights into a file, whole or not at all; see `melpy.saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite, **kwargs)
 
-    def load_weights(self, filepath: Any, **options: Any) -> None:
-        """Read the weights from a file that was saved for the same layers."""
-        saving.load_weights(self, filepath, **options)
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Read the weights of a file that was saved for the same layers.
+
+        See `melpy.saving.load_weights` for the kinds of files.
+        """
+        saving.load_weights(self, filepath, skip_mismatch, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the model as plain values: its graph, or its constructor's arguments."""

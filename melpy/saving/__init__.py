@@ -8,7 +8,8 @@ from melpy.custom import (
     get_registered_object,
     register_keras_serializable,
 )
-from melpy.saving.keras_file import load_model, model_from_json, save_model, to_json
+from melpy.saving.keras_file import model_from_json, to_json
+from melpy.saving.model_files import load_model, save_model
 from melpy.saving.objects import deserialize_keras_object, serialize_keras_object
 from melpy.saving.weights import WEIGHTS, load_weights, save_weights
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from melpy.errors import DataError, DependencyError, install
+from melpy.errors import DataError, DependencyError, MelpyError, install
 from melpy.saving.state import Arrays
 
-__all__ = ["read_h5", "written_h5"]
+__all__ = ["Reader", "opened", "read_h5", "written_h5"]
 
 KINDS = "fiub"
 
@@ -55,12 +56,18 @@ def read_h5(content: bytes, who: str, paths: Any) -> dict[str, Arrays]:
     DataError : a link to elsewhere, an array that lies outside of the file, is compressed,
         virtual, larger than the file, or not of numbers; a damaged file
     """
+    with opened(content, who) as (file, reader):
+        return {path: reader.arrays(file, path) for path in paths}
+
+
+@contextmanager
+def opened(content: bytes, who: str) -> Iterator[tuple[Any, Reader]]:
+    """Open a file for reading; whatever HDF5 says against it becomes a `DataError`."""
     package = h5py()
     try:
         with package.File(io.BytesIO(content), "r") as file:
-            reader = _Reader(package, len(content), who)
-            return {path: reader.arrays(file, path) for path in paths}
-    except DataError:
+            yield file, Reader(package, len(content), who)
+    except MelpyError:
         raise
     except Exception as error:  # HDF5 has many ways to say that a file is damaged
         raise DataError(
@@ -70,11 +77,21 @@ def read_h5(content: bytes, who: str, paths: Any) -> dict[str, Arrays]:
         ) from error
 
 
-class _Reader:
+class Reader:
+    """What may be read of a file: groups and plain arrays inside it.
+
+    Parameters
+    ----------
+    package : h5py
+    size_bytes : int, how long the file is
+    who : the function to name in messages
+    """
+
     def __init__(self, package: Any, size_bytes: int, who: str) -> None:
         self.package, self.size_bytes, self.who = package, size_bytes, who
 
     def arrays(self, file: Any, path: str) -> Arrays:
+        """Return the arrays of the group "vars" at a path, none if there is no such group."""
         group = file
         for part in [*path.split("/"), "vars"] if path else ["vars"]:
             group = self.child(group, part)
@@ -85,6 +102,7 @@ class _Reader:
         return {key: self.array(self.child(group, key), f"{path}/{key}") for key in group}
 
     def child(self, group: Any, name: str) -> Any:
+        """Return what a group has under a name, None if nothing; refuse a link to elsewhere."""
         link = group.get(name, getlink=True)
         if link is None:
             return None
@@ -93,6 +111,7 @@ class _Reader:
         return group[name]
 
     def array(self, data: Any, where: str) -> np.ndarray:
+        """Return an array of numbers that lies in the file as it is."""
         if not isinstance(data, self.package.Dataset) or data.dtype.kind not in KINDS:
             raise self.refusal(f"{where} is not an array of numbers")
         if data.is_virtual or data.external:
@@ -104,6 +123,7 @@ class _Reader:
         return data[()]
 
     def refusal(self, what: str) -> DataError:
+        """Return the error for what does not belong into such a file."""
         return DataError(
             self.who,
             what,

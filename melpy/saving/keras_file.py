@@ -11,12 +11,8 @@ A description names classes; only those of the library and those the caller gave
 from __future__ import annotations
 
 import datetime
-import io
 import json
-import warnings
-import zipfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from melpy import custom
@@ -26,96 +22,41 @@ from melpy.layers.core import Lambda
 from melpy.layers.parts import Parts
 from melpy.layers.variable import limited_weights
 from melpy.saving import h5_file
-from melpy.saving.assets import FOLDER, restored_assets, written_assets
-from melpy.saving.files import naming, writable, write_atomically
+from melpy.saving.assets import restored_assets, written_assets
+from melpy.saving.containers import DESCRIPTION, METADATA, WEIGHTS, Container, Zip
 from melpy.saving.objects import deserialize_keras_object
 from melpy.saving.state import Arrays, gathered, restored, states
 
-__all__ = ["load_model", "model_from_json", "read_weights", "save_model", "to_json"]
+__all__ = [
+    "KERAS_VERSION", "model_from_json", "model_of_parts", "model_of_text", "read_weights",
+    "to_json", "written_parts",
+]  # fmt: skip
 
 KERAS_VERSION = "3.15.1"  # the Keras whose files these are
-DESCRIPTION_LIMIT_BYTES = 64 * 2**20
 
 
-def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None):
-    """Write a whole model into a file: description, weights, optimizer, losses and metrics.
-
-    Parameters
-    ----------
-    model : a model
-    filepath : path, ending in ".keras"
-    overwrite : bool, whether a file that is there may be replaced
-    zipped : bool or None, as in Keras; folders in the place of a file are not written
-
-    Raises
-    ------
-    ArgumentError : a `Lambda` layer, whose code no file may hold; another kind of file; a missing
-        folder
-    """
-    who = "save"
-    if not str(filepath).endswith(".keras") or zipped is False:
-        raise ArgumentError(
-            who,
-            "unknown kind of file",
-            expected="a name that ends in .keras, for a zipped file",
-            received={"filepath": str(filepath), "zipped": zipped},
-            mend="Weights alone are saved by save_weights.",
-        )
-    path = writable(filepath, who, overwrite)
-    if not model.built:
-        warnings.warn("save: the model has no weights yet; call it once first.", stacklevel=3)
+def written_parts(model: Any) -> dict[str, bytes]:
+    """Return what a model's file holds, by name."""
     metadata = {
         "keras_version": KERAS_VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
     }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("metadata.json", json.dumps(metadata))
-        file.writestr("config.json", to_json(model))
-        file.writestr("model.weights.h5", h5_file.written_h5(gathered(model)))
-        for name, content in written_assets(model).items():
-            file.writestr(name, content)
-    write_atomically(path, buffer.getvalue())
+    return {
+        METADATA: json.dumps(metadata).encode(),
+        DESCRIPTION: to_json(model).encode(),
+        WEIGHTS: h5_file.written_h5(gathered(model)),
+        **written_assets(model),
+    }
 
 
-def load_model(
-    filepath: Any,
-    custom_objects: Mapping[str, Any] | None = None,
-    compile: bool = True,
-    safe_mode: bool = True,
-) -> Any:
-    """Return the model of a file that `save_model` or Keras 3 wrote. Runs no code of the file.
-
-    Parameters
-    ----------
-    filepath : path, ending in ".keras"
-    custom_objects : dict of names to classes and functions that are not the library's own
-    compile : bool, whether to bring back optimizer, losses and metrics too
-    safe_mode : accepted as in Keras; a file with a lambda is refused either way
-
-    Raises
-    ------
-    DataError : a damaged file, or one that would take far more memory than its own size
-    ArgumentError : a class that is not known, by its name; a `Lambda`
-    """
-    who = "load_model"
-    if not str(filepath).endswith(".keras"):
-        raise ArgumentError(
-            who,
-            "unknown kind of file",
-            expected="a name that ends in .keras",
-            received={"filepath": str(filepath)},
-            mend="Weights alone are loaded by load_weights.",
-        )
-    with naming(filepath):
-        content = Path(filepath).read_bytes()
-        text = _member(content, "config.json", who, DESCRIPTION_LIMIT_BYTES)
-        weights = _member(content, "model.weights.h5", who, _weights_limit_bytes(content))
-        with limited_weights(4 * len(weights) + 2**20):
-            model = _model_of(text, custom_objects, compile, who)
-        arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
-        restored(model, arrays_at, who)
-        restored_assets(model, _assets(content, who), who)
+def model_of_parts(parts: Container, custom_objects: Any, compile: bool, who: str) -> Any:
+    """Return the model that parts describe, with the weights that they hold."""
+    weights = parts.weights()
+    with limited_weights(4 * len(weights) + 2**20):
+        model = model_of_text(parts.description(), custom_objects, compile, who)
+    arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
+    restored(model, arrays_at, who)
+    restored_assets(model, parts.assets(), who)
     return model
 
 
@@ -141,48 +82,16 @@ def to_json(model: Any, **options: Any) -> str:
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return a model, with new weights, of the text that `to_json` made."""
-    return _model_of(json_string.encode(), custom_objects, True, "model_from_json")
+    return model_of_text(json_string.encode(), custom_objects, True, "model_from_json")
 
 
 def read_weights(content: bytes, who: str, paths: Iterable[str]) -> dict[str, Arrays]:
     """Return the arrays at some paths of a whole model's file."""
-    weights = _member(content, "model.weights.h5", who, _weights_limit_bytes(content))
-    return h5_file.read_h5(weights, who, paths)
+    return h5_file.read_h5(Zip(content, who).weights(), who, paths)
 
 
-def _weights_limit_bytes(content: bytes) -> int:
-    """Return how large the weights may unpack: a file packed by hand is not much smaller."""
-    return 16 * len(content)
-
-
-def _member(content: bytes, name: str, who: str, limit_bytes: int) -> bytes:
-    """Return one part of the zip, whose size is known before memory is taken."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as file:
-            size_bytes = file.getinfo(name).file_size
-            if size_bytes > limit_bytes:
-                raise ValueError(f"{name} unpacks to {size_bytes} bytes, over {limit_bytes}")
-            with file.open(name) as part:
-                return part.read(size_bytes)
-    except (KeyError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise DataError(
-            who,
-            f"the file is damaged or no .keras file ({error})",
-            expected="a file that save wrote, here or in Keras 3",
-        ) from error
-    except Exception as error:  # zlib.error, lzma.LZMAError, NotImplementedError
-        raise DataError(who, f"{name} cannot be unpacked ({error})") from error
-
-
-def _assets(content: bytes, who: str) -> dict[str, bytes]:
-    """Return the layers' own files, none of them larger than a description may be."""
-    with zipfile.ZipFile(io.BytesIO(content)) as file:
-        names = [name for name in file.namelist() if name.startswith(f"{FOLDER}/")]
-    files = (name for name in names if not name.endswith("/"))
-    return {name: _member(content, name, who, DESCRIPTION_LIMIT_BYTES) for name in files}
-
-
-def _model_of(text: bytes, custom_objects: Any, compile: bool, who: str) -> Any:
+def model_of_text(text: bytes, custom_objects: Any, compile: bool, who: str) -> Any:
+    """Return the model of a description as text, with new weights."""
     try:
         description = json.loads(text)
         if not compile:

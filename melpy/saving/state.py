@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,20 @@ from melpy.configurable import class_name, snake_case
 from melpy.errors import DataError, MelpyError
 from melpy.layers.parts import NO_PARTS, Parts
 
-__all__ = ["Arrays", "gathered", "restored", "states"]
+__all__ = ["Arrays", "gathered", "restored", "restored_optimizer", "states"]
 
 Arrays = Mapping[str, np.ndarray]  # of one layer: "0", "1", ..., in the order of its weights
 
 
-def states(model: Any) -> Iterator[tuple[str, Any]]:
+def states(model: Any, without: Iterable[Any] = ()) -> Iterator[tuple[str, Any]]:
     """Yield each thing that has a state of its own, and where it is: "layers/dense_1".
+
+    Things ``without`` which it is to be are passed over, and what is inside of them.
 
     A path goes by attributes, in lists by classes. What is found twice is where it is found first:
     the layers of a graph come before attributes, private attributes after public ones.
     """
-    yield from _walk("", model, {})
+    yield from _walk("", model, {id(thing): thing for thing in without})
 
 
 def _walk(path: str, thing: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
@@ -56,10 +58,12 @@ def _rank(item: tuple[str, Any]) -> str:
     return f"~{item[0]}" if item[0].startswith("_") else item[0]
 
 
-def gathered(model: Any) -> dict[str, tuple[str, dict[str, np.ndarray]]]:
+def gathered(
+    model: Any, without: Iterable[Any] = ()
+) -> dict[str, tuple[str, dict[str, np.ndarray]]]:
     """Return, by path, each thing's name and its arrays."""
     made: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
-    for path, thing in states(model):
+    for path, thing in states(model, without):
         arrays: dict[str, np.ndarray] = {}
         thing.save_own_variables(arrays)
         made[path] = thing.name, arrays
@@ -67,7 +71,11 @@ def gathered(model: Any) -> dict[str, tuple[str, dict[str, np.ndarray]]]:
 
 
 def restored(
-    model: Any, arrays_at: Mapping[str, Arrays], who: str, skip_mismatch: bool = False
+    model: Any,
+    arrays_at: Mapping[str, Arrays],
+    who: str,
+    skip_mismatch: bool = False,
+    without: Iterable[Any] = (),
 ) -> None:
     """Give a model the arrays of a file; all of them, or the model stays as it was.
 
@@ -76,15 +84,16 @@ def restored(
     arrays_at : by path, each thing's arrays
     who : the function to name in messages
     skip_mismatch : bool, whether to pass over layers whose arrays do not fit
+    without : layers that are left as they are
     """
     before = model.get_weights()
-    for path, thing in states(model):
+    for path, thing in states(model, without):
         arrays = arrays_at.get(path, {})
         try:
             if isinstance(thing, Parts):
                 thing.load_own_variables(arrays)
             elif arrays:
-                _restore_optimizer(thing, model, arrays)
+                restored_optimizer(thing, model, arrays)
         except MelpyError as error:
             if skip_mismatch:
                 warnings.warn(f"{who}, skipped: {error}", stacklevel=2)
@@ -101,7 +110,7 @@ def restored(
             ) from error
 
 
-def _restore_optimizer(optimizer: Any, model: Any, arrays: Arrays) -> None:
+def restored_optimizer(optimizer: Any, model: Any, arrays: Arrays) -> None:
     """Give an optimizer its state; one that was saved before its first step has no slots yet."""
     if not optimizer.built and len(arrays) > len(optimizer.variables):
         optimizer.build(model.trainable_weights)

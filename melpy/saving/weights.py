@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from melpy.errors import ArgumentError, DataError, ShapeError
-from melpy.saving import h5_file, keras_file, npz_file, safetensors_file
+from melpy.errors import ArgumentError, DataError, MissingFileError, ShapeError
+from melpy.saving import h5_file, keras_file, legacy_h5, npz_file, safetensors_file
 from melpy.saving.files import naming, writable, write_atomically
 from melpy.saving.state import gathered, restored, states
 
@@ -16,7 +16,9 @@ __all__ = ["WEIGHTS", "load_weights", "save_weights"]
 WEIGHTS = (".weights.h5", ".safetensors", ".npz")
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(
+    model: Any, filepath: Any, overwrite: bool = True, objects_to_skip: Iterable[Any] | None = None
+) -> None:
     """Write a model's weights into a file, whole or not at all.
 
     Parameters
@@ -25,41 +27,72 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     filepath : path; its ending says which kind of file: ".weights.h5", as Keras writes it, with
         the optimizer's state; ".safetensors", the same; ".npz", weights alone
     overwrite : bool, whether a file that is there may be replaced
+    objects_to_skip : layers, or an optimizer, whose state is not written; not with ".npz"
     """
     who = "save_weights"
     ending = _ending(filepath, who, WEIGHTS)
     _require_built(model, who)
-    path = writable(filepath, who, overwrite)
+    path, skipped = writable(filepath, who, overwrite), list(objects_to_skip or [])
     if ending == ".npz":
+        _require_all(skipped, who)
         write_atomically(path, npz_file.written_npz(model.weights))
     elif ending == ".safetensors":
-        write_atomically(path, safetensors_file.written_safetensors(gathered(model)))
+        write_atomically(path, safetensors_file.written_safetensors(gathered(model, skipped)))
     else:
-        write_atomically(path, h5_file.written_h5(gathered(model)))
+        write_atomically(path, h5_file.written_h5(gathered(model, skipped)))
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: Any,
+    filepath: Any,
+    skip_mismatch: bool = False,
+    objects_to_skip: Iterable[Any] | None = None,
+) -> None:
     """Read a model's weights from a file that was saved for the same layers.
 
     Parameters
     ----------
     model : a built model
-    filepath : path of a file of weights, or of a whole model, ".keras"
+    filepath : path of a file of weights, or of a whole model, ".keras", ".h5" or ".hdf5"
     skip_mismatch : bool, whether to leave layers as they are whose arrays do not fit; not with
         ".npz"
+    objects_to_skip : layers, or an optimizer, that are left as they are; with ".weights.h5" and
+        ".safetensors" alone
     """
     who = "load_weights"
-    ending = _ending(filepath, who, (*WEIGHTS, ".keras"))
+    ending = _ending(filepath, who, (*WEIGHTS, ".keras", ".h5", ".hdf5"))
     _require_built(model, who)
+    skipped = list(objects_to_skip or [])
     with naming(filepath):
-        _load(model, Path(filepath).read_bytes(), ending, who, skip_mismatch)
+        if not Path(filepath).is_file():
+            raise MissingFileError(who, "there is no such file", expected="a file of weights")
+        content = Path(filepath).read_bytes()
+        if ending in (".weights.h5", ".safetensors"):
+            _load(model, content, ending, who, skip_mismatch, skipped)
+            return
+        _require_all(skipped, who)
+        if ending == ".npz":
+            npz_file.read_npz(content, who, model.weights)
+        elif ending == ".keras":
+            _load(model, content, ending, who, skip_mismatch)
+        else:
+            legacy_h5.restore_weights(model, content, who, skip_mismatch)
 
 
-def _load(model: Any, content: bytes, ending: str, who: str, skip_mismatch: bool) -> None:
-    if ending == ".npz":
-        npz_file.read_npz(content, who, model.weights)
-        return
-    paths = [path for path, _ in states(model)]
+def _require_all(skipped: list[Any], who: str) -> None:
+    if skipped:
+        raise ArgumentError(
+            who,
+            "objects_to_skip is not for this kind of file",
+            expected="a name that ends in .weights.h5 or .safetensors",
+            received={"objects_to_skip": [getattr(x, "name", x) for x in skipped]},
+        )
+
+
+def _load(
+    model: Any, content: bytes, ending: str, who: str, skip_mismatch: bool, skipped: Any = ()
+) -> None:
+    paths = [path for path, _ in states(model, skipped)]
     readers: dict[str, Callable[..., Any]] = {
         ".weights.h5": h5_file.read_h5,
         ".safetensors": safetensors_file.read_safetensors,
@@ -72,7 +105,7 @@ def _load(model: Any, content: bytes, ending: str, who: str, skip_mismatch: bool
             "the file has no weights where the model looks for them",
             expected=f"arrays at {', '.join(path for path in paths if path)[:200]}",
         )
-    restored(model, arrays_at, who, skip_mismatch)
+    restored(model, arrays_at, who, skip_mismatch, skipped)
 
 
 def _require_built(model: Any, who: str) -> None:

@@ -1,5 +1,6 @@
 """Files go both ways: what one library saves, the other loads, and goes on training alike."""
 
+import io
 import random
 import zlib
 
@@ -177,3 +178,36 @@ def test_weights_alone_go_both_ways(keras, tmp_path):
         other.load_weights(tmp_path / "w.weights.h5")
         for before, after in zip(model.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+
+
+@pytest.mark.parametrize("ours_first", [True, False], ids=["saved here", "saved by Keras"])
+@pytest.mark.parametrize("kind", ["h5", "folder", "open file"])
+@pytest.mark.parametrize("shape", ["graph", "sequential"])
+def test_other_kinds_of_files(shape, kind, ours_first, keras, tmp_path):
+    here, there = libraries(keras, ours_first)
+    L = here.layers
+    if shape == "graph":
+        x = here.Input((4,), name="x")
+        inner = here.Sequential([here.Input((3,)), L.Dense(3, trainable=False)])
+        h = L.BatchNormalization()(L.Dense(3, "relu", kernel_regularizer="l2")(x))
+        model = here.Model(x, L.Dense(2)(inner(h)))
+    else:
+        model = here.Sequential([L.Dense(3), L.Activation("tanh"), L.Dense(2)])
+    model.compile(here.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    data, labels = np.random.default_rng(0).normal(size=(2, 8, 4)).astype("float32")
+    fit = {"y": labels[:, :2], "shuffle": False, "verbose": 0}
+    model.fit(data, **fit)
+    source = tmp_path / {"h5": "m.h5", "folder": "m", "open file": "m.keras"}[kind]
+    if kind == "open file" and ours_first:
+        with open(source, "wb") as file:
+            model.save(file)
+    else:
+        model.save(source, zipped=False if kind == "folder" else None)
+    if kind == "open file" and not ours_first:
+        source = io.BytesIO(source.read_bytes())
+    again = there.models.load_model(source)
+    for one in (model, again):
+        one.fit(data, **fit)
+    ours, theirs = (np.asarray(m.predict(data, verbose=0)) for m in (model, again))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert int(np.asarray(again.optimizer.iterations)) == 2

@@ -369,7 +369,7 @@ class TestAttacks:
         with pytest.raises(errors.DataError, match=r"no \.keras file"):
             models.load_model(saved)
         with pytest.raises(errors.ArgumentError, match=r"ends in \.keras"):
-            models.load_model("model.h5")
+            models.load_model("model.pkl")
 
     def test_every_truncation_is_refused(self, saved):
         content = saved.read_bytes()
