@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from melpy import tree
+from melpy.errors import ArgumentError
+from melpy.layers.arguments import taken_arguments
 from melpy.layers.augment import (
     Factor,
     RandomBrightness,
@@ -27,6 +30,7 @@ from melpy.layers.augment_geometry import RandomRotation, RandomShear, RandomTra
 from melpy.layers.base import Layer
 from melpy.layers.checks import positive
 from melpy.layers.nesting import layer_of
+from melpy.tensor import mask_of
 
 __all__ = ["Pipeline", "RandAugment", "RandomColorJitter"]
 
@@ -57,11 +61,25 @@ class Pipeline(Layer):
         """The layers."""
         return self._pipeline_layers
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:
         """Return what the last layer makes of it."""
         for layer in self.layers:
-            inputs = layer(inputs)
+            takes_mask = mask is not None and "mask" in taken_arguments(type(layer)).names
+            inputs = layer(inputs, **({"mask": mask} if takes_mask else {}))
+            mask = tree.map_structure(mask_of, inputs)
         return inputs
+
+    @classmethod
+    def from_config(cls, config: Any) -> Pipeline:
+        """Make a pipeline, with new weights, from `get_config`'s result."""
+        if not isinstance(config.get("layers"), list | tuple):
+            raise ArgumentError(
+                "Pipeline.from_config",
+                "this describes no pipeline",
+                expected='a dict with a list of "layers"',
+                received={"config": config},
+            )
+        return super().from_config(config)
 
 
 class RandomColorJitter(RandomImageLayer):

@@ -148,6 +148,14 @@ class TestPipeline:
         x = images(2, 6, 6, 3)
         np.testing.assert_array_equal(twin.predict(x), model.predict(x))
 
+    def test_masks_pass_through_it(self):
+        masking = layers.Pipeline([layers.Masking(), layers.Rescaling(2.0)])
+        pool = layers.GlobalAveragePooling1D()
+        x = np.array([[[1.0], [3.0], [0.0]]])
+        assert pool(masking(x)).numpy().tolist() == [[4.0]]
+        whole = layers.Pipeline([pool])(x, mask=np.array([[True, True, False]]))
+        assert whole.numpy().tolist() == [[2.0]]
+
     def test_of_texts(self):
         texts = layers.TextVectorization(vocabulary=["a"])
         assert layers.Pipeline([texts])(["a b"]).numpy().tolist() == [[2, 1]]
@@ -169,6 +177,7 @@ class TestPipeline:
         (lambda: layers.RandomInvert()({"labels": np.ones(3)}), "no dict of images"),
         (lambda: layers.MixUp()({"images": images(), "bounding_boxes": 0}), "no dict of images"),
         (lambda: layers.CutMix()(np.ones((2, 2))), "images have 2 axes"),
+        (lambda: layers.Pipeline.from_config({"name": "p"}), "describes no pipeline"),
         (lambda: layers.RandomHue(0.5)(images(2, 4, 4, 2)), "such channels"),
     ],
 )
