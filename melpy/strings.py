@@ -18,13 +18,15 @@ STRING = np.dtype(str)  # of a symbolic tensor of strings, and of what stands in
 
 
 def data_type(dtype: Any) -> np.dtype:
-    """Return NumPy's type of a name; "string", as Keras calls it, is one.
+    """Return NumPy's type of a name or of another library's type; "string" is Keras's for str.
 
     Examples
     --------
     >>> data_type("float32"), data_type("string")
     (dtype('float32'), dtype('<U'))
     """
+    if not isinstance(dtype, str | type | np.dtype | None):
+        dtype = getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]  # as torch.float32
     return STRING if isinstance(dtype, str) and dtype == "string" else np.dtype(dtype)
 
 

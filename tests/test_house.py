@@ -18,7 +18,7 @@ FLOORS = [
     ["kernels"],
     ["tape"],
     ["probing"],
-    ["symbolic"],
+    ["symbolic", "foreign"],
     ["ops"],
     ["tensor", "activations", "random"],
     ["constraints", "initializers", "regularizers"],

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from melpy import config, ops, regularizers, symbolic, tree
+from melpy import config, foreign, ops, regularizers, symbolic, tree
 from melpy.configurable import snake_case
-from melpy.errors import (
-    ArgumentError,
-    MelpyError,
-    ShapeError,
-    lookup,
-    signature_error,
-)
+from melpy.errors import ArgumentError, MelpyError, ShapeError, lookup, signature_error
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
@@ -71,6 +66,9 @@ class Layer(Described):
     """
 
     supports_masking = False
+    autograph_info__ = (
+        None  # TensorFlow, which rewrites the functions of its graphs, leaves it alone
+    )
     takes_text = False  # strings may come in: a class of one's own that works on them sets it
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -185,6 +183,8 @@ class Layer(Described):
             return self._perform(taken, args, first, kwargs)
         except MelpyError as error:
             raise self._located(error)  # noqa: B904  the same error, with this layer's name
+        except NotImplementedError as error:  # as a tensor without values says of its array
+            return foreign.node(self, *given, error, functools.partial(self._outline, taken))
 
     def _begin(self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]) -> Any:
         """Build, and make the first call: the parts that it builds stand behind this name."""
@@ -254,15 +254,23 @@ class Layer(Described):
         first = args[0] if args else None
         if self._input_spec is not None:
             require_compatible(self._input_spec, first)
-        with within(self):
-            if not self.built:
-                self._build_for(taken, first, kwargs)
-            made_of = self._rule(first, args, kwargs)
-            outputs = symbolic.defer(self, given[0], given[1], made_of)
+        made_of = self._outline(taken, args, kwargs)
+        outputs = symbolic.defer(self, given[0], given[1], made_of)
         self._is_complete = not self._is_open
         leaf = next(x for x in tree.flatten(outputs) if isinstance(x, Symbolic))
         self._calls.append(leaf.call)
         return outputs
+
+    def _outline(self, taken: TakenArguments, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Build, and return what the outputs of a call on symbolic tensors are."""
+        if len(args) != 1:
+            args, kwargs = taken.with_one_positional(args, kwargs)
+        first = args[0] if args else None
+        with within(self):
+            if not self.built:
+                self._build_for(taken, first, kwargs)
+            made_of = self._rule(first, args, kwargs)
+            return symbolic.probe(self, args, kwargs) if made_of is None else made_of
 
     def _rule(self, first: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Return what the outputs are by the layer's rule for shapes, None where it has none."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import saving
+from melpy import foreign, saving, symbolic, tree
 from melpy.configurable import plain
 from melpy.errors import ArgumentError, DtypeError, GraphError, lookup
 from melpy.layers import (
@@ -166,12 +166,22 @@ class FeatureSpace(FeatureKinds, Layer):
             )
         for name in self.features:
             lookup("feature", name, data, f"FeatureSpace {self.name!r}")
-        arrays = {name: categories(data[name]) for name in self.features}
+        try:
+            arrays = {name: categories(data[name]) for name in self.features}
+        except NotImplementedError as error:  # as a tensor without values says of its array
+            return foreign.node(self, (data,), {}, error, self._made_of)
         is_row = any(x.ndim == 0 for x in arrays.values())
         y = self._encoded({name: _column(x) for name, x in arrays.items()})
         if not is_row:
             return y
         return {name: x[0] for name, x in y.items()} if self.output_mode == "dict" else y[0]
+
+    def _made_of(self, args: tuple, _: Mapping[str, Any]) -> Any:
+        """Return what symbolic columns, or the values of one row, become."""
+        is_row = any(args[0][name].ndim == 0 for name in self.features)
+        return tree.map_structure(
+            lambda y: symbolic.like(y.shape[is_row:], y.dtype), self.get_encoded_features()
+        )
 
     def _encoded(self, columns: Mapping[str, Any]) -> Any:
         made = {name: self.preprocessors[name](columns[name]) for name in sorted(columns)}

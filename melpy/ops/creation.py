@@ -18,6 +18,7 @@ from melpy.ops.promotion import as_floats, common, of_python, together
 from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import broadcast_to, cast, ravel, reshape
+from melpy.strings import data_type
 from melpy.symbolic import Symbolic, defer, like
 from melpy.tape import Variable
 
@@ -49,11 +50,11 @@ def array(x: Any, dtype: Any = None) -> Any:
         x = stack(x)
     if isinstance(x, Variable | Symbolic):
         tensor: Any = x
-        same = dtype is None or np.dtype(tensor.dtype) == np.dtype(dtype)
+        same = dtype is None or np.dtype(tensor.dtype) == data_type(dtype)
         return tensor if same else cast(tensor, dtype=dtype)
     made, parts = np.asarray(x), x if isinstance(x, list | tuple) else [x]
     own = made.dtype if any(hasattr(v, "dtype") for v in parts) else of_python(made)
-    return np.asarray(made, dtype or own)
+    return np.asarray(made, data_type(dtype or own))
 
 
 def floating(x: Any) -> Any:
@@ -145,12 +146,12 @@ def dtype(x: Any) -> str:
 
 def zeros(shape: Shape, dtype: Any = None) -> np.ndarray:
     """Return an array of zeros; ``dtype`` is `config.floatx` by default."""
-    return np.zeros(shape, dtype or config.floatx())
+    return np.zeros(shape, data_type(dtype or config.floatx()))
 
 
 def ones(shape: Shape, dtype: Any = None) -> np.ndarray:
     """Return an array of ones; ``dtype`` is `config.floatx` by default."""
-    return np.ones(shape, dtype or config.floatx())
+    return np.ones(shape, data_type(dtype or config.floatx()))
 
 
 def empty(shape: Shape, dtype: Any = None) -> np.ndarray:
@@ -160,7 +161,7 @@ def empty(shape: Shape, dtype: Any = None) -> np.ndarray:
 
 def full(shape: Shape, fill_value: Any, dtype: Any = None) -> np.ndarray:
     """Return an array of one value; ``dtype`` is `config.floatx` by default."""
-    return np.full(shape, np.asarray(fill_value), dtype or config.floatx())
+    return np.full(shape, np.asarray(fill_value), data_type(dtype or config.floatx()))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
@@ -172,7 +173,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
     array([[0., 1., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    return np.eye(N, M, k, dtype or config.floatx())
+    return np.eye(N, M, k, data_type(dtype or config.floatx()))
 
 
 def identity(n: int, dtype: Any = None) -> np.ndarray:
@@ -189,7 +190,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
     array([[1., 0., 0.],
            [1., 1., 0.]], dtype=float32)
     """
-    return np.tri(N, M, k, dtype or config.floatx())
+    return np.tri(N, M, k, data_type(dtype or config.floatx()))
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
@@ -201,7 +202,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     (array([0, 1, 2], dtype=int32), array([0. , 0.5], dtype=float32))
     """
     given = [n for n in (start, stop, step) if n is not None]
-    kind = dtype or common(*(n.dtype for n in together("arange", given)))
+    kind = data_type(dtype or common(*(n.dtype for n in together("arange", given))))
     begin, end = (0, start) if stop is None else (start, stop)
     numbers: list[Any] = [np.asarray(n) for n in (begin, end, 1 if step is None else step)]
     return np.arange(*numbers).astype(kind, copy=False)

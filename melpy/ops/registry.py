@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from melpy import symbolic, tape
+from melpy import foreign, symbolic, tape
 from melpy.errors import MelpyError, ShapeError
 from melpy.ops.promotion import as_floats, settled_as, together
 
@@ -104,7 +104,10 @@ def op(
             if rest:
                 _by_position(name, options, rest, kwargs)
             _axes_as_tuples(kwargs)
-            values = together(name, args, kept)
+            try:
+                values = together(name, args, kept)
+            except NotImplementedError as error:  # as a tensor without values says of its array
+                return foreign.node(call, args, kwargs, error)
             if floats:
                 values = as_floats(values, kept)
             try:
@@ -162,7 +165,10 @@ def composed(
             _by_position(name, options, args[arrays:], kwargs)
             args = args[:arrays]
         _axes_as_tuples(kwargs)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except NotImplementedError as error:  # as a tensor without values says of its array
+            return foreign.node(call, args, kwargs, error)
 
     return call
 

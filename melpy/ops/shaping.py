@@ -7,6 +7,7 @@ import numpy as np
 from melpy.errors import ArgumentError
 from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
+from melpy.strings import data_type
 
 __all__ = [
     "broadcast_to", "cast", "expand_dims", "moveaxis", "ravel", "reshape", "squeeze", "swapaxes",
@@ -360,5 +361,5 @@ def cast(x, *, dtype):
     >>> ops.cast([1.5, 2.0], "int32")
     array([1, 2], dtype=int32)
     """
-    y = x.astype(dtype)
+    y = x.astype(data_type(dtype))
     return y, ((lambda g: g) if y.dtype.kind == "f" else None,)  # the tape converts g

@@ -1,0 +1,80 @@
+"""Calls inside a graph of TensorFlow's, such as ``tf.data`` makes of a mapped function.
+
+Tensors there have no values yet. A call on them becomes a node of their graph: its outputs' shapes
+and types are described as those of a `Symbolic` are, its values are computed here whenever the
+graph runs. TensorFlow is never imported: who has such a tensor has imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy import symbolic, tree
+from melpy.strings import STRING
+from melpy.symbolic import Symbolic
+
+__all__ = ["node", "stand_ins"]
+
+Describe = Callable[[tuple, dict[str, Any]], Any]
+
+
+def _is_place(x: Any) -> bool:
+    """Return whether something is a tensor of a TensorFlow graph."""
+    library = sys.modules.get("tensorflow")
+    return library is not None and isinstance(x, library.Tensor) and not hasattr(x, "numpy")
+
+
+def _symbol(x: Any) -> Symbolic:
+    text = x.dtype == sys.modules["tensorflow"].string
+    return Symbolic(x.shape.as_list(), STRING if text else x.dtype.as_numpy_dtype)
+
+
+def stand_ins(structure: Any) -> Any:
+    """Return a structure with a symbolic tensor in the place of each of a graph's."""
+    return tree.map_structure(lambda x: _symbol(x) if _is_place(x) else x, structure)
+
+
+def node(
+    function: Callable[..., Any],
+    args: tuple,
+    kwargs: Mapping[str, Any],
+    error: Exception,
+    describe: Describe | None = None,
+) -> Any:
+    """Return the tensors of a graph's node that calls a function whenever the graph runs.
+
+    Parameters
+    ----------
+    function : what to call
+    args, kwargs : its arguments
+    error : what calling it raised, and what is raised again if no tensor of a graph is among them
+    describe : function of arguments with symbolic tensors that returns what the outputs are;
+        `symbolic.probe` of the function by default
+    """
+    given = (args, dict(kwargs))
+    leaves = tree.flatten(given)
+    places = [n for n, x in enumerate(leaves) if _is_place(x)]
+    if not places:
+        raise error
+    library = sys.modules["tensorflow"]
+    stand_in = stand_ins(given)
+    probe = describe or (lambda args, kwargs: symbolic.probe(function, args, kwargs))
+    made_of = probe(*stand_in)
+
+    def run(*arrays: np.ndarray) -> list[np.ndarray]:
+        now = list(leaves)
+        for n, array in zip(places, arrays, strict=True):
+            now[n] = array
+        args, kwargs = tree.pack_sequence_as(given, now)
+        return [np.asarray(y) for y in tree.flatten(function(*args, **kwargs))]
+
+    likes = tree.flatten(made_of)
+    types = [library.string if x.dtype == STRING else x.dtype for x in likes]
+    outputs = library.numpy_function(run, [leaves[n] for n in places], types)
+    for y, like in zip(outputs, likes, strict=True):
+        y.set_shape(like.shape)
+    return tree.pack_sequence_as(made_of, outputs)

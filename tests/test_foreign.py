@@ -1,0 +1,120 @@
+"""Layers and ops inside a graph of TensorFlow's: here a stand-in for it, with its few names."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from melpy import Input, Sequential, layers, ops
+from melpy.utils import FeatureSpace
+
+
+class Kind:
+    def __init__(self, name):
+        self.name, self.as_numpy_dtype = name, np.dtype(object if name == "string" else name)
+
+
+class Sizes(tuple):
+    def as_list(self):
+        return list(self)
+
+
+class Tensor:
+    """A place in a graph: it has a shape and a type, but no values."""
+
+    def __init__(self, shape, dtype):
+        self.shape, self.dtype = Sizes(shape), dtype
+
+    def set_shape(self, shape):
+        self.shape = Sizes(shape)
+
+    def __array__(self, *args, **kwargs):
+        raise NotImplementedError("a symbolic tensor cannot become an array")
+
+
+@pytest.fixture
+def graph(monkeypatch):
+    library = types.ModuleType("tensorflow")
+    library.Tensor, library.string, library.nodes = Tensor, Kind("string"), []
+
+    def numpy_function(function, inputs, kinds):
+        library.nodes.append(function)
+        known = (library.string if kind is library.string else Kind(kind) for kind in kinds)
+        return [Tensor((), kind) for kind in known]
+
+    library.numpy_function = numpy_function
+    monkeypatch.setitem(sys.modules, "tensorflow", library)
+    return library
+
+
+TABLE = {"age": np.array([20.0, 40.0, 60.0]), "job": np.array(["cook", "smith", "cook"])}
+
+
+def test_a_layer_of_texts_becomes_a_node_that_knows_its_shape_and_type(graph):
+    lookup = layers.StringLookup(vocabulary=["a", "b"])
+    y = lookup(Tensor((None,), graph.string))
+    assert (list(y.shape), y.dtype.as_numpy_dtype) == ([None], np.int64)
+    (made,) = graph.nodes[0](np.array([b"b", b"?"], object))
+    np.testing.assert_array_equal(made, [2, 0])
+
+    back = layers.StringLookup(vocabulary=["a", "b"], invert=True)(y)
+    assert back.dtype is graph.string
+    assert graph.nodes[1](np.array([1, 2]))[0].tolist() == ["a", "b"]
+
+    texts = layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=3)
+    assert list(texts(Tensor((), graph.string)).shape) == [3]
+    np.testing.assert_array_equal(graph.nodes[2](np.array(b"B a", object))[0], [3, 2, 0])
+
+
+def test_layers_ops_and_models_of_numbers_become_nodes(graph):
+    x = Tensor((None, 2), Kind("float32"))
+    model = Sequential([layers.Rescaling(2.0), layers.Dense(3)])
+    for call, shape in (
+        (model, [None, 3]),
+        (lambda x: ops.expand_dims(x, -1), [None, 2, 1]),
+        (lambda x: ops.meshgrid(x, x)[0], [None, None]),
+        (lambda x: layers.Add()([x, x]), [None, 2]),
+    ):
+        assert list(call(x).shape) == shape
+    rows = np.ones((4, 2), np.float32)
+    np.testing.assert_array_equal(graph.nodes[0](rows)[0], model(rows).numpy())
+    assert len(model.weights) == 2  # built once, by the node's description
+    np.testing.assert_array_equal(graph.nodes[-1](rows, rows)[0], rows + rows)
+
+
+@pytest.mark.parametrize("mode", ["concat", "dict"])
+def test_a_table_becomes_a_node_batch_by_batch_and_row_by_row(graph, mode):
+    kinds = {"age": "float_normalized", "job": FeatureSpace.string_categorical(num_oov_indices=0)}
+    space = FeatureSpace(kinds, output_mode=mode)
+    space.adapt(TABLE)
+    for shape in ((), (None,), (None, 1)):
+        y = space({"age": Tensor(shape, Kind("float64")), "job": Tensor(shape, graph.string)})
+        width = {"age": [1], "job": [2]} if mode == "dict" else [3]
+        rows = [None] if shape else []
+        found = {k: list(v.shape) for k, v in y.items()} if mode == "dict" else list(y.shape)
+        assert found == (
+            {k: rows + w for k, w in width.items()} if mode == "dict" else rows + width
+        )
+    made = graph.nodes[0](np.float64(60.0), np.array(b"smith", object))
+    expected = space({"age": 60.0, "job": "smith"})
+    expected = list(expected.values()) if mode == "dict" else [expected]
+    for one, other in zip(made, expected, strict=True):
+        np.testing.assert_array_equal(one, other.numpy())
+
+
+def test_what_is_not_implemented_stays_an_error_of_its_own(graph):
+    class Unfinished(layers.Layer):
+        def call(self, x):
+            raise NotImplementedError("later")
+
+    with pytest.raises(NotImplementedError, match="later"):
+        Unfinished()(np.ones(2))
+
+
+def test_types_of_other_libraries_are_types():
+    kind = Kind("int32")
+    assert Input((2,), dtype=kind).dtype == ops.cast([1.5], kind).dtype == np.int32
+    assert ops.zeros(2, dtype=kind).dtype == ops.convert_to_tensor([1.0], kind).dtype == np.int32
+    torch = pytest.importorskip("torch")
+    assert ops.ones(2, dtype=torch.float64).dtype == np.float64
