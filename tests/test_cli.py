@@ -128,7 +128,7 @@ class TestTrain:
         with open(folder / "history.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         assert [row["epoch"] for row in rows] == ["0", "1", "2"]
-        assert list(rows[0]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+        assert list(rows[0]) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
         assert float(rows[-1]["val_loss"]) == pytest.approx(results["test_loss"])
         assert float(rows[-1]["val_accuracy"]) == results["test_accuracy"]
 
@@ -198,7 +198,7 @@ class TestCtrlC:
         )
         try:
             for line in process.stdout:
-                if line.startswith("Epoch      2/"):
+                if line.startswith("Epoch 2/"):
                     break
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
