@@ -25,7 +25,7 @@ LAYOUTS = {  # by number of axes along which windows slide, channels last and fi
 }
 
 
-def whole(value: Any, rank: int, name: str, who: str, least: int = 1) -> tuple[int, ...]:
+def whole(value: Any, rank: int, name: str, who: str, least: int = 1) -> tuple:
     """Return ``value`` as ``rank`` whole numbers of at least ``least``; an int stands for all."""
     is_list = isinstance(value, list | tuple | np.ndarray)
     sizes = tuple(value) if is_list else (value,) * rank
