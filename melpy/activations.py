@@ -76,8 +76,13 @@ def relu(
     else:
         y = relu6(x) if max_value == 6 else ops.relu(x)
     if max_value is not None and (threshold or max_value != 6):
+        kind = ops.dtype(y)
         y = ops.clip(y, 0, max_value)
-    return y - negative_slope * ops.relu(threshold - x) if negative_slope else y
+        if not kind.startswith("float"):  # whole numbers stay so
+            y = ops.cast(y, kind)
+    if not negative_slope:
+        return y
+    return ops.subtract(y, ops.multiply(ops.relu(ops.subtract(threshold, x)), negative_slope))
 
 
 def exponential(x: Any) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melpy import Tensor, activations, ops
+from melpy import Tensor, activations, layers, ops
 from melpy.errors import ArgumentError, UnknownNameError
 
 X = np.array([-2.0, -0.5, 0.5, 1.5, 3.0, 9.0])
@@ -62,6 +62,38 @@ def test_refused():
         activations.get(3)
     with pytest.raises(ArgumentError, match=r"a layer, 'ReLU', given by its config.*layers\.ReLU"):
         activations.get({"class_name": "ReLU", "config": {"max_value": 3.0}})
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "expected"),
+    [
+        ({}, "int32", [0, 0, 1, 3]),
+        ({"max_value": 2.0}, "int32", [0, 0, 1, 2]),
+        ({"threshold": 1.0}, "int32", [0, 0, 0, 3]),  # what is at the threshold is not above it
+        ({"threshold": 1.0, "negative_slope": 0.5}, "float32", [-1.5, -0.5, 0, 3]),
+        ({"max_value": 2, "negative_slope": 0.5}, "float32", [-1, 0, 1, 2]),
+    ],
+)
+def test_relu_of_whole_numbers(options, kind, expected):
+    for x in (np.array([-2, 0, 1, 3], "int32"), [-2, 0, 1, 3]):
+        y = activations.relu(x, **options)
+        assert y.dtype == kind
+        np.testing.assert_array_equal(y, expected)
+    layer = layers.ReLU(**{"threshold": 0.0, **options})
+    np.testing.assert_array_equal(layer(np.array([-2.0, 0.0, 1.0, 3.0], "float32")), expected)
+
+
+def test_of_nothing():
+    for function in (activations.softmax, activations.log_softmax, activations.sparsemax):
+        for shape in ((0, 4), (2, 0)):
+            assert function(np.zeros(shape)).shape == shape
+
+
+def test_the_older_name_of_a_slope():
+    with pytest.warns(UserWarning, match="Use negative_slope"):
+        layer = layers.LeakyReLU(alpha=0.25)
+    assert layer.get_config()["negative_slope"] == 0.25
+    np.testing.assert_array_equal(layer(np.array([-4.0, 2.0])), [-1, 2])
 
 
 @pytest.mark.parametrize(

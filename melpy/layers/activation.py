@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,10 +94,13 @@ class LeakyReLU(SameShape):
 
     Parameters
     ----------
-    negative_slope : float >= 0
+    negative_slope : float >= 0; its older name ``alpha`` serves too, as in Keras
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+            warnings.warn("LeakyReLU: alpha is the older name. Use negative_slope.", stacklevel=2)
         super().__init__(**kwargs)
         self.negative_slope = not_negative(negative_slope, "negative_slope", "LeakyReLU")
 

@@ -164,6 +164,8 @@ def sparsemax(x, *, axis=-1):
     >>> ops.sparsemax([1.0, 0.5, -1.0])
     array([0.75, 0.25, 0.  ], dtype=float32)
     """
+    if not x.size:
+        return x.copy(), (lambda g: g,)
     z = np.moveaxis(x, axis, -1)  # (.., D)
     ordered = np.flip(np.sort(z, -1), -1)
     above = np.cumsum(ordered, -1) - 1
