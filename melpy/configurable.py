@@ -11,6 +11,7 @@ import contextlib
 import functools
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -36,13 +37,16 @@ class Configurable:
     # Arguments that Keras's configs lack: written where they are not the default, so that a file
     # is Keras's own and nothing is lost.
     implied: tuple[str, ...] = ()
+    # Arguments of older scripts that Keras still takes, says so, and does not use.
+    ignored: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
         try:
-            made._arguments = _bound(cls.__init__, made, args, kwargs)
+            known = {name: value for name, value in kwargs.items() if name not in cls.ignored}
+            made._arguments = _bound(cls.__init__, made, args, known)
         except TypeError:
-            refuse_unknown(cls, kwargs)
+            refuse_unknown(cls, known)
             made._arguments = {}  # __init__ is about to refuse these; or this is a copy to fill
         return made
 
@@ -95,6 +99,10 @@ def _noting(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def noting(self: Any, *args: Any, **kwargs: Any) -> None:
+        for name in set(self.ignored).intersection(kwargs):
+            del kwargs[name]
+            who = type(self).__name__
+            warnings.warn(f"{who}: {name!r} is of older releases and does nothing.", stacklevel=2)
         if "_inherited" not in vars(self) and not is_ours(type(self)):
             vars(self)["_inherited"] = {}
             with contextlib.suppress(TypeError):  # __init__ refuses these itself

@@ -254,7 +254,15 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Any:
     >>> sorted(shuffle(np.arange(4), seed=1).tolist())
     [0, 1, 2, 3]
     """
-    return ops.take(x, generator(seed).permutation(ops.shape(x)[axis]), axis=axis)
+    sizes = ops.shape(x)
+    if not -len(sizes) <= axis < len(sizes):
+        raise ArgumentError(
+            "shuffle",
+            "there is no such axis",
+            expected=f"an int from {-len(sizes)} to {len(sizes) - 1}",
+            received={"axis": axis},
+        )
+    return ops.take(x, generator(seed).permutation(sizes[axis]), axis=axis)
 
 
 def dropout(
@@ -278,8 +286,15 @@ def dropout(
     if rate == 1:
         return ops.zeros_like(inputs)
     sizes = ops.shape(inputs)
-    drawn = [
-        own if size is None else size for own, size in zip(sizes, noise_shape or sizes, strict=True)
-    ]
+    noise = sizes if noise_shape is None else tuple(noise_shape)
+    if len(noise) > len(sizes):
+        raise ArgumentError(
+            "dropout",
+            "the noise has more axes than the inputs",
+            expected=f"a noise_shape that broadcasts to {sizes}",
+            received={"noise_shape": noise},
+        )
+    owns = sizes[len(sizes) - len(noise) :]
+    drawn = [own if size is None else size for own, size in zip(owns, noise, strict=True)]
     kept = generator(seed).random(drawn) >= rate
     return ops.where(kept, ops.divide(inputs, 1 - rate), 0)

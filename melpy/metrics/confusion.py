@@ -81,11 +81,11 @@ class Counted(Metric):
         if weight is not None:
             weight = np.broadcast_to(along(weight, y.shape, type(self).__name__), y.shape)
         if self.class_id is not None:
-            if y.ndim < 2:
+            if y.ndim < 2 or not -y.shape[-1] <= self.class_id < y.shape[-1]:
                 raise ShapeError(
                     type(self).__name__,
                     "class_id needs one prediction a class",
-                    expected="shape (N, C)",
+                    expected=f"shape (N, C), with class {self.class_id} among the C classes",
                     received={"y_pred.shape": y.shape},
                 )
             t, y = t[..., self.class_id], y[..., self.class_id]

@@ -27,6 +27,7 @@ class Stateful(Configurable):
     # Names of slots, in groups. Files hold the slots group by group, and within a group weight by
     # weight, which is Keras's order.
     slots: tuple[tuple[str, ...], ...] = ()
+    ignored = ("decay",)
     use_ema = False
     gradient_accumulation_steps: int | None = None
 

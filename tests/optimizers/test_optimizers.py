@@ -137,6 +137,14 @@ class TestLearningRate:
             optimizers.SGD(rate)
 
 
+def test_decay_of_older_scripts_is_left_out():
+    with pytest.warns(UserWarning, match="'decay' is of older releases"):
+        optimizer = optimizers.SGD(0.5, decay=1e-6, momentum=0.9)
+    assert "decay" not in optimizer.get_config()
+    with pytest.raises(ArgumentError, match="unknown argument 'dekay'"):
+        optimizers.SGD(0.5, dekay=1e-6)
+
+
 class TestStep:
     def test_gradient_accumulation_steps_by_the_mean(self):
         (w,) = weights((2,))
