@@ -141,6 +141,16 @@ class TestMasks:
         p = self.predictions([[False, False], [False, False]])
         assert losses.MeanSquaredError()(self.Y, p).item() == 0
 
+    def test_what_is_left_out_may_be_too_large(self):
+        p = Tensor(np.array([[[1.0], [1e20]]], "float32"), requires_grad=True)
+        set_mask(p, np.array([[True, False]]))
+        y = np.array([[[3.0], [1e25]]])
+        with np.errstate(over="ignore"):
+            loss = losses.MeanSquaredError()(y, p)
+            assert melpy.metrics.MeanSquaredError()(y, p) == 4
+        assert loss.item() == 4
+        np.testing.assert_array_equal(tape.gradients(loss, [p])[0], [[[-4.0], [0.0]]])
+
     def test_together_with_an_ignored_class(self):
         p = Tensor(np.full((1, 3, 2), 0.5))
         set_mask(p, np.array([[True, True, False]]))
@@ -322,6 +332,67 @@ def test_of_several_arrays():
 
     loss = losses.resolve(of_pair)  # (N,) beside (N, 1) is given its axis
     assert float(loss([np.ones(2), np.ones((2, 1))], [np.zeros((2, 1)), np.zeros((2, 1))])) == 2
+
+
+def loss_and_gradient(loss, y_true, y_pred):
+    p = Tensor(np.array(y_pred, "float32"), requires_grad=True)
+    value = ops.sum(loss(np.array(y_true), p))
+    return value.item(), tape.gradients(value, [p])[0].tolist()
+
+
+class TestExtremes:
+    """Numbers at the ends of their range give finite losses and gradients that are right."""
+
+    @pytest.mark.parametrize("size", [0.0, 1e4, 1e8, 1e30])
+    def test_equal_logits(self, size):
+        for loss, y in (
+            (losses.SparseCategoricalCrossentropy(from_logits=True), [1]),
+            (losses.CategoricalCrossentropy(from_logits=True), [[0.0, 1.0]]),
+        ):
+            value, gradient = loss_and_gradient(loss, y, [[size, size]])
+            assert value == pytest.approx(LN2, rel=1e-6)
+            assert gradient == [[0.5, -0.5]]
+
+    def test_logits_of_impossible_classes(self):
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+        value, gradient = loss_and_gradient(loss, [0], [[0.0, -np.inf, 0.0]])
+        assert value == pytest.approx(LN2, rel=1e-6)
+        assert gradient == [[-0.5, 0.0, 0.5]]
+
+    def test_predictions_of_an_ignored_class(self):
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+        value, gradient = loss_and_gradient(loss, [-1, 0], [[np.nan, 1.0], [2.0, 2.0]])
+        assert value == pytest.approx(LN2, rel=1e-6)
+        assert gradient == [[0.0, 0.0], [-0.5, 0.5]]
+        assert loss_and_gradient(loss, [-1, -1], np.ones((2, 2)))[0] == 0
+
+    def test_probabilities_that_are_all_0(self):
+        value, _ = loss_and_gradient(losses.categorical_crossentropy, [[1.0, 0.0]], [[0.0, 0.0]])
+        assert value == pytest.approx(-np.log(1e-7), rel=1e-5)
+
+    @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+    @pytest.mark.parametrize("p", [0.0, 1.0])
+    def test_focal_losses_of_certain_predictions(self, gamma, p):
+        for name in ("binary_focal_crossentropy", "categorical_focal_crossentropy"):
+            value, gradient = loss_and_gradient(
+                lambda y, p, name=name: getattr(losses, name)(y, p, gamma=gamma),
+                [[1.0, 0.0]], [[p, 1.0 - p]],
+            )  # fmt: skip
+            assert np.isfinite([value, *gradient[0]]).all()
+
+    @pytest.mark.parametrize("delta", [1.0, np.inf])
+    def test_huber_far_off(self, delta):
+        value, gradient = loss_and_gradient(losses.Huber(delta), [[0.0]], [[3.0]])
+        assert (value, gradient) == ((2.5, [[1.0]]) if delta == 1 else (4.5, [[3.0]]))
+        value, gradient = loss_and_gradient(losses.Huber(1.0), [[0.0]], [[1e25]])
+        assert (value, gradient) == (pytest.approx(1e25), [[1.0]])
+
+    def test_the_direction_of_a_zero(self):
+        for zeros in (np.zeros((1, 2)), np.zeros((1, 2), "float16")):
+            assert float(losses.cosine_similarity(zeros, zeros)[0]) == 0
+        assert np.isfinite(
+            loss_and_gradient(losses.cosine_similarity, [[1.0, 2.0]], [[0.0, 0.0]])[1]
+        ).all()
 
 
 def test_labels_may_be_tensors_with_gradients():

@@ -401,3 +401,30 @@ def test_configs_have_names_and_types():
     assert metrics.MeanIoU(2).get_config()["dtype"] == "int32"
     binary = metrics.BinaryIoU.from_config(metrics.BinaryIoU().get_config())
     assert binary([0, 1], [0.4, 0.6]) == pytest.approx(1, abs=1e-5)  # not cut to whole numbers
+
+
+class TestExtremes:
+    def test_nan_is_never_right(self):
+        nan = np.full((2, 3), np.nan)
+        assert metrics.SparseTopKCategoricalAccuracy(k=1)([0, 1], nan) == 0
+        assert metrics.SparseTopKCategoricalAccuracy(k=3)([0, 1], nan) == 0
+        assert metrics.Recall(thresholds=[0.2, 0.5])([1, 1], [np.nan, 0.8]).tolist() == [0.5, 0.5]
+        assert metrics.PrecisionAtRecall(0.4)([1, 1], [np.nan, 0.8]) == 1
+
+    @pytest.mark.parametrize("offset", [0.0, 1e9])
+    def test_r2_of_numbers_far_from_0(self, offset):
+        y, p = np.array([[1.0], [2.0], [3.0], [5.0]]), np.array([[1.0], [2.0], [4.0], [5.0]])
+        expected = 1 - 1 / np.sum((y - y.mean()) ** 2)
+        metric = metrics.R2Score(dtype="float64")
+        for part in (slice(0, 1), slice(1, 4)):
+            metric.update_state(y[part] + offset, p[part] + offset)
+        assert metric.result() == pytest.approx(expected, abs=1e-6)
+
+    def test_r2_of_equal_labels(self):
+        metric = metrics.R2Score(dtype="float64")
+        assert metric(np.full((7, 1), 0.1), np.zeros((7, 1))) == 0  # as Keras says
+        assert metric(np.full((7, 1), 0.1), np.ones((7, 1))) == 0
+
+    def test_classes_that_are_not_there(self):
+        with pytest.raises(errors.ShapeError, match="with class 5 among the C classes"):
+            metrics.Precision(class_id=5)(np.eye(2), np.eye(2))

@@ -164,6 +164,8 @@ class Loss(Configurable):
         valid = self.valid(y_true, losses)
         if valid is not None:
             mask = valid if mask is None else mask & valid
+        if mask is not None and mask.shape == losses.shape:  # what is left out may be infinite
+            losses = ops.where(mask, losses, 0.0)
         weight = self._weight(sample_weight, mask, losses)
         return self._reduced(losses if weight is None else ops.multiply(losses, weight), weight)
 

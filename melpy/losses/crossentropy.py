@@ -95,6 +95,9 @@ def sparse_categorical_crossentropy(
     classes, one = labels.astype(np.intp), 1
     if ignore_class is not None:  # no class is the target there: the loss is 0, and so is d_p
         classes, one = np.where(labels == ignore_class, 0, classes), labels != ignore_class
+        values = y_pred.value if isinstance(y_pred, Variable) else y_pred
+        if not np.isfinite(values).all():  # nor do predictions matter there
+            y_pred = ops.where(one, y_pred, 0.0)
     target = np.zeros(y_pred.shape, y_pred.dtype)
     np.put_along_axis(target, classes, one, axis=axis)
     return _cross_entropy(target, y_pred, from_logits, axis)
@@ -125,7 +128,7 @@ def _cross_entropy(target: Any, y_pred: Any, from_logits: bool, axis: int) -> An
 
 
 def _shares(p: Any) -> Any:
-    return ops.divide(p, ops.sum(p, axis=-1, keepdims=True))
+    return ops.divide(p, ops.maximum(ops.sum(p, axis=-1, keepdims=True), config.epsilon()))
 
 
 def _logits_of(y_pred: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops
+from melpy import config, ops
 from melpy.losses import checks
 from melpy.losses.base import as_float, paired
 from melpy.losses.crossentropy import (
@@ -41,7 +41,10 @@ def binary_focal_crossentropy(
     p = ops.sigmoid(y) if from_logits else y
     inside = clipped(p)
     losses = -(ops.log(inside) * t + ops.log(1 - inside) * (1 - t))
-    losses = ops.power(1 - (p * t + (1 - p) * (1 - t)), gamma) * losses
+    right = p * t + (1 - p) * (1 - t)
+    if gamma < 1:  # at 1 the power has no slope
+        right = ops.minimum(right, 1 - config.epsilon())
+    losses = ops.power(1 - right, gamma) * losses
     if apply_class_balancing:
         losses = losses * (t * alpha + (1 - t) * (1 - alpha))
     return ops.mean(losses, axis=axis)

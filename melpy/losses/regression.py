@@ -58,11 +58,9 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """loss = mean of e^2 / 2 up to |e| = delta, delta (|e| - delta / 2) beyond, e the error."""
     t, y = paired(y_true, y_pred)
-    error = y - t
-    size = ops.absolute(error)
-    near = ops.square(error) * 0.5
-    far = size * delta - 0.5 * delta**2
-    return ops.mean(ops.where(size <= delta, near, far), axis=-1)
+    size = ops.absolute(y - t)
+    near = ops.minimum(size, delta)
+    return ops.mean(near * (size - near * 0.5), axis=-1)
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
@@ -81,7 +79,8 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 def unit(x: Any, axis: int) -> Any:
     """Return vectors of length 1; a vector of zeros stays."""
     square = ops.sum(ops.square(x), axis=axis, keepdims=True)
-    return x * ops.rsqrt(ops.maximum(square, config.epsilon() ** 2))
+    least = max(config.epsilon() ** 2, float(np.finfo(x.dtype).tiny))
+    return x * ops.rsqrt(ops.maximum(square, least))
 
 
 class ShapedLoss(PairLoss):

@@ -102,11 +102,12 @@ def sparse_top_k_categorical_accuracy(
         )
     if from_sorted_ids:
         return _as_numbers((t[..., np.newaxis] == y[..., :k]).any(axis=-1))
-    # A class is among them where fewer than k predictions are larger than its own; a label that
-    # is no class, such as -1 for padding, is never among them.
+    # A class is among them where fewer than k predictions are larger than its own. NaN is larger
+    # than all, and never right; nor is a label that is no class, such as -1 for padding.
     known = (t >= 0) & (t < y.shape[-1])
     own = np.take_along_axis(y, np.where(known, t, 0).astype(np.intp)[..., np.newaxis], axis=-1)
-    return _as_numbers(known & ((y > own).sum(axis=-1) < k))
+    known &= ~np.isnan(own[..., 0])
+    return _as_numbers(known & ((~(y <= own)).sum(axis=-1) < k))
 
 
 class Accuracy(MeanMetricWrapper):

@@ -325,6 +325,8 @@ class MeanMetricWrapper(Mean):
             values = array(self._fn(array(y_true), self._floats(y_pred), **self._options))
         if mask is not None:
             sample_weight = masked(sample_weight, mask, type(self).__name__)
+            if mask.shape == values.shape:  # what is left out may be infinite
+                values = np.where(mask, values, 0)
         super().update_state(values, sample_weight)
 
 

@@ -139,11 +139,13 @@ def tally(
     order = np.argsort(points, kind="stable")
     count = len(points)
     if _is_even(points):  # Keras's own rounding where a prediction is at a threshold
-        below = np.ceil(np.clip(y, 0, 1) * y.dtype.type(count - 1)).astype(np.intp)
+        inside = np.where(np.isnan(y), 0, np.clip(y, 0, 1))  # NaN is above no threshold
+        below = np.ceil(inside * y.dtype.type(count - 1)).astype(np.intp)
         if points[0] < 0:
             below = np.maximum(below, 1)
     else:
         below = np.searchsorted(points[order].astype(y.dtype), y, side="left")
+        below[np.isnan(y)] = 0
     sums = []
     for of_class in (t, ~t):
         here = np.bincount(below, weight * of_class, minlength=count + 1)

@@ -278,10 +278,16 @@ class R2Score(Metric):
             self._build(y.shape[1])
         weight = np.asarray(1.0 if sample_weight is None else sample_weight, np.float64)
         weight = np.broadcast_to(weight[:, None] if weight.ndim == 1 else weight, t.shape)
-        self.sum.assign_add((t * weight).sum(axis=0))
-        self.squared_sum.assign_add((t * t * weight).sum(axis=0))
+        # Squares are taken from the mean so far: from 0 they would lose a small spread far from it.
+        count, total = weight.sum(axis=0), (t * weight).sum(axis=0)
+        mean = total / np.where(count, count, 1)
+        seen, before = self.count.value, self.sum.value
+        shift = mean - before / np.where(seen, seen, 1)
+        apart = shift**2 * seen * count / np.where(seen + count, seen + count, 1)
+        self.squared_sum.assign_add((weight * (t - mean) ** 2).sum(axis=0) + apart)
+        self.sum.assign_add(total)
         self.total_mse.assign_add(((t - y) ** 2 * weight).sum(axis=0))
-        self.count.assign_add(weight.sum(axis=0))
+        self.count.assign_add(count)
         self.num_samples.assign_add(t.size)
 
     def result(self) -> Any:
@@ -289,7 +295,9 @@ class R2Score(Metric):
         if not self._built:
             return Number(0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            total = self.squared_sum.value - self.sum.value**2 / self.count.value
+            mean = self.sum.value / self.count.value
+            rounding = self.count.value * (8 * np.finfo(np.float64).eps * mean) ** 2
+            total = np.where(self.squared_sum.value <= rounding, 0.0, self.squared_sum.value)
             scores = 1 - self.total_mse.value / total
         scores = np.where(np.isinf(scores), 0.0, scores)
         score: Any = scores

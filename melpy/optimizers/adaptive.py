@@ -202,7 +202,9 @@ class Ftrl(Optimizer):
         self, rate: float, p: np.ndarray, g: np.ndarray, accumulator: np.ndarray,
         linear: np.ndarray,
     ) -> None:  # fmt: skip
-        """Make the step."""
+        """Make the step; at a rate of 0, which weighs all gradients without end, none."""
+        if rate == 0:
+            return
         kernels.ftrl(
             p, g, accumulator, linear, rate, -self.learning_rate_power,
             self.l1_regularization_strength,

@@ -204,6 +204,20 @@ class TestStep:
             optimizers.SGD(1.0, **{limit: 1.0}).apply([np.array([wrong, 1.0])], ws)
             assert np.isnan(ws[0].value).all()
 
+    @pytest.mark.parametrize(
+        "name", [n for n in optimizers.__all__ if n[0].isupper() and n != "Optimizer"]
+    )
+    def test_a_rate_of_0_and_gradients_of_0(self, name):
+        """A schedule ends at 0, a weight may have no part in a batch."""
+        cases = ((0.0, 1.0), (0.1, 0.0))
+        for rate, size in cases[:1] if name == "Ftrl" else cases:  # Ftrl's weights begin at 0
+            (w,) = weights((3,))
+            before, optimizer = w.value.copy(), getattr(optimizers, name)(rate)
+            for _ in range(2):
+                optimizer.apply([np.full(3, size)], [w])
+            decays = optimizer.weight_decay and rate
+            np.testing.assert_allclose(w.value, before, rtol=1e-3 if decays else 1e-6, atol=1e-6)
+
     def test_without_changing_the_optimizer(self):
         ws, twins = weights((2,), (3,)), weights((2,), (3,))
         optimizer, twin = optimizers.Adam(0.5), optimizers.Adam(0.5)
