@@ -118,3 +118,21 @@ def test_types_of_other_libraries_are_types():
     assert ops.zeros(2, dtype=kind).dtype == ops.convert_to_tensor([1.0], kind).dtype == np.int32
     torch = pytest.importorskip("torch")
     assert ops.ones(2, dtype=torch.float64).dtype == np.float64
+
+
+class OfAnotherLibrary:
+    """What any library's array promises: a shape, and to become an array of NumPy's."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+def test_arrays_of_other_libraries_in_a_list_are_inputs_one_by_one():
+    images = np.ones((1, 4, 2, 3))
+    a, b = OfAnotherLibrary(images), OfAnotherLibrary(images[..., :1])
+    assert layers.Concatenate()([a, b]).shape == (1, 4, 2, 4)
+    assert layers.Add()([a, images]).shape == images.shape
+    np.testing.assert_array_equal(layers.Rescaling(2.0)([np.float32(1), np.float32(3)]), [2, 6])

@@ -14,8 +14,8 @@ from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of
 
 __all__ = [
-    "Shape", "TakenArguments", "as_shape", "masks_of", "no_array", "outputs_like", "shapes_of",
-    "symbols_of", "taken_arguments",
+    "Shape", "TakenArguments", "as_shape", "is_array", "masks_of", "no_array", "outputs_like",
+    "shapes_of", "symbols_of", "taken_arguments",
 ]  # fmt: skip
 
 Shape = tuple[int | None, ...]
@@ -145,6 +145,13 @@ def symbols_of(shape: Any, dtype: Any) -> Any:
 def outputs_like(shape: Any, dtype: Any) -> Any:
     """Return what `symbolic.defer` makes outputs of."""
     return tree.map_shape_structure(lambda one: symbolic.like(one, dtype), shape)
+
+
+def is_array(x: Any) -> bool:
+    """Return whether x is an input of its own in a list: an array, another library's too."""
+    if isinstance(x, Tensor | np.ndarray):
+        return True
+    return hasattr(x, "__array__") and getattr(x, "shape", ()) != ()
 
 
 def masks_of(first: Any) -> Any:

@@ -15,6 +15,7 @@ from melpy.layers.arguments import (
     Shape,
     TakenArguments,
     as_shape,
+    is_array,
     masks_of,
     no_array,
     outputs_like,
@@ -317,10 +318,10 @@ class Layer(Described):
         """Return tensors: floats in the layer's own type, whole numbers as they are."""
         if isinstance(inputs, Tensor) and inputs.dtype == self.dtype:
             return inputs
-        if tree.is_nested(inputs) and any(
-            isinstance(x, Tensor | np.ndarray) for x in tree.flatten(inputs)
-        ):
-            return tree.map_structure(self._as_tensor, inputs)
+        if tree.is_nested(inputs) and any(map(is_array, tree.flatten(inputs))):
+            return tree.map_structure(
+                lambda x: self._as_input(x) if is_array(x) else self._as_tensor(x), inputs
+            )
         if inputs is None or isinstance(inputs, Tensor | np.ndarray):
             return self._as_tensor(inputs)
         try:
