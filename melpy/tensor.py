@@ -106,13 +106,14 @@ class Operators:
     # NumPy's protocols: np.exp(t) and np.sum(t) are recorded, np.asarray(t) is not.
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = "mod" if ufunc is np.remainder else ufunc.__name__
+        if [*kwargs] == ["out"] and kwargs["out"][0] is inputs[0]:
+            kwargs = {}  # a += x: the name a is given to what comes out, the array a stays
         is_recorded = method == "__call__" and name in OPS and not kwargs
         if is_recorded and any_in(inputs, {}):
             return OPS[name].call(*inputs)
         of_floats = [kind for kind in ufunc.types if "d" in kind]
         if method == "__call__" and (not of_floats or {"d->?", "dd->?"} & set(of_floats)):
-            # neither comparisons nor whole numbers have a gradient to lose
-            return ufunc(*map(_plain, inputs), **kwargs)
+            return ufunc(*map(_plain, inputs), **kwargs)  # these have no gradient to lose
         if is_recorded:
             return OPS[name].call(*inputs)
         raise _unrecorded(f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
@@ -307,6 +308,9 @@ class Tensor(Operators, tape.Variable):
 
     def __int__(self) -> int:
         return int(self.value)
+
+    def __index__(self) -> int:
+        return self.value.__index__()
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[index] for index in range(len(self.value)))

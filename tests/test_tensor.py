@@ -187,6 +187,29 @@ def test_what_cannot_be_recorded_is_refused(function, message):
         function(Tensor([0.1, 0.2, 0.3], requires_grad=True))
 
 
+def test_what_is_added_to_an_array_makes_a_tensor_and_leaves_the_array():
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    total = start = np.zeros(2)
+    total += x
+    total *= x
+    total /= 2
+    total -= 1
+    np.testing.assert_array_equal(start, 0)
+    total.backward(np.ones(2))
+    np.testing.assert_array_equal(x.grad, [1, 2])  # of x² / 2
+
+    rows = np.zeros((2, 2))
+    rows[0] += x
+    np.testing.assert_array_equal(rows, [[1, 2], [0, 0]])
+
+
+def test_a_whole_number_is_an_index():
+    x = Tensor([0.5, 2.0])
+    assert ["first", "second"][np.argmax(x)] == ["first", "second"][ops.argmax(x)] == "second"
+    with pytest.raises(TypeError, match="only integer"):
+        range(x)
+
+
 def test_numpy_functions_without_gradient_give_plain_results():
     x = Tensor([1.0, 2.0], requires_grad=True)
     assert np.shape(x) == (2,)
