@@ -163,6 +163,7 @@ def masks_of(first: Any) -> Any:
 
 
 def no_array(inputs: Any) -> DtypeError:
+    """Return the refusal of what a layer is called on and cannot compute with."""
     return DtypeError(
         "call",
         "the input is not an array of numbers",

@@ -182,7 +182,7 @@ class BinaryCrossentropy(CrossentropyLoss):
     >>> import numpy as np
     >>> from melpy import losses
     >>> loss = losses.BinaryCrossentropy()
-    >>> float(loss(np.array([[1.0], [0.0]]), np.array([[0.5], [0.75]])).round(4))  # ln 2, ln 4
+    >>> round(float(loss(np.array([[1.0], [0.0]]), np.array([[0.5], [0.75]]))), 4)  # ln 2, ln 4
     1.0397
     """
 
@@ -223,7 +223,7 @@ class CategoricalCrossentropy(CrossentropyLoss):
     >>> import numpy as np
     >>> from melpy import losses
     >>> loss = losses.CategoricalCrossentropy()
-    >>> float(loss(np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]])).round(4))  # ln 2
+    >>> round(float(loss(np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]]))), 4)  # ln 2
     0.6931
     """
 
@@ -263,7 +263,7 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
     >>> import numpy as np
     >>> from melpy import losses
     >>> loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
-    >>> float(loss(np.array([1, -1]), np.array([[0.5, 0.5], [0.9, 0.1]])).round(4))  # ln 2
+    >>> round(float(loss(np.array([1, -1]), np.array([[0.5, 0.5], [0.9, 0.1]]))), 4)  # ln 2
     0.6931
     """
 

@@ -50,7 +50,7 @@ class Dice(ShapedLoss):
     --------
     >>> import numpy as np
     >>> from melpy import losses
-    >>> float(losses.Dice()(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])).round(4))
+    >>> round(float(losses.Dice()(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]]))), 4)
     0.3333
     """
 

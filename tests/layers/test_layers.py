@@ -322,7 +322,7 @@ class TestErrors:
             (lambda: layers.LeakyReLU(-1.0), "negative_slope must be at least 0"),
             (lambda: layers.ZeroPadding2D(-1), "padding must be made of whole numbers"),
             (lambda: layers.BatchNormalization(momentum=2), "momentum is out of range"),
-            (lambda: melpy.Input((0, 3)), "positive whole numbers"),
+            (lambda: melpy.Input((-1, 3)), "whole numbers of at least 0"),
         ],
     )
     def test_bad_arguments(self, make, message):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from melpy import errors, layers, ops
+from melpy import config, errors, layers, ops
 from melpy.testing import check_gradient
 
 STEPS = np.array([[[1.0], [4.0], [3.0], [2.0], [9.0]]])  # (1, 5, 1)
@@ -63,7 +63,7 @@ class TestByHand:
             layers.Pooling2D(mode="mean")
 
     def test_sequences_are_always_channels_last_without_a_choice(self, monkeypatch):
-        monkeypatch.setitem(ops.image.config._settings, "image_data_format", "channels_first")
+        monkeypatch.setitem(config._settings, "image_data_format", "channels_first")
         assert layers.Cropping1D().data_format == "channels_last"
         assert layers.UpSampling1D().data_format == "channels_last"
         assert layers.ZeroPadding1D().data_format == "channels_first"
