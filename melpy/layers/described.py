@@ -89,7 +89,7 @@ class Described(Parts):
         """Return the arguments that make an equal layer, as plain values."""
         arguments = super().get_config() | changes_since(self)
         # Of the base's own arguments, those that say something.
-        usual = {"autocast": True, "activity_regularizer": None}
+        usual = {"autocast": True, "activity_regularizer": None} if "autocast" in arguments else {}
         arguments = {k: v for k, v in arguments.items() if k not in usual or v is not usual[k]}
         base = {"name": self.name, "trainable": self.trainable, "dtype": str(self.dtype)}
         accepted = taken_arguments(type(self)).base_arguments

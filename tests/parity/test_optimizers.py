@@ -264,7 +264,8 @@ def test_some_of_the_weights_and_constraints(keras, agree, name):
 def test_excluded_from_weight_decay(keras, agree, chosen):
     ours = optimizers.SGD(0.5, weight_decay=0.5)
     theirs = keras.optimizers.SGD(0.5, weight_decay=0.5)
-    our_weights = [Variable(np.ones(2, "float32"), name=n) for n in ("bias_net/kernel", "net/bias")]
+    our_weights = [Variable(np.ones(2, "float32"), name=n) for n in ("kernel", "bias")]
+    our_weights[0].path = "bias_net/kernel"  # it is the name that is matched
     their_weights = [keras.Variable(np.ones(2), name=n) for n in ("kernel", "bias")]
     for optimizer, weights in ((ours, our_weights), (theirs, their_weights)):
         left_out = {k: [weights[n] for n in v] if k == "var_list" else v for k, v in chosen.items()}
