@@ -52,6 +52,7 @@ _FORMAT = "a `data.Loader` comes back, whatever `format` says; its methods have 
 
 # Arguments, methods and properties that differ: (family.Name, part), or ("*", part) for all.
 DIFFERENCES = {
+    ("models.KerasTensor", "call"): "the call that makes it, ours alone",
     ("models.Variable", "layout"): "how a variable lies over several devices",
     ("*", "lora_rank"): _ADAPTERS,
     ("*", "lora_alpha"): _ADAPTERS,
