@@ -246,9 +246,10 @@ def test_ten_steps_of_training(keras, precision, agree, kind, dtype, tolerance):
         x, y = rng.integers(0, 9, (6, 5)), rng.integers(0, 2, 6)
         ours, theirs = network(melpy, kind, dtype), network(keras, kind, dtype)
         same_weights(ours, theirs)
-        loss = "sparse_categorical_crossentropy"
-        ours.compile(melpy.optimizers.SGD(0.5), loss=loss)
-        theirs.compile(keras.optimizers.SGD(0.5), loss=loss)
+        for room, model in ((melpy, ours), (keras, theirs)):
+            # without a type, losses compute in floatx in both libraries
+            loss = room.losses.SparseCategoricalCrossentropy(dtype=dtype)
+            model.compile(room.optimizers.SGD(0.5), loss=loss)
         agree(ours.predict(x), theirs.predict(x, verbose=0), tolerance)
         for _ in range(10):
             ours.train_on_batch(x, y)
