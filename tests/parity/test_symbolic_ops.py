@@ -94,7 +94,7 @@ def answer(call, library):
 
 
 @pytest.mark.parity
-@pytest.mark.filterwarnings("ignore:NotImplemented should not:DeprecationWarning")  # their tensordot
+@pytest.mark.filterwarnings("ignore:NotImplemented should not:DeprecationWarning")  # Keras
 @pytest.mark.parametrize("call", HERE)
 def test_what_is_described_is_what_keras_describes(call, keras):
     ours, theirs = answer(call, melpy), answer(call, keras)
