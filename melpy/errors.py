@@ -196,11 +196,20 @@ def signature_error(who: str, taken: Iterable[str], given: Iterable[str]) -> Sig
 
 def refuse_unknown(made: type, given: Iterable[str]) -> None:
     """Refuse the first keyword argument that a class does not take; some classes take any."""
-    parameters = inspect.signature(made.__init__).parameters  # type: ignore[misc]
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        error = signature_error(made.__name__, list(parameters)[1:], given)
+    taken = _taken(made.__init__)  # type: ignore[misc]
+    if taken is not None:
+        error = signature_error(made.__name__, taken, given)
         if error is not None:
             raise error from None
+
+
+@functools.lru_cache(maxsize=512)  # predict makes callbacks anew, and a signature takes 20 us
+def _taken(init: Callable[..., Any]) -> list[str] | None:
+    """Return the arguments that an ``__init__`` takes; None where it takes any."""
+    parameters = inspect.signature(init).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return None
+    return list(parameters)[1:]
 
 
 def suggesting(method: F) -> F:
