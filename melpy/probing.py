@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import tree
+from melpy import custom, tree
 from melpy.errors import ShapeError
 from melpy.tape import no_grad, undone
 
@@ -31,6 +31,7 @@ Sizes = dict[Unknown, int]
 MISFITS = (ValueError, IndexError, ZeroDivisionError)  # what another size may mend
 FEW, MORE, FAR = 2, 5, 37  # sizes to try
 ENTRIES = 2**16  # of one input that is made with far sizes, at most
+READ_ENTRIES = 2**27  # of one input, at most, where a file that need not be trusted says the sizes
 TRIES = 64
 
 _describing: ContextVar[bool] = ContextVar("describing", default=False)
@@ -120,6 +121,13 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
     Varied, it has other entries.
     """
     size = math.prod(shape)
+    if size > READ_ENTRIES and custom.is_reading():
+        raise ShapeError(
+            "a symbolic call",
+            "the description claims sizes that no memory holds",
+            expected=f"at most {READ_ENTRIES} entries",
+            received={"shape": tuple(shape)},
+        )
     if dtype.kind == "b":
         return (np.arange(size) % 2 == 0 if varied else np.ones(size, bool)).reshape(shape)
     if dtype.kind != "f":
@@ -128,9 +136,10 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
         )
     if len(shape) < 2:
         return np.linspace(0.5, 1.0 if varied else 0.5, size).astype(dtype).reshape(shape)
-    n = np.arange(max(shape[-2:]))
-    matrix = 0.02 / (1 + n + n[:, np.newaxis]) + np.diag(1 / (1 + n) if varied else 1.0 + 0 * n)
-    return np.broadcast_to(matrix[: shape[-2], : shape[-1]], shape).astype(dtype)
+    rows, columns = np.arange(shape[-2])[:, np.newaxis], np.arange(shape[-1])
+    diagonal = (rows == columns) / (1 + columns if varied else 1.0)
+    matrix = (0.02 / (1 + rows + columns) + diagonal).astype(dtype)
+    return np.broadcast_to(matrix, shape).copy()
 
 
 def _guesses(

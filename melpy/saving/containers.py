@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from melpy.errors import DataError
 from melpy.saving.assets import FOLDER
 
-__all__ = ["Container", "Folder", "Zip", "zipped"]
+__all__ = ["Container", "Folder", "Zip", "require_bounded", "zipped"]
 
 DESCRIPTION_LIMIT_BYTES = 64 * 2**20
+# What a small file's parts may unpack to, and how often its size: what was packed by hand, of
+# weights or words, is not much smaller than they are.
+UNPACKED_BYTES, UNPACKED_TIMES = 2**20, 16
 DESCRIPTION, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 
 
@@ -56,35 +60,53 @@ class Zip:
 
     def description(self) -> bytes:
         """Return what describes the model."""
-        return self._member(DESCRIPTION, DESCRIPTION_LIMIT_BYTES)
+        with self._opened() as file:
+            limit_bytes = min(self._limit_bytes, DESCRIPTION_LIMIT_BYTES)
+            return self._read(file, [DESCRIPTION], limit_bytes)[0]
 
     def weights(self) -> bytes:
-        """Return the arrays: a file packed by hand is not much smaller than they are."""
-        return self._member(WEIGHTS, 16 * len(self.content))
+        """Return the arrays."""
+        with self._opened() as file:
+            return self._read(file, [WEIGHTS], self._limit_bytes)[0]
 
     def assets(self) -> dict[str, bytes]:
-        """Return the layers' own files, none of them larger than a description may be."""
-        with zipfile.ZipFile(io.BytesIO(self.content)) as file:
-            names = [name for name in file.namelist() if name.startswith(f"{FOLDER}/")]
-        files = (name for name in names if not name.endswith("/"))
-        return {name: self._member(name, DESCRIPTION_LIMIT_BYTES) for name in files}
+        """Return the layers' own files, all of them together no larger than a part may be."""
+        with self._opened() as file:
+            names = [n for n in file.namelist() if n.startswith(f"{FOLDER}/") and n[-1] != "/"]
+            return dict(zip(names, self._read(file, names, self._limit_bytes), strict=True))
 
-    def _member(self, name: str, limit_bytes: int) -> bytes:
+    @property
+    def _limit_bytes(self) -> int:
+        return UNPACKED_BYTES + UNPACKED_TIMES * len(self.content)
+
+    def _read(self, file: zipfile.ZipFile, names: Sequence[str], limit_bytes: int) -> list[bytes]:
+        """Return parts, whose sizes and packing are looked at before anything is unpacked."""
+        parts = [file.getinfo(name) for name in names]
+        size_bytes = sum(part.file_size for part in parts)
+        if size_bytes > limit_bytes:
+            what = f"{names[0]} unpacks" if len(names) == 1 else f"{FOLDER} unpack"
+            raise ValueError(f"{what} to {size_bytes} bytes, over {limit_bytes}")
+        for part in parts:
+            require_bounded(part)
+        return [file.read(part) for part in parts]
+
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
             with zipfile.ZipFile(io.BytesIO(self.content)) as file:
-                size_bytes = file.getinfo(name).file_size
-                if size_bytes > limit_bytes:
-                    raise ValueError(f"{name} unpacks to {size_bytes} bytes, over {limit_bytes}")
-                with file.open(name) as part:
-                    return part.read(size_bytes)
-        except (KeyError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+                yield file
+        except Exception as error:  # zipfile and zlib have many ways to say that it is damaged
             raise DataError(
                 self.who,
                 f"the file is damaged or no .keras file ({error})",
                 expected="a file that save wrote, here or in Keras 3",
             ) from error
-        except Exception as error:  # zlib.error, lzma.LZMAError, NotImplementedError
-            raise DataError(self.who, f"{name} cannot be unpacked ({error})") from error
+
+
+def require_bounded(part: zipfile.ZipInfo) -> None:
+    """Refuse a part that is packed in a way whose unpacking does not stop at the part's size."""
+    if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{part.filename} is packed by another method than stored or deflated")
 
 
 class Folder:

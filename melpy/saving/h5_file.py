@@ -83,12 +83,13 @@ class Reader:
     Parameters
     ----------
     package : h5py
-    size_bytes : int, how long the file is
+    size_bytes : int, how long the file is: all that is read together is no longer
     who : the function to name in messages
     """
 
     def __init__(self, package: Any, size_bytes: int, who: str) -> None:
-        self.package, self.size_bytes, self.who = package, size_bytes, who
+        self.package, self.who = package, who
+        self._left_bytes = size_bytes  # one array under many names is read as many times
 
     def arrays(self, file: Any, path: str) -> Arrays:
         """Return the arrays of the group "vars" at a path, none if there is no such group."""
@@ -118,8 +119,11 @@ class Reader:
             raise self.refusal(f"{where} lies in another file")
         if data.chunks is not None or data.id.get_create_plist().get_nfilters():
             raise self.refusal(f"{where} is compressed or in chunks")
-        if data.nbytes > self.size_bytes:  # before memory is taken for it
-            raise self.refusal(f"{where} claims {data.nbytes} bytes, more than the whole file has")
+        if data.nbytes > self._left_bytes:  # before memory is taken for it
+            raise self.refusal(
+                f"{where} claims {data.nbytes} bytes: all arrays are more than the whole file"
+            )
+        self._left_bytes -= data.nbytes
         return data[()]
 
     def refusal(self, what: str) -> DataError:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 import zlib
 from collections.abc import Sequence
+from typing import IO
 
 import numpy as np
 
 from melpy.errors import DataError, ShapeError
 from melpy.layers.variable import Variable
+from melpy.saving.containers import require_bounded
 
 __all__ = ["read_npz", "written_npz"]
 
@@ -44,7 +47,7 @@ def read_npz(content: bytes, who: str, weights: Sequence[Variable]) -> None:
     """Read weights back; number, order and shapes must be those of the model."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            _require_room(file.zip.infolist(), weights)
+            _require_room(file.zip, weights)
             arrays = [_numbers(file[key]) for key in sorted(file.files, key=_place)]
     except _DAMAGE as error:
         raise DataError(
@@ -63,9 +66,25 @@ def read_npz(content: bytes, who: str, weights: Sequence[Variable]) -> None:
         weight.assign(array)
 
 
-def _require_room(members: Sequence[zipfile.ZipInfo], weights: Sequence[Variable]) -> None:
+def _require_room(file: zipfile.ZipFile, weights: Sequence[Variable]) -> None:
     """Refuse, before memory is taken, a file that unpacks to far more than the weights."""
+    members = file.infolist()
     size_bytes = sum(member.file_size for member in members)
     needed_bytes = sum(w.size * 8 + 1024 for w in weights) + 65536
     if size_bytes > needed_bytes:
         raise ValueError(f"it unpacks to {size_bytes} bytes, the weights have {needed_bytes}")
+    for member in members:
+        require_bounded(member)
+        with file.open(member) as part:
+            claimed_bytes = _claimed_bytes(part)
+        if claimed_bytes > member.file_size:
+            raise ValueError(f"{member.filename} claims {claimed_bytes} bytes, more than it has")
+
+
+def _claimed_bytes(part: IO[bytes]) -> int:
+    """Return how much memory the head of an array asks for."""
+    version = np.lib.format.read_magic(part)
+    old = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(part)
+    return math.prod(shape) * dtype.itemsize

@@ -243,13 +243,13 @@ class TestOwnClasses:
         assert not path.exists()
 
 
-def changed(path, **members):
+def changed(path, packing=zipfile.ZIP_DEFLATED, **members):
     """Replace members of a saved file."""
     with zipfile.ZipFile(path) as file:
         found = {name: file.read(name) for name in file.namelist()}
     names = {"config": "config.json", "weights": "model.weights.h5"}
-    found |= {names[key]: value for key, value in members.items()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+    found |= {names.get(key, key): value for key, value in members.items()}
+    with zipfile.ZipFile(path, "w", packing) as file:
         for name, content in found.items():
             if content is not None:
                 file.writestr(name, content)
@@ -338,9 +338,33 @@ class TestAttacks:
         with pytest.raises(errors.DataError, match="10000000000000"):
             models.load_model(saved)
 
-    def test_a_bomb(self, saved):
-        changed(saved, weights=b"\0" * 200_000_000)
-        with pytest.raises(errors.DataError, match="unpacks to"):
+    def test_huge_inputs_take_no_memory(self, path):
+        melpy.Sequential([layers.Input((4, 5)), layers.GlobalAveragePooling1D()]).save(path)
+        config = config_of(path)
+        config["config"]["layers"][0]["config"]["batch_shape"] = [None, 10**5, 10**5]
+        changed(path, config=json.dumps(config))
+        with pytest.raises(errors.MelpyError, match="no memory holds"):
+            models.load_model(path)
+
+    @pytest.mark.parametrize("name", ["config.json", "model.weights.h5", "assets/a.txt"])
+    def test_what_unpacks_to_far_more_than_the_file(self, saved, name, monkeypatch):
+        monkeypatch.setattr(saving.containers, "UNPACKED_BYTES", 2**10)
+        others = {} if name != "assets/a.txt" else {"assets/b.txt": b" " * 250_000}
+        changed(saved, **{name: b" " * 300_000}, **others)
+        with pytest.raises(errors.DataError, match="unpacks? to"):
+            models.load_model(saved)
+
+    def test_many_small_files_are_counted_together(self, saved, monkeypatch):
+        monkeypatch.setattr(saving.containers, "UNPACKED_BYTES", 2**10)
+        changed(saved, **{f"assets/{n}.txt": b" " * 10_000 for n in range(99)})
+        with pytest.raises(errors.DataError, match="assets unpack to 990000"):
+            models.load_model(saved)
+
+    @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_packings_whose_unpacking_does_not_stop(self, saved, packing):
+        """They unpack all that there is, whatever size the file notes."""
+        changed(saved, packing=packing)
+        with pytest.raises(errors.DataError, match="stored or deflated"):
             models.load_model(saved)
 
     def test_deep_nesting(self, saved):
@@ -471,6 +495,14 @@ class TestWeightsInHdf5:
         self.refuses(model, tmp_path, other, "another layer")
         self.refuses(model, tmp_path, lambda file: None, "no weights where")
 
+        def many_names(file):
+            self.good(file)
+            file["layers/dense/vars/big"] = np.zeros(1000)
+            for n in range(20):
+                file[f"layers/dense/vars/{n + 5}"] = file["layers/dense/vars/big"]
+
+        self.refuses(model, tmp_path, many_names, "more than the whole file")
+
     def test_a_mismatch_may_be_skipped(self, model, tmp_path):
         model.save_weights(tmp_path / "w.weights.h5")
         other = melpy.Sequential([melpy.Input((4,)), layers.Dense(3), layers.Dense(7)])
@@ -504,6 +536,18 @@ class TestOtherFiles:
             (tmp_path / f"w{ending}").write_bytes(content[:size])
             with pytest.raises(errors.DataError, match="damaged"):
                 other.load_weights(tmp_path / f"w{ending}")
+
+    @pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2])
+    def test_an_npz_that_claims_too_much(self, packing, tmp_path):
+        head = io.BytesIO()
+        told = {"shape": (10**12,), "fortran_order": False, "descr": "<f8"}
+        np.lib.format.write_array_header_1_0(head, told)
+        with zipfile.ZipFile(tmp_path / "w.npz", "w", packing) as file:
+            file.writestr("000 dense.kernel.npy", head.getvalue())
+        with pytest.raises(
+            errors.DataError, match=r"claims 8000000000000 bytes|stored or deflated"
+        ):
+            net().load_weights(tmp_path / "w.npz")
 
     def test_weights_out_of_a_whole_model(self, path):
         model, other = net(), net()
