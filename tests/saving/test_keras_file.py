@@ -351,7 +351,7 @@ class TestAttacks:
         monkeypatch.setattr(saving.containers, "UNPACKED_BYTES", 2**10)
         others = {} if name != "assets/a.txt" else {"assets/b.txt": b" " * 250_000}
         changed(saved, **{name: b" " * 300_000}, **others)
-        with pytest.raises(errors.DataError, match="unpacks? to"):
+        with pytest.raises(errors.DataError, match=r"unpacks? to"):
             models.load_model(saved)
 
     def test_many_small_files_are_counted_together(self, saved, monkeypatch):
@@ -544,9 +544,7 @@ class TestOtherFiles:
         np.lib.format.write_array_header_1_0(head, told)
         with zipfile.ZipFile(tmp_path / "w.npz", "w", packing) as file:
             file.writestr("000 dense.kernel.npy", head.getvalue())
-        with pytest.raises(
-            errors.DataError, match=r"claims 8000000000000 bytes|stored or deflated"
-        ):
+        with pytest.raises(errors.DataError, match=r"claims 8\d+ bytes|stored"):
             net().load_weights(tmp_path / "w.npz")
 
     def test_weights_out_of_a_whole_model(self, path):
