@@ -140,7 +140,9 @@ def get(identifier: Any) -> Callable[..., Any]:
             received={"identifier": identifier},
         )
     own = custom.found(identifier)
-    return lookup("activation", identifier, ACTIVATIONS, "activations.get") if own is None else own
+    if own is not None:
+        return custom.made_of(own, identifier)
+    return lookup("activation", identifier, ACTIVATIONS, "activations.get")
 
 
 def serialize(activation: Callable[..., Any]) -> Any:
@@ -176,12 +178,12 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     named = config
     if isinstance(config, Mapping):
         is_function = config.get("class_name") == "function"
-        named = config.get("config") if is_function else config.get("class_name")
+        named = custom.unwrapped(config, ACTIVATIONS) if is_function else config.get("class_name")
     if custom_objects and named in custom_objects:
         return custom_objects[named]
     own = custom.found(config)
     if own is not None:
-        return own
+        return custom.made_of(own, config)
     if isinstance(config, Mapping) and not is_function:
         raise ArgumentError(
             "activations.get",

@@ -297,7 +297,7 @@ def find(
         return identifier
     own = custom.found(identifier)
     if own is not None:
-        return own if not isinstance(own, type) else own(**_config_of(identifier))
+        return custom.made_of(own, identifier)
     if isinstance(identifier, type) and issubclass(identifier, base):
         return identifier()
     classes = {
@@ -308,7 +308,7 @@ def find(
         and value is not base
         and name in namespace["__all__"]
     }
-    config = _config_of(identifier)
+    config = custom.config_of(identifier)
     if isinstance(identifier, Mapping):
         identifier = identifier.get("class_name")
     if not isinstance(identifier, str):
@@ -325,11 +325,6 @@ def find(
     if made is None:
         made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, _getter(kind))
     return made(**config)
-
-
-def _config_of(identifier: Any) -> dict[str, Any]:
-    config = identifier.get("config") if isinstance(identifier, Mapping) else None
-    return dict(config) if isinstance(config, Mapping) else {}
 
 
 def widened(namespace: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> dict:

@@ -6,12 +6,12 @@ or named here beforehand. No name in a file is ever imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, DtypeError, SignatureError, UnknownClassError
 
 __all__ = [
     "CustomObjectScope", "custom_object_scope", "found", "get_custom_objects",
@@ -105,7 +105,12 @@ custom_object_scope = CustomObjectScope
 
 
 def found(identifier: Any) -> Any:
-    """Return the user's own object that a name or a config means, or None."""
+    """Return the user's own object that a name or a config means, or None.
+
+    Raises
+    ------
+    ArgumentError : a config of one of the library's own things with a name of someone else's
+    """
     if isinstance(identifier, str):
         return get_registered_object(identifier)
     if not isinstance(identifier, Mapping):
@@ -114,14 +119,76 @@ def found(identifier: Any) -> Any:
     if identifier.get("class_name") == "function":
         names = [identifier.get("config")]
     known = (get_registered_object(name) for name in names if isinstance(name, str))
-    return next((thing for thing in known if thing is not None), None)
+    thing = next((thing for thing in known if thing is not None), None)
+    if thing is None:
+        _require_no_other_name(identifier)
+    return thing
 
 
-def unwrapped(identifier: Any) -> Any:
-    """Return a function's name in the place of Keras's description of the function."""
-    if isinstance(identifier, Mapping) and identifier.get("class_name") == "function":
-        return identifier.get("config")
-    return identifier
+def _require_no_other_name(identifier: Mapping[str, Any]) -> None:
+    """Refuse what claims to be the library's and to be registered: the library's has no name."""
+    registered, name = identifier.get("registered_name"), identifier.get("class_name")
+    module = str(identifier.get("module") or "")
+    ours = module.partition(".")[0] == "keras" or (module, name) == ("builtins", "function")
+    if ours and registered and registered not in (name, identifier.get("config")):
+        what = identifier.get("config") if name == "function" else name
+        raise UnknownClassError(
+            "deserialize_keras_object",
+            f"{what!r} claims to be the library's own, and to be registered",
+            expected="no registered_name, as the library's own things have",
+            received={"registered_name": registered},
+            mend="If it is yours, register it first.",
+        )
+
+
+def config_of(identifier: Any) -> dict[str, Any]:
+    """Return the config in a description, which may be empty; that of a name is."""
+    config = identifier.get("config") if isinstance(identifier, Mapping) else None
+    if not isinstance(config, Mapping | None):
+        raise DtypeError(
+            "from_config",
+            f"the config of {identifier.get('class_name')!r} has no arguments by name",
+            expected="a dict",
+            received={"config": config},
+        )
+    return dict(config or {})
+
+
+def made_of(own: Any, identifier: Any) -> Any:
+    """Return the user's own function as it is, and of a class the object that is described."""
+    if not isinstance(own, type):
+        return own
+    if not hasattr(own, "from_config"):
+        raise SignatureError(
+            "deserialize_keras_object",
+            f"{own.__name__} has no from_config",
+            expected="a class whose objects can be made of what their get_config returns",
+            mend="Define the class method from_config(cls, config): return cls(**config).",
+        )
+    return own.from_config(config_of(identifier))
+
+
+def unwrapped(identifier: Any, known: Container[Any] = ()) -> Any:
+    """Return a function's name in the place of Keras's description of the function.
+
+    Parameters
+    ----------
+    known : names of the library's functions. Up to 3.6 Keras wrote "double" for "mine>double":
+        another name stands for the function that was registered so
+    """
+    if not isinstance(identifier, Mapping) or identifier.get("class_name") != "function":
+        return identifier
+    name = identifier.get("config")
+    if not isinstance(name, str):
+        raise DtypeError(
+            "deserialize_keras_object",
+            "a function's config is its name",
+            expected="a str",
+            received={"config": name},
+        )
+    if name in known or get_registered_object(name) is not None:
+        return name
+    return next((full for full in _registered if full.endswith(f">{name}")), name)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ __all__ = [
     "ShapeError",
     "SignatureError",
     "UndefinedError",
+    "UnknownClassError",
     "UnknownNameError",
     "UnsupportedError",
     "install",
@@ -101,6 +102,10 @@ class UndefinedError(ArgumentError, AttributeError):
 
 class UnknownNameError(ArgumentError):
     """A name that stands for no known thing; the nearest right one is suggested."""
+
+
+class UnknownClassError(UnknownNameError, TypeError):
+    """A description names a class or a function that is not known."""
 
 
 class UnsupportedError(MelpyError, NotImplementedError):

@@ -8,7 +8,14 @@ from typing import Any
 
 from melpy import custom
 from melpy.configurable import Configurable, described
-from melpy.errors import ArgumentError, DtypeError, UnknownNameError, nearest
+from melpy.errors import (
+    ArgumentError,
+    DtypeError,
+    MelpyError,
+    SignatureError,
+    UnknownClassError,
+    nearest,
+)
 from melpy.layers.base import Layer
 
 __all__ = ["copied", "deserialize", "layer_of", "nested", "serialize"]
@@ -59,7 +66,7 @@ def _made(entry: Mapping[str, Any]) -> Any:
         own = module.partition(".")[0] != "keras"  # a class of someone else's, by whatever name
         made = None if own else _known().get(name)
         if made is None:
-            raise UnknownNameError(
+            raise UnknownClassError(
                 "from_config",
                 f"unknown layer {name!r}" + (f" of {module}" if own else ""),
                 expected="a layer of the library, or one that custom_objects names",
@@ -74,7 +81,7 @@ def _made(entry: Mapping[str, Any]) -> Any:
             expected="layers that are classes",
             mend="Write it as a class of its own, and register that.",
         )
-    config = dict(entry.get("config") or {})
+    config = custom.config_of(entry)
     if not issubclass(made, Layer):
         layer = made.from_config(config)
     else:
@@ -83,9 +90,11 @@ def _made(entry: Mapping[str, Any]) -> Any:
         scope = () if not _takes_custom_objects(made) else (None,)
         try:
             layer = made.from_config(config, *scope)
+        except MelpyError:
+            raise
         except TypeError as error:
             unknown = str(error).rpartition("argument ")[2].strip("'")
-            raise ArgumentError(
+            raise SignatureError(
                 "from_config",
                 f"{name} does not take its config ({error})",
                 mend=nearest(unknown, list(config)),

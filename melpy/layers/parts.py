@@ -85,13 +85,19 @@ class Inventory:
         Inventory.latest = object()
 
 
-def kept_in(value: Any) -> Iterator[Any]:
-    """Yield parts, variables and metrics in a list, tuple or dict, or the value, if it is one."""
+def kept_in(value: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
+    """Yield parts, variables and metrics in a list, tuple or dict, or the value, if it is one.
+
+    A list that holds itself, or one ``around`` it, is gone through once.
+    """
     if isinstance(value, list | tuple | dict):
+        if id(value) in around:
+            return
+        around = (*around, id(value))
         for entry in value.values() if isinstance(value, dict) else value:
             if type(entry) not in PLAIN:
-                yield from kept_in(entry)
-    elif isinstance(value, Parts | Variable) or _is_metric(value):
+                yield from kept_in(entry, around)
+    elif isinstance(value, Parts | Variable | SeedGenerator) or _is_metric(value):
         yield value
 
 
@@ -228,7 +234,7 @@ class Parts(Weighted):
     def variables(self) -> list[Any]:
         """The `weights`, and the states of the seed generators that are attributes."""
         values = [v for key, v in self.__dict__.items() if key not in NO_PARTS]
-        seeds = [x.state for v in values for x in tree.flatten(v) if isinstance(x, SeedGenerator)]
+        seeds = [x.state for v in values for x in kept_in(v) if isinstance(x, SeedGenerator)]
         inside = [v for child in self._children() for v in child.variables]
         return _each_once([*self._own_weights(), *seeds, *inside])
 

@@ -141,7 +141,7 @@ def get(identifier: Any) -> Any:
     >>> get("mse") is mean_squared_error
     True
     """
-    identifier = custom.unwrapped(identifier)
+    identifier = custom.unwrapped(identifier, FUNCTIONS)
     if isinstance(identifier, str) and identifier in FUNCTIONS:
         return FUNCTIONS[identifier]
     if identifier is None or (callable(identifier) and not isinstance(identifier, type)):

@@ -182,7 +182,7 @@ def get(identifier: Any) -> Any:
     >>> get("mse")
     <MeanSquaredError name=mean_squared_error>
     """
-    identifier = custom.unwrapped(identifier)
+    identifier = custom.unwrapped(identifier, __all__)
     if identifier is None or (callable(identifier) and not isinstance(identifier, type)):
         return identifier
     return find("metric", identifier, Metric, globals(), ALIASES)

@@ -257,9 +257,16 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Any, custom_objects: Any = None) -> Sequential:
         """Make a model, with new weights, from `get_config`'s result."""
+        if "name" not in config or "layers" not in config:
+            raise ArgumentError(
+                "Sequential.from_config",
+                "the config is not a Sequential's",
+                expected='a dict with "name" and "layers"',
+                received={"keys": list(config)},
+            )
         model = cls(
             [deserialize(entry, custom_objects) for entry in config["layers"]],
-            name=config.get("name"),
+            name=config["name"],
         )
         model._trainable = config.get("trainable", True)  # the layers have their own
         return model

@@ -20,7 +20,7 @@ from melpy import (
     schedules,
 )
 from melpy.configurable import plain
-from melpy.errors import ArgumentError, UnknownNameError
+from melpy.errors import ArgumentError, UnknownClassError
 from melpy.layers import nesting
 
 __all__ = ["deserialize_keras_object", "serialize_keras_object"]
@@ -87,11 +87,9 @@ def _revived(x: Any) -> Any:
     own = custom.found(x)
     name, module = x["class_name"], x.get("module")
     if name == "function":
-        return _known(_function(x["config"]) if own is None else own, x)
-    if own is not None and not isinstance(own, type):
-        return own
+        return _known(_function(x), x)
     if own is not None and not hasattr(own, "add_weight"):  # layers are made by nesting
-        return own.from_config(dict(x["config"] or {}))  # type: ignore[attr-defined]
+        return custom.made_of(own, x)
     if name in PLAIN:
         return PLAIN[name](x["config"])
     make = nesting.deserialize if own is not None else _known(ROOMS.get(str(module)), x)
@@ -110,10 +108,15 @@ PLAIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _function(name: Any) -> Any:
-    """Return the library's function of a name, or None."""
-    rooms = [room for room in (activations, losses, metrics) if name in room.__all__]
-    return getattr(rooms[0], name) if rooms else None
+ROOMS_OF_FUNCTIONS = (activations, losses, metrics)
+
+
+def _function(x: Mapping[str, Any]) -> Any:
+    """Return the function that a description names, the user's own or the library's, or None."""
+    name = custom.unwrapped(x, [name for room in ROOMS_OF_FUNCTIONS for name in room.__all__])
+    own = custom.found(name)
+    rooms = [room for room in ROOMS_OF_FUNCTIONS if name in room.__all__]
+    return own if own is not None or not rooms else getattr(rooms[0], name)
 
 
 def _known(made: Any, x: Mapping[str, Any]) -> Any:
@@ -128,7 +131,7 @@ def _known(made: Any, x: Mapping[str, Any]) -> Any:
             mend="Define it with def, and register it with register_keras_serializable.",
         )
     name = x["config"] if x["class_name"] == "function" else x["class_name"]
-    raise UnknownNameError(
+    raise UnknownClassError(
         "deserialize_keras_object",
         f"unknown {x.get('module') or 'class'} {name!r}",
         expected="a class or function of the library, or one that custom_objects names",
