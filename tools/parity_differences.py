@@ -68,6 +68,7 @@ DIFFERENCES = {
     ("models.Model", ".export"): _LATER,
     ("callbacks.TensorBoard", ".summary"): "TensorFlow's own module",
     ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",
+    ("ops.layer_normalization", "rms_scaling"): "has a name here, and is among Keras's `**kwargs`",
     ("ops.stack", "x"): "takes the arrays as a list or one by one; by position only",
 }
 
@@ -76,6 +77,8 @@ _ROWS = (
     "arrays are whole numbers; dense only, neither sparse nor ragged"
 )
 _COLUMN = "labels (N,) serve for predictions (N, 1), where Keras pairs each with every other one"
+
+_SHAPES = "what does not fit is refused of symbolic tensors too, which Keras describes unchecked"
 
 # What differs though the arguments are the same.
 BEHAVIOUR = {
@@ -153,8 +156,12 @@ BEHAVIOUR = {
     "utils.clear_session": "settings and seeds stay",
     "metrics.*IoU": "sample weights are floats, which Keras cuts to whole numbers",
     **dict.fromkeys(["ops.cumprod", "ops.cumsum", "ops.nancumprod", "ops.nancumsum"], _WIDER),
-    "ops.dot_product_attention": _FRACTIONS,
-    "ops.layer_normalization": _FRACTIONS,
+    "ops.dot_product_attention": f"{_FRACTIONS}; {_SHAPES}; no flash attention on a processor",
+    "ops.ctc_loss": _SHAPES,
+    "ops.psnr": _SHAPES,
+    "ops.*_hot": "dense only, not sparse",
+    "ops.crop_images": "cuts a size that is not known too: Keras asks for the target",
+    "ops.layer_normalization": f"{_FRACTIONS}; {_SHAPES}",
     "ops.rms_normalization": _FRACTIONS,
     "ops.is_tensor": (
         "is False of a plain array; ops of plain arrays, `convert_to_tensor` too, give plain arrays"
@@ -178,9 +185,6 @@ BEHAVIOUR = {
 
 # Patterns of dotted places, and why they are absent: the first that fits.
 ABSENT = {
-    "layers.*3D layers.*3DTranspose ops.image.*3d": (
-        "volumes; the networks here are of vectors, sequences and images"
-    ),
     "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": (
         "wraps a layer of another framework"
     ),
@@ -227,5 +231,4 @@ EXAMPLES = {
     "metrics.Poisson": _WHOLE,
     "ops.angle": _COMPLEX,
     "ops.isreal": _COMPLEX,
-    "ops.image.extract_patches": "volumes; the networks here are of vectors, sequences and images",
 }

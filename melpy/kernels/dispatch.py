@@ -33,6 +33,7 @@ ROOMS = {
         "spec.attention",
         "spec.recurrent",
         "spec.updates",
+        "volumes",
     ),
     "compiled": (
         "compiled.matmul",
@@ -105,6 +106,9 @@ dense_ready = _kernel("dense_ready")
 conv2d = _kernel("conv2d")
 conv2d_d_x = _kernel("conv2d_d_x")
 conv2d_d_w = _kernel("conv2d_d_w")
+conv3d = _kernel("conv3d")
+conv3d_d_x = _kernel("conv3d_d_x")
+conv3d_d_w = _kernel("conv3d_d_w")
 conv2d_block = _kernel("conv2d_block")
 conv2d_block_ready = _kernel("conv2d_block_ready")
 conv2d_block_back = _kernel("conv2d_block_back")
@@ -115,6 +119,10 @@ max_pool2d = _kernel("max_pool2d")
 max_pool2d_d_x = _kernel("max_pool2d_d_x")
 average_pool2d = _kernel("average_pool2d")
 average_pool2d_d_x = _kernel("average_pool2d_d_x")
+max_pool3d = _kernel("max_pool3d")
+max_pool3d_d_x = _kernel("max_pool3d_d_x")
+average_pool3d = _kernel("average_pool3d")
+average_pool3d_d_x = _kernel("average_pool3d_d_x")
 take = _kernel("take")
 copy = _kernel("copy")
 add = _kernel("add")

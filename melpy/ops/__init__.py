@@ -26,6 +26,7 @@ from melpy.ops.crossentropy import *
 from melpy.ops.ctc import *
 from melpy.ops.cumulative import *
 from melpy.ops.curves import *
+from melpy.ops.cutting import *
 from melpy.ops.decomposing import *
 from melpy.ops.dense import *
 from melpy.ops.depthwise import *

@@ -112,9 +112,9 @@ def rgb_to_hsv(images: Any, *, data_format: str | None = None) -> Any:
     """
     images = array(images)
     axis = _axis("rgb_to_hsv", images, data_format, (3,))
-    tiny = float(np.finfo(dtype(images)).eps) if np.dtype(dtype(images)).kind == "f" else 0.0
-    images = where(greater(tiny, absolute(images)), 0.0, images)
-    red, green, blue = _planes("rgb_to_hsv", images, axis)
+    planes = _planes("rgb_to_hsv", images, axis)
+    tiny = float(np.finfo(dtype(images)).eps)
+    red, green, blue = (where(greater(tiny, absolute(plane)), 0.0, plane) for plane in planes)
     value = maximum(maximum(red, green), blue)
     reach = subtract(value, minimum(minimum(red, green), blue))
     is_grey, is_black = logical_not(greater(reach, 0)), logical_not(greater(value, 0))

@@ -1,4 +1,4 @@
-"""Convolution of images and sequences, and its transpose; any kernels that `melpy.config` asks for.
+"""Convolution of sequences, images and volumes, and its transpose; by any kernels.
 
 A sequence is an image of height 1. The transpose of a convolution is its own input gradient, so
 three kernels serve both: forward, gradient of the input, gradient of the kernel.
@@ -19,13 +19,14 @@ __all__ = ["conv", "conv_transpose"]
 KERAS_ROOM = "nn"
 
 
-def layout_of(shape, kernel_shape, data_format, who):
+def layout_of(shape, kernel_shape, data_format, who, volumes=False):
     """Return the layout of a convolution's input: the kernel says how many axes it has."""
-    if len(kernel_shape) not in (3, 4):
+    if len(kernel_shape) not in (3, 4, 5)[: 3 if volumes else 2]:
         raise ShapeError(
             who,
             f"the kernel has {len(kernel_shape)} axes",
-            expected="shape (kH, kW, C, D), or (K, C, D) for sequences",
+            expected="shape (kH, kW, C, D), or (K, C, D) for sequences"
+            + ", or (kD, kH, kW, C, D) for volumes" * volumes,
             received={"kernel.shape": kernel_shape},
         )
     return Layout.of(shape, len(kernel_shape) - 2, data_format, who)
@@ -33,12 +34,17 @@ def layout_of(shape, kernel_shape, data_format, who):
 
 def geometry_of(layout, shape, kernel_shape, strides, padding, dilation_rate, who):
     """Return (strides, pads, dilation) of a convolution of arrays of that shape."""
-    strides = layout.pair(strides, "strides", who)
-    dilation = layout.pair(dilation_rate, "dilation_rate", who)
+    strides = layout.each(strides, "strides", who)
+    dilation = layout.each(dilation_rate, "dilation_rate", who)
     window = span(layout.window(kernel_shape), dilation)
     around = pads(padding, layout.image_sizes(shape), window, strides, who)
     layout.check_window(shape, window, around, who)
     return strides, around, dilation
+
+
+def _kernels(layout):
+    """Return what convolves arrays of a layout, and its gradients of the input and the kernel."""
+    return [kernels.find(f"conv{layout.name}{end}") for end in ("", "_d_x", "_d_w")]
 
 
 def conv_like(
@@ -46,22 +52,24 @@ def conv_like(
 ):
     """Convolve in PyTorch: the twin of `conv`, and of `depthwise_conv` by its grouped kernel."""
     shapes = tuple(x.shape), tuple(kernel.shape)
-    layout = layout_of(*shapes, data_format, who)
+    layout = layout_of(*shapes, data_format, who, volumes=True)
     strides, around, dilation = geometry_of(layout, *shapes, strides, padding, dilation_rate, who)
     x = to_torch(torch, x, layout, around)
-    kernel = layout.kernel(kernel).permute(3, 2, 0, 1)
+    kernel = layout.kernel(kernel).movedim((-1, -2), (0, 1))
     groups = x.shape[1] // kernel.shape[1]
-    y = torch.nn.functional.conv2d(x, kernel, None, strides, 0, dilation, groups)
+    convolve = getattr(torch.nn.functional, f"conv{layout.name}")
+    y = convolve(x, kernel, None, strides, 0, dilation, groups)
     return from_torch(y, layout)
 
 
 def _conv_transpose_like(torch, x, kernel, **options):
     layout, (strides, cuts, dilation) = _transposed(tuple(x.shape), tuple(kernel.shape), **options)
-    x = to_torch(torch, x, layout, ((0, 0), (0, 0)))
-    kernel = layout.kernel(kernel).permute(3, 2, 0, 1)
-    y = torch.nn.functional.conv_transpose2d(x, kernel, None, strides, dilation=dilation)
-    (top, bottom), (left, right) = cuts
-    return from_torch(torch.nn.functional.pad(y, (-left, -right, -top, -bottom)), layout)
+    x = to_torch(torch, x, layout, ((0, 0),) * len(cuts))
+    kernel = layout.kernel(kernel).movedim((-1, -2), (0, 1))
+    convolve = getattr(torch.nn.functional, f"conv_transpose{layout.name}")
+    y = convolve(x, kernel, None, strides, dilation=dilation)
+    ends = [-end for cut in reversed(cuts) for end in cut]
+    return from_torch(torch.nn.functional.pad(y, ends), layout)
 
 
 @op(
@@ -76,6 +84,9 @@ def _conv_transpose_like(torch, x, kernel, **options):
         normal((2, 3, 5, 4), (2, 2, 3, 4), strides=2, data_format="channels_first"),
         normal((2, 7, 3), (3, 3, 2), strides=2, padding="same"),
         normal((2, 4, 7), (2, 2, 6), dilation_rate=2, data_format="channels_first"),
+        normal((1, 4, 3, 5, 2), (2, 2, 3, 2, 3), strides=(2, 1, 2), padding="same"),
+        normal((2, 4, 4, 5, 3), (2, 3, 2, 3, 2), dilation_rate=(3, 1, 2)),
+        normal((1, 4, 3, 2, 3), (2, 2, 1, 2, 4), data_format="channels_first"),
     ],
     like=conv_like,
 )
@@ -84,17 +95,17 @@ def conv(inputs, kernel, *, strides=1, padding="valid", data_format=None, dilati
 
     Parameters
     ----------
-    inputs : tensor x, shape (N, H, W, C), or (N, T, C) for sequences
-    kernel : tensor, shape (kH, kW, C / groups, D), or (K, C / groups, D) for sequences; groups
-        follow from the shapes, D is a multiple
-    strides : int or pair of ints > 0
+    inputs : tensor x, shape (N, H, W, C), (N, T, C) for sequences, (N, D, H, W, C) for volumes
+    kernel : tensor, shape (kH, kW, C / groups, D), (K, C / groups, D) for sequences or (kD, kH, kW,
+        C / groups, D) for volumes; groups follow from the shapes, D is a multiple
+    strides : int > 0, or one an axis
     padding : "valid" (no padding) or "same" (zeros, so that oH = ceil(H / stride))
     data_format : "channels_last", "channels_first" for (N, C, H, W), or None for the setting
-    dilation_rate : int or pair of ints > 0, distance between the kernel's taps
+    dilation_rate : int > 0, or one an axis, distance between the kernel's taps
 
     Returns
     -------
-    tensor, shape (N, oH, oW, D) or (N, oT, D), dtype of inputs
+    tensor, shape (N, oH, oW, D), (N, oT, D) or (N, oD, oH, oW, D), dtype of inputs
 
     Gradient
     --------
@@ -119,24 +130,25 @@ def conv(inputs, kernel, *, strides=1, padding="valid", data_format=None, dilati
     array([[4., 4.],
            [4., 4.]])
     """
-    layout = layout_of(inputs.shape, kernel.shape, data_format, "conv")
+    layout = layout_of(inputs.shape, kernel.shape, data_format, "conv", volumes=True)
     x, w = layout.images(inputs), layout.kernel(kernel)
-    C, D = w.shape[2:]
-    groups = x.shape[3] // C if C else 1  # no channels at all sum up to zeros
-    if groups == 0 or x.shape[3] != groups * C or D % groups:
+    C, D = w.shape[-2:]
+    groups = x.shape[-1] // C if C else 1  # no channels at all sum up to zeros
+    if groups == 0 or x.shape[-1] != groups * C or D % groups:
         layout.check_channels(inputs.shape, C, "conv")
     geometry = (
         *geometry_of(layout, inputs.shape, kernel.shape, strides, padding, dilation_rate, "conv"),
         groups,
     )
 
-    y = kernels.conv2d(x, w, *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
+    forward, d_x, d_w = _kernels(layout)
+    y = forward(x, w, *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
 
     def d_inputs(g):
-        return layout.given(kernels.conv2d_d_x(layout.images(g), w, x.shape, *geometry))
+        return layout.given(d_x(layout.images(g), w, x.shape, *geometry))
 
     def d_kernel(g):
-        return kernels.conv2d_d_w(layout.images(g), x, w.shape, *geometry).reshape(kernel.shape)
+        return d_w(layout.images(g), x, w.shape, *geometry).reshape(kernel.shape)
 
     return layout.given(y), (d_inputs, d_kernel)
 
@@ -152,15 +164,17 @@ def _transposed(
 ):
     """Return (layout, (strides, cuts, dilation)) of a transposed convolution."""
     who = "conv_transpose"
-    layout = layout_of(shape, kernel_shape, data_format, who)
+    layout = layout_of(shape, kernel_shape, data_format, who, volumes=True)
     layout.check_channels(shape, kernel_shape[-1], who)
-    strides = layout.pair(strides, "strides", who)
-    dilation = layout.pair(dilation_rate, "dilation_rate", who)
-    more = (None, None)
+    strides = layout.each(strides, "strides", who)
+    dilation = layout.each(dilation_rate, "dilation_rate", who)
+    more = (None,) * len(strides)
     if output_padding is not None:
-        more = layout.pair(output_padding, "output_padding", who, least=0)
+        more = layout.each(output_padding, "output_padding", who, least=0)
     window = span(layout.window(kernel_shape), dilation)
-    cuts = tuple(transposed_cut(padding, window[n], strides[n], more[n], who) for n in range(2))
+    cuts = tuple(
+        transposed_cut(padding, *sizes, who) for sizes in zip(window, strides, more, strict=True)
+    )
     return layout, (strides, cuts, dilation)
 
 
@@ -174,6 +188,8 @@ def _transposed(
         normal((2, 3, 4, 2), (2, 3, 1, 2), dilation_rate=2, padding="same"),
         normal((2, 3, 2, 4), (2, 2, 2, 3), strides=2, data_format="channels_first"),
         normal((2, 4, 3), (3, 2, 3), strides=2, padding="same"),
+        normal((1, 2, 3, 2, 3), (2, 3, 2, 2, 3), strides=(2, 1, 3), padding="same"),
+        normal((1, 2, 2, 3, 2), (2, 1, 2, 3, 2), strides=2, output_padding=1),
     ],
     like=_conv_transpose_like,
 )
@@ -193,18 +209,18 @@ def conv_transpose(
 
     Parameters
     ----------
-    inputs : tensor x, shape (N, H, W, C), or (N, T, C) for sequences
-    kernel : tensor, shape (kH, kW, D, C), or (K, D, C) for sequences
-    strides : int or pair of ints > 0, distance between the windows
+    inputs : tensor x, shape (N, H, W, C), (N, T, C) for sequences, (N, D, H, W, C) for volumes
+    kernel : tensor, shape (kH, kW, D, C), (K, D, C) for sequences, (kD, kH, kW, D, C) for volumes
+    strides : int > 0, or one an axis, distance between the windows
     padding : "valid" or "same", which cuts the ends so that oH = H * stride
-    output_padding : int or pair of ints >= 0, rows and columns beyond the least output; or None
+    output_padding : int >= 0, or one an axis, rows and columns beyond the least output; or None
         for those that make oH = H * stride ("same") or (H-1) stride + max(kH, stride) ("valid")
     data_format : "channels_last", "channels_first" for (N, C, H, W), or None for the setting
-    dilation_rate : int or pair of ints > 0, distance between the kernel's taps
+    dilation_rate : int > 0, or one an axis, distance between the kernel's taps
 
     Returns
     -------
-    tensor, shape (N, oH, oW, D) or (N, oT, D), dtype of inputs
+    tensor, shape (N, oH, oW, D), (N, oT, D) or (N, oD, oH, oW, D), dtype of inputs
 
     Gradient
     --------
@@ -232,26 +248,25 @@ def conv_transpose(
         inputs.shape, kernel.shape, strides, padding, output_padding, data_format, dilation_rate
     )
     x, w = layout.images(inputs), layout.kernel(kernel)
-    N, H, W, _ = x.shape
-    window = span(w.shape, dilation)
+    window = span(layout.window(kernel.shape), dilation)
     around = tuple((before, max(after, 0)) for before, after in cuts)
     more = tuple(max(-after, 0) for _, after in cuts)  # zeros that no window reaches
-    oH, oW = (
+    sizes = tuple(
         (size - 1) * stride + k - sum(cut)
-        for size, stride, k, cut in zip((H, W), strides, window, around, strict=True)
+        for size, stride, k, cut in zip(x.shape[1:-1], strides, window, around, strict=True)
     )
+    reached = (slice(None), *map(slice, sizes))
     geometry = strides, around, dilation, 1
+    forward, d_x, d_w = _kernels(layout)
 
-    y = kernels.conv2d_d_x(x, w, (N, oH, oW, w.shape[2]), *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
+    y = d_x(x, w, (len(x), *sizes, w.shape[-2]), *geometry)  # (N,H,W,C) -> (N,oH,oW,D)
     if any(more):
-        y = np.pad(y, ((0, 0), (0, more[0]), (0, more[1]), (0, 0)))
+        y = np.pad(y, ((0, 0), *((0, after) for after in more), (0, 0)))
 
     def d_inputs(g):
-        g = layout.images(g)[:, :oH, :oW]
-        return layout.given(kernels.conv2d(g, w, *geometry))
+        return layout.given(forward(layout.images(g)[reached], w, *geometry))
 
     def d_kernel(g):
-        g = layout.images(g)[:, :oH, :oW]
-        return kernels.conv2d_d_w(x, g, w.shape, *geometry).reshape(kernel.shape)
+        return d_w(x, layout.images(g)[reached], w.shape, *geometry).reshape(kernel.shape)
 
     return layout.given(y), (d_inputs, d_kernel)

@@ -154,7 +154,7 @@ def _settled(inputs, kernel, bias, strides, padding, data_format, dilation_rate,
             expected=f"shape {(D,)}",
             received={"bias.shape": bias.shape},
         )
-    pool = layout.pair(pool_size, "pool_size", who)
+    pool = layout.each(pool_size, "pool_size", who)
     if pool[0] * pool[1] > 256:
         raise ArgumentError(
             who,

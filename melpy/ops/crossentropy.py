@@ -17,7 +17,7 @@ from melpy.ops.encoding import one_hot
 from melpy.ops.exponential import log
 from melpy.ops.gates import log_softmax
 from melpy.ops.reduction import sum as total
-from melpy.ops.registry import composed
+from melpy.ops.registry import axes_within, composed
 from melpy.ops.shaping import squeeze
 
 __all__ = ["binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"]
@@ -116,9 +116,9 @@ def sparse_categorical_crossentropy(
     target, output = array(target), array(output)
     if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
         target = squeeze(target, -1)
-    sizes = list(output.shape)
-    classes = sizes.pop(axis) if sizes else 0
-    fits = tuple(target.shape) == tuple(sizes) and bool(output.shape)
-    _require(fits, "sparse_categorical_crossentropy", target, output, "one class a distribution")
+    who, sizes = "sparse_categorical_crossentropy", list(output.shape)
+    _require(bool(sizes), who, target, output, "one class a distribution")
+    classes = sizes.pop(*axes_within(who, axis, len(sizes)))
+    _require(list(target.shape) == sizes, who, target, output, "one class a distribution")
     chosen = one_hot(target, classes, axis, str(output.dtype))
     return negative(total(multiply(chosen, _log_probabilities(output, from_logits, axis)), axis))

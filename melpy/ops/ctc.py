@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError, ShapeError
+from melpy.errors import ShapeError, lookup
+from melpy.ops.beams import best_paths
 from melpy.ops.registry import composed, in_keras, op
+from melpy.ops.spatial import whole
 
 __all__ = ["ctc_decode", "ctc_loss"]
 
@@ -141,20 +143,34 @@ def ctc_decode(
     merge_repeated: bool = True,
     mask_index: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of each frame's likeliest class, -1 behind them, and the paths' scores.
+    """Return the likeliest labels that frames say, -1 behind them, and their scores.
+
+    "greedy" takes each frame's likeliest class. "beam_search" adds up the paths that say the same
+    labels, and follows from frame to frame the likeliest of those.
 
     Parameters
     ----------
     inputs : array (N, T, classes), logits or logarithms of probabilities
     sequence_lengths : int array (N,), how many of the frames count
-    strategy : "greedy"; Keras's "beam_search" is not here
-    beam_width, top_paths : of the beam search
-    merge_repeated : bool, whether a class in neighbouring frames counts once
+    strategy : "greedy" or "beam_search"
+    beam_width : int > 0, how many labellings the search follows
+    top_paths : int > 0, how many of them it returns, the likeliest first
+    merge_repeated : bool, whether a class in neighbouring frames counts once; "greedy" only
     mask_index : int, the class that is the blank
 
     Returns
     -------
-    int array (1, N, T), and array (N, 1): minus the sum of the largest inputs
+    int array (1, N, T), and array (N, 1): minus the sum of the largest inputs; of a search, int
+    array (top_paths, N, T), and array (N, top_paths): the logarithms of the probabilities
+
+    Raises
+    ------
+    UnknownNameError : there is no such strategy
+
+    Source
+    ------
+    A. Graves, N. Jaitly 2014, Towards end-to-end speech recognition with recurrent neural networks,
+    algorithm 1.
 
     Examples
     --------
@@ -163,14 +179,15 @@ def ctc_decode(
     >>> labels[0], scores
     (array([[ 1,  1,  2, -1, -1]], dtype=int32), array([[-5.]]))
     """
-    if strategy != "greedy":
-        raise ArgumentError(
-            "ctc_decode",
-            "this way of decoding is not here",
-            expected='strategy="greedy"',
-            received={"strategy": strategy},
-        )
+    lookup("strategy", strategy, {"greedy": 0, "beam_search": 0}, "ctc_decode")
     x = np.asarray(inputs)
+    x = x.astype(np.result_type(x, np.float32))
+    if strategy == "beam_search":
+        beam_width, top_paths = (
+            whole(n, 1, name, "ctc_decode")[0]
+            for name, n in (("beam_width", beam_width), ("top_paths", top_paths))
+        )
+        return best_paths(x, np.asarray(sequence_lengths), beam_width, top_paths, mask_index)
     N, T, _ = x.shape
     path = x.argmax(axis=-1)
     counts = np.arange(T) < np.asarray(sequence_lengths)[:, None]

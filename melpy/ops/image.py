@@ -2,10 +2,10 @@
 
 # ruff: noqa: F403
 from melpy.ops.colors import *
+from melpy.ops.cutting import *
 from melpy.ops.image_filters import *
 from melpy.ops.image_transform import *
 from melpy.ops.mixing import *
-from melpy.ops.patches import extract_patches as extract_patches
 from melpy.ops.resizing import *
 from melpy.ops.scaling import *
 from melpy.ops.similarity import ssim as ssim

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config
+from melpy import config, symbolic
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.ops.creation import array, dtype, ndim, shape
 from melpy.ops.depthwise import depthwise_conv
@@ -44,7 +44,13 @@ def _through(window: np.ndarray, x: Any, place: str) -> Any:
     return depthwise_conv(x, kernel.astype(dtype(x)), padding="same", data_format=place)
 
 
-@composed
+def _of_symbolic_windows(images: Any, *window: Any, **options: Any) -> Any:
+    """Return what comes out where the window is not known yet: no array stands for its sizes."""
+    later = symbolic.any_in(window, options)
+    return symbolic.like(shape(images), dtype(images)) if later else None
+
+
+@composed(made_of=_of_symbolic_windows)
 def gaussian_blur(
     images: Any,
     *,

@@ -1,4 +1,4 @@
-"""Pixels in other places: windows cut out as vectors and laid back, blocks moved into channels."""
+"""Pixels in other places: windows as columns and laid back, blocks moved into channels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 from melpy import config
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.ops.creation import ndim, shape
-from melpy.ops.joining import pad
-from melpy.ops.registry import composed, in_keras, op
+from melpy.ops.registry import composed, op
 from melpy.ops.samples import normal
-from melpy.ops.shaping import expand_dims, reshape, squeeze, transpose
-from melpy.ops.spatial import pads, span, whole
+from melpy.ops.shaping import reshape, transpose
+from melpy.ops.spatial import span, whole
 
-__all__ = ["depth_to_space", "extract_patches", "fold", "space_to_depth", "unfold"]
+__all__ = ["depth_to_space", "fold", "space_to_depth", "unfold"]
 
 KERAS_ROOM = "nn"
 
@@ -195,76 +194,6 @@ def fold(x, *, output_size, kernel_size, dilation=1, padding=0, stride=1):
             received={"shape": x.shape},
         )
     return _lay(x, size, *geometry), (lambda g: _cut(g, *geometry),)
-
-
-@in_keras("image")
-@composed
-def extract_patches(
-    images: Any,
-    *,
-    size: Any,
-    strides: Any = None,
-    dilation_rate: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-) -> Any:
-    """Cut patches out of images: y[n, p, q] is the patch at row p s, column q s, as one vector.
-
-    Parameters
-    ----------
-    images : array or tensor, (N, H, W, C) or (H, W, C), channels first with that data_format
-    size : int or pair of ints > 0, the patches' height and width
-    strides : int or pair of ints > 0, the distance of patches; None for ``size``: no overlap
-    dilation_rate : int or pair of ints > 0, the distance of a patch's pixels
-    padding : "valid", patches inside the image, or "same", as many as strides fit
-    data_format : "channels_last", "channels_first", or None for the setting
-
-    Returns
-    -------
-    array or tensor, (N, oH, oW, kH kW C), the pixels row by row, each with its channels; without N
-    where the images have none
-
-    Raises
-    ------
-    ShapeError : images are of another rank, or no patch fits into them
-    ArgumentError : a size is none, or is one of volumes
-
-    Examples
-    --------
-    >>> image = np.arange(16.0).reshape(4, 4, 1)
-    >>> extract_patches(image, 2)[0]
-    array([[0., 1., 4., 5.],
-           [2., 3., 6., 7.]])
-    """
-    who = "extract_patches"
-    window = _pair(size, "size", who)
-    steps = window if not strides else _pair(strides, "strides", who)
-    dilation = _pair(dilation_rate, "dilation_rate", who)
-    place = data_format or config.image_data_format()
-    lookup("data format", place, config.DATA_FORMATS, who)
-    if ndim(images) not in (3, 4):
-        raise ShapeError(
-            who,
-            f"images have {ndim(images)} axes",
-            expected="shape (N, H, W, C) or (H, W, C)",
-            received={"shape": shape(images)},
-        )
-    x = images if ndim(images) == 4 else expand_dims(images, 0)
-    x = transpose(x, (0, 3, 1, 2)) if place == "channels_last" else x
-    reach = span(window, dilation)
-    around = pads(padding, shape(x)[2:], reach, steps, who)
-    x = pad(x, ((0, 0), (0, 0), *around))
-    N, C, *sizes = shape(x)
-    oH, oW = _counts(sizes, window, dilation, (0, 0), steps)
-    columns = unfold(x, window, dilation, 0, steps)  # (N, C kH kW, oH oW)
-    parts = reshape(columns, (N, C, window[0] * window[1], oH, oW))
-    order = (0, 3, 4, 2, 1) if place == "channels_last" else (0, 2, 1, 3, 4)
-    long = C * window[0] * window[1]
-    y = reshape(
-        transpose(parts, order),
-        (N, oH, oW, long) if place == "channels_last" else (N, long, oH, oW),
-    )
-    return y if ndim(images) == 4 else squeeze(y, 0)
 
 
 def _of_blocks(who: str, x: Any, block_size: int, data_format: str) -> tuple[int, bool]:

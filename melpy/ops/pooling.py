@@ -1,4 +1,4 @@
-"""Pooling of images and sequences: each window becomes its maximum or its mean."""
+"""Pooling of sequences, images and volumes: each window becomes its maximum or its mean."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ KERAS_ROOM = "nn"
 def _geometry(shape, pool_size, strides, padding, data_format, who):
     """Return (layout, (window, strides, pads)) of a pooling of arrays of that shape."""
     layout = Layout.of(shape, len(shape) - 2, data_format, who)
-    window = layout.pair(pool_size, "pool_size", who)
-    strides = window if strides is None else layout.pair(strides, "strides", who)
+    window = layout.each(pool_size, "pool_size", who)
+    strides = window if strides is None else layout.each(strides, "strides", who)
     around = pads(padding, layout.image_sizes(shape), window, strides, who)
     layout.check_window(shape, window, around, who)
     return layout, (window, strides, around)
@@ -28,14 +28,15 @@ def _max_pool_like(torch, x, *, pool_size, strides=None, padding="valid", data_f
         tuple(x.shape), pool_size, strides, padding, data_format, "like"
     )
     x = to_torch(torch, x, layout, around, -np.inf)
-    return from_torch(torch.nn.functional.max_pool2d(x, window, strides), layout)
+    pool = getattr(torch.nn.functional, f"max_pool{layout.name}")
+    return from_torch(pool(x, window, strides), layout)
 
 
 def _average_pool_like(torch, x, *, pool_size, strides=None, padding="valid", data_format=None):
     layout, (window, strides, around) = _geometry(
         tuple(x.shape), pool_size, strides, padding, data_format, "like"
     )
-    pool, ones = torch.nn.functional.avg_pool2d, torch.ones_like(x)
+    pool, ones = getattr(torch.nn.functional, f"avg_pool{layout.name}"), torch.ones_like(x)
     total = pool(to_torch(torch, x, layout, around), window, strides)
     return from_torch(total / pool(to_torch(torch, ones, layout, around), window, strides), layout)
 
@@ -56,6 +57,8 @@ SAMPLES = [
     _distinct((2, 3, 5, 4), pool_size=2, strides=1, data_format="channels_first"),
     _distinct((2, 7, 3), pool_size=3, strides=2, padding="same"),
     _distinct((2, 3, 6), pool_size=2, data_format="channels_first"),
+    _distinct((2, 4, 3, 5, 2), pool_size=(2, 3, 2), strides=(2, 1, 2)),
+    _distinct((1, 5, 4, 3, 1), pool_size=3, strides=2, padding="same"),
 ]
 
 
@@ -65,15 +68,15 @@ def max_pool(inputs, *, pool_size, strides=None, padding="valid", data_format=No
 
     Parameters
     ----------
-    inputs : tensor, shape (N, H, W, C), or (N, T, C) for sequences
-    pool_size : int or pair of ints > 0
-    strides : int or pair of ints > 0, pool_size by default
+    inputs : tensor, shape (N, H, W, C), (N, T, C) for sequences, or (N, D, H, W, C) for volumes
+    pool_size : int > 0, or one an axis
+    strides : int > 0, or one an axis, pool_size by default
     padding : "valid" or "same"; padded cells never win
     data_format : "channels_last", "channels_first", or None for the setting
 
     Returns
     -------
-    tensor, shape (N, oH, oW, C) or (N, oT, C), dtype of inputs
+    tensor, shape (N, oH, oW, C), (N, oT, C) or (N, oD, oH, oW, C), dtype of inputs
 
     Gradient
     --------
@@ -81,7 +84,7 @@ def max_pool(inputs, *, pool_size, strides=None, padding="valid", data_format=No
 
     Raises
     ------
-    ShapeError : inputs are not of rank 3 or 4, or the window is larger than they are
+    ShapeError : inputs are not of rank 3, 4 or 5, or the window is larger than they are
 
     Source
     ------
@@ -97,10 +100,11 @@ def max_pool(inputs, *, pool_size, strides=None, padding="valid", data_format=No
     """
     layout, geometry = _geometry(inputs.shape, pool_size, strides, padding, data_format, "max_pool")
     x = layout.images(inputs)
-    y = kernels.max_pool2d(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
+    y = kernels.find(f"max_pool{layout.name}")(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
 
     def d_inputs(g):
-        return layout.given(kernels.max_pool2d_d_x(layout.images(g), x, y, *geometry))
+        back = kernels.find(f"max_pool{layout.name}_d_x")
+        return layout.given(back(layout.images(g), x, y, *geometry))
 
     return layout.given(y), (d_inputs,)
 
@@ -111,15 +115,15 @@ def average_pool(inputs, *, pool_size, strides=None, padding="valid", data_forma
 
     Parameters
     ----------
-    inputs : tensor, shape (N, H, W, C), or (N, T, C) for sequences
-    pool_size : int or pair of ints > 0
-    strides : int or pair of ints > 0, pool_size by default
+    inputs : tensor, shape (N, H, W, C), (N, T, C) for sequences, or (N, D, H, W, C) for volumes
+    pool_size : int > 0, or one an axis
+    strides : int > 0, or one an axis, pool_size by default
     padding : "valid" or "same"; padded cells do not count in the mean
     data_format : "channels_last", "channels_first", or None for the setting
 
     Returns
     -------
-    tensor, shape (N, oH, oW, C) or (N, oT, C), dtype of inputs
+    tensor, shape (N, oH, oW, C), (N, oT, C) or (N, oD, oH, oW, C), dtype of inputs
 
     Gradient
     --------
@@ -127,7 +131,7 @@ def average_pool(inputs, *, pool_size, strides=None, padding="valid", data_forma
 
     Raises
     ------
-    ShapeError : inputs are not of rank 3 or 4, or the window is larger than they are
+    ShapeError : inputs are not of rank 3, 4 or 5, or the window is larger than they are
 
     Source
     ------
@@ -145,9 +149,10 @@ def average_pool(inputs, *, pool_size, strides=None, padding="valid", data_forma
         inputs.shape, pool_size, strides, padding, data_format, "average_pool"
     )
     x = layout.images(inputs)
-    y = kernels.average_pool2d(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
+    y = kernels.find(f"average_pool{layout.name}")(x, *geometry)  # (N,H,W,C) -> (N,oH,oW,C)
 
     def d_inputs(g):
-        return layout.given(kernels.average_pool2d_d_x(layout.images(g), x.shape, *geometry))
+        back = kernels.find(f"average_pool{layout.name}_d_x")
+        return layout.given(back(layout.images(g), x.shape, *geometry))
 
     return layout.given(y), (d_inputs,)

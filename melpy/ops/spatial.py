@@ -1,7 +1,7 @@
-"""What convolution and pooling share: images and sequences in any layout, windows, padding.
+"""What convolution and pooling share: sequences, images, volumes in any layout, windows, padding.
 
-The kernels know one layout, (N, H, W, C). A sequence (N, T, C) is an image of height 1, and where
-the channels come first they are moved; neither copies a value.
+The kernels know two layouts, (N, H, W, C) and (N, D, H, W, C). A sequence (N, T, C) is an image of
+height 1, and where the channels come first they are moved; neither copies a value.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from melpy.errors import ArgumentError, DtypeError, ShapeError, lookup
 __all__: list[str] = []  # helpers of ops, no ops
 
 Pair = tuple[int, int]
+Sizes = tuple[int, ...]  # one an axis along which windows slide, at least (height, width)
 LAYOUTS = {  # by number of axes along which windows slide, channels last and first
     1: ("(N, T, C)", "(N, C, T)"),
     2: ("(N, H, W, C)", "(N, C, H, W)"),
+    3: ("(N, D, H, W, C)", "(N, C, D, H, W)"),
 }
+COUNTS = {1: ("one", ""), 2: ("one or two", " or a pair of them")}  # of numbers, by rank
 
 
 def whole(value: Any, rank: int, name: str, who: str, least: int = 1) -> tuple:
@@ -32,7 +35,7 @@ def whole(value: Any, rank: int, name: str, who: str, least: int = 1) -> tuple:
     good = all(isinstance(s, int | np.integer) and s >= least for s in sizes)
     if len(sizes) != rank or not good:
         whole = all(isinstance(s, int | np.integer) for s in sizes)
-        count, kind = ("one", "") if rank == 1 else ("one or two", " or a pair of them")
+        count, kind = COUNTS.get(rank, (f"one or {rank}", f" or {rank} of them"))
         raise (ArgumentError if whole else DtypeError)(
             who,
             f"{name} must be {count} {'positive ' if least else ''}whole number{'s'[: rank - 1]}",
@@ -54,10 +57,15 @@ def _same(size: int, window: int, stride: int) -> Pair:
 PADDINGS = {"valid": _valid, "same": _same}
 
 
-def pads(padding: str, sizes: Pair, window: Pair, strides: Pair, who: str) -> tuple:
+def _rule(padding: str, who: str) -> Any:
+    return lookup(
+        "padding", padding.lower() if isinstance(padding, str) else padding, PADDINGS, who
+    )
+
+
+def pads(padding: str, sizes: Sizes, window: Sizes, strides: Sizes, who: str) -> tuple:
     """Return ((top, bottom), (left, right)) for "valid" (none) or "same" (ceil(size / stride))."""
-    rule = lookup("padding", padding, PADDINGS, who)
-    return tuple(rule(sizes[axis], window[axis], strides[axis]) for axis in range(2))
+    return tuple(map(_rule(padding, who), sizes, window, strides))
 
 
 def transposed_cut(
@@ -69,17 +77,16 @@ def transposed_cut(
     (size - 1) stride + max(window, stride) with "valid"; ``output_padding`` is added, instead, to
     (size - 1) stride + 1 or 0 for an odd or an even window, and to (size - 1) stride + window.
     """
-    lookup("padding", padding, PADDINGS, who)
-    if padding == "valid":
+    if _rule(padding, who) is _valid:
         return 0, -(builtins.max(0, stride - window) if output_padding is None else output_padding)
     cut = window - stride if output_padding is None else window - window % 2 - output_padding
     before = builtins.max(0, cut // 2)
     return before, cut - before
 
 
-def span(window: Sequence[int], dilation: Pair) -> Pair:
+def span(window: Sequence[int], dilation: Sequence[int]) -> Sizes:
     """Return how many rows and columns a window covers when its taps stand apart."""
-    return (window[0] - 1) * dilation[0] + 1, (window[1] - 1) * dilation[1] + 1
+    return tuple((k - 1) * apart + 1 for k, apart in zip(window, dilation, strict=True))
 
 
 @dataclass(frozen=True)
@@ -112,18 +119,23 @@ class Layout:
     def __str__(self) -> str:
         return LAYOUTS.get(self.rank, LAYOUTS[2])[self.channels_first]
 
-    def image_sizes(self, shape: Sequence[int]) -> Pair:
-        """Return (height, width) of arrays of that shape; a sequence's height is 1."""
+    @property
+    def name(self) -> str:
+        """How the names of its kernels end: "2d" or "3d"."""
+        return f"{builtins.max(self.rank, 2)}d"
+
+    def image_sizes(self, shape: Sequence[int]) -> Sizes:
+        """Return (height, width), or (depth, height, width); a sequence's height is 1."""
         sizes = shape[2:] if self.channels_first else shape[1:-1]
-        return (1, sizes[0]) if self.rank == 1 else (sizes[0], sizes[1])
+        return (1, *sizes) if self.rank == 1 else tuple(sizes)
 
     def images(self, x: np.ndarray) -> np.ndarray:
-        """Return an array of this layout as (N, H, W, C)."""
+        """Return an array of this layout as (N, H, W, C) or (N, D, H, W, C)."""
         x = np.moveaxis(x, 1, -1) if self.channels_first else x
         return x[:, np.newaxis] if self.rank == 1 else x
 
     def given(self, y: np.ndarray) -> np.ndarray:
-        """Return (N, H, W, C) in this layout: the inverse of `images`."""
+        """Return an array in this layout again: the inverse of `images`."""
         y = y[:, 0] if self.rank == 1 else y
         return np.moveaxis(y, -1, 1) if self.channels_first else y
 
@@ -131,14 +143,15 @@ class Layout:
         """Return a kernel as one for images: (K, C, D) -> (1, K, C, D)."""
         return w[np.newaxis] if self.rank == 1 else w
 
-    def window(self, kernel_shape: Sequence[int]) -> Pair:
-        """Return (height, width) of a kernel of that shape; a sequence's has height 1."""
-        return (1, kernel_shape[0]) if self.rank == 1 else (kernel_shape[0], kernel_shape[1])
+    def window(self, kernel_shape: Sequence[int]) -> Sizes:
+        """Return the window's sizes of a kernel of that shape; a sequence's has height 1."""
+        sizes = tuple(kernel_shape[: self.rank])
+        return (1, *sizes) if self.rank == 1 else sizes
 
-    def pair(self, value: int | Sequence[int], name: str, who: str, least: int = 1) -> Pair:
-        """Return whole numbers, one an axis, as a pair for images."""
+    def each(self, value: int | Sequence[int], name: str, who: str, least: int = 1) -> Sizes:
+        """Return whole numbers, one an axis of images; a sequence's first is the least."""
         sizes = whole(value, self.rank, name, who, least)
-        return (least, sizes[0]) if self.rank == 1 else (sizes[0], sizes[1])
+        return (least, *sizes) if self.rank == 1 else sizes
 
     def check_channels(self, shape: Sequence[int | None], C: int, who: str) -> None:
         """Refuse another number of channels than ``C``."""
@@ -147,10 +160,10 @@ class Layout:
         if found != C:
             mend = "Build a new layer for this input, or bring its channels to the last axis."
             if not self.channels_first and first == C:
-                order = "(0, 2, 3, 1)" if self.rank == 2 else "(0, 2, 1)"
+                order = (0, *range(2, self.rank + 2), 1)
                 mend = f"The channels come first here: x.transpose{order}."
             elif self.channels_first and last == C:
-                order = "(0, 3, 1, 2)" if self.rank == 2 else "(0, 2, 1)"
+                order = (0, self.rank + 1, *range(1, self.rank + 1))
                 mend = f"The channels come last here: x.transpose{order}."
             raise ShapeError(
                 who,
@@ -160,18 +173,17 @@ class Layout:
                 mend=mend,
             )
 
-    def check_window(self, shape: Sequence[int], window: Pair, around: tuple, who: str) -> None:
+    def check_window(self, shape: Sequence[int], window: Sizes, around: tuple, who: str) -> None:
         """Refuse a window that is larger than the padded input."""
         sizes = self.image_sizes(shape)
-        if any(sizes[n] + sum(around[n]) < window[n] for n in range(2)):
-            size, expected = f"{window[1]}", f"length >= {window[1]}"
-            if self.rank == 2:
-                size = f"{window[0]}x{window[1]}"
-                expected = f"height >= {window[0]} and width >= {window[1]}"
+        if any(sizes[n] + sum(around[n]) < window[n] for n in range(len(sizes))):
+            window = window[-self.rank :]
+            axes = ("depth", "height", "width")[-self.rank :] if self.rank > 1 else ("length",)
+            least = [f"{axis} >= {k}" for axis, k in zip(axes, window, strict=True)]
             raise ShapeError(
                 who,
-                f"a window of {size} does not fit into the input",
-                expected=expected,
+                f"a window of {'x'.join(map(str, window))} does not fit into the input",
+                expected=" and ".join(least),
                 received={"shape": tuple(shape)},
                 mend='Use a smaller window or padding="same".',
             )
@@ -179,10 +191,10 @@ class Layout:
 
 def to_torch(torch, x, layout: Layout, around: tuple, fill: float = 0.0):
     """Return images of a layout as padded NCHW for PyTorch, whose "same" knows no strides."""
-    (top, bottom), (left, right) = around
     x = x if layout.channels_first else x.movedim(-1, 1)
     x = x.unsqueeze(2) if layout.rank == 1 else x
-    return torch.nn.functional.pad(x, (left, right, top, bottom), value=fill)
+    ends = [end for pair in reversed(around) for end in pair]  # PyTorch's begin with the last axis
+    return torch.nn.functional.pad(x, ends, value=fill)
 
 
 def from_torch(y, layout: Layout):

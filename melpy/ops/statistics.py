@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,17 @@ def batch_normalization(
 @in_keras("nn.LayerNorm")
 @composed
 def layer_normalization(
-    x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, epsilon: float | None = None
+    x: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    *,
+    axis: Any = -1,
+    epsilon: float | None = None,
+    rms_scaling: bool = False,
 ) -> Any:
     """Return gamma (x - mean) / √(variance + epsilon) + beta, with the moments over some axes.
+
+    With ``rms_scaling``, which is out of date, it is gamma x / √(variance + epsilon).
 
     Examples
     --------
@@ -99,8 +108,18 @@ def layer_normalization(
     x = floating(x)
     axes = (axis,) if isinstance(axis, int) else axis
     axes = tuple(n % len(x.shape) for n in axes)
-    y = standardize(x, axis=axes, epsilon=config.epsilon() if epsilon is None else epsilon)
+    epsilon = config.epsilon() if epsilon is None else epsilon
     gamma, beta = (_along(v if v is None else array(v), x.shape, axes) for v in (gamma, beta))
+    if rms_scaling:
+        warnings.warn(
+            "layer_normalization: rms_scaling divides by the deviation, not by the root of the "
+            "mean square. Call rms_normalization for that.",
+            UserWarning,
+            stacklevel=3,
+        )
+        y, beta = multiply(x, rsqrt(add(var(x, axes, True), epsilon))), None
+    else:
+        y = standardize(x, axis=axes, epsilon=epsilon)
     y = y if gamma is None else multiply(y, gamma)
     return y if beta is None else add(y, beta)
 

@@ -72,12 +72,31 @@ def test_decoding_by_hand():
     np.testing.assert_array_equal(labels[0, 0, :4], [1, 1, 1, 2])
 
 
+def test_a_beam_search_by_hand():
+    """Blank is likelier than the label in both frames, but three of four paths say the label."""
+    frames = np.log([[[0.6, 0.4], [0.6, 0.4]]])
+    labels, scores = ops.ctc_decode(frames, [2], strategy="beam_search", top_paths=3)
+    np.testing.assert_array_equal(labels[:, 0], [[1, -1], [-1, -1], [-1, -1]])
+    np.testing.assert_allclose(np.exp(scores), [[0.64, 0.36, 0.0]], atol=1e-12)
+    scores = np.cos(np.arange(40.0) ** 2).reshape(2, 5, 4)
+    labels, scores = ops.ctc_decode(scores, [5, 3], "beam_search", beam_width=4, top_paths=3)
+    texts = [["".join(str(c) for c in row if c >= 0) for row in path] for path in labels]
+    assert texts == [["121", "23"], ["131", "3"], ["1", "13"]]  # these and the scores are Keras's
+    np.testing.assert_allclose(
+        scores, [[-2.212142, -2.950743, -3.043598], [-1.569684, -2.058392, -2.424389]], atol=1e-6
+    )
+    none, _ = ops.ctc_decode(frames, [0], strategy="beam_search")
+    np.testing.assert_array_equal(none, [[[-1, -1]]])
+
+
 def test_messages():
     with pytest.raises(errors.ShapeError, match=r"labels \(N, S\) and logits"):
         losses.CTC()(np.ones(3), np.zeros((3, 4, 5)))
     with pytest.raises(errors.ShapeError, match="ctc_loss: labels and logits do not go"):
         ops.ctc_loss(np.ones((2, 1), int), np.zeros((3, 4, 5)), np.ones(3, int), np.ones(3, int))
-    with pytest.raises(errors.ArgumentError, match="this way of decoding"):
-        ops.ctc_decode(np.zeros((1, 2, 3)), [2], strategy="beam_search")
+    with pytest.raises(errors.UnknownNameError, match="unknown strategy 'beams'"):
+        ops.ctc_decode(np.zeros((1, 2, 3)), [2], strategy="beams")
+    with pytest.raises(errors.ArgumentError, match="beam_width must be one positive"):
+        ops.ctc_decode(np.zeros((1, 2, 3)), [2], strategy="beam_search", beam_width=0)
     with pytest.raises(errors.ArgumentError, match="q is out of range"):
         losses.CategoricalGeneralizedCrossEntropy(q=1)

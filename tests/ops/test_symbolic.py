@@ -133,7 +133,7 @@ def test_custom_gradient_is_kept_in_a_model():
 def test_new_ops_refuse_what_they_do_not_take():
     x = np.ones((2, 4, 4, 3))
     for call, what in (
-        (lambda: ops.image.extract_patches(x, (2, 2, 2)), "extract_patches: size must be"),
+        (lambda: ops.image.extract_patches(x, (2, 2, 2, 2)), "extract_patches: size must be"),
         (lambda: ops.image.extract_patches(x[0, 0], 2), "extract_patches: images have 2 axes"),
         (lambda: ops.image.extract_patches(x, 9), "does not fit"),
         (lambda: ops.unfold(x[0], 2), "unfold: images have 3 axes"),

@@ -113,7 +113,10 @@ COMPOSED = {
         lambda x: ops.image.crop_images(x, 1, 1, target_height=2, target_width=2),
     ),
     "depth_to_space": ([normal(1, 2, 2, 4)], lambda x: ops.depth_to_space(x, 2)),
-    "extract_patches": ([IMAGES], lambda x: ops.image.extract_patches(x, 2)),
+    "extract_patches_3d": (
+        [normal(1, 4, 4, 4, 1)],
+        lambda x: ops.image.extract_patches_3d(x, 2, (2, 1, 2)),
+    ),
     "extract_sequences": ([normal(8)], lambda x: ops.extract_sequences(x, 4, 2)),
     "fft": ([ROWS, ROWS], lambda a, b: ops.fft((a, b))),
     "fft2": ([SQUARE, SQUARE], lambda a, b: ops.fft2((a, b))),

@@ -16,6 +16,7 @@ HOLES = np.where(np.arange(12).reshape(3, 4) % 5 == 1, np.nan, A)
 WAVE = np.cos(np.arange(40.0) ** 1.3).reshape(2, 20)
 IMAGE = (np.sin(np.arange(2 * 12 * 13 * 3.0) ** 1.5) / 2.1 + 0.5).reshape(2, 12, 13, 3)
 OTHER = np.clip(IMAGE + 0.1 * np.cos(np.arange(IMAGE.size)).reshape(IMAGE.shape), 0, 1)
+VOLUME = IMAGE[:, :8, :9].reshape(2, 8, 9, 3, 1)
 FIRST = np.moveaxis(IMAGE, -1, 1)
 CORNERS = np.array([[0.1, 0.2], [11.8, 0.3], [0.2, 10.9], [12.1, 11.2]])
 BENT = np.array([[1.3, 0.7], [11.6, 0.4], [-0.2, 10.7], [10.2, 10.1]])
@@ -77,6 +78,8 @@ CALLS = [
     ("image.extract_patches", (IMAGE, (2, 3)), {"strides": 2, "padding": "same"}),
     ("image.extract_patches", (IMAGE[0], 3), {"strides": 1, "dilation_rate": 2}),
     ("image.extract_patches", (FIRST, 3), {"data_format": "channels_first"}),
+    ("image.extract_patches", (VOLUME, (2, 2, 3)), {"strides": (1, 2, 1), "padding": "SAME"}),
+    ("image.extract_patches_3d", (VOLUME[0], 2), {}),
     ("image.gaussian_blur", (IMAGE, (3, 5), (1.0, 2.0), "channels_last"), {}),
     ("image.hsv_to_rgb", (IMAGE,), {}),
     ("image.map_coordinates", (A, np.array([[0.3, 1.6, -0.7], [2.2, 0.1, 1.4]]), 1), {}),

@@ -31,7 +31,7 @@ APART = {
     "vstack([x(3), x(3)])": "two rows: Keras describes a vector, and computes rows",
     "where(b(N, 3))": "an array for each axis, as `nonzero`: Keras describes one, and computes two",
 }
-ABSENT = {"image.elastic_transform", "image.extract_patches_3d"}  # docs/keras.md says why
+ABSENT = {"image.elastic_transform"}  # docs/keras.md says why
 
 
 HERE = [call for call in CALLS if call.partition("(")[0] not in ABSENT]
