@@ -33,6 +33,7 @@ class SameShape(Layer):
     """A layer whose output has its input's shape, and its mask. Abstract."""
 
     supports_masking = True
+    needs_build = False
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""

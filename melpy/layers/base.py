@@ -71,6 +71,7 @@ class Layer(Described):
         None  # TensorFlow, which rewrites the functions of its graphs, leaves it alone
     )
     takes_text = False  # strings may come in: a class of one's own that works on them sets it
+    needs_build = True  # False of what has no state: it is built from the beginning
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
@@ -106,6 +107,7 @@ class Layer(Described):
                 received={"trainable": trainable},
             )
         self._trainable = trainable
+        self.built = not self.needs_build and type(self).build is Layer.build
         self._first_shape = _shape_of_first(kwargs)  # for a Sequential that begins with it
         if kwargs:
             self._refuse_arguments(kwargs)
@@ -179,7 +181,7 @@ class Layer(Described):
             kwargs = {name: self._as_tensor(value) for name, value in kwargs.items()}
             if self._input_spec is not None:
                 require_compatible(self._input_spec, first)
-            if not self.built:
+            if self._path is None or not self.built:
                 return self._begin(taken, args, first, kwargs)
             return self._perform(taken, args, first, kwargs)
         except MelpyError as error:
@@ -190,7 +192,8 @@ class Layer(Described):
     def _begin(self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]) -> Any:
         """Build, and make the first call: the parts that it builds stand behind this name."""
         with within(self):
-            self._build_for(taken, first, kwargs)
+            if not self.built:
+                self._build_for(taken, first, kwargs)
             y = self._perform(taken, args, first, kwargs)
         self._is_complete = not self._is_open
         return y

@@ -266,6 +266,7 @@ class Identity(Layer):
     """y = x."""
 
     supports_masking = True
+    needs_build = False
 
     def call(self, inputs: Any) -> Any:
         """Return the input."""

@@ -121,10 +121,12 @@ class Masking(Layer):
     array([[10.]], dtype=float32)
     """
 
+    supports_masking = True
+    needs_build = False
+
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = mask_value
-        self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         """Return the input, with 0 where a step is left out."""

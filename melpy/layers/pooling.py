@@ -29,6 +29,7 @@ class WindowPooling(Spatial):
     """A layer that makes one value of each window. Abstract; ``pool`` is the op."""
 
     pool: Any
+    needs_build = False
 
     def __init__(
         self,
@@ -129,6 +130,7 @@ class GlobalPooling(Spatial):
     """A layer that makes one value of each channel. Abstract; ``reduce`` is the op."""
 
     reduce: Any
+    needs_build = False
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any

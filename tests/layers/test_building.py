@@ -302,3 +302,37 @@ def test_fit_counts_each_batch_once():
         model.compile("sgd", "mse")
         model.fit(X, X[:, :1], batch_size=2, epochs=3, verbose=0)
         assert int(model.weights[0]) == 6
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Dropout(0.5), layers.ReLU(), layers.Softmax(), layers.Masking(), layers.Identity(),
+        layers.MaxPooling2D(), layers.GlobalAveragePooling1D(), layers.UnitNormalization(),
+    ],
+)  # fmt: skip
+def test_what_has_no_state_is_built_from_the_beginning(layer):
+    assert layer.built
+    assert layer.get_build_config() is None
+
+    class Own(type(layer)):
+        def build(self, input_shape):
+            self.seen = input_shape
+
+    assert not Own.from_config(layer.get_config()).built
+
+
+def test_a_part_added_to_a_stateless_class_stands_behind_its_name():
+    class Block(layers.Dropout):
+        def __init__(self):
+            super().__init__(0.2)
+            self.inner = layers.Dense(3)
+
+        def call(self, inputs, training=False):
+            return self.inner(super().call(inputs, training=training))
+
+    block = Block()
+    block(np.ones((2, 3)))
+    assert [w.path for w in block.weights] == ["block/dense/kernel", "block/dense/bias"]
+    with pytest.raises(ValueError, match="after the layer was built"):
+        block.later = layers.Dense(1)
