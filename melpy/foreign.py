@@ -7,9 +7,10 @@ graph runs. TensorFlow is never imported: who has such a tensor has imported it.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from melpy import symbolic, tree
 from melpy.strings import STRING
 from melpy.symbolic import Symbolic
 
-__all__ = ["node", "stand_ins"]
+__all__ = ["in_graphs", "node", "stand_ins"]
 
 Describe = Callable[[tuple, dict[str, Any]], Any]
 
@@ -42,7 +43,7 @@ def node(
     function: Callable[..., Any],
     args: tuple,
     kwargs: Mapping[str, Any],
-    error: Exception,
+    error: Exception | None = None,
     describe: Describe | None = None,
 ) -> Any:
     """Return the tensors of a graph's node that calls a function whenever the graph runs.
@@ -51,14 +52,15 @@ def node(
     ----------
     function : what to call
     args, kwargs : its arguments
-    error : what calling it raised, and what is raised again if no tensor of a graph is among them
+    error : what calling it raised, and what is raised again if no tensor of a graph is among them;
+        None where one is
     describe : function of arguments with symbolic tensors that returns what the outputs are;
         `symbolic.probe` of the function by default
     """
     given = (args, dict(kwargs))
     leaves = tree.flatten(given)
     places = [n for n, x in enumerate(leaves) if _is_place(x)]
-    if not places:
+    if error is not None and not places:
         raise error
     library = sys.modules["tensorflow"]
     stand_in = stand_ins(given)
@@ -70,11 +72,29 @@ def node(
         for n, array in zip(places, arrays, strict=True):
             now[n] = array
         args, kwargs = tree.pack_sequence_as(given, now)
-        return [np.asarray(y) for y in tree.flatten(function(*args, **kwargs))]
+        outputs = tree.flatten(function(*args, **kwargs))
+        return [np.asarray(outputs[n]) for n in arrays]
 
-    likes = tree.flatten(made_of)
-    types = [library.string if x.dtype == STRING else x.dtype for x in likes]
+    made = tree.flatten(made_of)
+    arrays = [n for n, x in enumerate(made) if hasattr(x, "shape")]  # the rest are plain numbers
+    types = [library.string if made[n].dtype == STRING else made[n].dtype for n in arrays]
     outputs = library.numpy_function(run, [leaves[n] for n in places], types)
-    for y, like in zip(outputs, likes, strict=True):
-        y.set_shape(like.shape)
-    return tree.pack_sequence_as(made_of, outputs)
+    for n, y in zip(arrays, outputs, strict=True):
+        y.set_shape(made[n].shape)
+        made[n] = y
+    return tree.pack_sequence_as(made_of, made)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def in_graphs(function: F) -> F:
+    """Let a function of arrays be called on the tensors of a TensorFlow graph as well."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if "tensorflow" in sys.modules and any(map(_is_place, tree.flatten((args, kwargs)))):
+            return node(function, args, kwargs)
+        return function(*args, **kwargs)
+
+    return cast(F, call)

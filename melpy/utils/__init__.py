@@ -29,6 +29,7 @@ from melpy.saving import (
     register_keras_serializable,
     serialize_keras_object,
 )
+from melpy.utils import bounding_boxes
 from melpy.utils.arrays import normalize, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from melpy.utils.config import Config
 from melpy.utils.dtypes import is_float_dtype, is_int_dtype, result_type, standardize_dtype
@@ -50,6 +51,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
