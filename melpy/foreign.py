@@ -73,13 +73,13 @@ def node(
             now[n] = array
         args, kwargs = tree.pack_sequence_as(given, now)
         outputs = tree.flatten(function(*args, **kwargs))
-        return [np.asarray(outputs[n]) for n in arrays]
+        return [np.asarray(outputs[n]) for n in made_arrays]
 
     made = tree.flatten(made_of)
-    arrays = [n for n, x in enumerate(made) if hasattr(x, "shape")]  # the rest are plain numbers
-    types = [library.string if made[n].dtype == STRING else made[n].dtype for n in arrays]
+    made_arrays = [n for n, x in enumerate(made) if hasattr(x, "shape")]  # the rest: plain numbers
+    types = [library.string if made[n].dtype == STRING else made[n].dtype for n in made_arrays]
     outputs = library.numpy_function(run, [leaves[n] for n in places], types)
-    for n, y in zip(arrays, outputs, strict=True):
+    for n, y in zip(made_arrays, outputs, strict=True):
         y.set_shape(made[n].shape)
         made[n] = y
     return tree.pack_sequence_as(made_of, made)

@@ -291,7 +291,8 @@ def affine_transform(
     ----------
     boxes : array or tensor, (N, M, 4), or (M, 4) of one image
     angle : (N,), counter-clockwise, in degrees
-    translate_x, translate_y : (N,), to the right and down, as a share of the size less one pixel
+    translate_x, translate_y : (N,), to the right and down, as a share of the size less one pixel,
+        before it is scaled
     scale : (N,), a factor
     shear_x, shear_y : (N,), in degrees
     height, width : the image's, in pixels

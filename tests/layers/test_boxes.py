@@ -50,7 +50,7 @@ def test_moves():
     assert bb.pad(box, 1, 2).tolist() == [[4, 4, 10, 10]]
     one, zero = np.ones(1), np.zeros(1)
     moved = bb.affine_transform(box[None], zero, 0.1 * one, 0.2 * one, 2 * one, zero, zero, 11, 11)
-    np.testing.assert_allclose(moved, [[[0, 3, 12, 15]]], atol=1e-5)
+    np.testing.assert_allclose(moved, [[[1, 5, 13, 17]]], atol=1e-5)
     turned = bb.affine_transform(box, 180 * one, zero, zero, one, zero, zero, 11, 11)
     np.testing.assert_allclose(turned, [[2, 1, 8, 7]], atol=1e-5)
 
