@@ -15,10 +15,11 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from melpy import symbolic, tree
+from melpy.errors import MelpyError
 from melpy.strings import STRING
 from melpy.symbolic import Symbolic
 
-__all__ = ["in_graphs", "node", "stand_ins"]
+__all__ = ["in_graphs", "node", "sizes", "stand_ins"]
 
 Describe = Callable[[tuple, dict[str, Any]], Any]
 
@@ -34,9 +35,30 @@ def _symbol(x: Any) -> Symbolic:
     return Symbolic(x.shape.as_list(), STRING if text else x.dtype.as_numpy_dtype)
 
 
-def stand_ins(structure: Any) -> Any:
-    """Return a structure with a symbolic tensor in the place of each of a graph's."""
-    return tree.map_structure(lambda x: _symbol(x) if _is_place(x) else x, structure)
+def sizes(x: Any) -> tuple:
+    """Return a shape in which a graph's tensor of one number stands for each unknown size.
+
+    What else has unknown sizes has None there.
+    """
+    shape = tuple(x.shape)
+    if None not in shape or not _is_place(x):
+        return shape
+    now = sys.modules["tensorflow"].shape(x)
+    return tuple(now[axis] if size is None else size for axis, size in enumerate(shape))
+
+
+def stand_ins(structure: Any, numbers_are_sizes: bool = False) -> Any:
+    """Return a structure with a symbolic tensor in the place of each of a graph's.
+
+    Or with None, a size that is not known, in the place of each single whole number.
+    """
+
+    def stand_in(x: Any) -> Any:
+        symbol = _symbol(x)
+        is_number = not symbol.shape and symbol.dtype.kind in "iu"
+        return None if numbers_are_sizes and is_number else symbol
+
+    return tree.map_structure(lambda x: stand_in(x) if _is_place(x) else x, structure)
 
 
 def node(
@@ -63,9 +85,11 @@ def node(
     if error is not None and not places:
         raise error
     library = sys.modules["tensorflow"]
-    stand_in = stand_ins(given)
     probe = describe or (lambda args, kwargs: symbolic.probe(function, args, kwargs))
-    made_of = probe(*stand_in)
+    try:
+        made_of = probe(*stand_ins(given))
+    except MelpyError:  # no number would do: those of the graph may be sizes, as `sizes` gives them
+        made_of = probe(*stand_ins(given, numbers_are_sizes=True))
 
     def run(*arrays: np.ndarray) -> list[np.ndarray]:
         now = list(leaves)

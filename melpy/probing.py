@@ -103,8 +103,13 @@ def probe(
     def runs_somehow(sizes: Sizes) -> bool:
         return runs(sizes, True) or runs(sizes, False)
 
-    guesses = _guesses(shapes, unknown, list(numbers))
-    base = next((sizes for sizes in guesses if runs(sizes, False)), None)
+    def first_that_runs(numbers: Sequence[int]) -> Sizes | None:
+        guesses = _guesses(shapes, unknown, numbers)
+        return next((sizes for sizes in guesses if runs(sizes, False)), None)
+
+    base = first_that_runs(list(numbers))
+    if base is None and unknown and (wanted := _wanted(refusals[0], shapes)):
+        base = first_that_runs(wanted)
     if base is None:
         raise _of_the_call(refusals[0], shapes)
     for sizes in _together(base, shapes):
@@ -169,6 +174,17 @@ def _guesses(
         yield of(2 * size, 2 * size)
     for choice in itertools.islice(itertools.product(known, repeat=len(rest)), TRIES):
         yield of(FEW, 0) | dict(zip(rest, choice, strict=True))
+
+
+def _wanted(error: Exception, shapes: Sequence[Shape]) -> list[int]:
+    """Return sizes that would give an array as many entries as an op inside refused to make.
+
+    So a layer is described that takes batches of one size only, which none of its arguments tells.
+    """
+    received = getattr(error, "received", {}).get("newshape", ())
+    entries = math.prod(n for n in np.ravel(received).tolist() if isinstance(n, int) and n > 0)
+    known = [math.prod(s for s in shape if s) for shape in shapes if None in shape]
+    return [entries // row for row in known if row and entries > row and entries % row == 0]
 
 
 def _together(base: Sizes, shapes: Sequence[Shape]) -> Iterator[Sizes]:

@@ -44,6 +44,7 @@ def graph(monkeypatch):
         return [Tensor((), kind) for kind in known]
 
     library.numpy_function = numpy_function
+    library.shape = lambda x: [Tensor((), Kind("int32")) for _ in x.shape]
     monkeypatch.setitem(sys.modules, "tensorflow", library)
     return library
 
@@ -101,6 +102,20 @@ def test_a_table_becomes_a_node_batch_by_batch_and_row_by_row(graph, mode):
     expected = list(expected.values()) if mode == "dict" else [expected]
     for one, other in zip(made, expected, strict=True):
         np.testing.assert_array_equal(one, other.numpy())
+
+
+def test_a_size_that_only_the_run_tells_is_a_tensor_of_the_graph(graph):
+    rows, columns = ops.shape(Tensor((None, 2), Kind("float32")))
+    assert isinstance(rows, Tensor)
+    assert columns == 2
+    assert ops.shape(Input((2,))) == (None, 2)  # of a graph of ours, there is none
+    weights = Tensor((None,), Kind("float32"))
+    column = ops.reshape(weights, (rows, 1))
+    assert list(column.shape) == [None, 1]
+    (made,) = graph.nodes[0](np.array([0.5, 2.0], np.float32), np.int32(2))
+    np.testing.assert_array_equal(made, [[0.5], [2.0]])
+    with pytest.raises(ValueError, match="reshape"):
+        ops.reshape(Tensor((3,), Kind("float32")), (rows, 7, 1))
 
 
 def test_what_is_not_implemented_stays_an_error_of_its_own(graph):

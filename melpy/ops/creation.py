@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config
+from melpy import config, foreign
 from melpy.errors import lookup
 from melpy.ops.joining import stack
 from melpy.ops.promotion import as_floats, common, of_python, together
@@ -117,14 +117,16 @@ def is_tensor(x: Any) -> bool:
 
 
 def shape(x: Any) -> tuple:
-    """Return the sizes of the axes of x.
+    """Return the sizes of the axes of x; None in a symbolic tensor where one is not known.
+
+    In a graph of TensorFlow's, a tensor of the graph is in that place.
 
     Examples
     --------
     >>> shape(np.zeros((2, 3))), shape([1.0, 2.0])
     ((2, 3), (2,))
     """
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+    return foreign.sizes(x) if hasattr(x, "shape") else np.shape(x)
 
 
 def ndim(x: Any) -> int:
@@ -134,7 +136,7 @@ def ndim(x: Any) -> int:
 
 def size(x: Any) -> Any:
     """Return the number of entries of x; symbolic where a size of x is not known."""
-    if None in shape(x):
+    if isinstance(x, Symbolic) and None in x.shape:
         return defer(size, (x,), {}, like((), "int32"))
     return int(np.prod(shape(x)))
 

@@ -47,6 +47,24 @@ class TestGraph:
         model = melpy.Model(steps, layers.GRU(3)(steps))
         assert model(np.ones((2, 7, 4))).shape == model(np.ones((2, 9, 4))).shape == (2, 3)
 
+    def test_a_layer_may_take_batches_of_one_size_only(self):
+        class Tokens(layers.Layer):
+            rows = 12
+
+            def call(self, x):
+                y = ops.reshape(x, (self.rows, 4))
+                return ops.reshape(2 * y, (ops.shape(x)[0], 3, 4))
+
+        a = melpy.Input((3, 4))
+        model = melpy.Model(a, layers.Flatten()(Tokens()(a)))
+        x = RNG.normal(size=(8, 3, 4)).astype("float32")
+        np.testing.assert_array_equal(model.predict(x, 4, verbose=0), 2 * x.reshape(8, 12))
+        with pytest.raises(errors.ShapeError, match="tokens"):
+            model.predict(x, 8, verbose=0)
+        Tokens.rows = 7  # of no whole number of samples
+        with pytest.raises(errors.ShapeError, match="none fits"):
+            Tokens()(a)
+
     def test_inputs_by_name_by_position_or_as_dict(self):
         model = two_by_two()
         expected = model.predict([X, Z])
