@@ -33,10 +33,12 @@ if TYPE_CHECKING:
         schedules,
     )
     from melpy.config import DTypePolicy
+    from melpy.config.devices import device
     from melpy.dtype_policies import FloatDTypePolicy
     from melpy.initializers import Initializer
     from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
     from melpy.layers import InputSpec, Layer
+    from melpy.layers.scope import name_scope
     from melpy.layers.stateless import StatelessScope
     from melpy.layers.variable import Variable
     from melpy.losses import Loss
@@ -69,6 +71,7 @@ __all__ = [
     "col2im",
     "config",
     "constraints",
+    "device",
     "get_indices",
     "grad",
     "im2col",
@@ -77,6 +80,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "name_scope",
     "no_grad",
     "ops",
     "optimizers",
@@ -111,6 +115,8 @@ _ROOM_OF = {
     "StatelessScope": "layers.stateless",
     "Tensor": "tensor",
     "Variable": "layers.variable",
+    "device": "config.devices",
+    "name_scope": "layers.scope",
     "col2im": "kernels.spec.conv_im2col",
     "get_indices": "kernels.spec.conv_im2col",
     "grad": "tensor",

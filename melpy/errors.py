@@ -28,6 +28,7 @@ __all__ = [
     "SignatureError",
     "UndefinedError",
     "UnknownClassError",
+    "UnknownKeyError",
     "UnknownNameError",
     "UnsupportedError",
     "install",
@@ -102,6 +103,10 @@ class UndefinedError(ArgumentError, AttributeError):
 
 class UnknownNameError(ArgumentError):
     """A name that stands for no known thing; the nearest right one is suggested."""
+
+
+class UnknownKeyError(ArgumentError, KeyError):
+    """A dict names a part that is not there."""
 
 
 class UnknownClassError(UnknownNameError, TypeError):

@@ -200,8 +200,9 @@ ABSENT = {
     "ops.*polar ops.view_as_* ops.*eig": "arrays of complex numbers",
     "ops.*jvp": "the tape goes backwards",
     "ops.image.elastic_transform": "no op draws random numbers; a layer may, later",
-    "device Function Operation RematScope SymbolicScope "
-    "name_scope remat": "machinery of Keras's backends; there is one here",
+    "Function Operation RematScope SymbolicScope remat": (
+        "machinery of Keras's backends; there is one here"
+    ),
     "applications.*": "no trained networks are shipped",
     "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "
     "layers.SpectralNormalization": _LATER,

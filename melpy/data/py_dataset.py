@@ -56,8 +56,9 @@ class PyDataset:
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield one epoch's batches in order; without end where `num_batches` is None."""
-        count = self.num_batches
+        """Yield one epoch's batches in order; without end where their number is not said."""
+        unsaid = type(self).num_batches is PyDataset.num_batches and not hasattr(self, "__len__")
+        count = None if unsaid else self.num_batches
         for index in itertools.count() if count is None else range(count):
             yield self[index]
 

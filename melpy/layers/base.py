@@ -278,6 +278,9 @@ class Layer(Described):
 
     def _rule(self, first: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Return what the outputs are by the layer's rule for shapes, None where it has none."""
+        if type(self).compute_output_spec is not Layer.compute_output_spec:  # Keras's way
+            made = self.compute_output_spec(first, *args[1:], **kwargs)
+            return tree.map_structure(lambda x: Like(x.shape, x.dtype), made)
         ruled = type(self).compute_output_shape is not Layer.compute_output_shape
         if not ruled or kwargs.keys() - {"training", "mask"} or args[1:]:
             return None

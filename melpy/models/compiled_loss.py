@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import losses, metrics, tree
-from melpy.errors import ArgumentError, nearest
+from melpy.errors import ArgumentError, UnknownKeyError, nearest
 from melpy.models.outputs import Outputs
 
 __all__ = ["CompiledLoss"]
@@ -133,7 +133,7 @@ class CompiledLoss:
         if by_key:
             _require_known(loss, nesting, "loss")
         elif not by_place or len(loss) > len(nesting):
-            raise ArgumentError(
+            raise UnknownKeyError(
                 "compile",
                 "loss is not nested as the outputs are",
                 expected=f"one loss, or losses nested as {nesting}",
@@ -149,7 +149,8 @@ class CompiledLoss:
         """Return what Keras calls a term in the logs: by the path to it, or by its layer."""
         names = self.outputs.layers[leaves]  # type: ignore[union-attr]
         if tree.is_nested(nesting):
-            whole = "_".join(name or loss.name for name in names)
+            keys = tree.keys_of(nesting) if isinstance(nesting, dict) else names
+            whole = "_".join(str(key or loss.name) for key in keys)
             return "/".join(map(str, path)) or whole
         if not path or isinstance(path[-1], int):
             path = (*path[:-1], names[0] or loss.name)
@@ -208,7 +209,7 @@ def _is_number(value: Any) -> bool:
 def _require_known(given: dict[str, Any], known: Any, what: str) -> None:
     for key in given:
         if key not in known:
-            raise ArgumentError(
+            raise UnknownKeyError(
                 "compile",
                 f"{what} has no output {key!r}",
                 expected=f"the outputs {', '.join(map(repr, known))}",

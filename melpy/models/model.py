@@ -259,6 +259,18 @@ class Model(Trainer):
 
         return trace(self, x, y, sample_weight, training)
 
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return all variables as a tree of arrays; see `melpy.models.state_tree`."""
+        from melpy.models import state_tree
+
+        return state_tree.get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: dict[str, Any]) -> None:
+        """Give the variables the values of a tree that `get_state_tree` returned, or of a part."""
+        from melpy.models import state_tree as trees
+
+        trees.set_state_tree(self, state_tree)
+
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
     ) -> None:

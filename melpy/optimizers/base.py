@@ -88,6 +88,7 @@ class Optimizer(Stateful):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor, self.gradient_accumulation_steps = loss_scale_factor, steps
         self._start(learning_rate, name)
+        self._overwritten: list[Variable] = []
         self._undecayed: tuple[list[Variable], str] = [], ""
 
     # One step.
@@ -133,8 +134,27 @@ class Optimizer(Stateful):
         tape.changed()
         self.assign_add(self._iterations, 1)
 
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Lay the weights end to end, and make the slots."""
+        if not self.built:
+            self._overwritten = [
+                w for w in variables if getattr(w, "overwrite_with_gradient", False)
+            ]
+        super().build(variables)
+
+    def _overwrite(self, weights: list[Any]) -> list[Any]:
+        """Give some weights their gradients as values, and return the others."""
+        overwritten = {id(w) for w in self._overwritten}
+        for weight in weights:
+            if id(weight) in overwritten:
+                part = self._flat.part(weight)
+                self._flat.parameters[part] = self._flat.gradient[part]
+        return [w for w in weights if id(w) not in overwritten]
+
     def _move(self, weights: list[Any]) -> None:
         """Make the step of the gradients that `Flat` holds, and what follows a step."""
+        if self._overwritten:
+            weights = self._overwrite(weights)
         rate = float(self.learning_rate)
         self._clip(weights)
         self.decay(weights, rate)

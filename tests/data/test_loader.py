@@ -245,6 +245,12 @@ def test_py_dataset_as_in_keras():
     with pytest.raises(NotImplementedError):
         PyDataset()[0]
 
+    class Lengthless(PyDataset):
+        def __getitem__(self, index):
+            return index
+
+    assert [batch for batch, _ in zip(Lengthless(), range(3), strict=False)] == [0, 1, 2]
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),

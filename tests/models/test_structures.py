@@ -149,3 +149,47 @@ class TestGraphs:
         assert images.predict(np.ones((4, 3, 3)), verbose=0).shape == (4, 9)
         rows = melpy.Sequential([melpy.Input((3,)), layers.Dense(1)])
         assert rows.predict(np.ones((4, 3, 1)), verbose=0).shape == (4, 1)
+
+
+class Canary(layers.Layer):
+    """Says itself what its outputs are; its call is not to be tried."""
+
+    def call(self, x, training=False):
+        assert training
+        return {"same": x, "sum": melpy.ops.sum(x, axis=-1)}
+
+    def compute_output_spec(self, x, training=False):
+        x = melpy.KerasTensor(x.shape, dtype=x.dtype)
+        return {"same": x, "sum": melpy.KerasTensor(x.shape[:-1], dtype=x.dtype)}
+
+
+def test_a_layer_that_says_what_its_outputs_are():
+    x = melpy.Input((2,))
+    model = melpy.Model(x, Canary()(x))
+    shapes = {key: made.shape for key, made in model.output.items()}
+    assert shapes == {"same": (None, 2), "sum": (None,)}
+    np.testing.assert_array_equal(model(A, training=True)["sum"], A.sum(axis=-1))
+
+
+class TestLossesByName:
+    @pytest.fixture
+    def model(self):
+        x = melpy.Input((2,))
+        outputs = {"b": layers.Dense(1, name="y")(x), "a": layers.Dense(1, name="z")(x)}
+        return melpy.Model(x, outputs)
+
+    @pytest.mark.parametrize("loss", [{"a": "mse", "c": "mae"}, {"a": {"d": "mse"}}])
+    def test_losses_of_no_output(self, model, loss):
+        model.compile("sgd", loss)
+        with pytest.raises(KeyError) as caught:
+            model.fit(A, {"a": A[:, :1], "b": A[:, :1]}, verbose=0)
+        assert isinstance(caught.value, errors.ArgumentError)
+        assert "compile: loss" in str(caught.value)
+
+    def test_a_loss_of_several_outputs_is_called_by_their_keys(self, model):
+        def both(y, y_pred):
+            return melpy.ops.abs(y["a"] - y_pred["a"]) + melpy.ops.abs(y["b"] - y_pred["b"])
+
+        model.compile("sgd", [both, {"a": "mse", "b": "mae"}])
+        history = model.fit(A, {"a": A[:, :1], "b": A[:, :1]}, verbose=0).history
+        assert set(history) == {"loss", "a_b_loss", "a_loss", "b_loss"}

@@ -413,3 +413,19 @@ class TestRecent:
             optimizers.ScheduleFreeAdamW(warmup_steps=-1)
         with pytest.raises(ArgumentError, match="beta_2"):
             optimizers.Lamb(beta_2=1.0)
+
+
+def test_weights_that_their_gradients_overwrite():
+    """As statistics that come by the way of gradients do: the rule passes them over."""
+    kept, moved = (melpy.Variable([[1.0, 2.0], [3.0, 4.0]]) for _ in range(2))
+    kept.overwrite_with_gradient = True
+    ones = np.ones((2, 2), "float32")
+    rule = optimizers.SGD(1.0, momentum=0.9, weight_decay=0.5)
+    for _ in range(2):
+        rule.apply_gradients([(ones, kept), (ones, moved)])
+    np.testing.assert_array_equal(kept, ones)
+    alone = optimizers.SGD(1.0, momentum=0.9, weight_decay=0.5)
+    same = melpy.Variable([[1.0, 2.0], [3.0, 4.0]])
+    for _ in range(2):
+        alone.apply_gradients([(ones, same)])
+    np.testing.assert_array_equal(moved, same)
