@@ -8,35 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, foreign, ops, regularizers, symbolic, tree
+from melpy import config, foreign, regularizers, symbolic, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, MelpyError, ShapeError, lookup, signature_error
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
     as_shape,
-    is_array,
     masks_of,
-    no_array,
     outputs_like,
     shapes_of,
     symbols_of,
     taken_arguments,
 )
 from melpy.layers.building import noting
-from melpy.layers.described import Described
 from melpy.layers.input_spec import require_compatible
 from melpy.layers.phase import is_training, phase
 from melpy.layers.scope import within
+from melpy.layers.taking import Taking
 from melpy.probing import Like
-from melpy.strings import as_strings, may_be_strings
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
 __all__ = ["Layer", "as_shape", "is_training"]
 
 
-class Layer(Described):
+class Layer(Taking):
     """A function with weights. Abstract: subclasses define ``call`` and, with weights, ``build``.
 
     Parameters
@@ -70,7 +67,6 @@ class Layer(Described):
     autograph_info__ = (
         None  # TensorFlow, which rewrites the functions of its graphs, leaves it alone
     )
-    takes_text = False  # strings may come in: a class of one's own that works on them sets it
     needs_build = True  # False of what has no state: it is built from the beginning
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -154,7 +150,7 @@ class Layer(Described):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Return symbolic tensors like the outputs for symbolic inputs; no graph notes it."""
-        made_of = self._rule(args[0] if args else None, args, kwargs)
+        made_of = self._rule_for_shapes(args[0] if args else None, args, kwargs)
         if made_of is None:
             made_of = symbolic.probe(self, args, kwargs)
         return tree.map_structure(
@@ -277,10 +273,13 @@ class Layer(Described):
             return symbolic.probe(self, args, kwargs) if made_of is None else made_of
 
     def _rule(self, first: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """Return what the outputs are by the layer's rule for shapes, None where it has none."""
-        if type(self).compute_output_spec is not Layer.compute_output_spec:  # Keras's way
-            made = self.compute_output_spec(first, *args[1:], **kwargs)
-            return tree.map_structure(lambda x: Like(x.shape, x.dtype), made)
+        """Return what the outputs are by a rule of the layer's, None where it has none."""
+        if type(self).compute_output_spec is Layer.compute_output_spec:
+            return self._rule_for_shapes(first, args, kwargs)
+        made = self.compute_output_spec(*args, **kwargs)
+        return tree.map_structure(lambda x: Like(x.shape, x.dtype), made)
+
+    def _rule_for_shapes(self, first: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         ruled = type(self).compute_output_shape is not Layer.compute_output_shape
         if not ruled or kwargs.keys() - {"training", "mask"} or args[1:]:
             return None
@@ -319,46 +318,6 @@ class Layer(Described):
         if "'" not in error.who and not error.is_nobodys:  # the innermost layer is the one to name
             error.who = f"{type(self).__name__} {self.name!r}"
         return error.with_traceback(None)
-
-    def _as_input(self, inputs: Any) -> Any:
-        """Return tensors: floats in the layer's own type, whole numbers as they are."""
-        if isinstance(inputs, Tensor) and inputs.dtype == self.dtype:
-            return inputs
-        if tree.is_nested(inputs) and any(map(is_array, tree.flatten(inputs))):
-            return tree.map_structure(
-                lambda x: self._as_input(x) if is_array(x) else self._as_tensor(x), inputs
-            )
-        if inputs is None or isinstance(inputs, Tensor | np.ndarray):
-            return self._as_tensor(inputs)
-        try:
-            array = np.asarray(inputs)
-        except ValueError as error:
-            raise no_array(inputs) from error
-        return self._as_tensor(array)
-
-    def _as_tensor(self, x: Any) -> Any:
-        if isinstance(x, np.ndarray):
-            if x.dtype.kind not in "fiub":
-                return self._text(x)
-            if x.dtype.kind == "b":
-                return x  # a mask
-            cast = self.autocast and x.dtype.kind == "f"
-            return Tensor.of(x.astype(self.dtype, copy=False) if cast else x, None)
-        if isinstance(x, Tensor) and self.autocast:
-            if x.dtype.kind == "f" and x.dtype != self.dtype:
-                mask = mask_of(x)
-                x = ops.cast(x, self.dtype)
-                set_mask(x, mask)
-        elif isinstance(x, list | tuple | dict):
-            return tree.map_structure(self._as_tensor, x)
-        return x
-
-    def _text(self, x: np.ndarray) -> Any:
-        """Return strings, where this layer or one inside takes them; refuse them elsewhere."""
-        taken = self.takes_text or any(layer.takes_text for layer in self.layers_inside)
-        if not taken or not may_be_strings(x):
-            raise no_array(x)
-        return Tensor.of(as_strings(x, "call"), None)
 
     @property
     def _output_dtype(self) -> Any:

@@ -9,8 +9,8 @@ import numpy as np
 
 from melpy import config, ops, symbolic
 from melpy.errors import ArgumentError, ShapeError
-from melpy.layers.arguments import Shape
-from melpy.layers.base import Layer, no_array
+from melpy.layers.arguments import Shape, no_array
+from melpy.layers.base import Layer
 from melpy.strings import as_strings, data_type, type_name
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor

@@ -171,6 +171,14 @@ def test_a_layer_that_says_what_its_outputs_are():
     np.testing.assert_array_equal(model(A, training=True)["sum"], A.sum(axis=-1))
 
 
+def test_it_may_ask_the_layer_below():
+    class Doubling(layers.Dense):
+        def compute_output_spec(self, inputs):
+            return super().compute_output_spec(inputs)
+
+    assert Doubling(3)(melpy.Input((2,))).shape == (None, 3)
+
+
 class TestLossesByName:
     @pytest.fixture
     def model(self):
