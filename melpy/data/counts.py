@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["at_most", "in_batches", "not_known", "repeated", "together"]
+__all__ = ["at_most", "fewest", "in_batches", "not_known", "repeated", "together"]
 
 
 def in_batches(count: float | None, size: int, drop_remainder: bool) -> float | None:
@@ -24,6 +24,12 @@ def repeated(count: float | None, times: int) -> float | None:
 def at_most(count: float | None, most: int) -> float | None:
     """Return the smaller number."""
     return None if count is None else min(count, most)
+
+
+def fewest(counts: list[float | None]) -> float | None:
+    """Return the smallest number."""
+    known = [n for n in counts if n is not None]
+    return min(known) if len(known) == len(counts) else None
 
 
 def together(first: float | None, second: float | None) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from melpy import random, tree
 from melpy.data import counts, streams
+from melpy.data.checks import a_function, whole
 from melpy.data.elements import Values, as_element, with_numpy
 from melpy.errors import ArgumentError, DataError, DtypeError
 from melpy.tape import no_grad
@@ -145,7 +146,7 @@ class Dataset:
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """Return the elements of which ``predicate`` is true; a tuple's parts are its arguments."""
-        _callable("filter", "predicate", predicate)
+        a_function("filter", "predicate", predicate)
         return Stage(
             self,
             lambda e: (x for x in self._run(e) if bool(np.asarray(_call(predicate, x)))),
@@ -180,18 +181,11 @@ class Dataset:
     def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
         """Return the elements ``count`` times over; without end for None or -1."""
         times = -1 if count is None else whole("repeat", "count", count, -1)
-
-        def run(epoch: int) -> Iterator[Any]:
-            rounds = itertools.count() if times < 0 else range(times)
-            for number in rounds:  # each round an epoch of its own
-                empty = True
-                for element in self._run(epoch * max(times, 1) + number):
-                    empty = False
-                    yield element
-                if empty:
-                    return
-
-        return Stage(self, run, lambda n: counts.repeated(n, times))
+        return Stage(
+            self,
+            lambda e: streams.repeated(self._run, e, times),
+            lambda n: counts.repeated(n, times),
+        )
 
     def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
         """Return the elements of this dataset and then those of another."""
@@ -222,8 +216,46 @@ class Dataset:
             sake of scripts; elements come in their order, so that layers that draw, such as those
             that augment, draw the same each time. `prefetch` takes the work to a thread
         """
-        _callable("map", "map_func", map_func)
+        a_function("map", "map_func", map_func)
         return Stage(self, lambda e: (as_element(_call(map_func, x)) for x in self._run(e)))
+
+    def interleave(
+        self,
+        map_func: Callable[..., Any],
+        cycle_length: int | None = None,
+        block_length: int | None = None,
+        num_parallel_calls: int | None = None,
+        deterministic: bool | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Return the elements of the datasets that ``map_func`` makes of each element, in turns.
+
+        Parameters
+        ----------
+        map_func : function of an element, a tuple's parts are its arguments, that returns a
+            dataset, or anything else that gives elements when it is gone through
+        cycle_length : int > 0, how many of these are gone through at once; None or -1 for a few
+        block_length : int > 0, how many elements one gives before the next one's turn; None for 1
+        num_parallel_calls, deterministic : taken for the sake of scripts; the order is fixed
+        """
+        a_function("interleave", "map_func", map_func)
+        few = READY if cycle_length in (None, AUTOTUNE) else cycle_length
+        cycle = whole("interleave", "cycle_length", few, 1)
+        block = whole("interleave", "block_length", 1 if block_length is None else block_length, 1)
+
+        def run(epoch: int) -> Iterator[Any]:
+            parts = (map(as_element, _call(map_func, element)) for element in self._run(epoch))
+            return streams.interleaved(parts, cycle, block)
+
+        return Stage(self, run, counts.not_known, batch_size=None)
+
+    def flat_map(self, map_func: Callable[..., Any], name: str | None = None) -> Dataset:
+        """Return the elements of the datasets that ``map_func`` makes of each, one after another.
+
+        See `interleave`.
+        """
+        a_function("flat_map", "map_func", map_func)
+        return self.interleave(map_func, cycle_length=1)
 
     def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
         """Return (number, element) for each element."""
@@ -250,11 +282,7 @@ class Dataset:
             for elements in zip(*(part._run(epoch) for part in parts), strict=False):
                 yield tree.pack_sequence_as(structure, list(elements))
 
-        def count(first: float | None) -> float | None:
-            known = [n for n in (part._count() for part in parts) if n is not None]
-            return min(known) if len(known) == len(parts) else None
-
-        return Stage(parts[0], run, count)
+        return Stage(parts[0], run, lambda n: counts.fewest([part._count() for part in parts]))
 
     def batch(
         self,
@@ -358,26 +386,6 @@ class Stage(Dataset):
 def _call(function: Callable[..., Any], element: Any) -> Any:
     with no_grad():  # a layer may do the work, and nothing is to be learned from it
         return function(*element) if isinstance(element, tuple) else function(element)
-
-
-def whole(who: str, name: str, value: Any, least: int) -> int:
-    """Return a whole number that is not below ``least``, or refuse it."""
-    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_whole or value < least:
-        raise ArgumentError(
-            who, f"{name} is out of range", expected=f"an int >= {least}", received={name: value}
-        )
-    return int(value)
-
-
-def _callable(who: str, name: str, function: Any) -> None:
-    if not callable(function):
-        raise DtypeError(
-            who,
-            f"{name} is no function",
-            expected="a function of an element",
-            received={name: type(function).__name__},
-        )
 
 
 def _dataset(who: str, dataset: Any) -> Dataset:

@@ -13,7 +13,8 @@ import numpy as np
 
 from melpy import random
 from melpy.data import streams
-from melpy.data.dataset import AUTOTUNE, READY, Dataset, Passes, whole
+from melpy.data.checks import whole
+from melpy.data.dataset import AUTOTUNE, READY, Dataset, Passes
 from melpy.data.py_dataset import PyDataset
 from melpy.errors import ArgumentError, ShapeError
 from melpy.tape import Variable, no_grad

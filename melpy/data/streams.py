@@ -17,7 +17,10 @@ from melpy import tree
 from melpy.data.elements import joined, rows_of
 from melpy.errors import ShapeError
 
-__all__ = ["ahead", "batched", "computed", "rebatched", "shuffled", "taken", "unbatched"]
+__all__ = [
+    "ahead", "batched", "computed", "interleaved", "rebatched", "repeated", "shuffled", "taken",
+    "unbatched",
+]  # fmt: skip
 
 Stream = Iterator[Any]
 
@@ -87,6 +90,35 @@ def unbatched(stream: Stream) -> Stream:
     for element in stream:
         for row in range(_length(element, "unbatch")):
             yield rows_of(element, row)
+
+
+def interleaved(parts: Iterator[Stream], cycle: int, block: int) -> Stream:
+    """Yield ``block`` elements of each of ``cycle`` streams in turns, the next for what ends."""
+    turns: list[Stream | None] = [None] * cycle
+    is_going = True
+    while is_going:
+        is_going = False
+        for place, turn in enumerate(turns):
+            stream = next(parts, None) if turn is None else turn
+            if stream is None:
+                continue
+            is_going, given = True, 0
+            for element in itertools.islice(stream, block):
+                given += 1
+                yield element
+            turns[place] = stream if given == block else None
+
+
+def repeated(run: Callable[[int], Stream], epoch: int, times: int) -> Stream:
+    """Yield an epoch's elements ``times`` over, each round an epoch of its own; -1 without end."""
+    rounds = itertools.count() if times < 0 else range(times)
+    for number in rounds:
+        empty = True
+        for element in run(epoch * max(times, 1) + number):
+            empty = False
+            yield element
+        if empty:
+            return
 
 
 def shuffled(stream: Stream, size: int, rng: np.random.Generator) -> Stream:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.data.dataset import whole
+from melpy.data.checks import whole
 from melpy.errors import DataError
 from melpy.preprocessing.folders import Folder
 

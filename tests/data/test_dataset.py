@@ -13,6 +13,7 @@ from melpy.data import Dataset, Loader, PyDataset
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 
 X = np.arange(6)
+TURNS = [*[1] * 4, *[2] * 4, 1, 1, 2, 2, *[3] * 4, *[4] * 4, 3, 3, 4, 4, *[5] * 6]
 
 
 def samples(count=6, **kwargs):
@@ -79,6 +80,11 @@ def no_thread_is_left():
         (lambda d: d.batch(4).map(lambda x: x).unbatch().skip(4), [4, 5], -2),
         (lambda d: d.enumerate(5).map(lambda n, x: n - x).take(2), [5, 5], 2),
         (lambda d: Dataset.zip(d, d.skip(3)).map(lambda a, b: a + b), [3, 5, 7], 3),
+        (lambda d: d.flat_map(lambda x: range(int(x))).take(7), [0, 0, 1, 0, 1, 2, 0], -2),
+        (lambda d: d.skip(4).flat_map(lambda x: d.take(x - 3)), [0, 0, 1], -2),
+        (lambda d: d.skip(1).interleave(lambda x: [x] * 6, 2, 4), TURNS, -2),
+        (lambda d: d.skip(1).take(3).interleave(lambda x: [x] * int(x)), [1, 2, 2, 3, 3, 3], -2),
+        (lambda d: d.take(0).interleave(lambda x: [x]), [], 0),
         (lambda d: d.prefetch(2), [0, 1, 2, 3, 4, 5], 6),
         (lambda d: d.map(lambda x: x).prefetch(3), [0, 1, 2, 3, 4, 5], 6),
         (lambda d: d.map(lambda x: x, -1).prefetch(-1), [0, 1, 2, 3, 4, 5], 6),
@@ -249,6 +255,9 @@ def test_augmenting_is_not_cut_anew():
         (lambda d: d.repeat(-2), ArgumentError, "repeat: count is out of range"),
         (lambda d: d.prefetch(True), ArgumentError, "prefetch: buffer_size is out of range"),
         (lambda d: d.map(3), DtypeError, "map: map_func is no function"),
+        (lambda d: d.flat_map(3), DtypeError, "flat_map: map_func is no function"),
+        (lambda d: d.interleave(lambda x: [x], 0), ArgumentError, "cycle_length is out of range"),
+        (lambda d: d.interleave(iter, block_length=0), ArgumentError, "block_length is out of"),
         (lambda d: d.filter("x"), DtypeError, "filter: predicate is no function"),
         (lambda d: d.concatenate([1]), DtypeError, "concatenate: this is no dataset"),
         (lambda d: Dataset.zip(d, [1]), DtypeError, "zip: this is no dataset"),
