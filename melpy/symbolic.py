@@ -7,6 +7,7 @@ come (`melpy.probing`). So no function needs a second rule for shapes.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -19,7 +20,7 @@ from melpy.errors import ArgumentError, DtypeError, MelpyError, UnsupportedError
 from melpy.probing import Like
 from melpy.strings import data_type, type_name
 
-__all__ = ["Call", "Symbolic", "any_in", "defer", "like", "probe", "replace"]
+__all__ = ["Call", "Symbolic", "any_in", "defer", "defer_op", "like", "probe", "replace"]
 
 _serial = itertools.count()
 
@@ -69,14 +70,7 @@ class Symbolic:
             raise ArgumentError(
                 "KerasTensor", "arrays here are dense", expected="sparse=False and ragged=False"
             )
-        self._shape, self._dtype = tuple(shape), data_type(dtype)
-        if not all(s is None or (isinstance(s, int | np.integer) and s >= 0) for s in self._shape):
-            raise ArgumentError(
-                "KerasTensor",
-                "this is no shape",
-                expected="whole numbers >= 0, None where a size is not known",
-                received={"shape": shape},
-            )
+        self._shape, self._dtype = _known_or_none(shape), data_type(dtype)
         self.call, self.name = call, name or ""
 
     @property
@@ -122,6 +116,19 @@ class Symbolic:
     )
     __len__ = _without_values(DtypeError, "", "Its sizes are in its shape.")
     __iter__ = _without_values(UnsupportedError, "", "Take it apart with ops.unstack.")
+
+
+def _known_or_none(shape: Any) -> tuple[int | None, ...]:
+    if isinstance(shape, Sequence | np.ndarray) and all(
+        s is None or (isinstance(s, int | np.integer) and s >= 0) for s in shape
+    ):
+        return tuple(shape)
+    raise ArgumentError(
+        "KerasTensor",
+        "this is no shape",
+        expected="whole numbers >= 0, None where a size is not known",
+        received={"shape": shape},
+    )
 
 
 class Call:
@@ -201,11 +208,51 @@ def with_masks(made_of: Any, masks: Any) -> None:
         leaf.mask_shape = None if mask is None else mask.shape
 
 
+def defer_op(
+    op: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any], made_of: Any = None
+) -> Any:
+    """Do as `defer` does, for one op.
+
+    Keras describes shapes only, so that an op of whole numbers may be described of floats, the
+    type that an Input has unless told otherwise: one argument, or all, then stand for such.
+    """
+    if made_of is None:
+        try:
+            made_of = probe(op, args, kwargs)
+        except (TypeError, ValueError, IndexError) as error:
+            made_of = _of_whole_numbers(op, args, kwargs, error)
+    return defer(op, args, kwargs, made_of)
+
+
+def _of_whole_numbers(
+    op: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any], error: Exception
+) -> Any:
+    """Return what an op makes of floats taken for whole numbers, or raise why it makes nothing."""
+    floats = [x for x in _symbols((args, kwargs)) if np.dtype(x.dtype).kind == "f"]
+    for some in (*([x] for x in floats[::-1]), floats):
+        taken = {id(x): type(x)(x.shape, "int32") for x in some}
+        given = replace((args, dict(kwargs)), functools.partial(_taken, taken))
+        try:
+            return probe(op, *given)
+        except (TypeError, ValueError, IndexError) as other:
+            error = other if isinstance(error, TypeError) else error
+    raise error
+
+
+def _taken(others: Mapping[int, Symbolic], x: Symbolic) -> Symbolic:
+    return others.get(id(x), x)
+
+
+def _symbols(structure: Any) -> list[Symbolic]:
+    """Return the different symbolic tensors of a structure."""
+    leaves = tree.flatten(structure)
+    return list({id(x): x for x in leaves if isinstance(x, Symbolic)}.values())
+
+
 def probe(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> Any:
     """Return the shapes and types of a function's outputs, found by running it on arrays."""
     given = (args, dict(kwargs))
-    leaves = tree.flatten(given)
-    symbols = list({id(x): x for x in leaves if isinstance(x, Symbolic)}.values())
+    leaves, symbols = tree.flatten(given), _symbols(given)
 
     def run(arrays: Sequence[np.ndarray]) -> Any:
         pairs = zip(symbols, arrays, strict=True)

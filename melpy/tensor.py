@@ -75,7 +75,7 @@ class Operators:
     __neg__, __abs__, __getitem__ = ops.negative, ops.absolute, ops.get_item
     sum, mean, max, min, var, std = ops.sum, ops.mean, ops.max, ops.min, ops.var, ops.std
     squeeze, swapaxes, astype = ops.squeeze, ops.swapaxes, ops.cast
-    __round__ = ops.round
+    __pos__, __round__ = ops.copy, ops.round
     T = property(lambda self: ops.transpose(self))
 
     def reshape(self, *newshape: Any) -> Any:

@@ -289,3 +289,29 @@ def test_grad_of_a_small_network_agrees_with_the_worked_value():
 def test_whole_numbers_have_no_gradient(whole):
     with pytest.raises(DtypeError, match=r"argument 1 is made of whole numbers.*3\.0"):
         melpy.grad(lambda a, x: (a * x).sum(), argnums=1)(np.ones(2), whole)
+
+
+@pytest.mark.parametrize("other", [True, 1, np.array([0, 2]), np.array([1.5, 0.0], "float32")])
+def test_variables_are_joined_as_truth_values(other):
+    count = melpy.Variable(np.array([1, 0], "int16"))
+    truth = np.broadcast_to(np.asarray(other) != 0, (2,))
+    for y, expected in [
+        (count & other, truth & [True, False]), (count | other, truth | [True, False]),
+        (count ^ other, truth ^ [True, False]), (~count, [False, True]), (1 ^ count, [False, True]),
+    ]:  # fmt: skip
+        assert np.asarray(y).dtype == bool
+        np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(+count, [1, 0])
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(count)
+
+
+def test_what_holds_a_variable_is_a_function():
+    w = melpy.Variable([1.0, 2.0])
+    w.constraint = w.regularizer = abs
+    assert w.constraint is abs
+    for attribute in ("constraint", "regularizer"):
+        with pytest.raises(ValueError, match=f"the {attribute} is no function"):
+            setattr(w, attribute, "non_neg")
+    with pytest.raises(TypeError, match="no truth value"):
+        w.overwrite_with_gradient = "yes"

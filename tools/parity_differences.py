@@ -17,7 +17,9 @@ PREFACE = (
     "them, where Keras's wraps around."
 )
 
-_WIDER = "whole numbers of 8 and 16 bits give 32, as `sum` does: Keras's overflow"
+_WIDER = (
+    "whole numbers of 8 and 16 bits give 32, as `sum` does: Keras's overflow; one axis, or None"
+)
 _FRACTIONS = "whole numbers give floats, which Keras cuts to whole numbers"
 
 # Methods and properties of Keras's classes that are not compared: its own machinery.
@@ -76,6 +78,9 @@ _ROWS = (
     "rows (one_hot, multi_hot, count) are floats, as Keras's symbolic outputs say, where its "
     "arrays are whole numbers; dense only, neither sparse nor ragged"
 )
+_SYMBOLIC = "of symbolic tensors the shape is the one that comes out, where Keras's is another"
+_UNKNOWN = "of symbolic tensors, sizes need not be known"
+_FIT = "sizes that do not fit are refused of symbolic tensors too"
 _COLUMN = "labels (N,) serve for predictions (N, 1), where Keras pairs each with every other one"
 
 _SHAPES = "what does not fit is refused of symbolic tensors too, which Keras describes unchecked"
@@ -175,12 +180,24 @@ BEHAVIOUR = {
     "ops.gaussian_blur": "the setting says where the channels are: Keras on JAX forgets it",
     "ops.lu_factor": "has a gradient of square matrices only",
     "ops.saturate_cast": "whole numbers become floats of their value: Keras makes them 0",
-    "ops.vectorize": "functions of single entries only, without a signature",
     **dict.fromkeys(
         ["ops.angle", "ops.conj", "ops.conjugate", "ops.imag", "ops.isreal", "ops.real"],
         "of real numbers: no array here is complex",
     ),
-    "ops.argpartition": "a half order is not unique: the other entries may lie otherwise",
+    "ops.argpartition": (
+        "a half order is not unique: the other entries may lie otherwise; `kth` is checked of "
+        "symbolic tensors too"
+    ),
+    # What symbolic tensors make: the shapes that come out, where Keras's description has others.
+    **dict.fromkeys(["ops.corrcoef", "ops.diag", "ops.repeat", "ops.slogdet"], _SYMBOLIC),
+    **dict.fromkeys(["ops.fft", "ops.fft2", "ops.ifft2", "ops.qr"], _UNKNOWN),
+    **dict.fromkeys(["ops.einsum", "ops.tensordot"], _FIT),
+    **dict.fromkeys(["ops.ndim", "ops.size"], "of a symbolic tensor it is a number, where known"),
+    "ops.where": "a condition alone gives places, as it does once computed",
+    "ops.concatenate": "`axis=None` flattens symbolic tensors too, which Keras refuses",
+    "ops.searchsorted": "gives int32, as Keras does once computed; of unknown sizes it says int64",
+    "ops.solve": "takes a vector for each matrix, (.., n), which Keras on JAX only describes",
+    "models.Variable": "is made at once, in a StatelessScope too, so that it always has values",
 }
 
 # Patterns of dotted places, and why they are absent: the first that fits.

@@ -44,9 +44,9 @@ class Cell(Layer):
         self.units = positive(units, "units", type(self).__name__)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer, self.recurrent_initializer, self.bias_initializer = initializers
-        self.kernel_regularizer, self.recurrent_regularizer, self.bias_regularizer = regularizers
-        self.kernel_constraint, self.recurrent_constraint, self.bias_constraint = constraints
+        weights = ("kernel", "recurrent", "bias")
+        for rules in zip(weights, initializers, regularizers, constraints, strict=True):
+            self.rules(*rules)
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.mask_a_gate = self.recurrent_dropout > 0 or implementation == 1
@@ -59,28 +59,12 @@ class Cell(Layer):
     def build(self, input_shape: Shape) -> None:
         """Make kernel (C, GD), recurrent_kernel (D, GD) and the bias."""
         G = self.gates * self.units
-        self.kernel = self.add_weight(
-            (int(input_shape[-1]), G),  # type: ignore[arg-type]
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            (self.units, G),
-            self.recurrent_initializer,
-            name="recurrent_kernel",
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
+        self.kernel = self.ruled_weight("kernel", (int(input_shape[-1]), G))  # type: ignore[arg-type]
+        self.recurrent_kernel = self.ruled_weight(
+            "recurrent", (self.units, G), name="recurrent_kernel"
         )
         if self.use_bias:
-            self.bias = self.add_weight(
-                self.bias_shape(),
-                self.bias_initializer,
-                name="bias",
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self.ruled_weight("bias", self.bias_shape())
 
     def bias_shape(self) -> tuple[int, ...]:
         """Return the bias's shape, (GD,) unless a subclass says otherwise."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, initializers
-from melpy.errors import ArgumentError, DataError
+from melpy import config, initializers, ops
+from melpy.errors import ArgumentError, DataError, DtypeError
 from melpy.layers.scope import path_here
 from melpy.tensor import Tensor
 
@@ -54,8 +54,8 @@ class Variable(Tensor):
     """
 
     __slots__ = (
-        "aggregation", "autocast", "constraint", "is_parameter", "overwrite_with_gradient", "path",
-        "regularizer", "synchronization",
+        "_constraint", "_overwrite_with_gradient", "_regularizer", "aggregation", "autocast",
+        "is_parameter", "path", "synchronization",
     )  # fmt: skip
 
     def __init__(
@@ -81,9 +81,9 @@ class Variable(Tensor):
         self.is_parameter = bool(trainable)  # these come first among a layer's weights, for good
         self.trainable = trainable
         self.autocast, self.aggregation = autocast, aggregation
-        self.synchronization, self.overwrite_with_gradient = synchronization, False
-        self.regularizer: Any = None
-        self.constraint: Any = None
+        self.synchronization, self._overwrite_with_gradient = synchronization, False
+        self._regularizer: Any = None
+        self._constraint: Any = None
         self.path = path_here(name)
 
     of = Tensor.of  # what is computed from a variable is a tensor, not a variable
@@ -96,6 +96,66 @@ class Variable(Tensor):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self.requires_grad = bool(value) and self.dtype.kind == "f"
+
+    @property
+    def regularizer(self) -> Any:
+        """What adds a penalty to the loss, or None."""
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value: Any) -> None:
+        self._regularizer = _function_or_none("regularizer", value)
+
+    @property
+    def constraint(self) -> Any:
+        """What is applied after each step, or None."""
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value: Any) -> None:
+        self._constraint = _function_or_none("constraint", value)
+
+    @property
+    def overwrite_with_gradient(self) -> bool:
+        """Whether a step writes the gradient in the place of the values."""
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise DtypeError(
+                "Variable",
+                "overwrite_with_gradient is no truth value",
+                expected="a bool",
+                received={"value": value},
+            )
+        self._overwrite_with_gradient = value
+
+    # Keras's variables are joined as truth values, of whatever type; its arrays bit by bit.
+    __and__, __or__, __xor__ = ops.logical_and, ops.logical_or, ops.logical_xor
+
+    def __rand__(self, other: Any) -> Any:
+        return ops.logical_and(other, self)
+
+    def __ror__(self, other: Any) -> Any:
+        return ops.logical_or(other, self)
+
+    def __rxor__(self, other: Any) -> Any:
+        return ops.logical_xor(other, self)
+
+    def __invert__(self) -> Any:
+        return ops.logical_not(self)
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise DtypeError(
+                f"Variable {self.name!r}",
+                "it holds several values, so it is neither true nor false",
+                expected="one value",
+                received={"shape": self.shape},
+                mend="Choose with ops.any or ops.all.",
+            )
+        return bool(self.value)
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the values."""
@@ -112,6 +172,17 @@ class Variable(Tensor):
     def __repr__(self) -> str:
         shape, dtype = self.shape, self.dtype
         return f"<Variable path={self.path}, shape={shape}, dtype={dtype}, value={self.value}>"
+
+
+def _function_or_none(attribute: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ArgumentError(
+            "Variable",
+            f"the {attribute} is no function",
+            expected=f"a function of the values, an object of melpy.{attribute}s, or None",
+            received={attribute: value},
+        )
+    return value
 
 
 def _first_values(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> np.ndarray:

@@ -104,8 +104,8 @@ class Weighted(Configurable):
     def rules(self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None):
         """Keep how a weight begins and what holds it, as ``kernel_initializer`` and so on."""
         setattr(self, f"{name}_initializer", initializer)
-        setattr(self, f"{name}_regularizer", regularizer)
-        setattr(self, f"{name}_constraint", constraint)
+        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{name}_constraint", constraints.get(constraint))
 
     def ruled_weight(
         self, rules: str, shape: Any, trainable: bool = True, name: str | None = None

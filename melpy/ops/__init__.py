@@ -30,6 +30,7 @@ from melpy.ops.cutting import *
 from melpy.ops.decomposing import *
 from melpy.ops.dense import *
 from melpy.ops.depthwise import *
+from melpy.ops.determinants import *
 from melpy.ops.elementwise import *
 from melpy.ops.encoding import *
 from melpy.ops.exponential import *

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import array, ndim, shape
 from melpy.ops.indexing import flip, get_item
-from melpy.ops.joining import concatenate, split
+from melpy.ops.joining import concatenate, pieces, split
 from melpy.ops.registry import axes_within, composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import expand_dims, swapaxes
@@ -67,7 +67,7 @@ def append(x1: Any, x2: Any, *, axis: int | None = None) -> Any:
     return concatenate([x1, x2], axis)
 
 
-@composed
+@composed(made_of=pieces)
 def array_split(x: Any, *, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut into so many pieces, the first ones longer by one where they cannot be equal.
 
@@ -83,19 +83,19 @@ def array_split(x: Any, *, indices_or_sections: Any, axis: int = 0) -> list[Any]
     return split(x, cuts, axis)
 
 
-@composed
+@composed(made_of=lambda x, indices: pieces(x, indices, 0 if len(x.shape) == 1 else 1))
 def hsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 1, a vector along its only axis: the reverse of `hstack`."""
     return split(x, indices_or_sections, 0 if ndim(x) == 1 else 1)
 
 
-@composed
+@composed(made_of=pieces)
 def vsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 0: the reverse of `vstack`."""
     return split(x, indices_or_sections, 0)
 
 
-@composed
+@composed(made_of=lambda x, indices: pieces(x, indices, 2))
 def dsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 2: the reverse of `dstack`."""
     return split(x, indices_or_sections, 2)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from melpy.errors import DtypeError
 from melpy.ops.comparison import PAGE
 from melpy.ops.registry import op
 
@@ -28,15 +29,27 @@ def _page(function, title, example, answer, count):
     )
 
 
+def _whole_numbers(who, *arrays):
+    if any(x.dtype.kind == "f" for x in arrays):
+        raise DtypeError(
+            who,
+            "an argument is not made of whole numbers",
+            expected="arrays of whole numbers",
+            received={"dtypes": [str(x.dtype) for x in arrays]},
+        )
+
+
 def _of_two(function, title, example, answer, twin=None, low=-6, high=7):
     """Make an op of two whole numbers; Keras names them x1 and x2, or x and y."""
     if function.__name__.startswith("bitwise"):
 
         def forward(x, y):
+            _whole_numbers(function.__name__, x, y)
             return function(x, y), (None, None)
     else:
 
         def forward(x1, x2):
+            _whole_numbers(function.__name__, x1, x2)
             return function(x1, x2), (None, None)
 
     forward.__name__ = function.__name__
@@ -82,6 +95,7 @@ left_shift, right_shift = bitwise_left_shift, bitwise_right_shift
 
 
 def _bitwise_not(x):
+    _whole_numbers("bitwise_not", x)
     return np.invert(x), (None,)
 
 

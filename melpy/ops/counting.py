@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.creation import convert_to_numpy, floating
 from melpy.ops.registry import composed, in_keras
+from melpy.symbolic import Symbolic, like
 
 __all__ = ["bincount", "histogram", "nonzero", "unique"]
 
@@ -79,7 +81,25 @@ def nonzero(x: Any) -> tuple[np.ndarray, ...]:
     return tuple(place.astype(np.int32) for place in np.nonzero(np.atleast_1d(convert_to_numpy(x))))
 
 
-@composed
+def _distinct(
+    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None,
+    size=None, fill_value=None,
+):  # fmt: skip
+    """Return what symbolic different values are: how many there are is not known."""
+    if not isinstance(x, Symbolic) or size is not None:
+        return None
+    count, inverse = like((None,), "int32"), like(x.shape, "int32")
+    values = like((None,), x.dtype)
+    if axis is not None:
+        n = normalize_axis_index(axis, x.ndim)
+        values = like((*x.shape[:n], None, *x.shape[n + 1 :]), x.dtype)
+        inverse = like((x.shape[n],), "int32")
+    asked = (return_index, count), (return_inverse, inverse), (return_counts, count)
+    parts = [part for is_wanted, part in asked if is_wanted]
+    return (values, *parts) if parts else values
+
+
+@composed(made_of=_distinct)
 def unique(
     x: Any,
     *,

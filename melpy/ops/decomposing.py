@@ -17,7 +17,7 @@ from melpy.ops.products import matmul
 from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.shaping import swapaxes
-from melpy.ops.solving import _checked, _turned, _well_conditioned
+from melpy.ops.solving import _checked, _turned, _well_conditioned, known_square
 from melpy.tape import Variable, is_recording
 
 __all__ = [
@@ -244,7 +244,7 @@ def pinv(x, *, rcond=None):
     return y, (d_x,)
 
 
-@composed
+@composed(made_of=known_square("eigh"))
 def eigh(x: Any) -> tuple[Any, Any]:
     """Return the eigenvalues, rising, and the eigenvectors, columns, of symmetric matrices.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import DtypeError
+from melpy.errors import DtypeError, ShapeError
 from melpy.ops.choice import where
 from melpy.ops.comparison import greater, greater_equal, isnan, logical_or
 from melpy.ops.creation import array, convert_to_numpy, dtype, ones_like, zeros_like
@@ -128,8 +128,15 @@ def view(x: Any, *, dtype: Any = None) -> Any:
     >>> view(np.array([1.0], "float32"), "int32")
     array([1065353216], dtype=int32)
     """
-    values = np.ascontiguousarray(convert_to_numpy(array(x)))
-    return values if dtype is None else values.view(dtype)
+    values = convert_to_numpy(array(x))
+    if dtype is None:
+        return values
+    try:  # NumPy's own ascontiguousarray would give a number an axis
+        return np.asarray(values, order="C").view(dtype)
+    except ValueError as error:
+        raise ShapeError(
+            "view", str(error).rstrip("."), received={"shape": values.shape, "dtype": dtype}
+        ) from error
 
 
 # Of real numbers: arrays here have no imaginary parts.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.errors import ArgumentError
+from melpy.errors import DtypeError
 from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 
@@ -166,7 +166,7 @@ def take(x, *, indices, axis=None):
     """
     positions = np.asarray(indices)
     if positions.dtype.kind not in "iu":
-        raise ArgumentError(
+        raise DtypeError(
             "take",
             "the indices are not whole numbers",
             expected="an int or an array of ints",

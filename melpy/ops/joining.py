@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from melpy.errors import ArgumentError, GraphError, lookup
 from melpy.ops.indexing import add_rows, get_item
 from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
+from melpy.symbolic import Symbolic, like
 
 __all__ = ["concatenate", "pad", "split", "stack"]
 
@@ -216,7 +218,23 @@ def _sources(shape, widths, mode):
     return np.pad(np.arange(math.prod(shape)).reshape(shape), widths, mode)
 
 
-@composed
+def pieces(x, indices_or_sections, axis=0):
+    """Return what symbolic pieces between known cuts are, of an axis whose size is not known.
+
+    They are as long as the cuts say: whether the axis is long enough shows when it is there.
+    """
+    if isinstance(indices_or_sections, int) or not isinstance(x, Symbolic):
+        return None
+    axis = normalize_axis_index(axis, x.ndim)
+    cuts = [0, *indices_or_sections]
+    if x.shape[axis] is not None or cuts != sorted(cuts):
+        return None
+    sizes = [end - start for start, end in itertools.pairwise(cuts)]
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    return [like((*before, size, *after), x.dtype) for size in (*sizes, None)]
+
+
+@composed(made_of=pieces)
 def split(x, *, indices_or_sections, axis=0):
     """Cut along an axis into a list of pieces, the reverse of `concatenate`; each is a `get_item`.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy.errors import ShapeError
 from melpy.ops.creation import ndim, shape
 from melpy.ops.elementwise import multiply
 from melpy.ops.promotion import alike
@@ -132,4 +133,12 @@ def diag(x: Any, *, k: int = 0) -> Any:
     >>> diag(diag(np.array([1.0, 2.0])))
     array([1., 2.])
     """
+    if ndim(x) not in (1, 2):
+        raise ShapeError(
+            "diag",
+            "this is neither a vector nor a matrix",
+            expected="one or two axes",
+            received={"x.shape": shape(x)},
+            mend="Call ops.diagonal for the diagonals of several matrices.",
+        )
     return diagflat(x, k) if ndim(x) == 1 else diagonal(x, k)

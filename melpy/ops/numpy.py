@@ -10,6 +10,7 @@ from melpy.ops.control import select as select
 from melpy.ops.counting import *
 from melpy.ops.creation import *
 from melpy.ops.cumulative import *
+from melpy.ops.determinants import slogdet as slogdet
 from melpy.ops.elementwise import *
 from melpy.ops.exponential import *
 from melpy.ops.floats import *
@@ -30,7 +31,6 @@ from melpy.ops.scatter import take_along_axis as take_along_axis
 from melpy.ops.shaping import *
 from melpy.ops.similarity import corrcoef as corrcoef
 from melpy.ops.similarity import correlate as correlate
-from melpy.ops.solving import slogdet as slogdet
 from melpy.ops.sorting import *
 from melpy.ops.special import i0 as i0
 from melpy.ops.trigonometry import *

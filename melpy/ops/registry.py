@@ -66,6 +66,7 @@ def op(
     floats: bool = False,
     poles: bool = False,
     constant: bool = False,
+    made_of: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a public operation of a function that returns its output and its vjps.
 
@@ -82,6 +83,7 @@ def op(
     poles : whether the derivative is infinite somewhere, of a function of single entries: an entry
         whose y does not count, g = 0, has the gradient 0 there too, not 0 · ∞ = NaN.
     constant : whether no gradient passes although floats go in and come out.
+    made_of : as in `composed`: says what comes out of symbolic tensors, or refuses them.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,7 +97,8 @@ def op(
         @functools.wraps(forward)
         def call(*args: Any, **kwargs: Any) -> Any:
             if symbolic.any_in(args, kwargs):
-                return symbolic.defer(call, args, kwargs)
+                outputs = made_of(*args, **kwargs) if made_of else None
+                return symbolic.defer_op(call, args, kwargs, outputs)
             if variadic:
                 args, rest = _variadic(args, variadic, kwargs)
             else:
@@ -160,7 +163,7 @@ def composed(
     def call(*args: Any, **kwargs: Any) -> Any:
         if symbolic.any_in(args, kwargs):
             outputs = made_of(*args, **kwargs) if made_of else None
-            return symbolic.defer(call, args, kwargs, outputs)
+            return symbolic.defer_op(call, args, kwargs, outputs)
         if len(args) > arrays and not is_variadic:
             _by_position(name, options, args[arrays:], kwargs)
             args = args[:arrays]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import lookup
+from melpy.errors import ShapeError, lookup
 from melpy.ops.creation import convert_to_numpy
+from melpy.ops.creation import shape as shape_of
 from melpy.ops.indexing import get_item
 from melpy.ops.registry import composed, in_keras, op
 
@@ -229,18 +230,45 @@ def _factors(inputs, where, updates):
 def slice(inputs: Any, start_indices: Any, *, shape: Any) -> Any:
     """Return the block of a shape that begins at some indices; -1 is all that is left.
 
+    Indices below 0 count from the end. A block that would reach beyond the end is moved back.
+
+    Raises
+    ------
+    ShapeError, where the block is larger than inputs
+
     Examples
     --------
     >>> slice(np.arange(9.0).reshape(3, 3), (1, 1), (2, -1))
     array([[4., 5.],
            [7., 8.]])
     """
-    starts = [int(n) for n in convert_to_numpy(start_indices)]
-    key = tuple(
-        builtins.slice(start, None if size == -1 else start + size)
-        for start, size in zip(starts, shape, strict=True)
-    )
-    return get_item(inputs, key=key)
+    return get_item(inputs, key=_block("slice", shape_of(inputs), start_indices, shape))
+
+
+def _block(who, within, start_indices, sizes):
+    """Return the slices of a block that lies within a shape, wherever it is asked to begin."""
+    starts = np.atleast_1d(convert_to_numpy(start_indices)).tolist()
+    if not len(starts) == len(sizes) == len(within):
+        raise ShapeError(
+            who,
+            "a block has a beginning and a size along each axis",
+            expected=f"{len(within)} of them",
+            received={"start_indices": starts, "shape": tuple(sizes)},
+        )
+    slices = []
+    for start, size, whole in zip(starts, sizes, within, strict=True):
+        start += whole if start < 0 else 0
+        size = whole - start if size == -1 else size
+        if size > whole:
+            raise ShapeError(
+                who,
+                "the block is larger than the array",
+                expected=f"at most shape {tuple(within)}",
+                received={"shape": tuple(sizes)},
+            )
+        start = min(max(start, 0), whole - size)
+        slices.append(builtins.slice(start, start + size))
+    return tuple(slices)
 
 
 @op(
@@ -256,7 +284,7 @@ def slice_update(inputs, start_indices, updates):
     Parameters
     ----------
     inputs : array, any shape
-    start_indices : array of ints, one for each axis, where the block begins
+    start_indices : array of ints, one for each axis, where the block begins; as in `slice`
     updates : array, as many axes
 
     Returns
@@ -277,10 +305,7 @@ def slice_update(inputs, start_indices, updates):
     >>> ops.slice_update([0.0, 0.0, 0.0], [1], [7.0, 8.0])
     array([0., 7., 8.], dtype=float32)
     """
-    block = tuple(
-        builtins.slice(start, start + size)
-        for start, size in zip(start_indices.tolist(), updates.shape, strict=True)
-    )
+    block = _block("slice_update", inputs.shape, start_indices, updates.shape)
 
     def written(into, values):
         y = into.copy()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, ShapeError
 from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 from melpy.strings import data_type
+from melpy.symbolic import Symbolic, any_in, like
 
 __all__ = [
     "broadcast_to", "cast", "expand_dims", "moveaxis", "ravel", "reshape", "squeeze", "swapaxes",
@@ -15,7 +17,19 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _shaped(x, newshape):
+    """Return what a symbolic shape makes, of which only the number of sizes is known."""
+    if isinstance(newshape, Symbolic):
+        ndim = int(newshape.shape[0] or 0) if newshape.ndim else 1
+        return like((None,) * ndim, x.dtype)
+    if isinstance(newshape, list | tuple) and any_in(newshape):
+        known = (None if isinstance(n, Symbolic) or n == -1 else n for n in newshape)
+        return like(tuple(known), x.dtype)
+    return None
+
+
 @op(
+    made_of=_shaped,
     sample=[normal((2, 6), newshape=(3, -1)), normal((2, 3), newshape=(-1,))],
     like=lambda torch, x, newshape: torch.reshape(x, newshape),
 )
@@ -215,7 +229,22 @@ def moveaxis(x, *, source, destination):
     return y, (lambda g: np.moveaxis(g, destination, source),)
 
 
+def _refuse_unknown(x, axis=None):
+    """Refuse to drop an axis whose size is not known: it is the batch's, more often than 1."""
+    if axis is None or not isinstance(x, Symbolic):
+        return
+    for n in normalize_axis_tuple(axis, x.ndim, "axis"):
+        if x.shape[n] is None:
+            raise ShapeError(
+                "squeeze",
+                f"the size of axis {n} is not known",
+                expected="axes of size 1",
+                received={"x.shape": x.shape, "axis": axis},
+            )
+
+
 @op(
+    made_of=_refuse_unknown,
     sample=[normal((2, 1, 3, 1)), normal((1, 2, 1), axis=-1), normal((1, 2, 1), axis=(0, 2))],
     like=lambda torch, x, axis=None: torch.squeeze(x) if axis is None else torch.squeeze(x, axis),
 )

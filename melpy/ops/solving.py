@@ -1,17 +1,14 @@
-"""Square matrices: determinants, inverses, systems of equations, Cholesky's factor."""
+"""Square matrices: inverses, systems of equations, Cholesky's factor."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from melpy.errors import ArgumentError, ShapeError
-from melpy.ops.registry import composed, in_keras, op
+from melpy.ops.registry import op
+from melpy.symbolic import Symbolic
 
-__all__ = [
-    "cholesky", "det", "inv", "log_absolute_determinant", "logdet", "lu_factor", "slogdet", "solve",
-]  # fmt: skip
+__all__ = ["cholesky", "inv", "lu_factor", "solve"]
 
 KERAS_ROOM = "linalg"
 
@@ -37,54 +34,36 @@ def _checked(who, function, *matrices):
         ) from error
 
 
-@op(
-    sample=[_well_conditioned(3, 3), _well_conditioned(2, 2, 2)],
-    like="torch.linalg.det",
-    floats=True,
-)
-def det(x):
-    """Compute determinants: y = det x.
+def known_square(who):
+    """Return what refuses symbolic matrices that are not known to be square.
 
-    Parameters
-    ----------
-    x : array, (.., n, n)
-
-    Returns
-    -------
-    array, (..), the type of x
-
-    Gradient
-    --------
-    g times the cofactors of x, which are y x^-T where x is not singular
-
-    Raises
-    ------
-    ArgumentError, where the matrices are not square
-
-    Source
-    ------
-    Jacobi's formula.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from melpy import ops
-    >>> float(ops.det(np.array([[2.0, 0.0], [1.0, 3.0]])))
-    6.0
+    Of a system of equations it also refuses right sides that are not known to fit.
     """
-    y = np.asarray(_checked("det", np.linalg.det, x))
 
-    def d_x(g):
-        # of x = u diag(s) v^T the cofactors are det(u v^T) u diag(Π of all other s) v^T
-        u, s, vt = np.linalg.svd(x)
-        others = np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., np.newaxis, :]).prod(-1)
-        scale = g * np.linalg.det(u) * np.linalg.det(vt)
-        return scale[..., np.newaxis, np.newaxis] * ((u * others[..., np.newaxis, :]) @ vt)
+    def refuse(x, *others, **_):
+        if isinstance(x, Symbolic) and (x.ndim < 2 or x.shape[-1] != x.shape[-2]):
+            raise ShapeError(
+                who,
+                "the matrices are not known to be square",
+                expected="shape (.., n, n)",
+                received={"shape": x.shape},
+            )
+        for b in others:
+            if isinstance(x, Symbolic) and isinstance(b, Symbolic):
+                rows = b.shape[-1 if 1 <= b.ndim < x.ndim else -2 :][:1]
+                if rows != x.shape[-1:]:
+                    raise ShapeError(
+                        who,
+                        "the right side is not known to have as many rows as the matrices",
+                        expected="shape (.., n) or (.., n, m)",
+                        received={"shapes": [x.shape, b.shape]},
+                    )
 
-    return y, (d_x,)
+    return refuse
 
 
 @op(
+    made_of=known_square("inv"),
     sample=[_well_conditioned(3, 3), _well_conditioned(2, 2, 2)],
     like="torch.linalg.inv",
     floats=True,
@@ -124,13 +103,21 @@ def inv(x):
     return y, (lambda g: -_turned(y) @ g @ _turned(y),)
 
 
+def _solve_like(torch, a, b):
+    if b.shape == a.shape[:-1]:
+        return torch.linalg.solve(a, b[..., None])[..., 0]
+    return torch.linalg.solve(a, b)
+
+
 @op(
+    made_of=known_square("solve"),
     sample=[
         lambda rng: (*_well_conditioned(3, 3)(rng), rng.normal(size=(3, 2))),
         lambda rng: (*_well_conditioned(3, 3)(rng), rng.normal(size=3)),
         lambda rng: (*_well_conditioned(2, 3, 3)(rng), rng.normal(size=(2, 3, 1))),
+        lambda rng: (*_well_conditioned(2, 3, 3)(rng), rng.normal(size=(2, 3))),
     ],
-    like="torch.linalg.solve",
+    like=_solve_like,
     floats=True,
 )
 def solve(a, b):
@@ -139,7 +126,8 @@ def solve(a, b):
     Parameters
     ----------
     a : array, (.., n, n)
-    b : array, (n,) or (.., n, m)
+    b : array, (n,) or (.., n, m); or (.., n), a vector for each matrix, where the number of
+        matrices is not n too: then b is one matrix for all of them
 
     Returns
     -------
@@ -164,14 +152,21 @@ def solve(a, b):
     >>> ops.solve(np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([2.0, 2.0]))
     array([1. , 0.5])
     """
-    y = _checked("solve", np.linalg.solve, a, b)
+    is_vector = b.ndim == 1 or (b.shape == a.shape[:-1] and b.shape[-2] != a.shape[-1])
+
+    def solution(matrices, sides):
+        if is_vector:
+            return np.linalg.solve(matrices, sides[..., np.newaxis])[..., 0]
+        return np.linalg.solve(matrices, sides)
+
+    y = _checked("solve", solution, a, b)
 
     def d_b(g):
-        return np.linalg.solve(_turned(a), g)
+        return solution(_turned(a), g)
 
     def d_a(g):
         d = d_b(g)
-        if b.ndim == 1:
+        if is_vector:
             return -d[..., np.newaxis] * y[..., np.newaxis, :]
         return -d @ _turned(y)
 
@@ -192,6 +187,7 @@ def _cholesky_like(torch, x, upper=False):
 
 
 @op(
+    made_of=known_square("cholesky"),
     sample=[
         _positive_definite(3, 3),
         lambda rng: (*_positive_definite(2, 2, 2)(rng), {"upper": True}),
@@ -240,71 +236,6 @@ def cholesky(x, *, upper=False):
         return (inner + _turned(inner)) / 2
 
     return _turned(y) if upper else y, (d_x,)
-
-
-@in_keras(None)
-@op(
-    sample=_well_conditioned(3, 3),
-    like=lambda torch, x: torch.linalg.slogdet(x)[1],
-)
-def log_absolute_determinant(x):
-    """Take the logarithm of a determinant's size, without overflow: y = log |det x|.
-
-    Parameters
-    ----------
-    x : array, (.., n, n)
-
-    Returns
-    -------
-    (y, sign) : array (..), -∞ for a singular matrix; and its sign, -1, 0 or 1, a constant
-
-    Gradient
-    --------
-    g x^-T
-
-    Raises
-    ------
-    ArgumentError, where the matrices are not square
-
-    Source
-    ------
-    Jacobi's formula.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from melpy import ops
-    >>> ops.log_absolute_determinant(-np.eye(3))[0].item()
-    0.0
-    """
-    sign, y = _checked("slogdet", np.linalg.slogdet, x)
-
-    def d_x(g):
-        return g[..., np.newaxis, np.newaxis] * _turned(_checked("slogdet", np.linalg.inv, x))
-
-    return (np.asarray(y), np.asarray(sign)), (d_x,)
-
-
-@in_keras("numpy")
-@composed
-def slogdet(x: Any) -> tuple[Any, Any]:
-    """Return the sign of the determinant and the logarithm of its size.
-
-    Examples
-    --------
-    >>> sign, size = slogdet(2 * np.eye(2))
-    >>> sign.item(), round(size.item(), 4)
-    (1.0, 1.3863)
-    """
-    size, sign = log_absolute_determinant(x)
-    return sign, size
-
-
-@in_keras("math")
-@composed
-def logdet(x: Any) -> Any:
-    """Return the logarithm of the determinants of positive definite matrices."""
-    return log_absolute_determinant(x)[0]
 
 
 def _lu_like(torch, x):

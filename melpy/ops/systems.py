@@ -13,7 +13,7 @@ from melpy.ops.decomposing import pinv
 from melpy.ops.products import matmul
 from melpy.ops.registry import composed
 from melpy.ops.shaping import expand_dims, squeeze, swapaxes
-from melpy.ops.solving import inv, solve
+from melpy.ops.solving import inv, known_square, solve
 
 __all__ = ["cholesky_inverse", "lstsq", "matrix_rank", "solve_triangular"]
 
@@ -68,7 +68,7 @@ def matrix_rank(x: Any, *, tol: float | None = None) -> Any:
     return np.asarray(np.linalg.matrix_rank(values, tol), np.int32)
 
 
-@composed
+@composed(made_of=known_square("solve_triangular"))
 def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
     """Return the x of a x = b, where a is triangular; its other half is not looked at.
 
@@ -91,7 +91,7 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
     return solve(triangle, b)
 
 
-@composed
+@composed(made_of=known_square("cholesky_inverse"))
 def cholesky_inverse(x: Any, *, upper: bool = False) -> Any:
     """Return the inverse of L L^T, of its Cholesky factor L, or of U^T U.
 

@@ -336,3 +336,16 @@ def test_a_part_added_to_a_stateless_class_stands_behind_its_name():
     assert [w.path for w in block.weights] == ["block/dense/kernel", "block/dense/bias"]
     with pytest.raises(ValueError, match="after the layer was built"):
         block.later = layers.Dense(1)
+
+
+def test_a_users_function_holds_a_weight_again_after_a_config():
+    @melpy.saving.register_keras_serializable("building")
+    def halved(w):
+        return w * 0.5
+
+    layer = layers.Dense(
+        2, kernel_constraint=halved, kernel_regularizer=halved, bias_constraint="non_neg"
+    )
+    again = layers.Dense.from_config(layer.get_config())
+    assert again.kernel_constraint is again.kernel_regularizer is halved
+    assert isinstance(again.bias_constraint, melpy.constraints.NonNeg)

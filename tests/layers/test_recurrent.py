@@ -249,7 +249,7 @@ class TestEveryKind:
     def test_the_layer_shows_its_cells_arguments(self, kind):
         layer = getattr(layers, kind)(3, dropout=0.1, seed=4, kernel_regularizer="l2")
         assert (layer.units, layer.dropout, layer.seed) == (3, 0.1, 4)
-        assert layer.cell.kernel_regularizer == "l2"
+        assert isinstance(layer.cell.kernel_regularizer, melpy.regularizers.L2)
         layer(sample())
         assert len(layer.losses) == 1
 

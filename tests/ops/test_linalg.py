@@ -90,3 +90,30 @@ def test_numpy_functions_are_recorded():
     a, b = Tensor(np.ones((2, 3)), requires_grad=True), np.ones((3, 4))
     for y in (np.matmul(a, b), np.dot(a, b), np.einsum("ij,jk", a, b), np.tensordot(a, b, 1)):
         assert y.requires_grad
+
+
+def test_a_vector_for_each_of_several_matrices():
+    a, b = RNG.normal(size=(4, 3, 3)) + 3 * np.eye(3), RNG.normal(size=(4, 3))
+    y = ops.solve(a, b)
+    np.testing.assert_allclose(np.einsum("nij,nj->ni", a, y), b)
+
+
+@pytest.mark.parametrize(
+    ("signature", "function", "shapes", "expected"),
+    [
+        ("(d,d)->()", ops.trace, [(2, 4, 4)], (2,)),
+        ("(d,d)->(d)", ops.diag, [(4, 4)], (4,)),
+        ("(n,m),(m)->(n)", ops.matmul, [(5, 1, 2, 3), (6, 3)], (5, 6, 2)),
+    ],
+)
+def test_functions_of_the_last_axes(signature, function, shapes, expected):
+    arrays = [RNG.normal(size=shape) for shape in shapes]
+    y = ops.vectorize(function, signature=signature)(*arrays)
+    assert y.shape == expected
+    np.testing.assert_allclose(y, np.vectorize(function, signature=signature)(*arrays))
+
+
+@pytest.mark.parametrize("signature", ["(n", "(n)->(n)", "(n),(n)->()"])
+def test_signatures_that_do_not_fit(signature):
+    with pytest.raises(ValueError, match="vectorize"):
+        ops.vectorize(np.dot, signature=signature)(np.ones(3), np.ones(4))

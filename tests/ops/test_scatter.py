@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melpy import Tensor, ops
-from melpy.errors import ArgumentError, UnknownNameError
+from melpy.errors import ArgumentError, ShapeError, UnknownNameError
 
 
 def test_the_last_update_of_a_place_wins_and_takes_its_gradient():
@@ -50,3 +50,18 @@ def test_segments_out_of_range_and_without_rows():
     np.testing.assert_array_equal(ops.segment_min(np.arange(3), [0, 0, 1]), [0, 2])
     with pytest.raises(ArgumentError, match="segment_sum: the segments are not numbered"):
         ops.segment_sum(data, [[0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("start", "shape", "expected"),
+    [((2, -1), (2, 2), [[4, 5], [7, 8]]), ((9, 0), (1, -1), [[6, 7, 8]]), ((0, 0), (4, 1), None)],
+)
+def test_a_block_that_reaches_beyond_the_end_is_moved_back(start, shape, expected):
+    x = np.arange(9.0).reshape(3, 3)
+    if expected is None:
+        with pytest.raises(ShapeError, match="slice: the block is larger than the array"):
+            ops.slice(x, start, shape)
+        return
+    np.testing.assert_array_equal(ops.slice(x, start, shape), expected)
+    moved = ops.slice_update(x, start, np.zeros(np.shape(expected)))
+    assert np.flatnonzero(moved != x).size == np.count_nonzero(expected)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melpy import Tensor, ops, testing
-from melpy.errors import ArgumentError, GraphError
+from melpy.errors import ArgumentError, DtypeError, GraphError
 
 X = np.arange(24.0).reshape(2, 3, 4)
 
@@ -77,7 +77,7 @@ def test_indices_may_be_tensors():
 
 
 def test_take_refuses_floats():
-    with pytest.raises(ArgumentError, match=r"^take: the indices are not whole numbers\. Expected"):
+    with pytest.raises(DtypeError, match=r"^take: the indices are not whole numbers\. Expected"):
         ops.take(X, 1.5)
 
 

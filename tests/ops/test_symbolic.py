@@ -157,9 +157,55 @@ def test_new_ops_refuse_what_they_do_not_take():
         (lambda: ops.nanquantile(x, 2.0), "nanquantile: q is no share"),
         (lambda: ops.lu_factor(np.ones(3)), "lu_factor: these are no matrices"),
         (lambda: ops.vander(x), "vander: this is no vector"),
-        (lambda: ops.vectorize(abs, signature="(n)->()"), "vectorize: only functions of single"),
+        (lambda: ops.vectorize(abs, signature="n->"), "vectorize: this is no signature"),
         (lambda: ops.associative_scan(min, [np.ones(2), np.ones(3)]), "differ in size"),
         (lambda: ops.cholesky_inverse(x[0]), "cholesky_inverse: .*not square"),
     ):
         with pytest.raises(ValueError, match=what):
             call()
+
+
+@pytest.mark.parametrize(
+    ("describe", "shape"),
+    [
+        (lambda x: ops.take(x, KerasTensor((6, 7)), axis=1), (None, 6, 7)),
+        (lambda x: ops.take_along_axis(x, KerasTensor((1, 3)), axis=0), (1, 3)),
+        (lambda x: ops.bitwise_and(x, KerasTensor((1, 3))), (None, 3)),
+        (lambda x: ops.ldexp(x, KerasTensor((1, 3))), (None, 3)),
+        (lambda x: ops.scatter(KerasTensor((5, 2)), KerasTensor((5,)), (4, 4)), (4, 4)),
+        (lambda x: ops.segment_sum(x, KerasTensor((5,))), (None, 3)),
+        (lambda x: ops.slice(x[:4], KerasTensor((2,)), (2, 2)), (2, 2)),
+        (lambda x: ops.reshape(x, KerasTensor((3,), "int32")), (None, None, None)),
+        (lambda x: ops.reshape(x, (None, KerasTensor((), "int32"))), (None, None)),
+        (lambda x: ops.vsplit(x, [1, 3])[1], (2, 3)),
+        (lambda x: ops.array_split(x, [1, 3])[2], (None, 3)),
+        (lambda x: ops.unique(KerasTensor((2, 4)), axis=0), (None, 4)),
+        (lambda x: ops.solve(KerasTensor((None, 3, 3)), x), (None, 3)),
+    ],
+)
+def test_a_description_needs_no_whole_numbers_and_no_values(describe, shape):
+    y = describe(KerasTensor((None, 3)))
+    assert y.shape == shape
+
+
+def test_what_is_taken_keeps_its_type():
+    assert ops.take(X, KerasTensor((2,)), axis=1).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "describe",
+    [
+        lambda: ops.squeeze(KerasTensor((None, 1)), 0),
+        lambda: ops.cholesky(KerasTensor((None, None, 20))),
+        lambda: ops.det(KerasTensor((None, 20, 15))),
+        lambda: ops.solve(KerasTensor((None, 20, 20)), KerasTensor((None, None, 5))),
+        lambda: ops.solve_triangular(KerasTensor((3, 3)), KerasTensor(())),
+        lambda: ops.diag(KerasTensor((2, 3, 4))),
+        lambda: KerasTensor(3),
+        lambda: KerasTensor("3"),
+        lambda: ops.bitwise_and(KerasTensor((3,)), KerasTensor((4,))),
+    ],
+)
+def test_what_cannot_be_described_is_refused(describe):
+    with pytest.raises(ValueError, match=r"Expected|broadcast|bitwise_and"):
+        describe()
