@@ -169,7 +169,8 @@ BEHAVIOUR = {
     "ops.layer_normalization": f"{_FRACTIONS}; {_SHAPES}",
     "ops.rms_normalization": _FRACTIONS,
     "ops.is_tensor": (
-        "is False of a plain array; ops of plain arrays, `convert_to_tensor` too, give plain arrays"
+        "is False of a plain array; ops of plain arrays give plain arrays, which have no "
+        "`.numpy()`: `convert_to_tensor` makes tensors of them"
     ),
     "ops.take": "an index out of range is an error, where Keras on JAX gives NaN",
     "ops.take_along_axis": "an index out of range is an error, where Keras on JAX gives NaN",

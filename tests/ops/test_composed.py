@@ -29,6 +29,15 @@ def test_tensors_stay_tensors():
     assert (ops.shape(x), ops.ndim(x), ops.size(x)) == ((2,), 1, 2)
 
 
+def test_what_is_converted_is_a_tensor():
+    x = ops.convert_to_tensor(np.array([[1, 3, 2]], "uint8"))
+    assert ops.is_tensor(x)
+    assert x.dtype == "uint8"
+    assert ops.argmax(x, axis=-1).numpy() == [1]
+    assert isinstance(ops.convert_to_numpy(x), np.ndarray)
+    assert ops.convert_to_tensor([1, 2]).numpy().dtype == "int32"
+
+
 def test_attention_by_hand():
     # one head, two times: the first key fits, the second value is far
     query = np.array([[[[2.0]], [[0.0]]]])
