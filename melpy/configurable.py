@@ -128,7 +128,6 @@ WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
     "lora_alpha": (None,),
     "use_gate": (False,),
     "sliding_window": (None,),
-    "rms_scaling": (False,),
     "fused": (None, True, False),
 }
 
@@ -149,6 +148,7 @@ _FEATURES = "keras.src.layers.preprocessing.feature_space"
 SPECIAL: dict[str, tuple[str | None, str, str | None]] = {
     "Functional": ("keras.src.models.functional", "Functional", "Functional"),
     "Sequential": ("keras", "Sequential", None),
+    "DTypePolicy": ("keras", "DTypePolicy", None),
     "FeatureSpace": ("keras.utils", "FeatureSpace", None),
     "Feature": (_FEATURES, "Feature", "Feature"),
     "Cross": (_FEATURES, "Cross", "Cross"),

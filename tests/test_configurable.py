@@ -137,10 +137,7 @@ def test_snake_case(name, snake):
 
 @pytest.mark.parametrize(
     ("layer", "extra"),
-    [
-        (layers.Dense(2), {"quantization_config": None}),
-        (layers.LayerNormalization(), {"rms_scaling": False}),
-    ],
+    [(layers.Dense(2), {"quantization_config": None})],
 )
 def test_what_changes_nothing_in_a_config_of_keras_is_left_out(layer, extra):
     config = layer.get_config()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import activations, initializers, ops
-from melpy.errors import ArgumentError, ShapeError
+from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import NO_ACTIVATION, positive
@@ -44,6 +44,7 @@ class Dense(Layer):
 
     supports_masking = True
     none_means = NO_ACTIVATION
+    implied = ("activity_regularizer",)
 
     def __init__(
         self,
@@ -297,6 +298,13 @@ class Lambda(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not callable(function):
+            raise DtypeError(
+                "Lambda",
+                "this is no function",
+                expected="a callable of one tensor",
+                received={"type": type(function).__name__},
+            )
         self.function, self.mask = function, mask
         self.arguments = arguments or {}
         self.supports_masking = mask is not None
@@ -304,6 +312,16 @@ class Lambda(Layer):
     def call(self, inputs: Any) -> Any:
         """Return function(x)."""
         return self.function(inputs, **self.arguments)
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None, safe_mode: Any = None) -> Any:
+        """Refuse: the function is code, which no description may bring along."""
+        raise ArgumentError(
+            "from_config",
+            "a Lambda layer is code, which no description may bring along",
+            expected="layers that are classes",
+            mend="Write it as a class of its own, and register that.",
+        )
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask that the constructor was given."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from melpy import symbolic, tree
 from melpy.config import DTypePolicy
+from melpy.configurable import plain
 from melpy.errors import UndefinedError
 from melpy.layers.arguments import as_shape, taken_arguments
 from melpy.layers.input_spec import InputSpec
@@ -91,7 +92,7 @@ class Described(Parts):
         # Of the base's own arguments, those that say something.
         usual = {"autocast": True, "activity_regularizer": None} if "autocast" in arguments else {}
         arguments = {k: v for k, v in arguments.items() if k not in usual or v is not usual[k]}
-        base = {"name": self.name, "trainable": self.trainable, "dtype": str(self.dtype)}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": plain(self.dtype_policy)}
         accepted = taken_arguments(type(self)).base_arguments
         if arguments.get("data_format", "") is None:  # the setting may be another one elsewhere
             arguments["data_format"] = getattr(self, "data_format", None)

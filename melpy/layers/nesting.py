@@ -9,7 +9,6 @@ from typing import Any
 from melpy import custom
 from melpy.configurable import Configurable, described
 from melpy.errors import (
-    ArgumentError,
     DtypeError,
     MelpyError,
     SignatureError,
@@ -74,13 +73,6 @@ def _made(entry: Mapping[str, Any]) -> Any:
                 f'custom_objects={{"{name}": {name}}}, or by the decorator '
                 "saving.register_keras_serializable().",
             )
-    if name == "Lambda":
-        raise ArgumentError(
-            "from_config",
-            "a Lambda layer is code, which no description may bring along",
-            expected="layers that are classes",
-            mend="Write it as a class of its own, and register that.",
-        )
     config = custom.config_of(entry)
     if not issubclass(made, Layer):
         layer = made.from_config(config)

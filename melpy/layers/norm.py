@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -225,6 +226,7 @@ class LayerNormalization(SameShape):
     axis : int or ints, the axes that are normalized together, the features' by default
     epsilon : float > 0
     center, scale : bool, whether there is a beta, a gamma
+    rms_scaling : bool; True, which is out of date, is gamma x / sqrt(variance + epsilon)
     beta_initializer, gamma_initializer : initializers
     beta_regularizer, gamma_regularizer : regularizers or None
     beta_constraint, gamma_constraint : constraints or None
@@ -258,6 +260,13 @@ class LayerNormalization(SameShape):
         gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        self.rms_scaling = kwargs.pop("rms_scaling", False)
+        if self.rms_scaling:
+            warnings.warn(
+                "LayerNormalization: rms_scaling divides by the deviation, not by the root of the "
+                "mean square. RMSNormalization does that.",
+                stacklevel=2,
+            )
         super().__init__(**kwargs)
         whole_numbers_of(axis, "axis", type(self).__name__)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
@@ -280,14 +289,18 @@ class LayerNormalization(SameShape):
         # Of -1 beside 1, Keras puts -1 first: the weights' shape, not which number they multiply.
         axes = [self.axis] if isinstance(self.axis, int) else sorted(self.axis)
         sizes = [input_shape[axis] for axis in axes]
-        if self.scale:
+        if self.scale or self.rms_scaling:
             self.gamma = self.ruled_weight("gamma", sizes)
-        if self.center:
+        if self.center and not self.rms_scaling:
             self.beta = self.ruled_weight("beta", sizes)
 
     def call(self, inputs: Any) -> Any:
         """Return the normalized input."""
         axes = self._axes(inputs.ndim)
+        if self.rms_scaling:
+            scale = ops.rsqrt(ops.var(inputs, axes, keepdims=True) + self.epsilon)
+            shape = [size if axis in axes else 1 for axis, size in enumerate(inputs.shape)]
+            return inputs * scale * ops.reshape(self.gamma, shape)
         if axes == (inputs.ndim - 1,):
             C = inputs.shape[-1]
             gamma = self.gamma if self.scale else np.ones(C, inputs.dtype)

@@ -10,6 +10,7 @@ import numpy as np
 from melpy import ops
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.arguments import Shape
+from melpy.layers.checks import positive
 from melpy.layers.spatial import Spatial
 from melpy.ops.spatial import whole
 
@@ -170,7 +171,7 @@ class UpSampling1D(Spatial):
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__("channels_last", **kwargs)
-        self.size = whole(size, 1, "size", "UpSampling1D")[0]
+        self.size = positive(size, "size", "UpSampling1D")
 
     def call_last(self, x: Any) -> Any:
         """Return the longer sequences."""

@@ -44,8 +44,9 @@ class Recurrent(RNN):
         flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
         kwargs |= {key: arguments[key] for key in (*flags, "activity_regularizer")}
         super().__init__(made(**own), **kwargs)
-        self.use_cudnn = arguments.get("use_cudnn", "auto")
-        if self.use_cudnn not in ("auto", True, False):
+        if "use_cudnn" in arguments:
+            self.use_cudnn = arguments["use_cudnn"]
+        if arguments.get("use_cudnn", "auto") not in ("auto", True, False):
             raise ArgumentError(
                 type(self).__name__,
                 "unknown use_cudnn",

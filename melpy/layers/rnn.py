@@ -98,7 +98,7 @@ class RNN(Layer):
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """Return the states that a sequence begins with: the cell's own, or zeros (N, D)."""
-        return initial_state(self.cell, batch_size, self.dtype)
+        return as_list(initial_state(self.cell, batch_size, self.dtype))
 
     def reset_state(self) -> None:
         """Let the next batch begin with zeros."""
@@ -184,9 +184,8 @@ class RNN(Layer):
             return outputs[-1] if outputs else np.zeros(output.shape, output.dtype)
         if self.zero_output_for_mask:
             return np.zeros(output.shape, output.dtype)
-        # of stacked cells, the last one's
-        first = states[-1] if tree.is_nested(states[0]) else states
-        return first[0]
+        last = states[-1] if isinstance(self.cell, StackedRNNCells) else states
+        return as_list(last)[0]
 
     def _whole(self, h: Any, mask: np.ndarray | None) -> Any:
         """Return the outputs of a whole sweep, (N, T, D), where a masked step repeated h."""
@@ -226,7 +225,7 @@ class StackedRNNCells(Layer):
             input_shape = (input_shape[0], output_size(cell))
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
-        """Return each cell's own."""
+        """Return each cell's own: a list, or an array of a cell of one state that has no list."""
         return [initial_state(cell, batch_size, self.dtype) for cell in self.cells]
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
@@ -234,7 +233,7 @@ class StackedRNNCells(Layer):
         after = []
         for cell, own in zip(self.cells, states, strict=True):
             inputs, new = step_of(cell, training)(inputs, own)
-            after.append(new)
+            after.append(new if tree.is_nested(own) else new[0])
         return inputs, after
 
     @classmethod
@@ -294,11 +293,11 @@ def output_size(cell: Any) -> int:
     return getattr(cell, "output_size", None) or as_list(cell.state_size)[0]
 
 
-def initial_state(cell: Any, batch_size: int, dtype: str) -> list[Any]:
-    """Return the states that a sequence begins with."""
+def initial_state(cell: Any, batch_size: int, dtype: str) -> Any:
+    """Return the states that a sequence begins with: an array, or a list of arrays."""
     if hasattr(cell, "get_initial_state"):
-        return as_list(cell.get_initial_state(batch_size=batch_size))
-    return [np.zeros((batch_size, size), dtype) for size in as_list(cell.state_size)]
+        return cell.get_initial_state(batch_size=batch_size)
+    return tree.map_structure(lambda size: np.zeros((batch_size, size), dtype), cell.state_size)
 
 
 def steps_to_use(mask: Any, sequences: Any) -> np.ndarray | None:

@@ -286,3 +286,67 @@ class TestStateless:
         layer.stateless_call(layer.trainable_variables, [], X)
         with pytest.raises(RuntimeError, match="no gradient reaches"):
             melpy.grad(lambda w: ops.sum(layer.stateless_call([w], [], X)[0]))(np.ones((3, 1)))
+
+
+def test_a_size_that_is_no_number_is_a_type_error():
+    for size in (2.5, "2", True):
+        with pytest.raises(TypeError, match="UpSampling1D: size must be"):
+            layers.UpSampling1D(size)
+
+
+def test_configs_name_the_type_as_a_policy():
+    config = layers.Dense(2, dtype="float64").get_config()
+    assert "activity_regularizer" not in config
+    assert config["dtype"]["config"] == {"name": "float64"}
+    assert config["dtype"]["class_name"] == "DTypePolicy"
+    assert layers.Dense.from_config(config).dtype == "float64"
+    assert layers.Dense.from_config({**config, "dtype": "float32"}).dtype == "float32"
+    assert "activity_regularizer" in layers.Dense(2, activity_regularizer="l2").get_config()
+
+
+def test_what_a_layer_without_call_lacks_is_said():
+    with pytest.raises(NotImplementedError, match="Layer defines no call"):
+        layers.Layer().compute_output_shape(None)
+
+
+def test_a_lambda_takes_functions_and_comes_from_no_description():
+    with pytest.raises(TypeError, match="Lambda: this is no function"):
+        layers.Lambda("x ** 2")
+    config = layers.Lambda(lambda x: x**2).get_config()
+    with pytest.raises(ValueError, match="a Lambda layer is code"):
+        layers.Lambda.from_config(config, safe_mode=False)
+
+
+def test_layer_normalization_of_old_files_scales_by_the_deviation():
+    with pytest.warns(UserWarning, match="RMSNormalization does that"):
+        layer = layers.LayerNormalization(rms_scaling=True, epsilon=0.0)
+    np.testing.assert_allclose(layer(np.array([[1.0, 3.0]])), [[1, 3]])
+    assert [w.name for w in layer.weights] == ["gamma"]
+    assert layer.get_config()["rms_scaling"] is True
+
+
+class Adding:
+    """A cell of one state that is not in a list, and says nothing of how it begins."""
+
+    def __init__(self, size):
+        self.state_size = size
+
+    def call(self, inputs, states):
+        new = states[0] + ops.sum(inputs, axis=-1, keepdims=True)
+        return new, [new]
+
+
+def test_states_of_stacked_cells_are_as_the_cells_keep_them():
+    stack = layers.RNN([Adding(2), Adding(3)], return_state=True)
+    x = np.arange(4.0).reshape(1, 2, 2)
+    mask = np.array([[True, False]])
+    output, first, second = stack(x)
+    np.testing.assert_array_equal(first, [[6, 6]])
+    np.testing.assert_array_equal(second, output)
+    np.testing.assert_array_equal(stack(x, mask=mask)[0], [[2, 2, 2]])
+    assert stack.compute_output_shape((1, 2, 2))[1:] == ((1, 2), (1, 3))
+
+
+def test_only_what_has_fast_forms_elsewhere_knows_use_cudnn():
+    assert not hasattr(layers.SimpleRNN(1), "use_cudnn")
+    assert layers.Bidirectional(layers.GRU(1, use_cudnn=False)).backward_layer.use_cudnn is False

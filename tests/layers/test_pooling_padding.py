@@ -134,7 +134,7 @@ class TestErrors:
             (lambda: layers.ZeroPadding2D((1, 2, 3)), "padding must be made of whole numbers"),
             (lambda: layers.Cropping2D(None), "cropping must be made of whole numbers"),
             (lambda: layers.Cropping2D(0.5), "cropping must be made of whole numbers"),
-            (lambda: layers.UpSampling1D(0), "size must be one positive whole number"),
+            (lambda: layers.UpSampling1D(0), "size must be a positive whole number"),
             (lambda: layers.UpSampling2D(interpolation="linear"), "unknown interpolation"),
         ],
     )
