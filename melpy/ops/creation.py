@@ -67,22 +67,15 @@ def floating(x: Any) -> Any:
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
     """Return `array(x, dtype)` as a tensor; ``sparse``, ``ragged`` are taken for Keras's sake only.
 
-    Strings stay an array.
-
     Examples
     --------
-    >>> x = convert_to_tensor([1.0, 2.0])
-    >>> is_tensor(x), x.numpy()
-    (True, array([1., 2.], dtype=float32))
+    >>> convert_to_tensor([1.0, 2.0])
+    Tensor([1., 2.], dtype=float32)
     """
     made = array(x, dtype)
-    is_plain = isinstance(made, np.ndarray) and made.dtype.kind in "fiub"
-    return _tensor_of(made) if is_plain else made
-
-
-def _tensor_of(array: np.ndarray) -> Any:
-    """Return a tensor: the one thing here that asks for what stands above, when it is called."""
-    return importlib.import_module("melpy.tensor").Tensor.of(array, None)
+    if isinstance(made, np.ndarray) and made.dtype.kind in "fiub":  # tensors stand above: see there
+        return importlib.import_module("melpy.tensor").Tensor.of(made, None)
+    return made
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
