@@ -254,6 +254,14 @@ def _serial_of(variable: Variable) -> int:
 
 def _seed(y: Variable, g: np.ndarray | None) -> np.ndarray:
     """Check the starting gradient, 1 for a scalar."""
+    if not isinstance(y, Variable):
+        raise GraphError(
+            "backward",
+            "this is no tensor of Melpy's, so what it was computed from is not known",
+            expected="a tensor computed by melpy.ops and by operators",
+            received={"type": type(y).__name__},
+            mend="NumPy's and other libraries' functions record no gradient.",
+        )
     if not y.requires_grad:
         raise GraphError(
             "backward",

@@ -174,6 +174,12 @@ def test_nothing_recorded_is_refused():
         Tensor([1.0]).sum().backward()
 
 
+def test_a_loss_of_another_library_is_refused():
+    x = Tensor([1.0], requires_grad=True)
+    with pytest.raises(GraphError, match=r"no tensor of Melpy's.*type='ndarray'.*other libraries"):
+        tape.gradients(np.square(x.numpy()), [x])
+
+
 def test_a_whole_tensor_has_no_gradient():
     with pytest.raises(DtypeError, match=r"only a float tensor.*dtype='int64'.*Pass dtype"):
         Tensor(np.array([1, 2]), requires_grad=True)

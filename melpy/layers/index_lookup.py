@@ -14,6 +14,7 @@ from melpy.layers.encoding import MODES, encoded
 from melpy.layers.hashing import hashed, salt_of
 from melpy.layers.vocabulary import UNKNOWN
 from melpy.layers.vocabulary_layer import VocabularyLayer
+from melpy.probing import is_describing
 from melpy.strings import STRING
 from melpy.tensor import Tensor
 
@@ -134,7 +135,7 @@ class IndexLookup(VocabularyLayer):
     def _bins(self, keys: list[Any]) -> np.ndarray:
         """Return which of the ``num_oov_indices`` each unknown key has."""
         count = self.num_oov_indices
-        if count == 0:
+        if count == 0 and not is_describing():  # what stands in then is in no vocabulary
             raise DataError(
                 "call",
                 "something is not in the vocabulary, and there is no index for such",
@@ -142,7 +143,7 @@ class IndexLookup(VocabularyLayer):
                 received={"tokens": list(dict.fromkeys(keys))[:10]},
                 mend="Use num_oov_indices=1.",
             )
-        if count == 1:
+        if count <= 1:
             return np.zeros(len(keys), np.int64)
         values = np.array(keys, object if self.is_of_strings else np.int64)
         if not self.is_of_strings and self.oov_method == "floormod":

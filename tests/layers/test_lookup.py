@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import melpy
 from melpy import errors, layers
 from melpy.data import Loader
 
@@ -196,6 +197,23 @@ class TestGiven:
                 layers.IntegerLookup(**options)
         with pytest.raises(errors.DtypeError, match="not made of whole numbers"):
             layers.IntegerLookup(vocabulary=[1.5])
+
+    def test_one_without_room_for_the_unknown_is_described_inside_a_layer(self):
+        class Rows(layers.Layer):
+            def __init__(self):
+                super().__init__()
+                self.lookup = layers.StringLookup(vocabulary=["a", "b"], num_oov_indices=0)
+                self.table = layers.Embedding(2, 3)
+
+            def call(self, words):
+                return self.table(self.lookup(words))
+
+        words = melpy.Input((), dtype="string")
+        model = melpy.Model(words, Rows()(words))
+        assert model.output_shape == (None, 3)
+        assert model(np.array(["b", "a"])).shape == (2, 3)
+        with pytest.raises(errors.DataError, match="there is no index for such"):
+            model(np.array(["c"]))
 
     def test_refusals_in_use(self):
         with pytest.raises(errors.DataError, match="there is no index for such"):
