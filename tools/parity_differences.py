@@ -66,7 +66,6 @@ DIFFERENCES = {
     ("layers.InputLayer", "input_tensor"): "to wrap a tensor of another graph",
     ("saving.load_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
     ("saving.save_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
-    ("saving.save_weights", "max_shard_size"): "one file holds all weights",
     ("models.Model", ".export"): _LATER,
     ("callbacks.TensorBoard", ".summary"): "TensorFlow's own module",
     ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",

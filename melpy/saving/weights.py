@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from melpy.errors import ArgumentError, DataError, MissingFileError, ShapeError
-from melpy.saving import h5_file, keras_file, legacy_h5, npz_file, safetensors_file
+from melpy.saving import (
+    h5_file,
+    keras_file,
+    legacy_h5,
+    npz_file,
+    safetensors_file,
+    sharded_file,
+)
 from melpy.saving.files import naming, writable, write_atomically
 from melpy.saving.state import gathered, restored, states
 
@@ -17,7 +25,11 @@ WEIGHTS = (".weights.h5", ".safetensors", ".npz")
 
 
 def save_weights(
-    model: Any, filepath: Any, overwrite: bool = True, objects_to_skip: Iterable[Any] | None = None
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    objects_to_skip: Iterable[Any] | None = None,
 ) -> None:
     """Write a model's weights into a file, whole or not at all.
 
@@ -25,15 +37,23 @@ def save_weights(
     ----------
     model : a built model
     filepath : path; its ending says which kind of file: ".weights.h5", as Keras writes it, with
-        the optimizer's state; ".safetensors", the same; ".npz", weights alone
+        the optimizer's state; ".weights.json", the same over several files; ".safetensors", the
+        same; ".npz", weights alone
     overwrite : bool, whether a file that is there may be replaced
+    max_shard_size : float > 0, GiB of arrays in each of several files; None for one file
     objects_to_skip : layers, or an optimizer, whose state is not written; not with ".npz"
     """
     who = "save_weights"
-    ending = _ending(filepath, who, WEIGHTS)
+    if max_shard_size is not None and str(filepath).endswith(".weights.h5"):
+        filepath = Path(filepath).with_suffix(".json")
+        warnings.warn(f"{who}: with max_shard_size it is {filepath.name!r}.", stacklevel=3)
+    several = max_shard_size is not None
+    ending = _ending(filepath, who, (sharded_file.ENDING,) if several else WEIGHTS)
     _require_built(model, who)
     path, skipped = writable(filepath, who, overwrite), list(objects_to_skip or [])
-    if ending == ".npz":
+    if several:
+        sharded_file.write_shards(gathered(model, skipped), path, max_shard_size, who)
+    elif ending == ".npz":
         _require_all(skipped, who)
         write_atomically(path, npz_file.written_npz(model.weights))
     elif ending == ".safetensors":
@@ -53,19 +73,23 @@ def load_weights(
     Parameters
     ----------
     model : a built model
-    filepath : path of a file of weights, or of a whole model, ".keras", ".h5" or ".hdf5"
+    filepath : path of a file of weights, of the index of several (".weights.json"), or of a whole
+        model, ".keras", ".h5" or ".hdf5"
     skip_mismatch : bool, whether to leave layers as they are whose arrays do not fit; not with
         ".npz"
-    objects_to_skip : layers, or an optimizer, that are left as they are; with ".weights.h5" and
-        ".safetensors" alone
+    objects_to_skip : layers, or an optimizer, that are left as they are; with ".weights.h5",
+        ".weights.json" and ".safetensors" alone
     """
     who = "load_weights"
-    ending = _ending(filepath, who, (*WEIGHTS, ".keras", ".h5", ".hdf5"))
+    ending = _ending(filepath, who, (*WEIGHTS, sharded_file.ENDING, ".keras", ".h5", ".hdf5"))
     _require_built(model, who)
     skipped = list(objects_to_skip or [])
     with naming(filepath):
         if not Path(filepath).is_file():
             raise MissingFileError(who, "there is no such file", expected="a file of weights")
+        if ending == sharded_file.ENDING:
+            _load(model, Path(filepath), ending, who, skip_mismatch, skipped)
+            return
         content = Path(filepath).read_bytes()
         if ending in (".weights.h5", ".safetensors"):
             _load(model, content, ending, who, skip_mismatch, skipped)
@@ -90,13 +114,14 @@ def _require_all(skipped: list[Any], who: str) -> None:
 
 
 def _load(
-    model: Any, content: bytes, ending: str, who: str, skip_mismatch: bool, skipped: Any = ()
+    model: Any, content: Any, ending: str, who: str, skip_mismatch: bool, skipped: Any = ()
 ) -> None:
     paths = [path for path, _ in states(model, skipped)]
     readers: dict[str, Callable[..., Any]] = {
         ".weights.h5": h5_file.read_h5,
         ".safetensors": safetensors_file.read_safetensors,
         ".keras": keras_file.read_weights,
+        sharded_file.ENDING: sharded_file.read_shards,
     }
     arrays_at = readers[ending](content, who, paths)
     if model.weights and not any(arrays_at.values()):

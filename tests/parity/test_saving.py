@@ -212,3 +212,21 @@ def test_other_kinds_of_files(shape, kind, ours_first, keras, tmp_path):
     ours, theirs = (np.asarray(m.predict(data, verbose=0)) for m in (model, again))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
     assert int(np.asarray(again.optimizer.iterations)) == 1 + goes_on
+
+
+def test_weights_over_several_files_both_ways(tmp_path):
+    def net(library):
+        return library.Sequential(
+            [library.Input((8,)), library.layers.Dense(30), library.layers.Dense(3)]
+        )
+
+    ours, theirs = net(melpy), net(keras)
+    ours.save_weights(tmp_path / "m.weights.json", max_shard_size=2**-20)
+    theirs.load_weights(tmp_path / "m.weights.json")
+    for one, same in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
+    theirs.set_weights([w + 1 for w in theirs.get_weights()])
+    theirs.save_weights(tmp_path / "k.weights.json", max_shard_size=2**-20)
+    ours.load_weights(tmp_path / "k.weights.json")
+    for one, same in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, same)
