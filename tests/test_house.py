@@ -27,7 +27,7 @@ FLOORS = [
     ["metrics", "saving"],
     ["callbacks"],
     ["models"],
-    ["testing", "utils"],
+    ["distillation", "testing", "utils"],
     ["backend"],
     ["experiments", "warm_up"],
     ["cli", "__main__"],

@@ -132,6 +132,14 @@ BEHAVIOUR = {
     "losses.*hinge": _COLUMN,
     "losses.kl_divergence": _COLUMN,
     "losses.poisson": _COLUMN,
+    "distillation.LogitsDistillation": (
+        '"kl_divergence" compares softmaxes, as the class KLDivergence does: Keras 3.15 compares '
+        "the logits where the loss is given by name"
+    ),
+    "distillation.Distiller": (
+        "weights of samples and the student's penalties count; its features are seen with the "
+        "`training` of the step"
+    ),
     "optimizers.RMSprop": (
         "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
     ),
@@ -225,7 +233,7 @@ ABSENT = {
     "layers.SpectralNormalization": _LATER,
     "optimizers.MultiOptimizer optimizers.OptimizerMap": _LATER,
     "saving.KerasFileEditor": _LATER,
-    "distribution.* distillation.* export.* visualization.* wrappers.*": _LATER,
+    "distribution.* export.* visualization.* wrappers.*": _LATER,
     "legacy.*": "of older releases",
     "tree.*": "`melpy.tree` is for ourselves",
 }

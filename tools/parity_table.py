@@ -58,6 +58,7 @@ FAMILIES = {
     ],
     "Preprocessing": ["preprocessing", "preprocessing.image", "preprocessing.sequence"],
     "Saving": ["saving"],
+    "Distillation": ["distillation"],
     "Utilities": ["utils", "config", "backend"],
 }  # fmt: skip
 

@@ -311,13 +311,16 @@ def path_to(call: Any) -> str:
     return " -> ".join(reversed(shapes))
 
 
-def unique_names(layers: list[Layer]) -> None:
-    """Number the layers that were given no name; refuse a name that was given twice."""
+def unique_names(layers: list[Layer], are_told_apart: bool = True) -> None:
+    """Number the layers that were given no name; refuse a name that was given twice.
+
+    In a class of one's own they need not be ``are_told_apart``: its attributes do that.
+    """
     given: dict[str, Layer] = {}
     for layer in layers:
         if layer._arguments.get("name") is None:
             continue
-        if layer.name in given and given[layer.name] is not layer:
+        if are_told_apart and given.get(layer.name, layer) is not layer:
             raise ArgumentError(
                 "Model",
                 f"two layers are called {layer.name!r}",

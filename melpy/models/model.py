@@ -177,7 +177,7 @@ class Model(Trainer):
         """The layers, inputs included, in the order of their weights."""
         layers = list(self._children())
         if self._graph is None:
-            unique_names(layers)
+            unique_names(layers, are_told_apart=False)
         return layers
 
     @layers.setter

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from melpy import optimizers, saving, tape, tree
-from melpy.configurable import plain
+from melpy.configurable import is_ours, plain
 from melpy.data import unpacked
 from melpy.data.samples import require_classes
 from melpy.errors import GraphError, suggesting, whole_numbers
@@ -146,7 +146,7 @@ class Steps(Layer):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile by what `get_compile_config` returned."""
-        if type(self).compile is not Steps.compile:
+        if not is_ours(type(self).compile):
             warnings.warn(
                 f"{type(self).__name__} {self.name!r} was not compiled while it was loaded: it has "
                 "a compile() of its own. Call that now, or define get_compile_config() and "

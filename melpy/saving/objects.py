@@ -31,6 +31,7 @@ ROOMS: dict[str, Callable[[Any], Any]] = {
     "keras.models": nesting.deserialize,
     "keras.layers": nesting.deserialize,
     "keras.utils": nesting.deserialize,
+    "keras.distillation": nesting.deserialize,
     "keras.src.models.functional": nesting.deserialize,
     "keras.src.models.sequential": nesting.deserialize,
     "keras.losses": losses.get,

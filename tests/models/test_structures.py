@@ -179,6 +179,24 @@ def test_it_may_ask_the_layer_below():
     assert Doubling(3)(melpy.Input((2,))).shape == (None, 3)
 
 
+def test_a_class_of_ones_own_may_call_two_layers_alike(tmp_path):
+    @melpy.saving.register_keras_serializable("alike")
+    class Alike(melpy.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.one, self.other = layers.Dense(2, name="d"), layers.Dense(3, name="d")
+
+        def call(self, x):
+            return self.other(self.one(x))
+
+    model = Alike()
+    y = model(A)
+    assert len(model.layers) == 2
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(melpy.models.load_model(tmp_path / "m.keras")(A), y)
+    del melpy.saving.get_custom_objects()["alike>Alike"]
+
+
 class TestLossesByName:
     @pytest.fixture
     def model(self):

@@ -214,7 +214,7 @@ def test_other_kinds_of_files(shape, kind, ours_first, keras, tmp_path):
     assert int(np.asarray(again.optimizer.iterations)) == 1 + goes_on
 
 
-def test_weights_over_several_files_both_ways(tmp_path):
+def test_weights_over_several_files_both_ways(keras, tmp_path):
     def net(library):
         return library.Sequential(
             [library.Input((8,)), library.layers.Dense(30), library.layers.Dense(3)]
