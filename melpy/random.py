@@ -22,8 +22,8 @@ from melpy.tensor import Tensor
 
 __all__ = [
     "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "generator",
-    "next_seed", "normal", "randint", "set_seed", "shuffle", "truncated", "truncated_normal",
-    "uniform",
+    "next_seed", "normal", "randint", "restore", "set_seed", "shuffle", "state_of",
+    "truncated", "truncated_normal", "uniform",
 ]  # fmt: skip
 
 _64_BITS = 2**64 - 1  # of a negative seed, which is one too
@@ -116,6 +116,21 @@ def generator(seed: Seed = None) -> np.random.Generator:
     return np.random.default_rng(
         [int(n) & _64_BITS for n in given] if given.ndim else int(given) & _64_BITS
     )
+
+
+def state_of(source: np.random.Generator | SeedGenerator) -> Any:
+    """Return where a generator stands, in plain numbers."""
+    if isinstance(source, SeedGenerator):
+        return source.state.value.tolist()
+    return source.bit_generator.state
+
+
+def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:
+    """Put a generator where another one of its kind stood."""
+    if isinstance(source, SeedGenerator):
+        tape.overwrite(source.state, np.asarray(state, np.int64))
+    else:
+        source.bit_generator.state = state
 
 
 def _kind(dtype: Any, who: str, kinds: str = "f") -> np.dtype:

@@ -34,13 +34,12 @@ MACHINERY = {
         "variable_serialization_spec get_quantization_layer_structure"
     ),
     "types: a layer computes in its weights' own type": "convert_input",
-    "augmentation of labels, boxes and masks beside the images": (
-        "get_random_transformation transform_images transform_labels transform_bounding_boxes "
-        "transform_segmentation_masks transform_single_image transform_single_label "
-        "transform_single_bounding_box transform_single_segmentation_mask get_transformed_x_y "
-        "get_shifted_bbox get_clipped_bbox"
+    "a single image is changed as a batch of one": (
+        "transform_single_image transform_single_label transform_single_bounding_box "
+        "transform_single_segmentation_mask"
     ),
     "steps of an algorithm": (
+        "get_transformed_x_y get_shifted_bbox get_clipped_bbox get_elastic_transform_params "
         "convolution_op inner_loop convert_weight transpose_last_axis lr_adjust "
         "zeropower_via_newtonschulz5 interpolate_pr_auc finalize_state"
     ),
@@ -104,8 +103,19 @@ BEHAVIOUR = {
     ),
     "layers.RandomCrop": (
         "at inference resizes the middle, as Keras's documentation says; Keras 3.15 returns its "
-        "input"
+        "input; boxes lie where they lie in the part, where Keras takes rows for columns; the dict "
+        "that was given stays as it was"
     ),
+    "layers.CutMix": "mixes masks and labels; boxes are refused with a sentence",
+    "layers.MixUp": (
+        "the labels of boxes are joined image by image, as the boxes are, and masks are mixed image "
+        "by image, where Keras mixes up the axes"
+    ),
+    "layers.RandomPerspective": "boxes come back in their own form, where Keras returns corners",
+    "layers.RandomRotation": "takes boxes in every form, where Keras takes all for corners",
+    "layers.RandomFlip": "boxes are cut off at the image's rim, as by the other layers",
+    "utils.compute_ciou": "takes shares of an image where image_shape tells its size",
+    "utils.convert_format": "a dict that was given stays as it was",
     "layers.EinsumDense": (
         "`compute_output_shape` is right for equations with `...`, where Keras mixes up the axes"
     ),
@@ -214,9 +224,7 @@ ABSENT = {
         "wraps a layer of another framework"
     ),
     "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio*": "sound",
-    "layers.MaxNumBoundingBoxes": "boxes around objects",
-    "layers.AugMix layers.Contrast* layers.RandomElasticTransform layers.RandomGaussianBlur "
-    "layers.RandomPerspective layers.CLAHE": "further augmentation of images, not built yet",
+    "layers.RandomElasticTransform": "further augmentation of images, not built yet",
     "optimizers.LossScaleOptimizer Quantizer dtype_policies.* mixed_precision.* quantizers.*": (
         "computing is in float32 or float64, one type a layer: no half precision, no quantization"
     ),
@@ -246,7 +254,6 @@ _WHOLE = (
 _COMPLEX = "complex numbers are not here"
 EXAMPLES = {
     "layers.EinsumDense": "what `...` stands for is known; Keras calls it unknown",
-    "layers.RandomFlip": "boxes around objects are not here",
     "metrics.BinaryIoU": _RETURNS,
     "metrics.IoU": _RETURNS,
     "metrics.MeanIoU": _RETURNS,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, saving
+from melpy import config, random, saving
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
 from melpy.errors import ArgumentError, DataError
@@ -256,7 +256,7 @@ class BackupAndRestore(Callback):
                 variable.assign(file[f"{number}"])
         for layer in self.model.layers_inside:
             if layer.name in generators and hasattr(layer, "generator"):
-                layer.generator.bit_generator.state = generators[layer.name]
+                random.restore(layer.generator, generators[layer.name])
         self.model.next_epoch = epoch
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -293,7 +293,7 @@ class BackupAndRestore(Callback):
         state = {str(n): v.value for n, v in enumerate(self.model.optimizer.variables)}
         np.savez(part / "optimizer.npz", **state)
         generators = {
-            layer.name: layer.generator.bit_generator.state
+            layer.name: random.state_of(layer.generator)
             for layer in self.model.layers_inside
             if hasattr(layer, "generator")
         }

@@ -2,11 +2,10 @@
 
 from melpy.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from melpy.layers.attention import AdditiveAttention, Attention
-from melpy.layers.augment import RandomBrightness, RandomContrast, RandomCrop, RandomFlip
-from melpy.layers.augment_chains import Pipeline, RandAugment, RandomColorJitter
+from melpy.layers.augment import RandomBrightness, RandomContrast, RandomFlip
+from melpy.layers.augment_boxes import MaxNumBoundingBoxes
+from melpy.layers.augment_chains import AugMix, Pipeline, RandAugment, RandomColorJitter
 from melpy.layers.augment_color import (
-    AutoContrast,
-    Equalization,
     RandomColorDegeneration,
     RandomGrayscale,
     RandomHue,
@@ -14,7 +13,6 @@ from melpy.layers.augment_color import (
     RandomPosterization,
     RandomSaturation,
     RandomSharpness,
-    Solarization,
 )
 from melpy.layers.augment_geometry import (
     RandomRotation,
@@ -23,10 +21,18 @@ from melpy.layers.augment_geometry import (
     RandomZoom,
 )
 from melpy.layers.augment_mix import CutMix, MixUp, RandomErasing
+from melpy.layers.augment_tone import (
+    AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization,
+    Solarization,
+)
+from melpy.layers.augment_warp import RandomGaussianBlur, RandomPerspective
 from melpy.layers.base import Layer
 from melpy.layers.categories import CategoryEncoding, Discretization
 from melpy.layers.conv import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from melpy.layers.core import Dense, EinsumDense, Identity, Lambda
+from melpy.layers.cropping import CenterCrop, RandomCrop, Resizing
 from melpy.layers.depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -89,7 +95,7 @@ from melpy.layers.pooling import (
     MaxPooling2D,
     Pooling2D,
 )
-from melpy.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
+from melpy.layers.preprocessing import Normalization, Rescaling
 from melpy.layers.recurrent import GRU, LSTM, SimpleRNN
 from melpy.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from melpy.layers.rnn import RNN, StackedRNNCells
@@ -125,6 +131,7 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
     "AutoContrast",
     "Average",
     "AveragePooling1D",
@@ -136,6 +143,7 @@ __all__ = [
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -182,6 +190,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPooling1D",
@@ -205,9 +214,11 @@ __all__ = [
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
+    "RandomGaussianBlur",
     "RandomGrayscale",
     "RandomHue",
     "RandomInvert",
+    "RandomPerspective",
     "RandomPosterization",
     "RandomRotation",
     "RandomSaturation",

@@ -1,4 +1,4 @@
-"""Layers that change images at random while training: mirrored, cut, lit otherwise."""
+"""Layers that change images at random while training: mirrored, lit otherwise."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 from melpy import ops, random
 from melpy.errors import ArgumentError, lookup
 from melpy.layers.base import Shape
-from melpy.layers.checks import positive
-from melpy.layers.preprocessing import ImageLayer
+from melpy.layers.images import ImageLayer, images_of
 
 __all__ = [
+    "Factor",
     "RandomBrightness",
     "RandomContrast",
-    "RandomCrop",
     "RandomFlip",
     "RandomImageLayer",
+    "count",
+    "each",
     "interval",
+    "per_image",
     "range_of",
 ]
 
@@ -34,6 +36,7 @@ class RandomImageLayer(ImageLayer):
     ----------
     seed : int or None, for the next one of the process's stream
     data_format : "channels_last", "channels_first", or None for the setting
+    bounding_box_format : in which boxes come and go, or None
 
     Notes
     -----
@@ -43,42 +46,52 @@ class RandomImageLayer(ImageLayer):
     def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
-        self.generator = random.generator(seed)
+        self.generator = random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
-        """Return the changed images while training, else the images; of a dict, its "images"."""
-        if isinstance(inputs, dict):
-            require_images(inputs)
-            return {**inputs, **self.changed(inputs, training)}
-        return self.changed({"images": inputs}, training)["images"]
+    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+        """Draw what is to be done to images, or to a dict of them.
 
-    def changed(self, data: dict[str, Any], training: bool) -> dict[str, Any]:
-        """Return what of the data becomes something else."""
-        images = ops.cast(data["images"], self.dtype)
-        if training:
-            self.size(images.shape)
-            images = self.change(images)
-        return {"images": images}
+        Parameters
+        ----------
+        data : images (N, H, W, C) or (H, W, C), or a dict of "images" and what belongs to them
+        training : bool; if it is False nothing is drawn: None
+        seed : int or `random.SeedGenerator`, or None for the layer's own
+        """
+        images = images_of(data, self)
+        return self.draw(tuple(images.shape), seed) if training else None
 
-    def change(self, images: Any) -> Any:
-        """Return the images after a new draw. Abstract."""
+    def draw(self, shape: Shape, seed: Any) -> Any:
+        """Return what is to be done to images of a shape. Abstract."""
         raise NotImplementedError
 
-    def draw(self, images: Any, interval: tuple[float, float]) -> np.ndarray:
-        """Return a number from [low, high) for each image, of shape (N, 1, 1, 1)."""
-        N = images.shape[0] if images.ndim == 4 else 1
-        return self.generator.uniform(*interval, (N, *[1] * (images.ndim - 1)))
+    def evenly(self, shape: Sequence[int], low_high: Sequence[float], seed: Any) -> np.ndarray:
+        """Return numbers from [low, high)."""
+        low, high = low_high
+        return random.uniform(shape, low, high, seed=self.generator if seed is None else seed)
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return images (N, H, W, C) changed as was drawn, and as they are when not training."""
+        if not training or transformation is None:
+            return ops.cast(images, self.dtype)
+        return super().transform_images(images, transformation)
 
 
-def require_images(data: dict[str, Any]) -> None:
-    """Refuse a dict without images, or with what would not fit the changed ones any more."""
-    if "images" not in data or data.keys() & {"bounding_boxes", "segmentation_masks"}:
-        raise ArgumentError(
-            "call",
-            "this is no dict of images that can be changed",
-            expected='"images", and "labels" where there are some',
-            received={"keys": list(data)},
-        )
+def count(shape: Shape) -> int:
+    """Return how many images have a shape."""
+    return (shape[0] or 0) if len(shape) == 4 else 1
+
+
+def per_image(shape: Shape) -> tuple[int, ...]:
+    """Return the shape of a number for each image, with an axis for each of the images'."""
+    return (count(shape), 1, 1, 1) if len(shape) == 4 else (1, 1, 1)
+
+
+def each(values: Any, dtype: Any = None) -> np.ndarray:
+    """Return a value for each image as (N, 1, 1, 1)."""
+    values = ops.convert_to_numpy(values)
+    return values.reshape(-1, 1, 1, 1).astype(dtype or values.dtype)
 
 
 def interval(
@@ -115,8 +128,8 @@ class RandomFlip(RandomImageLayer):
     --------
     >>> x = np.tile([1.0, 2.0], (4, 1)).reshape(4, 1, 2, 1)
     >>> RandomFlip("horizontal", seed=0)(x, training=True).numpy()[:, 0, :, 0]
-    array([[1., 2.],
-           [2., 1.],
+    array([[2., 1.],
+           [1., 2.],
            [2., 1.],
            [2., 1.]], dtype=float32)
     """
@@ -131,66 +144,42 @@ class RandomFlip(RandomImageLayer):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.mode = lookup("mode", mode, MODES, "RandomFlip")
 
-    def change(self, images: Any) -> Any:
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return which images are to be mirrored."""
+        flips = self.evenly(per_image(shape), (0.0, 1.0), seed) <= 0.5
+        return {"flips": flips, "input_shape": shape}
+
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images, about half of them mirrored."""
-        flipped = self.draw(images, (0.0, 1.0)) <= 0.5
         axes = [axis for axis, way in ((self.height_axis, "vertical"),
-                                       (self.height_axis + 1, "horizontal"))
+                                       (self.width_axis, "horizontal"))
                 if way in self.mode]  # fmt: skip
-        return ops.where(flipped, ops.flip(images, tuple(axes)), images)
+        return ops.where(each(transformation["flips"]), ops.flip(images, tuple(axes)), images)
 
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes, mirrored as their images are."""
+        if not training or transformation is None:
+            return bounding_boxes
+        H, W = size = self.size(tuple(transformation["input_shape"]))
+        flips = each(transformation["flips"])[..., 0]
 
-class RandomCrop(RandomImageLayer):
-    """While training, cut out a part of the images at a place drawn for the batch; else resize.
+        def move(boxes: Any) -> Any:
+            x, y, right, bottom = ops.split(boxes, 4, axis=-1)
+            if "horizontal" in self.mode:
+                x, right = W - right, W - x
+            if "vertical" in self.mode:
+                y, bottom = H - bottom, H - y
+            return ops.where(flips, ops.concatenate([x, y, right, bottom], axis=-1), boxes)
 
-    Parameters
-    ----------
-    height, width : int > 0, in pixels
-    seed : int or None, for the next one of the process's stream
-    data_format : "channels_last", "channels_first", or None for the setting
-    name : str or None
+        return self.move_boxes(bounding_boxes, move, size)
 
-    Notes
-    -----
-    At inference the largest part of the new aspect ratio, in the middle, is resized. Keras says
-    so too, though its 3.15 leaves the images as they are.
-    """
-
-    def __init__(
-        self,
-        height: int,
-        width: int,
-        seed: int | None = None,
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, name=name, **kwargs)
-        self.height = positive(height, "height", "RandomCrop")
-        self.width = positive(width, "width", "RandomCrop")
-
-    def call(self, inputs: Any, training: bool = True) -> Any:
-        """Return a part of the images, in the new size."""
-        images = ops.cast(inputs, self.dtype)
-        H, W = self.size(images.shape)
-        oH, oW = self.height, self.width
-        if not training:
-            return self._resized(images, crop_to_aspect_ratio=True)
-        if min(H - oH, W - oW) > 0:
-            top, left = self.generator.integers((H - oH + 1, W - oW + 1)).tolist()
-        else:  # where the middle of the new aspect ratio begins
-            top = (H - max(min(H, W * oH // oW), 1)) // 2
-            left = (W - max(min(W, H * oW // oH), 1)) // 2
-        part = self.window(images, top, left, oH, oW)
-        return part if self.size(part.shape) == (oH, oW) else self._resized(part)
-
-    def _resized(self, images: Any, **options: Any) -> Any:
-        size = self.height, self.width
-        return ops.image.resize(images, size, data_format=self.data_format, **options)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (N, height, width, C)."""
-        return self.sized(input_shape, self.height, self.width)
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the masks, mirrored as their images are."""
+        return self.transform_images(segmentation_masks, transformation, training)
 
 
 class RandomContrast(RandomImageLayer):
@@ -216,11 +205,15 @@ class RandomContrast(RandomImageLayer):
         self.factor = lower, upper
         self.value_range = range_of(value_range, "RandomContrast")
 
-    def change(self, images: Any) -> Any:
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return f."""
+        between = 1 - self.factor[0], 1 + self.factor[1]
+        return {"contrast_factor": self.evenly(per_image(shape), between, seed)}
+
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images with more or less contrast."""
-        f = self.draw(images, (1 - self.factor[0], 1 + self.factor[1])).astype(images.dtype)
-        axes = (self.height_axis, self.height_axis + 1)
-        m = ops.mean(images, axis=axes, keepdims=True)
+        f = each(transformation["contrast_factor"], images.dtype)
+        m = ops.mean(images, axis=(self.height_axis, self.width_axis), keepdims=True)
         y = ops.add(ops.multiply(ops.subtract(images, m), f), m)
         return ops.clip(y, *self.value_range)
 
@@ -246,11 +239,15 @@ class RandomBrightness(RandomImageLayer):
         self.factor = interval(factor, "factor", "RandomBrightness")
         self.value_range = range_of(value_range, "RandomBrightness")
 
-    def change(self, images: Any) -> Any:
-        """Return the images, lighter or darker."""
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return what is to be added."""
         low, high = self.value_range
-        lift = self.draw(images, self.factor) * (high - low)
-        return ops.clip(ops.add(images, lift.astype(images.dtype)), low, high)
+        return {"rgb_delta": self.evenly(per_image(shape), self.factor, seed) * (high - low)}
+
+    def change(self, images: Any, transformation: Any) -> Any:
+        """Return the images, lighter or darker."""
+        lift = each(transformation["rgb_delta"], images.dtype)
+        return ops.clip(ops.add(images, lift), *self.value_range)
 
 
 def range_of(value_range: Sequence[float], who: str) -> tuple[float, float]:

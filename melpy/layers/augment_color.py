@@ -7,45 +7,40 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops
-from melpy.layers.arguments import Shape
-from melpy.layers.augment import Factor, RandomImageLayer, interval, range_of
-from melpy.layers.checks import fraction, positive
-from melpy.tensor import Tensor
+from melpy import config, ops, random
+from melpy.layers.augment import Factor, RandomImageLayer, count, each, interval, range_of
+from melpy.layers.base import Shape
+from melpy.layers.checks import fraction
+from melpy.layers.images import ImageLayer
 
 __all__ = [
-    "AutoContrast",
-    "Equalization",
+    "BYTES",
+    "ColorLayer",
     "RandomColorDegeneration",
+    "RandomColorLayer",
     "RandomGrayscale",
     "RandomHue",
     "RandomInvert",
     "RandomPosterization",
     "RandomSaturation",
     "RandomSharpness",
-    "Solarization",
 ]
 
 BYTES = (0, 255)
 
 
-class ColorLayer(RandomImageLayer):
+class ColorLayer(ImageLayer):
     """What layers share that change colours, which lie in a range. Abstract.
 
     Parameters
     ----------
     value_range : (low, high), between which the values of the images lie
-    seed : int or None, for the next one of the process's stream
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
     def __init__(self, *, value_range: Sequence[float] = BYTES, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.value_range = range_of(value_range, type(self).__name__)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the input's shape."""
-        return input_shape
 
     def scaled(self, images: Any, to: Sequence[float]) -> Any:
         """Return the values brought from ``value_range`` to another range."""
@@ -58,10 +53,6 @@ class ColorLayer(RandomImageLayer):
     def limited(self, images: Any) -> Any:
         """Return the values, none of them outside of ``value_range``."""
         return ops.clip(images, *self.value_range)
-
-    def drawn(self, images: Any, interval: tuple[float, float]) -> np.ndarray:
-        """Return a number from [low, high) for each image, of the images' type."""
-        return self.draw(images, interval).astype(images.dtype)
 
     def with_channel(self, images: Any, number: int, channel: Any) -> Any:
         """Return images with one of three channels in the place of another."""
@@ -79,127 +70,18 @@ def _scaled(images: Any, low_high: Sequence[float], to: Sequence[float]) -> Any:
     return ops.add(ops.multiply(shares, most - least), least)
 
 
-class Solarization(ColorLayer):
-    """While training, y = x + a cut to the range; where that is at least t, its opposite.
+class RandomColorLayer(RandomImageLayer, ColorLayer):
+    """What layers share that change colours at random. Abstract.
 
     Parameters
     ----------
-    addition_factor : two floats in [0, 1], between which an image's a lies, of 255; or one f, for
-        [0, f)
-    threshold_factor : the same for t; 0, the default, turns every value into its opposite
     value_range : (low, high), between which the values of the images lie
     seed : int or None, for the next one of the process's stream
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Solarization(threshold_factor=(0.0, 0.0))(np.array([[[0.0, 100.0, 255.0]]])).numpy()
-    array([[[255., 155.,   0.]]], dtype=float32)
-    """
-
-    def __init__(
-        self,
-        addition_factor: Factor = 0.0,
-        threshold_factor: Factor = 0.0,
-        value_range: Sequence[float] = BYTES,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range=value_range, seed=seed, **kwargs)
-        who = "Solarization"
-        self.addition_factor = interval(addition_factor, "addition_factor", who, low=0.0)
-        self.threshold_factor = interval(threshold_factor, "threshold_factor", who, low=0.0)
-
-    def change(self, images: Any) -> Any:
-        """Return the images, solarized."""
-        a, t = (
-            self.drawn(images, (low, high * 255))
-            for low, high in (self.addition_factor, self.threshold_factor)
-        )
-        x = ops.clip(ops.add(self.scaled(images, BYTES), a), *BYTES)
-        y = ops.where(ops.less(x, t), x, ops.subtract(255, x))
-        return self.scaled_back(y, BYTES)
-
-
-class AutoContrast(ColorLayer):
-    """Stretch each channel of each image to the whole range; the same at inference.
-
-    Parameters
-    ----------
-    value_range : (low, high), between which the values of the images lie
-
-    Notes
-    -----
-    A channel of one value stays as it is.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> AutoContrast()(np.array([[[50.0], [100.0], [150.0]]])).numpy()[0, :, 0]
-    array([  0. , 127.5, 255. ], dtype=float32)
-    """
-
-    def __init__(self, value_range: Sequence[float] = BYTES, **kwargs: Any) -> None:
-        super().__init__(value_range=value_range, **kwargs)
-
-    def changed(self, data: dict[str, Any], training: bool) -> dict[str, Any]:
-        """Return the images, while training and after."""
-        return super().changed(data, True)
-
-    def change(self, images: Any) -> Any:
-        """Return the images, stretched."""
-        x = self.scaled(images, BYTES)
-        axes = (self.height_axis, self.height_axis + 1)
-        low, high = (f(x, axis=axes, keepdims=True) for f in (ops.min, ops.max))
-        flat = ops.equal(low, high)
-        scale = ops.divide(255.0, ops.where(flat, 1.0, ops.subtract(high, low)))
-        y = ops.clip(ops.multiply(ops.subtract(x, low), scale), *BYTES)
-        return ops.where(flat, images, self.scaled_back(y, BYTES))
-
-
-class Equalization(ColorLayer):
-    """While training, make all values about equally frequent, in each channel of the batch.
-
-    Parameters
-    ----------
-    value_range : (low, high), between which the values of the images lie
-    bins : int > 0, how many values are told apart
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
-    def __init__(
-        self,
-        value_range: Sequence[float] = BYTES,
-        bins: int = 256,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(value_range=value_range, data_format=data_format, **kwargs)
-        self.bins = positive(bins, "bins", "Equalization")
 
-    def change(self, images: Any) -> Any:
-        """Return the images, equalized."""
-        x = np.asarray(self.scaled(images, BYTES))
-        axis = -1 if self.data_format == "channels_last" else -3
-        channels = [self._equalized(channel) for channel in np.moveaxis(x, axis, 0)]
-        return Tensor.of(self.scaled_back(np.stack(channels, axis), BYTES), None)
-
-    def _equalized(self, x: np.ndarray) -> np.ndarray:
-        last = self.bins - 1
-        bins = (x * last / 255).astype(np.int32).clip(0, last)
-        counts = np.bincount(bins.ravel(), minlength=self.bins)
-        if np.count_nonzero(counts) < 2:
-            return x
-        until = counts.cumsum()
-        least = until[until > 0][0]
-        parts = ((until - least) * 255).astype(
-            x.dtype
-        )  # of its type: halves are rounded as in Keras
-        table = np.round(parts / x.dtype.type(max(until[-1] - least, 1))).clip(*BYTES)
-        return table[(x / 255 * last).clip(0, last).astype(np.int32)]
-
-
-class RandomInvert(ColorLayer):
+class RandomInvert(RandomColorLayer):
     """While training, y = high - x of some images.
 
     Parameters
@@ -222,9 +104,15 @@ class RandomInvert(ColorLayer):
         super().__init__(value_range=value_range, seed=seed, data_format=data_format, **kwargs)
         self.factor = interval(factor, "factor", "RandomInvert", low=0.0)
 
-    def change(self, images: Any) -> Any:
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return which images are inverted."""
+        N = count(shape)
+        chosen = self.evenly((N,), (0.0, 1.0), seed) < self.evenly((N,), self.factor, seed)
+        return {"apply_inversion": chosen}
+
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images, some of them inverted."""
-        chosen = self.draw(images, (0.0, 1.0)) < self.draw(images, self.factor)
+        chosen = each(transformation["apply_inversion"])
         return ops.where(chosen, ops.subtract(self.value_range[1], images), images)
 
 
@@ -248,13 +136,17 @@ class RandomGrayscale(RandomImageLayer):
         super().__init__(data_format=data_format, seed=seed, **kwargs)
         self.factor = fraction(factor, "factor", "RandomGrayscale")
 
-    def change(self, images: Any) -> Any:
+    def draw(self, shape: Shape, seed: Any) -> np.ndarray:
+        """Return which images are grey, (N, 1, 1, 1)."""
+        return self.evenly((count(shape), 1, 1, 1), (0.0, 1.0), seed) < self.factor
+
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images, some of them grey."""
         grey = ops.image.rgb_to_grayscale(images, data_format=self.data_format)
-        return ops.where(self.draw(images, (0.0, 1.0)) < self.factor, grey, images)
+        return ops.where(each(transformation), grey, images)
 
 
-class FactorLayer(ColorLayer):
+class FactorLayer(RandomColorLayer):
     """What layers share that change colours by one factor. Abstract.
 
     Parameters
@@ -279,6 +171,10 @@ class FactorLayer(ColorLayer):
         low, high = self.bounds
         self.factor = interval(factor, "factor", type(self).__name__, low=low, high=high)
 
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return a factor for each image."""
+        return {"factor": self.evenly((count(shape),), self.factor, seed)}
+
 
 class RandomColorDegeneration(FactorLayer):
     """While training, y = x + f (grey - x) with an image's f, grey being the image without colours.
@@ -292,9 +188,13 @@ class RandomColorDegeneration(FactorLayer):
     seed : int or None, for the next one of the process's stream
     """
 
-    def change(self, images: Any) -> Any:
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return a factor for each image, (N, 1, 1, 1)."""
+        return {"factor": each(super().draw(shape, seed)["factor"])}
+
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images, less colourful."""
-        f = self.drawn(images, self.factor)
+        f = each(transformation["factor"], images.dtype)
         grey = ops.image.rgb_to_grayscale(images, data_format=self.data_format)
         return self.limited(ops.add(images, ops.multiply(f, ops.subtract(grey, images))))
 
@@ -312,10 +212,14 @@ class RandomHue(FactorLayer):
 
     bounds = (0.0, 1.0)
 
-    def change(self, images: Any) -> Any:
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return how far each image's hue is turned, in whole turns."""
+        sign = np.where(self.evenly((count(shape),), (0.0, 1.0), seed) > 0.5, -1, 1)
+        return {"factor": sign * super().draw(shape, seed)["factor"] / 2}
+
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images in other hues."""
-        sign = np.where(self.draw(images, (0.0, 1.0)) > 0.5, -1, 1)
-        turn = (sign * self.draw(images, self.factor) / 2).astype(images.dtype)
+        turn = each(transformation["factor"], images.dtype)
         hsv = ops.image.rgb_to_hsv(self.scaled(images, (0, 1)), data_format=self.data_format)
         hsv = self.with_channel(hsv, 0, lambda h: ops.mod(ops.add(h, turn), 1.0))
         rgb = ops.image.hsv_to_rgb(hsv, data_format=self.data_format)
@@ -334,10 +238,14 @@ class RandomSaturation(FactorLayer):
     seed : int or None, for the next one of the process's stream
     """
 
-    def change(self, images: Any) -> Any:
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return what each image's saturation is multiplied by."""
+        f = super().draw(shape, seed)["factor"]
+        return {"factor": f / (1 - f + config.epsilon())}
+
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images in stronger or weaker colours."""
-        f = self.draw(images, self.factor)
-        times = (f / (1 - f + config.epsilon())).astype(images.dtype)
+        times = each(transformation["factor"], images.dtype)
         hsv = ops.image.rgb_to_hsv(images, data_format=self.data_format)
         hsv = self.with_channel(hsv, 1, lambda s: self.limited(ops.multiply(s, times)))
         return ops.image.hsv_to_rgb(hsv, data_format=self.data_format)
@@ -357,15 +265,13 @@ class RandomSharpness(FactorLayer):
 
     bounds = (0.0, 1.0)
 
-    def change(self, images: Any) -> Any:
+    def change(self, images: Any, transformation: Any) -> Any:
         """Return the images, sharper or smoother."""
         axis = -1 if self.data_format == "channels_last" else -3
-        batch = images if images.ndim == 4 else ops.expand_dims(images, 0)
-        kernel = np.ones((3, 3, batch.shape[axis], 1), images.dtype) / 13
+        kernel = np.ones((3, 3, images.shape[axis], 1), images.dtype) / 13
         kernel[1, 1] *= 5
-        smooth = ops.depthwise_conv(batch, kernel, padding="same", data_format=self.data_format)
-        smooth = ops.reshape(smooth, images.shape)
-        f = 1 - 2 * self.drawn(images, self.factor)
+        smooth = ops.depthwise_conv(images, kernel, padding="same", data_format=self.data_format)
+        f = 1 - 2 * each(transformation["factor"], images.dtype)
         return self.limited(ops.add(images, ops.multiply(f, ops.subtract(smooth, images))))
 
 
@@ -389,11 +295,15 @@ class RandomPosterization(FactorLayer):
 
     bounds = (1.0, 8.0)
 
-    def change(self, images: Any) -> Any:
-        """Return the images in fewer colours."""
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return how many bits of each image go."""
         low, high = map(int, self.factor)
-        N = images.shape[0] if images.ndim == 4 else 1
-        bits = self.generator.integers(low, max(high, low + 1), (N, *[1] * (images.ndim - 1)))
-        step = (2.0 ** (8 - bits)).astype(images.dtype)
+        source = self.generator if seed is None else seed
+        bits = random.randint((count(shape),), low, max(high, low + 1), "uint8", source)
+        return {"shift_factor": 8 - bits}
+
+    def change(self, images: Any, transformation: Any) -> Any:
+        """Return the images in fewer colours."""
+        step = 2 ** each(transformation["shift_factor"], images.dtype)
         whole = ops.floor(self.scaled(images, BYTES))
         return self.scaled_back(ops.multiply(ops.floor(ops.divide(whole, step)), step), BYTES)

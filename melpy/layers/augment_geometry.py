@@ -1,4 +1,4 @@
-"""Layers that move images at random while training: each image by an affine map of its own."""
+"""Layers that move images at random while training: each image by a map of its own."""
 
 from __future__ import annotations
 
@@ -8,16 +8,78 @@ import numpy as np
 
 from melpy import ops
 from melpy.errors import lookup
-from melpy.layers.augment import Factor, RandomImageLayer, interval
+from melpy.layers.augment import Factor, RandomImageLayer, count, interval
+from melpy.layers.base import Shape
+from melpy.layers.boxes import affine_transform
 from melpy.ops.mixing import INTERPOLATIONS
 
-__all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
+__all__ = ["MovingLayer", "RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
 
 
 FILL_MODES = {name: name for name in ("reflect", "constant", "wrap", "nearest")}
 
 
-class RandomAffine(RandomImageLayer):
+class MovingLayer(RandomImageLayer):
+    """What layers share whose pixels come from elsewhere in the image. Abstract.
+
+    Parameters
+    ----------
+    interpolation : "bilinear" or "nearest"
+    fill_value : float, of what lies beyond an image's rim
+    seed : int or None, for the next one of the process's stream
+    data_format : "channels_last", "channels_first", or None for the setting
+    """
+
+    def __init__(
+        self, *, interpolation: str = "bilinear", fill_value: float = 0.0, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.interpolation = lookup(
+            "interpolation", interpolation, INTERPOLATIONS, type(self).__name__
+        )
+        self.fill_value = fill_value
+
+    def moved(self, images: Any, transformation: Any, interpolation: str) -> Any:
+        """Return images (N, H, W, C), moved as was drawn. Abstract."""
+        raise NotImplementedError
+
+    def change(self, images: Any, transformation: Any) -> Any:
+        """Return the images, each moved."""
+        return self.moved(images, transformation, self.interpolation)
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the masks, moved as their images are, no value between two others."""
+        if not training or transformation is None:
+            return segmentation_masks
+        return self.through(
+            lambda masks, drawn: self.moved(masks, drawn, "nearest"),
+            segmentation_masks,
+            transformation,
+        )
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes, moved as their images are."""
+        if not training or transformation is None:
+            return bounding_boxes
+        size = self.size_of(transformation)
+        return self.move_boxes(
+            bounding_boxes, lambda boxes: self.moved_boxes(boxes, transformation, *size), size
+        )
+
+    def size_of(self, transformation: Any) -> tuple[int, int]:
+        """Return height and width of the images for which something was drawn."""
+        return self.size(tuple(int(n) for n in transformation["input_shape"]))
+
+    def moved_boxes(self, boxes: Any, transformation: Any, H: int, W: int) -> Any:
+        """Return boxes (N, M, 4), left, top, right, bottom in pixels, moved. Abstract."""
+        raise NotImplementedError
+
+
+class RandomAffine(MovingLayer):
     """What layers share that move each image by a map of its own; see `affine_transform`. Abstract.
 
     Parameters
@@ -29,36 +91,23 @@ class RandomAffine(RandomImageLayer):
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
-    def __init__(
-        self,
-        *,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        fill_value: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, fill_mode: str = "reflect", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        who = type(self).__name__
-        lookup("fill_mode", fill_mode, FILL_MODES, who)
-        self.fill_mode = fill_mode
-        self.interpolation = lookup("interpolation", interpolation, INTERPOLATIONS, who)
-        self.fill_value = fill_value
+        self.fill_mode = lookup("fill_mode", fill_mode, FILL_MODES, type(self).__name__)
 
-    def change(self, images: Any) -> Any:
-        """Return the images, each moved."""
-        H, W = self.size(images.shape)
-        N = images.shape[0] if images.ndim == 4 else 1
+    def moved(self, images: Any, transformation: Any, interpolation: str) -> Any:
+        """Return the images, each moved by its map."""
         return ops.affine_transform(
             images,
-            self.maps(N, H, W),
-            self.interpolation,
+            self.maps(transformation, *self.size(images.shape)),
+            interpolation,
             self.fill_mode,
             self.fill_value,
             self.data_format,
         )
 
-    def maps(self, N: int, H: int, W: int) -> np.ndarray:
-        """Draw N maps from new places (w, h) to old ones: rows a0, a1, a2, b0, b1, b2, 0, 0."""
+    def maps(self, transformation: Any, H: int, W: int) -> np.ndarray:
+        """Return maps from new places (w, h) to old ones: rows a0, a1, a2, b0, b1, b2, 0, 0."""
         raise NotImplementedError
 
 
@@ -109,12 +158,35 @@ class RandomRotation(RandomAffine):
         )
         self.factor = interval(factor, "factor", "RandomRotation")
 
-    def maps(self, N: int, H: int, W: int) -> np.ndarray:
-        """Draw N rotations."""
-        angle = 2 * np.pi * self.generator.uniform(*self.factor, N)
-        cos, sin = np.cos(angle), np.sin(angle)
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return the angles, in degrees, and the maps that they make."""
+        (H, W), N = self.size(shape), count(shape)
+        turns = [360 * f for f in self.factor]
+        angle = self.evenly((N,), turns, seed)
+        cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
         w, h = (W - 1) / 2, (H - 1) / 2  # the middle, which stays
-        return _rows(cos, -sin, w - w * cos + h * sin, sin, cos, h - w * sin - h * cos)
+        maps = _rows(cos, -sin, w - w * cos + h * sin, sin, cos, h - w * sin - h * cos)
+        return {
+            "angle": angle,
+            "rotation_matrix": maps if len(shape) == 4 else maps[0],
+            "image_height": H,
+            "image_width": W,
+            "batch_size": N,
+        }
+
+    def maps(self, transformation: Any, H: int, W: int) -> np.ndarray:
+        """Return the rotations."""
+        return np.atleast_2d(ops.convert_to_numpy(transformation["rotation_matrix"]))
+
+    def size_of(self, transformation: Any) -> tuple[int, int]:
+        """Return height and width of the images for which something was drawn."""
+        return transformation["image_height"], transformation["image_width"]
+
+    def moved_boxes(self, boxes: Any, transformation: Any, H: int, W: int) -> Any:
+        """Return upright boxes around the turned ones."""
+        angle = ops.convert_to_numpy(transformation["angle"])
+        zero = np.zeros_like(angle)
+        return affine_transform(boxes, angle, zero, zero, zero + 1, zero, zero, H, W)
 
 
 class RandomTranslation(RandomAffine):
@@ -161,11 +233,22 @@ class RandomTranslation(RandomAffine):
         self.height_factor = interval(height_factor, "height_factor", "RandomTranslation")
         self.width_factor = interval(width_factor, "width_factor", "RandomTranslation")
 
-    def maps(self, N: int, H: int, W: int) -> np.ndarray:
-        """Draw N shifts."""
-        down = H * self.generator.uniform(*self.height_factor, N)
-        right = W * self.generator.uniform(*self.width_factor, N)
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return the shifts to the right and down, in pixels."""
+        (H, W), N = self.size(shape), count(shape)
+        down = H * self.evenly((N, 1), self.height_factor, seed)
+        right = W * self.evenly((N, 1), self.width_factor, seed)
+        return {"translations": np.concatenate([right, down], axis=1), "input_shape": shape}
+
+    def maps(self, transformation: Any, H: int, W: int) -> np.ndarray:
+        """Return the shifts."""
+        right, down = ops.convert_to_numpy(transformation["translations"]).T
         return _rows(1.0, 0.0, -right, 0.0, 1.0, -down)
+
+    def moved_boxes(self, boxes: Any, transformation: Any, H: int, W: int) -> Any:
+        """Return the boxes, shifted."""
+        shift = np.tile(ops.convert_to_numpy(transformation["translations"]), 2)
+        return ops.add(boxes, shift[:, np.newaxis].astype(boxes.dtype))
 
 
 class RandomZoom(RandomAffine):
@@ -217,12 +300,34 @@ class RandomZoom(RandomAffine):
             else interval(width_factor, "width_factor", "RandomZoom", least)
         )
 
-    def maps(self, N: int, H: int, W: int) -> np.ndarray:
-        """Draw N zooms."""
-        high = wide = 1 + self.generator.uniform(*self.height_factor, N)
-        if self.width_factor is not None:
-            wide = 1 + self.generator.uniform(*self.width_factor, N)
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return what the sizes of the images' parts are multiplied by."""
+        high, wide = (
+            None if f is None else self.evenly((count(shape), 1), (1 + f[0], 1 + f[1]), seed)
+            for f in (self.height_factor, self.width_factor)
+        )
+        return {
+            "height_zoom": high,
+            "width_zoom": high if wide is None else wide,
+            "input_shape": shape,
+        }
+
+    def maps(self, transformation: Any, H: int, W: int) -> np.ndarray:
+        """Return the zooms."""
+        wide, high = (
+            ops.convert_to_numpy(transformation[f"{name}_zoom"]).ravel()
+            for name in ("width", "height")
+        )
         return _rows(wide, 0.0, (W - 1) / 2 * (1 - wide), 0.0, high, (H - 1) / 2 * (1 - high))
+
+    def moved_boxes(self, boxes: Any, transformation: Any, H: int, W: int) -> Any:
+        """Return the boxes, as they lie in the part that is seen."""
+        wide, _, left, _, high, top, _, _ = self.maps(transformation, H, W).T
+        start, scale = (
+            np.stack(pair * 2, axis=-1)[:, np.newaxis].astype(boxes.dtype)
+            for pair in ([left, top], [wide, high])
+        )
+        return ops.divide(ops.subtract(boxes, start), scale)
 
 
 class RandomShear(RandomAffine):
@@ -262,11 +367,29 @@ class RandomShear(RandomAffine):
         self.x_factor = _both_ways(x_factor, "x_factor")
         self.y_factor = _both_ways(y_factor, "y_factor")
 
-    def maps(self, N: int, H: int, W: int) -> np.ndarray:
-        """Draw N shears."""
-        sign = np.where(self.generator.uniform(size=N) > 0.5, -1, 1)
-        x, y = (sign * self.generator.uniform(*f, N) for f in (self.x_factor, self.y_factor))
-        return _rows(1.0, x, np.zeros(N), y, 1.0, np.zeros(N))
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return how far rows and columns are pushed."""
+        each_way = (count(shape), 1)
+        sign = np.where(self.evenly(each_way, (0.0, 1.0), seed) > 0.5, -1, 1)
+        y, x = (self.evenly(each_way, f, seed) for f in (self.y_factor, self.x_factor))
+        return {"shear_factor": sign * np.concatenate([x, y], axis=1), "input_shape": shape}
+
+    def maps(self, transformation: Any, H: int, W: int) -> np.ndarray:
+        """Return the shears."""
+        x, y = ops.convert_to_numpy(transformation["shear_factor"]).T
+        return _rows(1.0, x, np.zeros_like(x), y, 1.0, np.zeros_like(x))
+
+    def moved_boxes(self, boxes: Any, transformation: Any, H: int, W: int) -> Any:
+        """Return upright boxes around the pushed ones, in shares of the image as Keras does."""
+        shear = ops.convert_to_numpy(transformation["shear_factor"]).reshape(-1, 2, 1, 1)
+        sx, sy = np.moveaxis(shear, 1, 0).astype(boxes.dtype)
+        sides = np.array([W, H, W, H], boxes.dtype)
+        x, y, right, bottom = ops.split(ops.divide(boxes, sides), 4, axis=-1)
+        rows = ops.where(sx < 0, y, bottom), ops.where(sx < 0, bottom, y)
+        x, right = ops.subtract(x, sx * rows[0]), ops.subtract(right, sx * rows[1])
+        columns = ops.where(sy > 0, right, x), ops.where(sy > 0, x, right)
+        y, bottom = ops.subtract(y, sy * columns[0]), ops.subtract(bottom, sy * columns[1])
+        return ops.multiply(ops.concatenate([x, y, right, bottom], axis=-1), sides)
 
 
 def _both_ways(factor: Factor, name: str) -> tuple[float, float]:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops
-from melpy.errors import ArgumentError
-from melpy.layers.augment import Factor, RandomImageLayer, interval, range_of
+from melpy import ops, random
+from melpy.errors import ArgumentError, UnsupportedError
+from melpy.layers.augment import Factor, RandomImageLayer, count, each, interval, range_of
+from melpy.layers.base import Shape
+from melpy.layers.boxes import known_boxes
 from melpy.layers.checks import not_negative
 
 __all__ = ["CutMix", "MixUp", "RandomErasing"]
@@ -58,22 +60,35 @@ class RandomErasing(RandomImageLayer):
             )
         self.fill_value = fill_value
 
-    def change(self, images: Any) -> Any:
-        """Return the images, a part of some erased."""
-        sides = np.sqrt(self.generator.uniform(*self.scale, (2, _count(images))))
-        chosen = self.draw(images, (0.0, 1.0)) < self.draw(images, self.factor)
-        inside, _ = rectangles(self, images, sides)
-        return ops.where(inside & chosen, self._filling(images), images)
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return which images are changed, which of their pixels, and what is put there."""
+        N = count(shape)
+        sides = np.sqrt(self.evenly((2, N), self.scale, seed))
+        chosen = self.evenly((N,), (0.0, 1.0), seed) < self.evenly((N,), self.factor, seed)
+        inside, _ = rectangles(self, shape, sides, seed)
+        return {
+            "apply_erasing": chosen,
+            "batch_masks": inside,
+            "fill_value": self._filling(shape, seed),
+        }
 
-    def _filling(self, images: Any) -> np.ndarray:
+    def change(self, images: Any, transformation: Any) -> Any:
+        """Return the images, a part of some erased."""
+        chosen = each(transformation["apply_erasing"])
+        inside = ops.convert_to_numpy(transformation["batch_masks"]) & chosen
+        filling = ops.cast(ops.convert_to_tensor(transformation["fill_value"]), images.dtype)
+        return ops.where(inside, filling, images)
+
+    def _filling(self, shape: Any, seed: Any) -> np.ndarray:
         low, high = self.value_range
         if self.fill_value is None:
-            values = self.generator.normal(size=images.shape) * high
+            source = self.generator if seed is None else seed
+            values = random.normal(shape, dtype=self.dtype, seed=source) * high
         else:
             values = np.asarray(self.fill_value, float)
             if values.ndim and self.data_format == "channels_first":
                 values = values.reshape(3, 1, 1)
-        return np.clip(values, low, high).astype(images.dtype)
+        return np.broadcast_to(np.clip(values, low, high), shape)
 
 
 class MixUp(RandomImageLayer):
@@ -108,15 +123,52 @@ class MixUp(RandomImageLayer):
         super().__init__(data_format=data_format, seed=seed, **kwargs)
         self.alpha = not_negative(alpha, "alpha", "MixUp")
 
-    def changed(self, data: dict[str, Any], training: bool) -> dict[str, Any]:
-        """Return the mixed images, and their labels if there are some."""
-        images = ops.cast(data["images"], self.dtype)
-        self.size(images.shape)
-        if not training or images.ndim < 4:
-            return {"images": images}
-        N = len(images)
-        others, w = self.generator.permutation(N), self.generator.beta(self.alpha, self.alpha, N)
-        return {"images": _mixed(images, others, w), **_labels(self, data, others, w)}
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
+        """Return the w, and with which image each one is mixed."""
+        N = count(shape)
+        source = self.generator if seed is None else seed
+        return {
+            "mix_weight": random.beta((N,), self.alpha, self.alpha, seed=source),
+            "permutation_order": random.shuffle(np.arange(N), seed=source),
+        }
+
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the mixed images."""
+        images = ops.cast(images, self.dtype)
+        if not training or transformation is None:
+            return images
+        return _mixed(images, *_others(transformation), axes=4)
+
+    def transform_labels(
+        self, labels: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the labels, mixed as their images are."""
+        if not training or transformation is None:
+            return labels
+        return _mixed(ops.cast(labels, self.dtype), *_others(transformation))
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the masks, mixed as their images are."""
+        return self.transform_images(segmentation_masks, transformation, training)
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the boxes of both images."""
+        if not training or transformation is None:
+            return bounding_boxes
+        made = known_boxes(bounding_boxes, "MixUp")
+        others, _ = _others(transformation)
+
+        def both(x: Any) -> Any:
+            axis = min(1, len(x.shape) - 1)
+            return ops.concatenate([x, ops.take(x, others, axis=0)], axis=axis)
+
+        return {**made, "boxes": both(made["boxes"]), "labels": both(made["labels"])}
 
 
 class CutMix(RandomImageLayer):
@@ -145,64 +197,93 @@ class CutMix(RandomImageLayer):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = interval(factor, "factor", "CutMix", low=0.0)
 
-    def changed(self, data: dict[str, Any], training: bool) -> dict[str, Any]:
-        """Return the mixed images, and their labels if there are some."""
-        images = ops.cast(data["images"], self.dtype)
-        self.size(images.shape)
-        if not training or images.ndim < 4:
-            return {"images": images}
-        N = len(images)
-        alpha = self.generator.uniform(*self.factor) + 1e-6
-        side = np.sqrt(1 - self.generator.beta(alpha, alpha, N))
-        inside, area = rectangles(self, images, np.stack([side, side]))
-        others = self.generator.permutation(N)
-        mixed = ops.where(inside, ops.take(images, others, axis=0), images)
-        return {"images": mixed, **_labels(self, data, others, 1 - area)}
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any] | None:
+        """Return which pixels come from which other image, and what share does not."""
+        if len(shape) == 3:
+            return None  # there is no other image
+        N = count(shape)
+        source = self.generator if seed is None else seed
+        alpha = self.evenly((), self.factor, seed) + 1e-6
+        side = np.sqrt(1 - random.beta((N,), alpha, alpha, seed=source))
+        inside, area = rectangles(self, shape, np.stack([side, side]), seed)
+        return {
+            "permutation_order": random.shuffle(np.arange(N), seed=source),
+            "batch_masks": inside,
+            "mix_weight": each(1 - area),
+        }
 
+    def change(self, images: Any, transformation: Any) -> Any:
+        """Return the images, a rectangle of each from another one."""
+        others, _ = _others(transformation)
+        inside = ops.convert_to_numpy(transformation["batch_masks"])
+        return ops.where(inside, ops.take(images, others, axis=0), images)
 
-def _count(images: Any) -> int:
-    return images.shape[0] if images.ndim == 4 else 1
+    def transform_labels(
+        self, labels: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the labels, mixed by the areas of the images."""
+        if not training or transformation is None:
+            return labels
+        return _mixed(ops.cast(labels, self.dtype), *_others(transformation))
+
+    def transform_segmentation_masks(
+        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the masks, mixed as their images are."""
+        return self.transform_images(segmentation_masks, transformation, training)
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Refuse them: what a box surrounds may be cut out."""
+        raise UnsupportedError(
+            "CutMix",
+            "boxes are not mixed: what one surrounds may be cut out",
+            expected='"images" and "labels"',
+            mend="MixUp mixes boxes.",
+        )
 
 
 def rectangles(
-    layer: RandomImageLayer, images: Any, sides: np.ndarray
+    layer: RandomImageLayer, shape: Shape, sides: np.ndarray, seed: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a rectangle in each image.
 
     Parameters
     ----------
     layer : whose generator draws
-    images : array, (N, H, W, C) or (H, W, C), channels first in such a layer
+    shape : of images (N, H, W, C) or (H, W, C), channels first in such a layer
     sides : (2, N), the rectangles' shares of height and of width
+    seed : of the draws, None for the layer's own
 
     Returns
     -------
-    which pixels are inside, with an axis of 1 for the channels; and each one's share of the area
+    which pixels are inside, (N, H, W, C); and each rectangle's share of the area, (N,)
     """
-    inside, area = np.ones(1, bool), np.ones(sides.shape[1])
-    for axis, share in zip((layer.height_axis, layer.height_axis + 1), sides, strict=True):
-        size = images.shape[axis]
+    N = sides.shape[1]
+    inside, area = np.ones((N, *shape[-3:]), bool), np.ones(N)
+    for axis, share in zip((layer.height_axis, layer.width_axis), sides, strict=True):
+        size = shape[axis] or 0
         length = share * size
-        start = layer.generator.uniform(size=len(share)) * (size - length)
+        start = layer.evenly((N,), (0.0, 1.0), seed) * (size - length)
         places = np.arange(size)
         line = (places >= start[:, np.newaxis]) & (places < (start + length)[:, np.newaxis])
-        shape = [len(share), 1, 1, 1]
-        shape[axis] = size
-        inside = inside & line.reshape(shape)
+        beside = [N, 1, 1, 1]
+        beside[axis] = size
+        inside &= line.reshape(beside)
         area = area * share
-    return (inside if images.ndim == 4 else inside[0]), area
+    return inside, area
 
 
-def _mixed(x: Any, others: np.ndarray, w: np.ndarray) -> Any:
-    share = w.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
+def _others(transformation: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return with which image each one is mixed, and the shares that stay."""
+    names = ("permutation_order", "mix_weight")
+    order, weight = (ops.convert_to_numpy(transformation[name]) for name in names)
+    return order, weight.ravel()
+
+
+def _mixed(x: Any, others: np.ndarray, w: np.ndarray, axes: int | None = None) -> Any:
+    """Return w x + (1 - w) x' with w beside as many axes, those of x by default."""
+    share = w.reshape(-1, *[1] * ((axes or x.ndim) - 1)).astype(x.dtype)
     other = ops.take(x, others, axis=0)
     return ops.add(ops.multiply(x, share), ops.multiply(other, 1 - share))
-
-
-def _labels(
-    layer: RandomImageLayer, data: dict[str, Any], others: np.ndarray, w: np.ndarray
-) -> dict[str, Any]:
-    """Return the labels, mixed as their images are, if there are some."""
-    if "labels" not in data:
-        return {}
-    return {"labels": _mixed(ops.cast(data["labels"], layer.dtype), others, w)}

@@ -1,4 +1,4 @@
-"""Layers that bring data into form, the same while training and after: scales, sizes."""
+"""Layers that bring numbers to a scale, the same while training and after."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from melpy import config, ops
-from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, lookup
+from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.layers.adapting import batches_of
-from melpy.layers.base import Layer, Shape, known_format
-from melpy.layers.checks import positive
+from melpy.layers.base import Layer, Shape
 from melpy.tensor import Tensor
 
-__all__ = ["CenterCrop", "ImageLayer", "Normalization", "Rescaling", "Resizing"]
+__all__ = ["Normalization", "Rescaling"]
 
 
 class Rescaling(Layer):
@@ -199,144 +198,3 @@ def _array(batch: Any, who: str) -> np.ndarray:
             mend="Lists of numbers become an array with np.array.",
         )
     return np.asarray(getattr(batch, "value", batch))
-
-
-class ImageLayer(Layer):
-    """What layers over images (N, H, W, C) or (H, W, C) share. Abstract.
-
-    Parameters
-    ----------
-    data_format : "channels_last", "channels_first", or None for the setting
-    """
-
-    def __init__(self, *, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = known_format(data_format, type(self).__name__)
-        self.height_axis = -3 if self.data_format == "channels_last" else -2
-
-    def size(self, shape: Shape) -> tuple[int, int]:
-        """Return height and width of images of a shape, or refuse another rank."""
-        if len(shape) not in (3, 4):
-            layout = "(H, W, C)" if self.height_axis == -3 else "(C, H, W)"
-            raise ShapeError(
-                "call",
-                f"images have {len(shape)} axes",
-                expected=f"shape {layout} or {layout.replace('(', '(N, ')}",
-                received={"shape": tuple(shape)},
-            )
-        return shape[self.height_axis] or 0, shape[self.height_axis + 1] or 0
-
-    def sized(self, shape: Shape, height: int, width: int) -> Shape:
-        """Return a shape with another height and width."""
-        self.size(shape)
-        sizes = list(shape)
-        sizes[self.height_axis], sizes[self.height_axis + 1] = height, width
-        return tuple(sizes)
-
-    def window(self, images: Any, top: int, left: int, height: int, width: int) -> Any:
-        """Return a part of the images, at most of that size."""
-        rest = (slice(None),) * (-self.height_axis - 2)
-        key = (Ellipsis, slice(top, top + height), slice(left, left + width), *rest)
-        return ops.get_item(images, key)
-
-
-class Resizing(ImageLayer):
-    """Give images another size, rows and columns interpolated; see ``ops.image.resize``.
-
-    Parameters
-    ----------
-    height, width : int > 0, in pixels
-    interpolation : "bilinear", "nearest", "bicubic", "lanczos3" or "lanczos5"
-    crop_to_aspect_ratio : bool, cut the images to the new aspect ratio first, in the middle
-    pad_to_aspect_ratio : bool, frame them to the new aspect ratio first
-    fill_mode : "constant"
-    fill_value : float, the frame's value
-    antialias : bool, whether shrinking averages over all old pixels that a new one covers
-    data_format : "channels_last", "channels_first", or None for the setting
-
-    Notes
-    -----
-    Whole numbers stay whole, of their own type.
-
-    Examples
-    --------
-    >>> Resizing(1, 2)(np.arange(8.0).reshape(2, 4, 1)).numpy()[0, :, 0]
-    array([2.5, 4.5], dtype=float32)
-    """
-
-    def __init__(
-        self,
-        height: int,
-        width: int,
-        interpolation: str = "bilinear",
-        crop_to_aspect_ratio: bool = False,
-        pad_to_aspect_ratio: bool = False,
-        fill_mode: str = "constant",
-        fill_value: float = 0.0,
-        antialias: bool = False,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.height = positive(height, "height", "Resizing")
-        self.width = positive(width, "width", "Resizing")
-        lookup("interpolation", interpolation, ops.resizing.FILTERS, "Resizing")
-        self.interpolation = interpolation
-        self.crop_to_aspect_ratio = crop_to_aspect_ratio
-        self.pad_to_aspect_ratio = pad_to_aspect_ratio
-        self.fill_mode, self.fill_value, self.antialias = fill_mode, fill_value, antialias
-
-    def call(self, inputs: Any) -> Any:
-        """Return the images in their new size."""
-        self.size(inputs.shape)
-        return ops.image.resize(
-            inputs,
-            (self.height, self.width),
-            interpolation=self.interpolation,
-            antialias=self.antialias,
-            crop_to_aspect_ratio=self.crop_to_aspect_ratio,
-            pad_to_aspect_ratio=self.pad_to_aspect_ratio,
-            fill_mode=self.fill_mode,
-            fill_value=self.fill_value,
-            data_format=self.data_format,
-        )
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (N, height, width, C)."""
-        return self.sized(input_shape, self.height, self.width)
-
-
-class CenterCrop(ImageLayer):
-    """Cut out the middle of the images; smaller ones are cut to the aspect ratio and resized.
-
-    Parameters
-    ----------
-    height, width : int > 0, in pixels
-    data_format : "channels_last", "channels_first", or None for the setting
-
-    Examples
-    --------
-    >>> CenterCrop(1, 2)(np.arange(12.0).reshape(3, 4, 1)).numpy()[0, :, 0]
-    array([5., 6.], dtype=float32)
-    """
-
-    def __init__(
-        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self.height = positive(height, "height", "CenterCrop")
-        self.width = positive(width, "width", "CenterCrop")
-
-    def call(self, inputs: Any) -> Any:
-        """Return the middle of the images."""
-        x = ops.cast(inputs, self.dtype)
-        H, W = self.size(x.shape)
-        if min(H - self.height, W - self.width) >= 0:
-            top, left = (H - self.height) // 2, (W - self.width) // 2
-            return self.window(x, top, left, self.height, self.width)
-        size = self.height, self.width
-        return ops.image.resize(x, size, crop_to_aspect_ratio=True, data_format=self.data_format)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (N, height, width, C)."""
-        return self.sized(input_shape, self.height, self.width)

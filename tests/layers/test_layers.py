@@ -106,6 +106,8 @@ ELSEWHERE = {  # layers whose inputs are no single float tensor, or that need ot
     "Equalization", "MixUp", "Pipeline", "RandAugment", "RandomColorDegeneration",
     "RandomColorJitter", "RandomErasing", "RandomGrayscale", "RandomHue", "RandomInvert",
     "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear", "Solarization",
+    "AugMix", "ContrastLimitedAdaptiveHistogramEqualization", "MaxNumBoundingBoxes",
+    "RandomGaussianBlur", "RandomPerspective",
 }  # fmt: skip
 
 

@@ -54,7 +54,9 @@ OF_CATEGORIES = {
 
 # These are held to Keras where both draw the same: test_augment.
 AUGMENTATIONS = {
-    "AutoContrast", "CutMix", "Equalization", "MixUp", "Pipeline", "RandAugment",
+    "AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix",
+    "MaxNumBoundingBoxes", "RandomGaussianBlur", "RandomPerspective", "Equalization", "MixUp",
+    "Pipeline", "RandAugment",
     "RandomColorDegeneration", "RandomColorJitter", "RandomErasing", "RandomGrayscale",
     "RandomHue", "RandomInvert", "RandomPosterization", "RandomSaturation", "RandomSharpness",
     "RandomShear", "Solarization",
