@@ -108,8 +108,8 @@ BEHAVIOUR = {
     ),
     "layers.CutMix": "mixes masks and labels; boxes are refused with a sentence",
     "layers.MixUp": (
-        "the labels of boxes are joined image by image, as the boxes are, and masks are mixed image "
-        "by image, where Keras mixes up the axes"
+        "the labels of boxes are joined image by image, as the boxes are, and so are masks mixed, "
+        "where Keras mixes up the axes"
     ),
     "layers.RandomPerspective": "boxes come back in their own form, where Keras returns corners",
     "layers.RandomRotation": "takes boxes in every form, where Keras takes all for corners",

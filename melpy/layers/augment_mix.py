@@ -76,7 +76,7 @@ class RandomErasing(RandomImageLayer):
         """Return the images, a part of some erased."""
         chosen = each(transformation["apply_erasing"])
         inside = ops.convert_to_numpy(transformation["batch_masks"]) & chosen
-        filling = ops.cast(ops.convert_to_tensor(transformation["fill_value"]), images.dtype)
+        filling = ops.cast(transformation["fill_value"], images.dtype)
         return ops.where(inside, filling, images)
 
     def _filling(self, shape: Any, seed: Any) -> np.ndarray:

@@ -83,7 +83,7 @@ def convert_format(
         return boxes
     corners = _corners(boxes, source.removeprefix("rel_"))
     if relative[0] != relative[1]:
-        sizes = [ops.cast(ops.convert_to_tensor(size), dtype) for size in (width, height)] * 2
+        sizes = [ops.cast(size, dtype) for size in (width, height)] * 2
         scale = ops.multiply if relative[0] else ops.divide
         corners = [scale(corner, size) for corner, size in zip(corners, sizes, strict=True)]
     return _written(corners, target.removeprefix("rel_"))

@@ -163,7 +163,7 @@ def _middles(form: str, variance: Any, who: str) -> Any:
         raise ArgumentError(
             who, "a variance has four numbers", expected="4", received={"variance": variance}
         )
-    return None if variance is None else ops.cast(ops.convert_to_tensor(variance), "float32")
+    return None if variance is None else ops.cast(np.asarray(variance), "float32")
 
 
 def encode_box_to_deltas(
