@@ -1,8 +1,8 @@
-"""Calls inside a graph of TensorFlow's, such as ``tf.data`` makes of a mapped function.
+"""Where TensorFlow meets the library: its graphs, such as ``tf.data`` makes, and its functions.
 
-Tensors there have no values yet. A call on them becomes a node of their graph: its outputs' shapes
-and types are described as those of a `Symbolic` are, its values are computed here whenever the
-graph runs. TensorFlow is never imported: who has such a tensor has imported it.
+Tensors in a graph have no values yet. A call on them becomes a node of their graph: its outputs'
+shapes and types are described as those of a `Symbolic` are, its values are computed here whenever
+the graph runs. TensorFlow is never imported: who has such a tensor has imported it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from melpy import symbolic, tree
-from melpy.errors import MelpyError
+from melpy import symbolic, tape, tree
+from melpy.errors import GraphError, MelpyError
 from melpy.strings import STRING
 from melpy.symbolic import Symbolic
 
-__all__ = ["in_graphs", "node", "sizes", "stand_ins"]
+__all__ = ["constant", "in_graphs", "node", "sizes", "stand_ins"]
 
 Describe = Callable[[tuple, dict[str, Any]], Any]
 
@@ -33,6 +33,23 @@ def _is_place(x: Any) -> bool:
 def _symbol(x: Any) -> Symbolic:
     text = x.dtype == sys.modules["tensorflow"].string
     return Symbolic(x.shape.as_list(), STRING if text else x.dtype.as_numpy_dtype)
+
+
+def constant(x: tape.Variable, dtype: Any, name: str | None) -> Any:
+    """Return TensorFlow's constant of a tensor's value, for a function of TensorFlow's.
+
+    Inside a layer that learns that is refused, for what comes out would have no gradient, and the
+    layers before it would not learn. An operator with a tensor of TensorFlow's before it, which
+    asks for this constant first, is then left to the operator of ours.
+    """
+    if x.requires_grad and tape.is_training():
+        raise GraphError(
+            "a function of TensorFlow's",
+            "it would give a constant, through which nothing before it learns",
+            expected="melpy.ops on a tensor that wants a gradient",
+            received={"shape": x.value.shape},
+        )
+    return sys.modules["tensorflow"].constant(x.value, dtype, name=name)
 
 
 def sizes(x: Any) -> tuple:

@@ -20,13 +20,15 @@ from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
 
 __all__ = [
-    "Node", "Variable", "backward", "changed", "changes", "gradients", "is_recording", "joint",
-    "no_grad", "overwrite", "selective", "undone",
+    "Node", "Variable", "backward", "changed", "changes", "gradients", "is_recording",
+    "is_training", "joint", "no_grad", "overwrite", "phase", "selective", "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+# Whether the layer's call that is running is one of training; None: no call is running.
+phase: ContextVar[bool | None] = ContextVar("training", default=None)
 # What variables held before they were overwritten, by their ids; None where nothing is undone.
 _before: ContextVar[dict[int, tuple[Variable, np.ndarray]] | None] = ContextVar(
     "before", default=None
@@ -119,6 +121,11 @@ def changes() -> int:
 def is_recording() -> bool:
     """Return whether operations on variables are being recorded."""
     return _recording.get()
+
+
+def is_training() -> bool:
+    """Return whether the layer's call that is running is one of training."""
+    return bool(phase.get())
 
 
 @contextmanager

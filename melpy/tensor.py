@@ -8,20 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops, tape
+from melpy import config, foreign, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
 from melpy.ops.registry import OPS
 from melpy.symbolic import Symbolic, any_in, defer, like
 
 __all__ = [
-    "KerasTensor",
-    "SymbolicTensor",
-    "Tensor",
-    "grad",
-    "mask_of",
-    "set_mask",
-    "value_and_grad",
-]
+    "KerasTensor", "SymbolicTensor", "Tensor", "grad", "mask_of", "set_mask", "value_and_grad",
+]  # fmt: skip
 
 
 def _plain(x: Any) -> Any:
@@ -317,6 +311,10 @@ class Tensor(Operators, tape.Variable):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
+        """Become a constant of TensorFlow's, but not where a layer learns."""
+        return foreign.constant(self, dtype, name)
 
 
 _WITHOUT_GRADIENT = {

@@ -118,6 +118,22 @@ def test_a_size_that_only_the_run_tells_is_a_tensor_of_the_graph(graph):
         ops.reshape(Tensor((3,), Kind("float32")), (rows, 7, 1))
 
 
+def test_no_constant_takes_the_place_of_what_learns(graph):
+    graph.constant = lambda value, dtype, name: value
+
+    class Foreign(layers.Layer):
+        def call(self, x):
+            return ops.square(x.__tf_tensor__())  # as a function of TensorFlow's asks for it
+
+    model = Sequential([layers.Dense(2), Foreign(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    rows = np.ones((4, 3), np.float32)
+    y = model.predict(rows, verbose=0)
+    with pytest.raises(ValueError, match=r"nothing before it learns.*melpy\.ops"):
+        model.fit(rows, y, verbose=0)
+    np.testing.assert_array_equal(model(rows).__tf_tensor__(), y)
+
+
 def test_what_is_not_implemented_stays_an_error_of_its_own(graph):
     class Unfinished(layers.Layer):
         def call(self, x):

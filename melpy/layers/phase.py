@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+
+from melpy.tape import is_training, phase
 
 __all__ = ["inferring", "is_training", "phase"]
-
-phase: ContextVar[bool | None] = ContextVar("training", default=None)  # None: no call is running
-
-
-def is_training() -> bool:
-    """Return whether the call that is running is one of training."""
-    return bool(phase.get())
 
 
 @contextmanager
