@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from melpy.layers.variable import Variable
     from melpy.losses import Loss
     from melpy.metrics import Metric
-    from melpy.models import Input, Model, Sequential
+    from melpy.models import Function, Input, Model, Sequential
+    from melpy.operation import Operation
     from melpy.optimizers import Optimizer
     from melpy.regularizers import Regularizer
     from melpy.tape import no_grad
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Initializer",
     "Input",
     "InputSpec",
@@ -60,6 +62,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "Operation",
     "Optimizer",
     "Regularizer",
     "Sequential",
@@ -101,6 +104,7 @@ _ROOMS = frozenset({
 _ROOM_OF = {
     "DTypePolicy": "config",
     "FloatDTypePolicy": "dtype_policies",
+    "Function": "models",
     "Initializer": "initializers",
     "Input": "models",
     "InputSpec": "layers",
@@ -109,6 +113,7 @@ _ROOM_OF = {
     "Loss": "losses",
     "Metric": "metrics",
     "Model": "models",
+    "Operation": "operation",
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
     "Sequential": "models",

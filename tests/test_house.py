@@ -20,7 +20,7 @@ FLOORS = [
     ["probing"],
     ["symbolic", "foreign"],
     ["ops"],
-    ["tensor", "activations", "random"],
+    ["tensor", "operation", "activations", "random"],
     ["constraints", "initializers", "regularizers"],
     ["layers"],
     ["viz", "losses", "schedules", "optimizers", "preprocessing", "datasets", "data"],

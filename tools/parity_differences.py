@@ -233,9 +233,7 @@ ABSENT = {
     "ops.*polar ops.view_as_* ops.*eig": "arrays of complex numbers",
     "ops.*jvp": "the tape goes backwards",
     "ops.image.elastic_transform": "no op draws random numbers; a layer may, later",
-    "Function Operation RematScope SymbolicScope remat": (
-        "machinery of Keras's backends; there is one here"
-    ),
+    "RematScope SymbolicScope remat": ("machinery of Keras's backends; there is one here"),
     "applications.*": "no trained networks are shipped",
     "layers.Adaptive* layers.ConvLSTM* layers.GroupQueryAttention layers.ReversibleEmbedding "
     "layers.SpectralNormalization": _LATER,

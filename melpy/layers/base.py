@@ -71,7 +71,6 @@ class Layer(Taking):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
-        made._calls = []  # its uses in graphs
         made._build_shapes, made._is_building = None, False
         made._input_spec = None
         return made

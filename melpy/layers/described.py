@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from melpy import symbolic, tree
+from melpy import tree
 from melpy.config import DTypePolicy
-from melpy.configurable import plain
-from melpy.errors import UndefinedError
+from melpy.configurable import Configurable, plain
 from melpy.layers.arguments import as_shape, taken_arguments
 from melpy.layers.input_spec import InputSpec
 from melpy.layers.own_config import changes_since
@@ -22,26 +21,6 @@ class Described(Parts):
 
     ``_calls`` are its uses in graphs, and ``_build_shapes`` the arguments of its ``build``.
     """
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the layer's first use in a graph."""
-        inputs = self._first_call("input").inputs
-        return inputs[0] if len(inputs) == 1 else inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the layer's first use in a graph."""
-        return self._first_call("output").outputs
-
-    def _first_call(self, what: str) -> symbolic.Call:
-        if not self._calls:
-            raise UndefinedError(
-                f"{type(self).__name__} {self.name!r}",
-                f"it is used in no graph, so it has no {what}",
-                expected="a layer that was called on a symbolic tensor",
-            )
-        return self._calls[0]
 
     @property
     def input_spec(self) -> Any:
@@ -88,7 +67,7 @@ class Described(Parts):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer, as plain values."""
-        arguments = super().get_config() | changes_since(self)
+        arguments = Configurable.get_config(self) | changes_since(self)
         # Of the base's own arguments, those that say something.
         usual = {"autocast": True, "activity_regularizer": None} if "autocast" in arguments else {}
         arguments = {k: v for k, v in arguments.items() if k not in usual or v is not usual[k]}

@@ -16,11 +16,12 @@ from melpy.errors import (
     nearest,
 )
 from melpy.layers.base import Layer
+from melpy.operation import Operation
 
 __all__ = ["copied", "deserialize", "layer_of", "nested", "serialize"]
 
 
-def serialize(layer: Layer) -> dict[str, Any]:
+def serialize(layer: Operation) -> dict[str, Any]:
     """Return a layer as plain values, which `deserialize` reads, in the form of Keras's files."""
     return described(layer)
 

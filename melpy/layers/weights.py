@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from melpy import constraints, initializers, regularizers
-from melpy.configurable import Configurable
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.scope import path_here
 from melpy.layers.variable import Variable, claim, known_sizes
+from melpy.operation import Operation
 
 __all__ = ["Weighted"]
 
 
-class Weighted(Configurable):
+class Weighted(Operation):
     """An owner of weights. Abstract.
 
     ``name``, ``dtype``, ``built`` and all its ``weights``, those of parts too, are a subclass's.
     """
 
-    name: str
     dtype: str
     built: bool
     weights: Any

@@ -16,6 +16,7 @@ from melpy.layers.input import InputLayer, beginning
 from melpy.models.graph import unique
 from melpy.models.operations import described_operation, operation_of
 from melpy.models.steps import Steps
+from melpy.operation import Operation
 from melpy.saving import deserialize_keras_object
 from melpy.strings import type_name
 from melpy.symbolic import Call, Symbolic
@@ -66,10 +67,12 @@ def graph_config(model: Any) -> dict[str, Any]:
     ]
     for call in graph.calls:
         if not isinstance(call.function, Layer):
-            entry, *arguments = described_operation(
-                call.function, call.args, call.kwargs, names[id(call)]
-            )
-            entry["config"] = plain(entry["config"])
+            name, arguments = names[id(call)], [call.args, call.kwargs]
+            if isinstance(call.function, Operation):
+                entry = {**serialize(call.function), "name": name}
+            else:
+                entry, *arguments = described_operation(call.function, call.args, call.kwargs, name)
+                entry["config"] = plain(entry["config"])
             layers.append({**entry, "inbound_nodes": [node(*arguments)]})
 
     def side(x: Symbolic) -> list[Any]:

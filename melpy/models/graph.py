@@ -16,7 +16,7 @@ from melpy.models.fusion import Step, steps_of
 from melpy.models.inference import Plans
 from melpy.symbolic import Call, Symbolic, replace
 
-__all__ = ["Graph", "path_to", "unique_names"]
+__all__ = ["Graph", "calls_between", "path_to", "require_symbolic", "unique_names"]
 
 
 class Graph:
@@ -37,11 +37,11 @@ class Graph:
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
         for name, side in (("inputs", inputs), ("outputs", outputs)):
-            _require_symbolic(name, side)
+            require_symbolic("Model", name, side)
         self.inputs, self.outputs = _begun_by_inputs(inputs, outputs)
         self.starts = tree.flatten(self.inputs)
         self.ends = tree.flatten(self.outputs)
-        order = _sorted(self.starts, self.outputs)
+        order = calls_between(self.starts, self.outputs)
         self.calls = [call for call in order if call.inputs]
         self.uses = {*order, *(x.call for x in self.starts)}
         self.layers = _in_keras_order(order, self.starts, self.ends)
@@ -80,16 +80,16 @@ class Graph:
         """Compute the outputs from what `begin` returned."""
         for step in self.steps:
             if step.runs_together(values):
-                self._keep(values, step.calls[-1], step.together, step.input_of(values))
+                self.keep(values, step.calls[-1], step.together, step.input_of(values))
             else:
                 for call in step.calls:
-                    self._keep(values, call, call.run, values)
+                    self.keep(values, call, call.run, values)
             for key in step.done:
                 values.pop(key, None)
         return tree.pack_sequence_as(self.outputs, [values[id(x)] for x in self.ends])
 
     @staticmethod
-    def _keep(values: dict[int, Any], call: Call, run: Any, given: Any) -> None:
+    def keep(values: dict[int, Any], call: Call, run: Any, given: Any) -> None:
         """Put what a call makes among the values."""
         try:
             made = run(given)
@@ -149,13 +149,13 @@ class Graph:
         return _numbered([x.call.name for x in self.ends])
 
 
-def _require_symbolic(name: str, side: Any) -> None:
+def require_symbolic(who: str, name: str, side: Any) -> None:
     """Refuse inputs or outputs of which one is no symbolic tensor, or that are none."""
     flat = tree.flatten(side)
     wrong = [x for x in flat if not isinstance(x, Symbolic)]
     if wrong or not flat:
         raise ArgumentError(
-            "Model",
+            who,
             f"its {name} are not symbolic tensors" if wrong else f"it has no {name}",
             expected=f"what Input() and layers called on it return, as {name}",
             received={"type": type(wrong[0]).__name__} if wrong else {},
@@ -178,7 +178,7 @@ def _begun_by_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     def renewed(structure: Any) -> Any:
         return replace(structure, lambda x: new.get(id(x), x))
 
-    for call in _sorted(starts, outputs):
+    for call in calls_between(starts, outputs):
         if call.inputs:
             args, kwargs = renewed((call.args, call.kwargs))
             again = Call(call.function, args, kwargs)
@@ -190,7 +190,7 @@ def _begun_by_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     return renewed(inputs), renewed(outputs)
 
 
-def _sorted(starts: list[Symbolic], outputs: Any) -> list[Call]:
+def calls_between(starts: list[Symbolic], outputs: Any, who: str = "Model") -> list[Call]:
     """Return all calls behind the outputs, as far as the starts, each after those that it needs."""
     given = {id(x) for x in starts}
     order: list[Call] = []
@@ -207,7 +207,7 @@ def _sorted(starts: list[Symbolic], outputs: Any) -> list[Call]:
             if (x.call is None or _begins(x)) and id(x) not in given:
                 where = f"output {'.'.join(map(str, path))!r}" if path else "output"
                 raise ArgumentError(
-                    "Model",
+                    who,
                     f"its {where} is not connected to its inputs: it needs {x!r}",
                     expected="inputs from which all outputs can be computed",
                     mend="Add it to the inputs.",

@@ -21,7 +21,7 @@ from melpy import ops, symbolic
 from melpy.errors import ArgumentError, lookup
 from melpy.ops.registry import OPS, keras_class
 
-__all__ = ["Operation", "described_operation", "operation_of"]
+__all__ = ["DescribedOp", "described_operation", "operation_of"]
 
 # What Python's own comparisons of tensors are called.
 COMPARISONS: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -30,7 +30,7 @@ COMPARISONS: dict[Callable[..., Any], Callable[..., Any]] = {
 }  # fmt: skip
 
 
-class Operation:
+class DescribedOp:
     """An op with its options, called on arrays: what a description of Keras's means.
 
     Parameters
@@ -107,13 +107,13 @@ def _known() -> dict[str, str]:
     return {where[1]: name for name, where in places.items() if where is not None}
 
 
-def operation_of(entry: Mapping[str, Any]) -> Operation | None:
+def operation_of(entry: Mapping[str, Any]) -> DescribedOp | None:
     """Return the operation that a graph's entry describes, None for a layer's entry."""
     if not str(entry.get("module")).startswith("keras.src.ops."):
         return None
     name = lookup("operation", entry["class_name"], _known(), "from_config")
     options = {key: value for key, value in entry["config"].items() if key != "name"}
-    return Operation(name, options)
+    return DescribedOp(name, options)
 
 
 def described_operation(
@@ -125,7 +125,7 @@ def described_operation(
     ------
     ArgumentError : Keras has no class for it
     """
-    if isinstance(function, Operation):  # read from a file, and called as Keras's class is
+    if isinstance(function, DescribedOp):  # read from a file, and called as Keras's class is
         names, kwargs = _call_names(function.function), {**function.options, **kwargs}
         if names:
             args, kwargs = (), kwargs | dict(zip(names, args, strict=False))
