@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from melpy.configurable import class_name, snake_case
+from melpy.configurable import class_name, is_ours, snake_case
 from melpy.errors import DataError, MelpyError
 from melpy.layers.parts import NO_PARTS, Parts
 
-__all__ = ["Arrays", "gathered", "restored", "restored_optimizer", "states"]
+__all__ = ["Arrays", "every_path", "gathered", "restored", "restored_optimizer", "states"]
 
 Arrays = Mapping[str, np.ndarray]  # of one layer: "0", "1", ..., in the order of its weights
 
@@ -28,20 +30,46 @@ def states(model: Any, without: Iterable[Any] = ()) -> Iterator[tuple[str, Any]]
     yield from _walk("", model, {id(thing): thing for thing in without})
 
 
+def every_path(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each thing by all ways that lead to it, those by properties of one's own classes too.
+
+    A file may come from a class that called the same thing so.
+    """
+    yield from itertools.islice(_ways("", model, ()), WAYS)
+
+
+WAYS = 10_000  # of things that are in many lists there are more than anyone looks for
+
+
 def _walk(path: str, thing: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     if id(thing) in seen:
         return
     seen[id(thing)] = thing  # kept, so that no other thing gets its id
     if hasattr(thing, "save_own_variables"):
         yield path, thing
+    for key, value in _inside(thing):
+        yield from _walk(f"{path}/{key}".lstrip("/"), value, seen)
+
+
+def _ways(path: str, thing: Any, around: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    if any(thing is one for one in around):
+        return
+    if hasattr(thing, "save_own_variables"):
+        yield path, thing
+    for key, value in itertools.chain(_inside(thing), _properties(thing)):
+        yield from _ways(f"{path}/{key}".lstrip("/"), value, (*around, thing))
+
+
+def _inside(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a thing holds, by attributes, in lists by classes."""
+    if hasattr(thing, "save_own_variables"):
         attributes = vars(thing) if isinstance(thing, Parts) else {}
         attributes = {key: value for key, value in attributes.items() if key not in NO_PARTS}
         first = [("layers", thing.layers)] if hasattr(thing, "layers") else []
         if getattr(thing, "_graph", None) is None and "_layers" not in attributes:
             # A class with a call of its own has them in their alphabetical place.
             first, attributes = [], {**attributes, **dict(first)}
-        for key, value in [*first, *sorted(attributes.items(), key=_rank)]:
-            yield from _walk(f"{path}/{key}".lstrip("/"), value, seen)
+        yield from [*first, *sorted(attributes.items(), key=_rank)]
     elif isinstance(thing, list | tuple | dict):
         names: dict[str, int] = {}
         for entry in thing.values() if isinstance(thing, dict) else thing:
@@ -50,7 +78,17 @@ def _walk(path: str, thing: Any, seen: dict[int, Any]) -> Iterator[tuple[str, An
                 continue
             name = "container" if inner else snake_case(class_name(type(entry)))
             number = names[name] = names.get(name, -1) + 1
-            yield from _walk(f"{path}/{name}_{number}" if number else f"{path}/{name}", entry, seen)
+            yield f"{name}_{number}" if number else name, entry
+
+
+def _properties(thing: Any) -> Iterator[tuple[str, Any]]:
+    made = type(thing)
+    if not isinstance(thing, Parts) or is_ours(made):
+        return
+    own = (c for c in made.__mro__ if not is_ours(c))
+    for key in {key for c in own for key, value in vars(c).items() if isinstance(value, property)}:
+        with contextlib.suppress(Exception):  # one that is not ready says nothing
+            yield key, getattr(thing, key)
 
 
 def _rank(item: tuple[str, Any]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from melpy.errors import ArgumentError, DataError, MissingFileError, ShapeError
+from melpy.layers.parts import Parts
 from melpy.saving import (
     h5_file,
     keras_file,
@@ -17,7 +19,7 @@ from melpy.saving import (
     sharded_file,
 )
 from melpy.saving.files import naming, writable, write_atomically
-from melpy.saving.state import gathered, restored, states
+from melpy.saving.state import every_path, gathered, restored, states
 
 __all__ = ["WEIGHTS", "load_weights", "save_weights"]
 
@@ -116,21 +118,32 @@ def _require_all(skipped: list[Any], who: str) -> None:
 def _load(
     model: Any, content: Any, ending: str, who: str, skip_mismatch: bool, skipped: Any = ()
 ) -> None:
-    paths = [path for path, _ in states(model, skipped)]
     readers: dict[str, Callable[..., Any]] = {
         ".weights.h5": h5_file.read_h5,
         ".safetensors": safetensors_file.read_safetensors,
         ".keras": keras_file.read_weights,
         sharded_file.ENDING: sharded_file.read_shards,
     }
-    arrays_at = readers[ending](content, who, paths)
-    if model.weights and not any(arrays_at.values()):
+    read = functools.partial(readers[ending], content, who)
+    things = list(states(model, skipped))
+    arrays_at = dict(read([path for path, _ in things]))
+    holders = {id(thing): path for path, thing in things if _has_weights(thing)}
+    missing = {key: path for key, path in holders.items() if not arrays_at.get(path)}
+    if missing:  # they may be called otherwise in the file
+        ways = [(path, id(thing)) for path, thing in every_path(model) if id(thing) in missing]
+        found = read([path for path, _ in ways])
+        arrays_at |= {missing[key]: found[path] for path, key in ways if found.get(path)}
+    if holders and not any(arrays_at.get(path) for path in holders.values()):
         raise DataError(
             who,
             "the file has no weights where the model looks for them",
-            expected=f"arrays at {', '.join(path for path in paths if path)[:200]}",
+            expected=f"arrays at {', '.join(path for path in holders.values() if path)[:200]}",
         )
     restored(model, arrays_at, who, skip_mismatch, skipped)
+
+
+def _has_weights(thing: Any) -> bool:
+    return isinstance(thing, Parts) and bool(thing._own_weights())
 
 
 def _require_built(model: Any, who: str) -> None:

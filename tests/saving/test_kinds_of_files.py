@@ -190,3 +190,47 @@ class TestParts:
         short = melpy.Sequential([melpy.Input((4,)), layers.Dense(3)])
         with pytest.raises(errors.ShapeError, match="number of layers"):
             short.load_weights(tmp_path / "m.h5")
+
+
+class Plainly(melpy.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Renamed(melpy.Model):
+    def __init__(self):
+        super().__init__()
+        self.a_dense = layers.Dense(3)
+        self.unready = None
+
+    @property
+    def dense(self):
+        return self.a_dense
+
+    @property
+    def at_fault(self):
+        raise ValueError("not ready")
+
+    def call(self, x):
+        return self.dense(x)
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".safetensors"])
+def test_a_layer_that_another_class_called_otherwise(ending, tmp_path):
+    if ending == ".safetensors":
+        pytest.importorskip("safetensors")
+    old, new, x = Plainly(), Renamed(), np.ones((2, 4), "float32")
+    old(x), new(x)
+    old.save_weights(tmp_path / f"w{ending}")
+    new.load_weights(tmp_path / f"w{ending}")
+    np.testing.assert_array_equal(new(x), old(x))
+    new.save_weights(tmp_path / f"v{ending}")
+    with pytest.raises(errors.DataError, match="no weights where"):
+        old.load_weights(tmp_path / f"v{ending}")
+    old.load_weights(
+        tmp_path / f"v{ending}", objects_to_skip=[old.dense]
+    )  # nothing is left to load
