@@ -112,6 +112,7 @@ BEHAVIOUR = {
         "where Keras mixes up the axes"
     ),
     "layers.RandomPerspective": "boxes come back in their own form, where Keras returns corners",
+    "layers.RandomElasticTransform": "rows and columns move by draws of their own: Keras's are one",
     "layers.RandomRotation": "takes boxes in every form, where Keras takes all for corners",
     "layers.RandomFlip": "boxes are cut off at the image's rim, as by the other layers",
     "utils.compute_ciou": "takes shares of an image where image_shape tells its size",
@@ -224,7 +225,6 @@ ABSENT = {
         "wraps a layer of another framework"
     ),
     "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio*": "sound",
-    "layers.RandomElasticTransform": "further augmentation of images, not built yet",
     "optimizers.LossScaleOptimizer Quantizer dtype_policies.* mixed_precision.* quantizers.*": (
         "computing is in float32 or float64, one type a layer: no half precision, no quantization"
     ),

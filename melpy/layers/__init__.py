@@ -27,7 +27,7 @@ from melpy.layers.augment_tone import (
     Equalization,
     Solarization,
 )
-from melpy.layers.augment_warp import RandomGaussianBlur, RandomPerspective
+from melpy.layers.augment_warp import RandomElasticTransform, RandomGaussianBlur, RandomPerspective
 from melpy.layers.base import Layer
 from melpy.layers.categories import CategoryEncoding, Discretization
 from melpy.layers.conv import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
@@ -212,6 +212,7 @@ __all__ = [
     "RandomColorJitter",
     "RandomContrast",
     "RandomCrop",
+    "RandomElasticTransform",
     "RandomErasing",
     "RandomFlip",
     "RandomGaussianBlur",

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops
-from melpy.errors import ArgumentError
+from melpy import ops, random
+from melpy.errors import ArgumentError, UnsupportedError, lookup
 from melpy.layers.augment import Factor, RandomImageLayer, count, each, interval, range_of
-from melpy.layers.augment_geometry import MovingLayer
+from melpy.layers.augment_geometry import FILL_MODES, MovingLayer
 from melpy.layers.base import Shape
 from melpy.layers.boxes import around
 from melpy.layers.checks import fraction
 
-__all__ = ["RandomGaussianBlur", "RandomPerspective"]
+__all__ = ["RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective"]
 
 
 class RandomPerspective(MovingLayer):
@@ -122,6 +122,107 @@ def perspective_maps(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     known = np.concatenate([end[..., 0], end[..., 1]], axis=1)[..., np.newaxis]
     found = np.linalg.solve(np.concatenate(lines, axis=1).astype(float), known)[..., 0]  # (N, 8)
     return np.concatenate([found, np.ones((len(found), 1))], axis=1).reshape(-1, 3, 3)
+
+
+class RandomElasticTransform(MovingLayer):
+    """While training, move each pixel of some images a little, neighbours alike, as rubber would.
+
+    With s drawn for the batch, each pixel moves by 0.1 s max(H, W) times noise, blurred by a bell
+    of the width 0.05 s min(H, W), and as large.
+
+    Parameters
+    ----------
+    factor : two floats in [0, 1], between which the probability lies, drawn for each image; or one
+        f, for [0, f)
+    scale : two floats in [0, 1], between which s lies; or one, for [0, scale)
+    interpolation : "bilinear" or "nearest"
+    fill_mode : "reflect", "constant", "wrap", "nearest" or "mirror": what lies beyond an image's
+        rim
+    fill_value : float, with fill_mode "constant"
+    value_range : (low, high), what the results are limited to
+    seed : int or None, for the next one of the process's stream
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    It takes no boxes. Source: P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional
+    neural networks (2003).
+
+    Examples
+    --------
+    >>> x = np.full((2, 8, 8, 3), 7.0)
+    >>> RandomElasticTransform(seed=0)(x, training=True).numpy().round(3).max()
+    np.float32(7.0)
+    """
+
+    def __init__(
+        self,
+        factor: Factor = 1.0,
+        scale: Factor = 1.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            interpolation=interpolation,
+            fill_value=fill_value,
+            seed=seed,
+            data_format=data_format,
+            **kwargs,
+        )
+        who = "RandomElasticTransform"
+        self.factor = interval(factor, "factor", who, low=0.0)
+        self.scale = interval(scale, "scale", who, low=0.0)
+        self.fill_mode = lookup("fill_mode", fill_mode, FILL_MODES | {"mirror": "mirror"}, who)
+        self.value_range = range_of(value_range, who)
+
+    def draw(self, shape: Shape, seed: Any) -> dict[str, Any] | None:
+        """Return which images change, how much, and the seed of the noise."""
+        if self.scale[1] == 0 or self.factor[1] == 0:
+            return None
+        N = count(shape)
+        return {
+            "apply_transform": self.evenly((N,), (0.0, 1.0), seed)
+            < self.evenly((N,), self.factor, seed),
+            "distortion_factor": self.evenly((), self.scale, seed),
+            "seed": self.generator.next() if seed is None else seed,
+        }
+
+    def moved(self, images: Any, transformation: Any, interpolation: str) -> Any:
+        """Return the images, the pixels of some moved."""
+        N, (H, W) = images.shape[0], self.size(images.shape)
+        much = float(ops.convert_to_numpy(transformation["distortion_factor"]))
+        width = max(0.05 * much * min(H, W), 1e-6)
+        window = int(6 * width) | 1
+        noise = random.normal((N, H, W, 2), stddev=width, seed=transformation["seed"])
+        shift = ops.image.gaussian_blur(
+            noise, kernel_size=(window, window), sigma=(width, width), data_format="channels_last"
+        )
+        y = ops.image.displace(
+            images,
+            shift=0.1 * much * max(H, W) * ops.convert_to_numpy(shift),
+            interpolation=interpolation,
+            fill_mode=self.fill_mode,
+            fill_value=self.fill_value,
+            data_format=self.data_format,
+        )
+        y = ops.where(each(transformation["apply_transform"]), y, images)
+        return ops.clip(y, *self.value_range)
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Refuse them: a box would become a shape of any kind."""
+        raise UnsupportedError(
+            "RandomElasticTransform",
+            "boxes cannot follow their images",
+            expected='"images", "labels" and "segmentation_masks"',
+            mend="RandomPerspective moves boxes.",
+        )
 
 
 class RandomGaussianBlur(RandomImageLayer):

@@ -12,7 +12,7 @@ from melpy.ops.mixing import Mix
 from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 
-__all__ = ["affine_transform", "perspective_transform"]
+__all__ = ["affine_transform", "displace", "perspective_transform"]
 
 KERAS_ROOM = "image"
 
@@ -64,28 +64,40 @@ def _moved(images, layout, rows, columns, interpolation, fill_mode, fill_value, 
     return layout.outward(y.reshape(batch.shape)), (d_images,)
 
 
-def _affine_like(
-    torch, images, *, transform, interpolation="bilinear", fill_mode="constant", fill_value=0.0,
-    data_format="channels_last",
-):  # fmt: skip
+def _looked_up(torch, images, places, interpolation, fill_mode, fill_value, data_format):
+    """Return images of which each pixel is the one at a row and a column, ``places(N, H, W)``."""
     x = images if images.ndim == 4 else images[None]
     x = x.permute(0, 3, 1, 2) if data_format == "channels_last" else x
     (H, W), margin = x.shape[2:], 0
+    rows, columns = places(len(x), H, W)
     if fill_mode in ("constant", "wrap"):  # grid_sample cannot: draw what it is to see
         margin = min(H, W)
         mode, value = ("constant", fill_value) if fill_mode == "constant" else ("circular", None)
         x = torch.nn.functional.pad(x, [margin] * 4, mode, value)
-    a = np.broadcast_to(np.asarray(transform, np.float64), (len(x), 8)).reshape(-1, 8, 1, 1)
-    h, w = np.mgrid[:H, :W]
-    xs = a[:, 0] * w + a[:, 1] * h + a[:, 2] + margin
-    ys = a[:, 3] * w + a[:, 4] * h + a[:, 5] + margin
-    grid = np.stack([(2 * xs + 1) / x.shape[3] - 1, (2 * ys + 1) / x.shape[2] - 1], axis=-1)
+    ends = [(columns, x.shape[3]), (rows, x.shape[2])]
+    grid = np.stack([(2 * (at + margin) + 1) / size - 1 for at, size in ends], axis=-1)
     padding = "reflection" if fill_mode == "reflect" else "border"
     y = torch.nn.functional.grid_sample(
         x, torch.tensor(grid), interpolation, padding, align_corners=False
     )
     y = y.permute(0, 2, 3, 1) if data_format == "channels_last" else y
     return y if images.ndim == 4 else y[0]
+
+
+def _affine_places(transform, N, H, W):
+    a = np.broadcast_to(np.asarray(transform, np.float64), (N, 8)).reshape(-1, 8, 1, 1)
+    h, w = np.mgrid[:H, :W]
+    return a[:, 3] * w + a[:, 4] * h + a[:, 5], a[:, 0] * w + a[:, 1] * h + a[:, 2]
+
+
+def _affine_like(
+    torch, images, *, transform, interpolation="bilinear", fill_mode="constant", fill_value=0.0,
+    data_format="channels_last",
+):  # fmt: skip
+    def places(N, H, W):
+        return _affine_places(transform, N, H, W)
+
+    return _looked_up(torch, images, places, interpolation, fill_mode, fill_value, data_format)
 
 
 _TURN = [0.81, -0.32, 1.43, 0.37, 1.13, -0.68, 0.0, 0.0]  # nothing falls on half a pixel
@@ -161,10 +173,91 @@ def affine_transform(
             expected="images (N, H, W, C) or (H, W, C) and a transform (N, 8) or (8,)",
             received={"images.shape": images.shape, "transform.shape": np.shape(transform)},
         )
+    rows, columns = _affine_places(a, N, H, W)  # (N, H, W)
+    return _moved(images, layout, rows, columns, interpolation, fill_mode, fill_value, who)
+
+
+def _displaced_places(shift, N, H, W):
     h, w = np.mgrid[:H, :W]
-    a = np.broadcast_to(a, (N, 8)).reshape(N, 8, 1, 1)
-    rows = a[:, 3] * w + a[:, 4] * h + a[:, 5]  # (N, H, W)
-    columns = a[:, 0] * w + a[:, 1] * h + a[:, 2]
+    d = np.broadcast_to(shift, (N, H, W, 2))
+    return h + d[..., 0], w + d[..., 1]
+
+
+def _displace_like(
+    torch, images, *, shift, interpolation="bilinear", fill_mode="constant", fill_value=0.0,
+    data_format="channels_last",
+):  # fmt: skip
+    def places(N, H, W):
+        return _displaced_places(shift, N, H, W)
+
+    return _looked_up(torch, images, places, interpolation, fill_mode, fill_value, data_format)
+
+
+@in_keras(None)
+@op(
+    sample=[
+        normal((1, 2, 3, 2), shift=np.linspace(-1.3, 1.1, 12).reshape(1, 2, 3, 2)),
+        normal((2, 3, 2), shift=np.linspace(-1.2, 0.9, 12).reshape(2, 3, 2), fill_mode="wrap"),
+    ],
+    like=_displace_like,
+)
+def displace(
+    images,
+    *,
+    shift,
+    interpolation="bilinear",
+    fill_mode="constant",
+    fill_value=0.0,
+    data_format=None,
+):
+    """Move each pixel by itself: y[h, w] = x[h + shift[h, w, 0], w + shift[h, w, 1]].
+
+    Parameters
+    ----------
+    images : array, (N, H, W, C) or (H, W, C), channels first with that data_format
+    shift : (N, H, W, 2) or (H, W, 2), in pixels, down and to the right
+    interpolation : "nearest" or "bilinear"
+    fill_mode : as in `affine_transform`
+    fill_value : float
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Returns
+    -------
+    array, the shape and type of images; whole numbers rounded
+
+    Gradient
+    --------
+    each new pixel's g goes to the old ones it was mixed from, by their weights; none to shift
+
+    Raises
+    ------
+    ShapeError : images are of another rank, or shift is not for each of their pixels
+    UnknownNameError : an interpolation, a fill_mode or a data_format of another name
+
+    Source
+    ------
+    P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional neural networks (2003).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> row = np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1)
+    >>> ops.image.displace(row, shift=np.array([[[0, 2], [0, 0], [0, -0.5]]]))[0, :, 0]
+    array([3. , 2. , 2.5])
+    """
+    who = "displace"
+    layout = Images.of(images, data_format, who)
+    N, H, W, _ = layout.inward(images).shape
+    d = np.asarray(shift, np.float64)
+    if d.shape not in ((N, H, W, 2), (H, W, 2)):
+        raise ShapeError(
+            who,
+            "images and shift do not go together",
+            expected=f"a shift ({N}, {H}, {W}, 2) or ({H}, {W}, 2)",
+            received={"images.shape": images.shape, "shift.shape": d.shape},
+        )
+    rows, columns = _displaced_places(d, N, H, W)
     return _moved(images, layout, rows, columns, interpolation, fill_mode, fill_value, who)
 
 

@@ -22,6 +22,7 @@ RANDOM = [
     (layers.AugMix, {}),
     (layers.RandomPerspective, {"scale": 0.6}),
     (layers.RandomGaussianBlur, {"kernel_size": (5, 3)}),
+    (layers.RandomElasticTransform, {"scale": (0.5, 1.0)}),
     (layers.CutMix, {}),
     (layers.MixUp, {}),
 ]

@@ -202,6 +202,12 @@ def test_parts_of_contrast_are_those_of_their_tiles():
             ValueError,
             "do not go together",
         ),
+        (
+            lambda: layers.RandomElasticTransform(bounding_box_format="xyxy")(data()),
+            NotImplementedError,
+            "boxes cannot follow",
+        ),
+        (lambda: layers.RandomElasticTransform(fill_mode="zero"), ValueError, "fill_mode 'zero'"),
         (lambda: layers.MaxNumBoundingBoxes(0), ValueError, "max_number must be a positive"),
     ],
 )

@@ -107,7 +107,7 @@ ELSEWHERE = {  # layers whose inputs are no single float tensor, or that need ot
     "RandomColorJitter", "RandomErasing", "RandomGrayscale", "RandomHue", "RandomInvert",
     "RandomPosterization", "RandomSaturation", "RandomSharpness", "RandomShear", "Solarization",
     "AugMix", "ContrastLimitedAdaptiveHistogramEqualization", "MaxNumBoundingBoxes",
-    "RandomGaussianBlur", "RandomPerspective",
+    "RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective",
 }  # fmt: skip
 
 

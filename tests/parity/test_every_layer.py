@@ -56,7 +56,7 @@ OF_CATEGORIES = {
 AUGMENTATIONS = {
     "AugMix", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix",
     "MaxNumBoundingBoxes", "RandomGaussianBlur", "RandomPerspective", "Equalization", "MixUp",
-    "Pipeline", "RandAugment",
+    "Pipeline", "RandAugment", "RandomElasticTransform",
     "RandomColorDegeneration", "RandomColorJitter", "RandomErasing", "RandomGrayscale",
     "RandomHue", "RandomInvert", "RandomPosterization", "RandomSaturation", "RandomSharpness",
     "RandomShear", "Solarization",
