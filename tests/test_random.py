@@ -1,5 +1,7 @@
 """Seeds: the stream repeats, and nothing touches NumPy's own."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -205,3 +207,18 @@ def test_shuffle_moves_whole_entries():
     y = random.shuffle(x, seed=0)
     assert not np.array_equal(x, y)
     np.testing.assert_array_equal(y[np.argsort(y[:, 0])], x)
+
+
+@pytest.mark.parametrize("source", [random.generator(3), random.SeedGenerator(3)])
+def test_a_source_stands_again_where_it_stood(source):
+    state = json.loads(json.dumps(random.state_of(source)))
+    drawn = [_drawn(source) for _ in range(2)]
+    random.restore(source, state)
+    assert [_drawn(source) for _ in range(2)] == drawn
+    assert drawn[0] != drawn[1]
+
+
+def _drawn(source):
+    if isinstance(source, random.SeedGenerator):
+        return random.uniform((3,), seed=source).tolist()
+    return source.uniform(size=3).tolist()

@@ -168,6 +168,9 @@ BEHAVIOUR = {
         "Keras leaves out the one of the highest number"
     ),
     "*.image_dataset_from_directory": _FORMAT,
+    "*.audio_dataset_from_directory": (
+        "a `data.Loader` comes back; files of another sampling_rate are refused, and ragged batches"
+    ),
     "*.text_dataset_from_directory": f"{_FORMAT}; texts are str, where TensorFlow has bytes",
     "*.timeseries_dataset_from_array": _FORMAT,
     "*.load_img": "16 bits of grey become coloured by their upper 8, where Keras cuts at 255",
@@ -224,7 +227,7 @@ ABSENT = {
     "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": (
         "wraps a layer of another framework"
     ),
-    "layers.*Spectrogram initializers.STFT* initializers.stft utils.audio*": "sound",
+    "layers.*Spectrogram initializers.STFT* initializers.stft": "sound",
     "optimizers.LossScaleOptimizer Quantizer dtype_policies.* mixed_precision.* quantizers.*": (
         "computing is in float32 or float64, one type a layer: no half precision, no quantization"
     ),

@@ -7,6 +7,7 @@ both the training and the test data: what it knows must not come from the test d
 from __future__ import annotations
 
 from melpy.preprocessing import image, sequence, text
+from melpy.preprocessing.audio_folder import audio_dataset_from_directory
 from melpy.preprocessing.checks import NotFittedError
 from melpy.preprocessing.encoders import OneHotEncoder, to_categorical
 from melpy.preprocessing.image_folder import image_dataset_from_directory
@@ -24,6 +25,7 @@ __all__ = [
     "SimpleImputer",
     "StandardScaler",
     "Tokenizer",
+    "audio_dataset_from_directory",
     "image",
     "image_dataset_from_directory",
     "pad_sequences",

@@ -12,6 +12,7 @@ from melpy.data import PyDataset
 from melpy.datasets.get_file import get_file
 from melpy.models import FeatureSpace
 from melpy.preprocessing import (
+    audio_dataset_from_directory,
     image_dataset_from_directory,
     pad_sequences,
     text_dataset_from_directory,
@@ -51,6 +52,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
