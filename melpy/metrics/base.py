@@ -34,11 +34,15 @@ class Number(float):
 
 
 class MetricVariable(Tensor):
-    """A number, or an array of them, that a metric keeps."""
+    """A number, or an array of them, that a metric keeps; ``path`` begins with its name."""
 
-    __slots__ = ()
+    __slots__ = ("path",)
 
     of = Tensor.of  # what is computed from it is a tensor
+
+    def __init__(self, value: Any, name: str, owner: str) -> None:
+        super().__init__(value, name=name)
+        self.path = f"{owner}/{name}"
 
     def assign_add(self, value: Any) -> MetricVariable:
         """Add to the values; no plan of a model depends on them."""
@@ -137,7 +141,7 @@ class Metric(Configurable):
         initialize: Any = initializers.get(initializer)
         kind = np.dtype(dtype or np.float64)
         value = array(initialize(tuple(shape), dtype=kind.name))
-        made = MetricVariable(value.astype(kind), name=name or "")
+        made = MetricVariable(value.astype(kind), name or "variable", self.name)
         self._variables.append(made)
         return made
 

@@ -94,7 +94,7 @@ def _single(metrics: Any) -> Iterator[Any]:
 
 
 def _of(owners: Any) -> list[tuple[str, Any]]:
-    return [(f"{owner.name}/{v.name}", v) for owner in owners for v in owner.variables]
+    return [(v.path, v) for owner in owners for v in owner.variables]
 
 
 def _by_path(model: Any, kind: str) -> dict[str, Any]:

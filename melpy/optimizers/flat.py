@@ -14,15 +14,25 @@ from melpy.kernels import dispatch as kernels
 from melpy.tape import Variable
 from melpy.tensor import Tensor
 
-__all__ = ["Flat"]
+__all__ = ["Flat", "StateVariable", "path_of"]
 
 
-class Slot(Tensor):
+class StateVariable(Tensor):
+    """A part of an optimizer's state; its ``path`` begins with the optimizer's name."""
+
+    __slots__ = ("path",)
+
+    of = Tensor.of  # what is computed from it is a tensor of its own
+
+    def __init__(self, value: Any, name: str, owner: str) -> None:
+        super().__init__(value, name=name)
+        self.path = f"{owner}/{name}"
+
+
+class Slot(StateVariable):
     """A weight's part of a slot: to read out, and to assign to, where the optimizer finds it."""
 
     __slots__ = ()
-
-    of = Tensor.of  # what is computed from it is a tensor of its own
 
     def numpy(self) -> np.ndarray:
         """Return a copy, which later steps leave alone."""
@@ -44,13 +54,14 @@ class Flat:
     ----------
     weights : variables of one float type; their arrays become views of ``parameters``
     who : str, the optimizer, in messages
+    owner : str, the optimizer's name, in paths
 
     Notes
     -----
     ``slots`` maps a slot's name to its flat array, in the order in which they were added.
     """
 
-    def __init__(self, weights: Sequence[Variable], who: str) -> None:
+    def __init__(self, weights: Sequence[Variable], who: str, owner: str) -> None:
         types = {w.value.dtype for w in weights} or {np.dtype(np.float32)}
         if len(types) > 1:
             raise GraphError(
@@ -60,7 +71,7 @@ class Flat:
                 received={"types": sorted(map(str, types))},
                 mend="Build all layers under the same floatx.",
             )
-        self.who, self.weights = who, list(weights)
+        self.who, self.owner, self.weights = who, owner, list(weights)
         self.size, dtype = sum(w.value.size for w in weights), types.pop()
         self.parameters, self.gradient = np.empty(self.size, dtype), np.empty(self.size, dtype)
         self.slots: dict[str, np.ndarray] = {}
@@ -108,7 +119,7 @@ class Flat:
     def view(self, slot: str, weight: Variable) -> Tensor:
         """Return a weight's part of a slot, as a tensor that shares its memory."""
         array = self.slots[slot][self.part(weight)].reshape(weight.value.shape)
-        return Slot(array, name=f"{path_of(weight)}_{slot}")
+        return Slot(array, f"{path_of(weight)}_{slot}", self.owner)
 
     def part(self, weight: Variable) -> slice:
         """Return where a weight lies."""

@@ -12,7 +12,7 @@ import numpy as np
 from melpy import config, initializers, schedules
 from melpy.configurable import Configurable, plain, snake_case
 from melpy.errors import ArgumentError, DtypeError, ShapeError
-from melpy.optimizers.flat import Flat, path_of
+from melpy.optimizers.flat import Flat, StateVariable, path_of
 from melpy.tape import Variable
 from melpy.tensor import Tensor
 
@@ -34,9 +34,9 @@ class Stateful(Configurable):
     def _start(self, learning_rate: Any, name: str | None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.built = False
-        self._iterations = Tensor(np.zeros((), np.int64), name="iteration")
-        self._learning_rate: Tensor | Callable[..., Any] = Tensor(
-            np.zeros((), config.floatx()), name="learning_rate"
+        self._iterations = StateVariable(np.zeros((), np.int64), "iteration", self.name)
+        self._learning_rate: Tensor | Callable[..., Any] = StateVariable(
+            np.zeros((), config.floatx()), "learning_rate", self.name
         )
         self.learning_rate = learning_rate
         self._own: list[Tensor] = []  # the state beside the slots
@@ -113,7 +113,7 @@ class Stateful(Configurable):
         """Lay the weights end to end, and make the slots."""
         if self.built:
             return
-        self._flat = Flat(variables, type(self).__name__)
+        self._flat = Flat(variables, type(self).__name__, self.name)
         for group in self._groups():
             for slot in group:
                 self._flat.add(slot, self.start_of(slot))
@@ -138,7 +138,8 @@ class Stateful(Configurable):
         start = initializers.get(initializer)
         if start is None:
             raise ArgumentError(type(self).__name__, "a variable needs an initializer")
-        self._own.append(Tensor(start(tuple(shape), dtype or config.floatx()), name=name or ""))
+        value = start(tuple(shape), dtype or config.floatx())
+        self._own.append(StateVariable(value, name or "variable", self.name))
         return self._own[-1]
 
     def add_variable_from_reference(

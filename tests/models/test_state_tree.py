@@ -26,7 +26,11 @@ def test_a_tree_there_and_back():
         "metrics_variables",
     }  # fmt: skip
     assert after["optimizer_variables"]["adam"]["iteration"].numpy() == 1
-    assert set(after["metrics_variables"]) == {"loss", "mae"}
+    assert set(after["metrics_variables"]) == {"loss", "mean_absolute_error"}
+    assert [v.path for v in model.optimizer.variables][:2] == [
+        "adam/iteration",
+        "adam/learning_rate",
+    ]
     kernels = [t["trainable_variables"]["net"]["a"]["kernel"] for t in (before, after)]
     assert isinstance(kernels[0], np.ndarray)
     assert not np.array_equal(*map(np.asarray, kernels))

@@ -276,7 +276,8 @@ class TestBadInput:
             (lambda: melpy.config.set_kernels("compield"), "'compiled'"),
             (lambda: layers.Conv2D(1, 2, padding="sane"), "'same'"),
             (lambda: melpy.Sequential.from_config(
-                {"layers": [{"class_name": "Danse", "config": {"units": 2}}]}), "'Dense'"),
+                {"name": "m", "layers": [{"class_name": "Danse", "config": {"units": 2}}]}
+            ), "'Dense'"),
         ],
     )  # fmt: skip
     def test_unknown_names_suggest_the_nearest(self, make, suggestion):
