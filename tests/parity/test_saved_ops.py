@@ -177,7 +177,7 @@ KERAS_CANNOT = {
     "clip": [0, 1, 2, 3],  # limits that are arrays
     "concatenate": [1, 2],  # an empty one; axis=None
     "conv": [2, 5, 9],  # groups
-    "conv_transpose": [0, 1, 2, 3, 4, 5, 6, 7],  # its arguments come in another order
+    "conv_transpose": [*range(10)],  # its arguments come in another order
     "get_item": [3, 4, 5],  # lists and arrays as keys
     "matmul": [9],  # of nothing
     "max_pool": [0, 1, 2, 6],
