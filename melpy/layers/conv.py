@@ -1,4 +1,4 @@
-"""Convolution of images and of sequences, and its transpose."""
+"""Convolution of sequences, images and volumes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from melpy.errors import ArgumentError
 from melpy.layers.arguments import Shape
 from melpy.layers.checks import NO_ACTIVATION, positive
 from melpy.layers.input_spec import InputSpec
-from melpy.layers.spatial import Spatial, known_padding, output_size, refuse_empty
+from melpy.layers.spatial import Spatial, known_padding, output_size, refuse_both, refuse_empty
 from melpy.layers.variable import Variable
-from melpy.ops.spatial import PADDINGS, Layout, transposed_cut, whole
+from melpy.ops.spatial import PADDINGS, Layout, whole
 
-__all__ = ["Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose"]
+__all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
 
 class Convolving(Spatial):
@@ -47,16 +47,6 @@ class Convolving(Spatial):
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.bias: Variable | None = None
-
-    def refuse_both(self) -> None:
-        """Refuse strides beside dilation, as Keras does for `Conv` and `ConvTranspose`."""
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                type(self).__name__,
-                "a kernel is either dilated or moved by strides",
-                expected="strides of 1 or a dilation_rate of 1",
-                received={"strides": self.strides, "dilation_rate": self.dilation_rate},
-            )
 
     def channels_of(self, input_shape: Shape) -> int:
         """Return how many channels the input has."""
@@ -105,7 +95,7 @@ class Convolving(Spatial):
 
 
 class Conv(Convolving):
-    """y = act(x * W + b), for images or sequences; arguments as in `Conv2D`. Abstract."""
+    """y = act(x * W + b), for any number of axes; arguments as in `Conv2D`. Abstract."""
 
     def __init__(
         self,
@@ -136,7 +126,7 @@ class Conv(Convolving):
         self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.groups = positive(groups, "groups", who)
-        self.refuse_both()
+        refuse_both(self.strides, self.dilation_rate, who)
         if self.filters % self.groups:
             raise ArgumentError(
                 who,
@@ -171,10 +161,14 @@ class Conv(Convolving):
         )  # fmt: skip
         return y if last else ops.moveaxis(y, -1, 1)
 
+    def convolves_by_op(self) -> bool:
+        """Return whether x * W is what `convolution_op` gives, as where a class changed it."""
+        changed = type(self).convolution_op is not Conv.convolution_op
+        return changed or "convolution_op" in vars(self)
+
     def call(self, inputs: Any) -> Any:
         """Return act(x * W + b), x * W as the class itself convolves."""
-        own = "convolution_op" in vars(self) or type(self).convolution_op is not Conv.convolution_op
-        if not own:
+        if not self.convolves_by_op():
             return super().call(inputs)
         self.check_rank(inputs.shape)
         y = self.convolution_op(inputs, self.kernel)
@@ -277,118 +271,25 @@ class Conv2D(Conv):
     rank = 2
 
 
-class ConvTranspose(Convolving):
-    """y = act(x spread by W + b); arguments as in `Conv2DTranspose`. Abstract."""
+class Conv3D(Conv):
+    """y = act(x * W + b): each filter slides through volumes, or films, and answers to its pattern.
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        output_padding: Any = None,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            activity_regularizer=activity_regularizer, **kwargs,
-        )  # fmt: skip
-        who = type(self).__name__
-        self.filters = positive(filters, "filters", who)
-        self.rules("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self.rules("bias", bias_initializer, bias_regularizer, bias_constraint)
-        self.refuse_both()
-        self.output_padding = None
-        if output_padding is not None:
-            self.output_padding = whole(output_padding, self.rank, "output_padding", who, least=0)
-            if any(p >= s for p, s in zip(self.output_padding, self.strides, strict=True)):
-                raise ArgumentError(
-                    who,
-                    "output_padding must be less than the strides",
-                    expected=f"less than {self.strides}",
-                    received={"output_padding": output_padding},
-                )
-
-    def build(self, input_shape: Shape) -> None:
-        """Make kernel (*kernel_size, D, C) and bias (D,)."""
-        C = self.channels_of(input_shape)
-        self.kernel = self.ruled_weight("kernel", (*self.kernel_size, self.filters, C))
-        if self.use_bias:
-            self.bias = self.ruled_weight("bias", (self.filters,))
-
-    def call_last(self, x: Any) -> Any:
-        """Return act(x spread by W + b)."""
-        self.check_channels(x, self.kernel.shape[-1])
-        y = ops.conv_transpose(
-            x,
-            self.kernel,
-            strides=self.strides,
-            padding=self.padding,
-            output_padding=self.output_padding,
-            data_format="channels_last",
-            dilation_rate=self.dilation_rate,
-        )
-        return self.finished(y)
-
-    def last_shape(self, shape: Shape) -> Shape:
-        """Return (N, oH, oW, D)."""
-        who = type(self).__name__
-        sizes: list[int | None] = []
-        for n, size in enumerate(shape[1:-1]):
-            window = (self.kernel_size[n] - 1) * self.dilation_rate[n] + 1
-            more = None if self.output_padding is None else self.output_padding[n]
-            cut = sum(transposed_cut(self.padding, window, self.strides[n], more, who))
-            sizes.append(None if size is None else (size - 1) * self.strides[n] + window - cut)
-        return (shape[0], *sizes, self.filters)
-
-
-class Conv1DTranspose(ConvTranspose):
-    """y = act(x spread by W + b), for sequences; parameters as in `Conv2DTranspose`.
+    Parameters are those of `Conv2D`, with three numbers, or one for all, in the place of two.
 
     Notes
     -----
-    Input (N, T, C), output (N, oT, D); weights: kernel (K, D, C), bias (D,).
-    """
-
-    rank = 1
-
-
-class Conv2DTranspose(ConvTranspose):
-    """y = act(x spread by W + b): each pixel puts a pattern into a larger image.
-
-    Parameters
-    ----------
-    filters : int > 0, D
-    kernel_size : int or pair of ints > 0
-    strides : int or pair of ints > 0, distance between the windows in the output
-    padding : "valid" or "same"
-    output_padding : int or pair of ints >= 0 and < strides, or None for what the strides ask for
-    Others as in `Conv2D`.
-
-    Notes
-    -----
-    Input (N, H, W, C), output (N, oH, oW, D); weights: kernel (kH, kW, D, C), bias (D,).
-
-    Source
-    ------
-    M. Zeiler et al. 2010, Deconvolutional networks.
+    Input (N, D, H, W, C), output (N, oD, oH, oW, K) of K filters; weights: kernel (kD, kH, kW,
+    C / groups, K), bias (K,).
 
     Examples
     --------
     >>> import numpy as np
-    >>> Conv2DTranspose(3, 2, strides=2)(np.ones((1, 4, 4, 5))).shape
-    (1, 8, 8, 3)
+    >>> Conv3D(2, 3, padding="same")(np.ones((1, 4, 5, 5, 1))).shape
+    (1, 4, 5, 5, 2)
     """
 
-    rank = 2
+    rank = 3
+
+    def convolves_by_op(self) -> bool:
+        """Return True: there is no block of volumes that convolves and activates in one sweep."""
+        return True

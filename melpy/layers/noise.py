@@ -22,6 +22,7 @@ __all__ = [
     "GaussianNoise",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "SpatialDropout3D",
 ]
 
 # The lower limit of selu(x): -1.0507 * 1.6733.
@@ -173,16 +174,8 @@ class SpatialDropout1D(SpatialDropout):
     rank = 3
 
 
-class SpatialDropout2D(SpatialDropout):
-    """Dropout of whole channels of images. J. Tompson et al. 2014.
-
-    Parameters
-    ----------
-    rate : float in [0, 1]
-    data_format : "channels_last", "channels_first", or None for the setting
-    seed : int or None
-    name, dtype : as of every layer
-    """
+class PlacedDropout(SpatialDropout):
+    """Dropout of whole channels, first or last; arguments as in `SpatialDropout2D`. Abstract."""
 
     def __init__(
         self,
@@ -193,10 +186,28 @@ class SpatialDropout2D(SpatialDropout):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        place = known_format(data_format, "SpatialDropout2D")
+        place = known_format(data_format, type(self).__name__)
         super().__init__(rate, place, seed, name=name, dtype=dtype, **kwargs)
 
+
+class SpatialDropout2D(PlacedDropout):
+    """Dropout of whole channels of images. J. Tompson et al. 2014.
+
+    Parameters
+    ----------
+    rate : float in [0, 1]
+    data_format : "channels_last", "channels_first", or None for the setting
+    seed : int or None
+    name, dtype : as of every layer
+    """
+
     rank = 4
+
+
+class SpatialDropout3D(PlacedDropout):
+    """Dropout of whole channels of volumes (N, D, H, W, C); parameters as in `SpatialDropout2D`."""
+
+    rank = 5
 
 
 class GaussianNoise(SameShape):

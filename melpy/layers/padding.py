@@ -1,4 +1,4 @@
-"""Frames, cuts and magnifications of images and sequences."""
+"""Frames, cuts and magnifications of sequences, images and volumes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,21 @@ from melpy.ops.spatial import whole
 __all__ = [
     "Cropping1D",
     "Cropping2D",
+    "Cropping3D",
     "UpSampling1D",
     "UpSampling2D",
+    "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
 ]
 
 Sides = tuple[tuple[int, int], ...]
+FORMS = {
+    1: "or (before, after)",
+    2: "a pair, or ((top, bottom), (left, right))",
+    3: "three, or three pairs (before, after)",
+}
 
 
 def sides_of(value: Any, rank: int, name: str, who: str) -> Sides:
@@ -36,7 +44,7 @@ def sides_of(value: Any, rank: int, name: str, who: str) -> Sides:
     if len(sides) != rank or any(
         len(p) != 2 or not all(isinstance(n, int | np.integer) and n >= 0 for n in p) for p in sides
     ):
-        form = "a pair, or ((top, bottom), (left, right))" if rank == 2 else "or (before, after)"
+        form = FORMS[rank]
         raise ArgumentError(
             who,
             f"{name} must be made of whole numbers of at least 0",
@@ -111,6 +119,24 @@ class ZeroPadding2D(ZeroPadding):
     rank = 2
 
 
+class ZeroPadding3D(ZeroPadding):
+    """Frame volumes with zeros.
+
+    Parameters
+    ----------
+    padding : int, three of them (depth, height, width), or (before, after) for each, all >= 0
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ZeroPadding3D((0, 1, 2))(np.ones((1, 2, 2, 2, 3))).shape
+    (1, 2, 4, 6, 3)
+    """
+
+    rank = 3
+
+
 class Cropping(Framing):
     """Cuts. Abstract."""
 
@@ -141,7 +167,17 @@ class Cropping1D(Cropping):
         self.sides = self.cropping = sides_of(cropping, 1, "cropping", "Cropping1D")
 
 
-class Cropping2D(Cropping):
+class PlacedCropping(Cropping):
+    """Cuts of what may have its channels first; arguments as in `Cropping2D`. Abstract."""
+
+    def __init__(
+        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format, **kwargs)
+        self.sides = self.cropping = sides_of(cropping, self.rank, "cropping", type(self).__name__)
+
+
+class Cropping2D(PlacedCropping):
     """Cut rows and columns off images.
 
     Parameters
@@ -152,11 +188,31 @@ class Cropping2D(Cropping):
 
     rank = 2
 
+
+class Cropping3D(PlacedCropping):
+    """Cut the rims off volumes.
+
+    Parameters
+    ----------
+    cropping : int, three of them (depth, height, width), or (before, after) for each, all >= 0
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Cropping3D((0, 1, 1))(np.ones((1, 2, 4, 5, 3))).shape
+    (1, 2, 2, 3, 3)
+    """
+
+    rank = 3
+
     def __init__(
-        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: Any = ((1, 1), (1, 1), (1, 1)),
+        data_format: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(data_format, **kwargs)
-        self.sides = self.cropping = sides_of(cropping, 2, "cropping", "Cropping2D")
+        super().__init__(cropping, data_format, **kwargs)
 
 
 class UpSampling1D(Spatial):
@@ -229,3 +285,38 @@ class UpSampling2D(Spatial):
         """Return (N, H * size, W * size, C)."""
         sizes = [None if n is None else n * k for n, k in zip(shape[1:3], self.size, strict=True)]
         return (shape[0], *sizes, shape[3])
+
+
+class UpSampling3D(Spatial):
+    """Repeat each cell of volumes along every axis.
+
+    Parameters
+    ----------
+    size : int or three ints > 0
+    data_format : "channels_last", "channels_first", or None for the setting
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> UpSampling3D()(np.ones((1, 1, 2, 3, 4))).shape
+    (1, 2, 4, 6, 4)
+    """
+
+    rank = 3
+
+    def __init__(
+        self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format, **kwargs)
+        self.size = whole(size, 3, "size", "UpSampling3D")
+
+    def call_last(self, x: Any) -> Any:
+        """Return the larger volumes."""
+        for axis, times in enumerate(self.size, 1):
+            x = ops.repeat(x, times, axis=axis)
+        return x
+
+    def last_shape(self, shape: Shape) -> Shape:
+        """Return (N, D * size, H * size, W * size, C)."""
+        sizes = [None if n is None else n * k for n, k in zip(shape[1:4], self.size, strict=True)]
+        return (shape[0], *sizes, shape[4])

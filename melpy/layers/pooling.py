@@ -15,12 +15,16 @@ from melpy.ops.spatial import whole
 __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
     "Pooling2D",
 ]
 
@@ -118,6 +122,27 @@ class AveragePooling2D(WindowPooling):
     pool = staticmethod(ops.average_pool)
 
 
+class MaxPooling3D(WindowPooling):
+    """Keep each box's largest value, in volumes (N, D, H, W, C); as `MaxPooling2D`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> MaxPooling3D()(np.arange(8.0).reshape(1, 2, 2, 2, 1)).item()
+    7.0
+    """
+
+    rank = 3
+    pool = staticmethod(ops.max_pool)
+
+
+class AveragePooling3D(WindowPooling):
+    """Average each box, in volumes (N, D, H, W, C); as `AveragePooling2D`."""
+
+    rank = 3
+    pool = staticmethod(ops.average_pool)
+
+
 MODES = {"max": MaxPooling2D, "average": AveragePooling2D}
 
 
@@ -206,4 +231,18 @@ class GlobalMaxPooling2D(GlobalPooling):
     """
 
     rank = 2
+    reduce = staticmethod(ops.max)
+
+
+class GlobalAveragePooling3D(GlobalPooling):
+    """Average each channel: (N, D, H, W, C) -> (N, C); as `GlobalAveragePooling2D`."""
+
+    rank = 3
+    reduce = staticmethod(ops.mean)
+
+
+class GlobalMaxPooling3D(GlobalPooling):
+    """Keep each channel's largest value: (N, D, H, W, C) -> (N, C); as `GlobalMaxPooling2D`."""
+
+    rank = 3
     reduce = staticmethod(ops.max)

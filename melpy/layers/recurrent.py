@@ -24,7 +24,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def _of_cell(name: str) -> Any:
+def of_cell(name: str) -> Any:
     return property(lambda self: getattr(self.cell, name), doc=f"The cell's {name}.")
 
 
@@ -42,7 +42,8 @@ class Recurrent(RNN):
         own |= {"implementation": kwargs.pop("implementation", 2), "name": name}
         own.pop("kwargs")
         flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        kwargs |= {key: arguments[key] for key in (*flags, "activity_regularizer")}
+        layers_own = (*flags, "activity_regularizer")
+        kwargs |= {key: arguments[key] for key in layers_own if key in arguments}
         super().__init__(made(**own), **kwargs)
         if "use_cudnn" in arguments:
             self.use_cudnn = arguments["use_cudnn"]
@@ -317,4 +318,4 @@ class GRU(Recurrent):
 
 
 for _name in NAMES:  # as in Keras, the cell's arguments are the layer's attributes too
-    setattr(Recurrent, _name, _of_cell(_name))
+    setattr(Recurrent, _name, of_cell(_name))

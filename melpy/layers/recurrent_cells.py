@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,13 +58,16 @@ class Cell(Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Make kernel (C, GD), recurrent_kernel (D, GD) and the bias."""
-        G = self.gates * self.units
-        self.kernel = self.ruled_weight("kernel", (int(input_shape[-1]), G))  # type: ignore[arg-type]
-        self.recurrent_kernel = self.ruled_weight(
-            "recurrent", (self.units, G), name="recurrent_kernel"
-        )
+        of_input, of_state = self.kernel_shapes(input_shape)
+        self.kernel = self.ruled_weight("kernel", of_input)
+        self.recurrent_kernel = self.ruled_weight("recurrent", of_state, name="recurrent_kernel")
         if self.use_bias:
             self.bias = self.ruled_weight("bias", self.bias_shape())
+
+    def kernel_shapes(self, input_shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the kernels' shapes, (C, GD) and (D, GD) unless a subclass says otherwise."""
+        G = self.gates * self.units
+        return (int(input_shape[-1]), G), (self.units, G)  # type: ignore[arg-type]
 
     def bias_shape(self) -> tuple[int, ...]:
         """Return the bias's shape, (GD,) unless a subclass says otherwise."""
@@ -98,6 +101,14 @@ class Cell(Layer):
             self._recurrent_masks = self._masks(self.recurrent_dropout, h)
         return self._recurrent_masks
 
+    def from_input(self, x: Any, training: bool) -> Any:
+        """Return what the input adds to all gates, side by side: x W."""
+        return product(x, self.kernel, self.input_masks(x, training))
+
+    def from_state(self, h: Any, training: bool) -> Any:
+        """Return what the state adds to all gates, side by side: h U."""
+        return product(h, self.recurrent_kernel, self.recurrent_masks(h, training))
+
     def reset_dropout_mask(self) -> None:
         """Forget the masks: the next sequence draws new ones."""
         self._input_masks = self._recurrent_masks = None
@@ -110,17 +121,19 @@ class Cell(Layer):
         return list(kept.astype(x.dtype) / (1 - rate))
 
 
-def _product(x: Any, kernel: Any, masks: Sequence[Any]) -> Any:
+def product(
+    x: Any, kernel: Any, masks: Sequence[Any], times: Callable[[Any, Any], Any] = ops.matmul
+) -> Any:
     """Return x W; with several masks, each gate's columns of W meet their own x * mask."""
-    D = kernel.shape[1] // len(masks)
+    D = kernel.shape[-1] // len(masks)
     parts = [
-        ops.matmul(
+        times(
             x if mask is None else x * mask,
-            kernel if len(masks) == 1 else kernel[:, k * D : (k + 1) * D],
+            kernel if len(masks) == 1 else kernel[..., k * D : (k + 1) * D],
         )
         for k, mask in enumerate(masks)
     ]
-    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
 
 def _plus(x: Any, bias: Any) -> Any:
@@ -129,7 +142,7 @@ def _plus(x: Any, bias: Any) -> Any:
 
 def _cut(x: Any, D: int) -> list[Any]:
     """Cut the gates apart: (N, GD) -> G of (N, D)."""
-    return [x[:, k : k + D] for k in range(0, x.shape[1], D)]
+    return [x[..., k : k + D] for k in range(0, x.shape[-1], D)]
 
 
 class SimpleRNNCell(Cell):
@@ -181,9 +194,8 @@ class SimpleRNNCell(Cell):
     def call(self, sequence: Any, states: Any, training: bool = False) -> Any:
         """Return h' and the new states."""
         h = states[0] if tree.is_nested(states) else states
-        x = _plus(_product(sequence, self.kernel, self.input_masks(sequence, training)), self.bias)
-        h = _product(h, self.recurrent_kernel, self.recurrent_masks(h, training))
-        y = self.activation(x + h)
+        x = _plus(self.from_input(sequence, training), self.bias)
+        y = self.activation(x + self.from_state(h, training))
         return y, [y] if tree.is_nested(states) else y
 
 
@@ -250,8 +262,7 @@ class LSTMCell(Cell):
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         """Return h' and [h', c']."""
         h, c = states
-        x = _product(inputs, self.kernel, self.input_masks(inputs, training))
-        a = x + _product(h, self.recurrent_kernel, self.recurrent_masks(h, training))
+        a = self.from_input(inputs, training) + self.from_state(h, training)
         i, f, g, o = _cut(_plus(a, self.bias), self.units)
         act, gate = self.activation, self.recurrent_activation
         c = gate(f) * c + gate(i) * act(g)
@@ -323,16 +334,16 @@ class GRUCell(Cell):
         b_in, b_h = self.bias, None
         if self.reset_after and self.bias is not None:
             b_in, b_h = self.bias[0], self.bias[1]
-        x = _plus(_product(inputs, self.kernel, self.input_masks(inputs, training)), b_in)
+        x = _plus(self.from_input(inputs, training), b_in)
         x_z, x_r, x_n = _cut(x, D)
         act, gate = self.activation, self.recurrent_activation
         if self.reset_after:
-            a_z, a_r, a_n = _cut(_plus(_product(h, u, masks), b_h), D)
+            a_z, a_r, a_n = _cut(_plus(product(h, u, masks), b_h), D)
             z, r = gate(x_z + a_z), gate(x_r + a_r)
             n = act(x_n + r * a_n)
         else:
-            a_z, a_r = _cut(_product(h, u[:, : 2 * D], masks[:2]), D)
+            a_z, a_r = _cut(product(h, u[:, : 2 * D], masks[:2]), D)
             z, r = gate(x_z + a_z), gate(x_r + a_r)
-            n = act(x_n + _product(r * h, u[:, 2 * D :], masks[2:] or [None]))
+            n = act(x_n + product(r * h, u[:, 2 * D :], masks[2:] or [None]))
         y = z * h + (1 - z) * n
         return y, [y] if tree.is_nested(states) else y

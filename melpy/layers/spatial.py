@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from melpy import ops
@@ -12,14 +12,14 @@ from melpy.layers.base import Layer, known_format, require_rank
 from melpy.layers.input_spec import InputSpec
 from melpy.ops.spatial import LAYOUTS, PADDINGS
 
-__all__ = ["Spatial", "known_padding", "output_size", "refuse_empty"]
+__all__ = ["Spatial", "known_padding", "output_size", "refuse_both", "refuse_empty"]
 
 
 class Spatial(Layer):
-    """A layer of images or sequences: computes channels_last, accepts channels_first. Abstract.
+    """A layer of sequences, images, volumes: works channels_last, takes channels_first. Abstract.
 
-    Subclasses set ``rank``, 1 for sequences (N, T, C), 2 for images (N, H, W, C), and define
-    ``call_last`` and ``last_shape``, which see the channels last.
+    Subclasses set ``rank``, 1 for sequences (N, T, C), 2 for images (N, H, W, C), 3 for volumes
+    (N, D, H, W, C), and define ``call_last`` and ``last_shape``, which see the channels last.
 
     Parameters
     ----------
@@ -85,6 +85,17 @@ def output_size(size: int | None, window: int, stride: int, padding: str) -> int
     if size is None:
         return None
     return (size - window) // stride + 1 if padding == "valid" else -(-size // stride)
+
+
+def refuse_both(strides: Sequence[int], dilation_rate: Sequence[int], who: str) -> None:
+    """Refuse strides beside dilation, as Keras does for convolutions and their transposes."""
+    if max(strides) > 1 and max(dilation_rate) > 1:
+        raise ArgumentError(
+            who,
+            "a kernel is either dilated or moved by strides",
+            expected="strides of 1 or a dilation_rate of 1",
+            received={"strides": strides, "dilation_rate": dilation_rate},
+        )
 
 
 def refuse_empty(sizes: list[int | None], shape: Shape) -> None:

@@ -9,6 +9,7 @@ from melpy.testing import check_gradient
 
 IMAGES, ROWS = (2, 5, 6, 3), (4, 7)
 STEPS = (2, 5, 3)
+VOLUMES = (2, 3, 4, 3, 2)
 
 # One row a configuration: class, arguments, an input's shape.
 CASES = [
@@ -78,6 +79,33 @@ CASES = [
     (layers.SimpleRNN, {"units": 4}, STEPS),
     (layers.LSTM, {"units": 4, "return_sequences": True}, STEPS),
     (layers.GRU, {"units": 4, "reset_after": False}, STEPS),
+    (layers.Conv3D, {"filters": 4, "kernel_size": 2, "activation": "tanh"}, VOLUMES),
+    (layers.Conv3D, {"filters": 4, "kernel_size": (2, 3, 1), "strides": (1, 2, 2), "groups": 2,
+                     "padding": "same", "use_bias": False}, VOLUMES),
+    (layers.Conv3D, {"filters": 2, "kernel_size": 2, "dilation_rate": (1, 2, 1),
+                     "data_format": "channels_first"}, (2, 3, 2, 4, 3)),
+    (layers.Conv3DTranspose, {"filters": 2, "kernel_size": 3, "strides": (1, 2, 2),
+                              "padding": "same"}, VOLUMES),
+    (layers.MaxPooling3D, {"padding": "same"}, VOLUMES),
+    (layers.AveragePooling3D, {"pool_size": (2, 3, 2), "strides": 1, "padding": "same"}, VOLUMES),
+    (layers.GlobalMaxPooling3D, {"keepdims": True}, VOLUMES),
+    (layers.GlobalAveragePooling3D, {"data_format": "channels_first"}, VOLUMES),
+    (layers.AdaptiveMaxPooling1D, {"output_size": 3}, STEPS),
+    (layers.AdaptiveMaxPooling2D, {"output_size": (2, 4)}, IMAGES),
+    (layers.AdaptiveMaxPooling3D, {"output_size": 2}, VOLUMES),
+    (layers.AdaptiveAveragePooling1D, {"output_size": 3}, STEPS),
+    (layers.AdaptiveAveragePooling2D, {"output_size": 2}, IMAGES),
+    (layers.AdaptiveAveragePooling3D, {"output_size": (3, 2, 1)}, VOLUMES),
+    (layers.ZeroPadding3D, {"padding": (1, 0, 2)}, VOLUMES),
+    (layers.Cropping3D, {"cropping": ((1, 0), (1, 1), (0, 1))}, VOLUMES),
+    (layers.UpSampling3D, {"size": (2, 1, 3)}, VOLUMES),
+    (layers.SpatialDropout3D, {"rate": 0.4, "seed": 3}, VOLUMES),
+    (layers.ConvLSTM1D, {"filters": 2, "kernel_size": 2}, (2, 3, 4, 2)),
+    (layers.ConvLSTM2D, {"filters": 2, "kernel_size": 2, "padding": "same",
+                         "return_sequences": True}, VOLUMES),
+    (layers.ConvLSTM2D, {"filters": 2, "kernel_size": (2, 1), "strides": 2, "go_backwards": True,
+                         "data_format": "channels_first"}, (2, 2, 2, 3, 4)),
+    (layers.ConvLSTM3D, {"filters": 1, "kernel_size": 2}, (1, 2, 2, 3, 2, 2)),
 ]  # fmt: skip
 IDS = [f"{made.__name__}-{n}" for n, (made, _, _) in enumerate(CASES)]
 

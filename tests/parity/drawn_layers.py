@@ -109,9 +109,14 @@ def sizes(some: Any, rank: int, values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(some(*values) for _ in range(rank))
 
 
+def rank_of(name: str) -> int:
+    """Return the number of axes in a layer's name, 2 of Conv2D."""
+    return next(int(letter) for letter in name if letter.isdigit())
+
+
 def placed(some: Any, rank: int, channels: int, arguments: dict[str, Any]) -> Case:
     """Draw where the channels are, and return the case of one input of images or sequences."""
-    space = (some(*H), some(*W))[:rank]
+    space = (some(*H), some(*W), some(2, 3))[:rank]
     arguments["data_format"] = some("channels_last", "channels_first")
     first = arguments["data_format"] == "channels_first"
     return Case(arguments, [(2, channels, *space) if first else (2, *space, channels)])
@@ -272,10 +277,10 @@ def _more_dropout(some, name):
     return Case({"rate": some(0.4, 0), "seed": some(None, 3)}, [(2, 5, 3)])
 
 
-@row("SpatialDropout2D")
+@row("SpatialDropout2D", "SpatialDropout3D")
 def _spatial_dropout(some, name):
     made = {"rate": some(0.4, 0), "data_format": some(None, "channels_first")}
-    return Case(made, [(2, 3, 4, 3)])
+    return Case(made, [(2, 3, 4, 3, 2)[: rank_of(name) + 2]])
 
 
 @row("GaussianNoise")
@@ -315,17 +320,17 @@ def _random_images(some, name):
 # Images and sequences.
 
 
-@row("Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose", "DepthwiseConv1D",
-     "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")  # fmt: skip
+@row("Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose",
+     "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")  # fmt: skip
 def _convolution(some, name):
-    rank, channels = 1 + ("2D" in name), some(1, 2)
+    rank, channels = rank_of(name), some(1, 2)
     made = {"kernel_size": sizes(some, rank, (1, 2, 3)), "activation": some(*ACTIVATIONS)}
     made["padding"] = some("valid", "same", *(["causal"] if name == "Conv1D" else []))
     made[some("strides", "dilation_rate")] = sizes(some, rank, (1, 2))
     made["use_bias"] = some(True, False)
     if not name.startswith("Depthwise"):
         made["filters"] = some(1, 2, 4)
-    if name in ("Conv1D", "Conv2D"):
+    if name in ("Conv1D", "Conv2D", "Conv3D"):
         made["groups"] = some(1, 2, 3)
         made["filters"], channels = made["filters"] * made["groups"], channels * made["groups"]
     kernels = ["kernel"]
@@ -341,26 +346,32 @@ def _convolution(some, name):
     return case
 
 
-@row("MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D")
+@row(*(f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)))
 def _pooling(some, name):
-    rank = 1 + ("2D" in name)
+    rank = rank_of(name)
     made = {"pool_size": sizes(some, rank, (1, 2, 3)), "padding": some("valid", "same")}
     made["strides"] = some(None, sizes(some, rank, (1, 2, 3)))
     return placed(some, rank, 2, made)
 
 
-@row("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D")
+@row(*(f"Adaptive{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)))
+def _adaptive_pooling(some, name):
+    rank = rank_of(name)
+    return placed(some, rank, 2, {"output_size": some(2, sizes(some, rank, (1, 2)))})
+
+
+@row(*(f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)))
 def _global_pooling(some, name):
-    case = placed(some, 1 + ("2D" in name), 2, {"keepdims": some(True, False)})
+    case = placed(some, rank_of(name), 2, {"keepdims": some(True, False)})
     if name == "GlobalAveragePooling1D":
         mask = kept((2, case.shapes[0][2 if "first" in case.arguments["data_format"] else 1]), some)
         case.options = {} if mask is None else {"mask": mask}
     return case
 
 
-@row("ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D")
+@row(*(f"{kind}{rank}D" for kind in ("ZeroPadding", "Cropping") for rank in (1, 2, 3)))
 def _padding(some, name):
-    rank = 1 + ("2D" in name)
+    rank = rank_of(name)
     ends = tuple(sizes(some, 2, (0, 1)) for _ in range(rank))
     made = {"padding" if "Zero" in name else "cropping": some(1, ends[0] if rank == 1 else ends)}
     if name == "Cropping1D":
@@ -371,6 +382,11 @@ def _padding(some, name):
 @row("UpSampling1D")
 def _longer(some, name):
     return Case({"size": some(1, 2, 3)}, [(2, 5, 2)])
+
+
+@row("UpSampling3D")
+def _larger_volume(some, name):
+    return placed(some, 3, 2, {"size": sizes(some, 3, (1, 2))})
 
 
 @row("UpSampling2D")
@@ -539,6 +555,21 @@ def _recurrent(some, name):
         made["zero_output_for_mask"] = some(False, True)
     mask = kept((2, 4), some)
     return Case(made, [(2, 4, 3)], options={} if mask is None else {"mask": mask})
+
+
+@row("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+def _films(some, name):
+    rank = rank_of(name)
+    made = {"filters": some(1, 2), "kernel_size": sizes(some, rank, (1, 2))}
+    made |= {"padding": some("valid", "same"), "use_bias": some(True, False)}
+    made |= {"activation": some("tanh", "sigmoid"), "unit_forget_bias": some(True, False)}
+    made |= {some("strides", "dilation_rate"): sizes(some, rank, (1, 2))}
+    made |= {"go_backwards": some(False, True), "return_sequences": some(False, True)}
+    made |= {"return_state": some(False, True)} | rules(some, "kernel", "recurrent", "bias")
+    case = placed(some, rank, 2, made)
+    mask = kept((2, 3), some)
+    shapes = [(2, 3, *case.shapes[0][1:])]
+    return Case(case.arguments, shapes, options={} if mask is None else {"mask": mask})
 
 
 CELLS = {"SimpleRNNCell": 1, "LSTMCell": 2, "GRUCell": 1}  # and their states
