@@ -116,7 +116,7 @@ def rank_of(name: str) -> int:
 
 def placed(some: Any, rank: int, channels: int, arguments: dict[str, Any]) -> Case:
     """Draw where the channels are, and return the case of one input of images or sequences."""
-    space = (some(*H), some(*W), some(2, 3))[:rank]
+    space = (some(*H), some(*W), 5)[:rank]
     arguments["data_format"] = some("channels_last", "channels_first")
     first = arguments["data_format"] == "channels_first"
     return Case(arguments, [(2, channels, *space) if first else (2, *space, channels)])
@@ -567,9 +567,7 @@ def _films(some, name):
     made |= {"go_backwards": some(False, True), "return_sequences": some(False, True)}
     made |= {"return_state": some(False, True)} | rules(some, "kernel", "recurrent", "bias")
     case = placed(some, rank, 2, made)
-    mask = kept((2, 3), some)
-    shapes = [(2, 3, *case.shapes[0][1:])]
-    return Case(case.arguments, shapes, options={} if mask is None else {"mask": mask})
+    return Case(case.arguments, [(2, 3, *case.shapes[0][1:])])  # Keras fails where there is a mask
 
 
 CELLS = {"SimpleRNNCell": 1, "LSTMCell": 2, "GRUCell": 1}  # and their states
