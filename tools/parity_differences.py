@@ -239,8 +239,7 @@ ABSENT = {
     "ops.image.elastic_transform": "no op draws random numbers; a layer may, later",
     "RematScope SymbolicScope remat": ("machinery of Keras's backends; there is one here"),
     "applications.*": "no trained networks are shipped",
-    "layers.GroupQueryAttention layers.ReversibleEmbedding "
-    "layers.SpectralNormalization": _LATER,
+    "layers.GroupQueryAttention layers.ReversibleEmbedding layers.SpectralNormalization": _LATER,
     "optimizers.MultiOptimizer optimizers.OptimizerMap": _LATER,
     "saving.KerasFileEditor": _LATER,
     "distribution.* export.* visualization.* wrappers.*": _LATER,
