@@ -27,7 +27,15 @@ def data_type(dtype: Any) -> np.dtype:
     """
     if not isinstance(dtype, str | type | np.dtype | None):
         dtype = getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]  # as torch.float32
-    return STRING if isinstance(dtype, str) and dtype == "string" else np.dtype(dtype)
+    if isinstance(dtype, str) and dtype == "string":
+        return STRING
+    try:
+        return np.dtype(dtype)
+    except TypeError as error:
+        raise DtypeError(
+            "dtype", "there is no such type", expected='"float32", "int32", "bool" and the like',
+            received={"dtype": dtype},
+        ) from error  # fmt: skip
 
 
 def type_name(dtype: np.dtype) -> str:

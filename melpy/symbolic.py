@@ -105,7 +105,7 @@ class Symbolic:
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
-        return f"<{type(self).__name__} shape={self.shape}, dtype={type_name(self.dtype)}{name}>"
+        return f"<KerasTensor shape={self.shape}, dtype={type_name(self.dtype)}{name}>"
 
     # Each with the class of error that Keras raises.
     __array__ = __float__ = __int__ = __index__ = _without_values(

@@ -118,3 +118,15 @@ def test_functions_that_cannot_be(call, what):
     x = KerasTensor((None, 3))
     with pytest.raises(ValueError, match=what):
         call(x, melpy.Function(x, 2 * x))
+
+
+def test_a_model_inside_another_says_the_types_of_its_outputs():
+    x, y = melpy.Input((3,)), melpy.Input((3,))
+    inner = melpy.Model(x, {"place": ops.argmax(x, axis=-1), "is_large": x > 0.5, "x": x})
+    made = inner(y)
+    assert [str(made[key].dtype) for key in ("place", "is_large", "x")] == [
+        "int32",
+        "bool",
+        "float32",
+    ]
+    assert melpy.Sequential([melpy.Model(x, ops.argmax(x, axis=-1))])(y).dtype == "int32"

@@ -148,6 +148,13 @@ class Model(Trainer):
             return _shapes(outputs)
         return tree.pack_sequence_as(outputs, _flat(super().compute_output_shape(input_shape)))
 
+    def _rule_for_shapes(self, first: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        made_of = super()._rule_for_shapes(first, args, kwargs)
+        if made_of is not None and self._graph is not None:
+            for leaf, x in zip(tree.flatten(made_of), self._graph.ends, strict=True):
+                leaf.dtype = x.dtype  # the graph's own: places and answers are no floats
+        return made_of
+
     def _is_described_for(self, input_shape: Any) -> bool:
         """Return whether the graph is of these inputs' shapes."""
         graph = self._whole_graph()

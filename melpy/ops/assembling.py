@@ -188,6 +188,7 @@ def tril(x, *, k=0):
     array([[1., 0.],
            [3., 4.]], dtype=float32)
     """
+    _require_matrices("tril", x)
     return np.tril(x, k), (lambda g: np.tril(g, k),)
 
 
@@ -222,4 +223,15 @@ def triu(x, *, k=0):
     array([[1., 2.],
            [0., 4.]], dtype=float32)
     """
+    _require_matrices("triu", x)
     return np.triu(x, k), (lambda g: np.triu(g, k),)
+
+
+def _require_matrices(who, x):
+    if x.ndim < 2:
+        raise ShapeError(
+            who,
+            "these are no matrices",
+            expected="shape (.., n, m)",
+            received={"x.shape": x.shape},
+        )

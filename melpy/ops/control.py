@@ -218,7 +218,15 @@ def _entry(xs: Any, n: int) -> Any:
 def _length(xs: Any) -> int:
     if isinstance(xs, dict):
         return _length(next(iter(xs.values())))
-    return _length(xs[0]) if isinstance(xs, list | tuple) else shape(xs)[0]
+    if isinstance(xs, list | tuple):
+        return _length(xs[0])
+    if not shape(xs):
+        raise ShapeError(
+            "a map or scan",
+            "a single number has no entries",
+            expected="arrays of at least one axis",
+        )
+    return shape(xs)[0]
 
 
 def _stacked(results: Sequence[Any]) -> Any:

@@ -274,7 +274,7 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     >>> svd(np.diag([2.0, 3.0]), compute_uv=False)
     array([3., 2.])
     """
-    x = floating(x)
+    x = _matrices("svd", x)
     m, n = x.shape[-2:]
     if full_matrices and compute_uv and m != n:
         _refuse_gradient("svd", x, "full_matrices=False")
@@ -305,7 +305,7 @@ def qr(x: Any, *, mode: str = "reduced") -> Any:
         raise ArgumentError(
             "qr", "unknown mode", expected='"reduced" or "complete"', received={"mode": mode}
         )
-    x = floating(x)
+    x = _matrices("qr", x)
     m, n = x.shape[-2:]
     if mode == "complete" and m > n:
         _refuse_gradient("qr", x, 'mode="reduced"')
@@ -314,6 +314,19 @@ def qr(x: Any, *, mode: str = "reduced") -> Any:
     packed = packed_qr(x[..., :k])
     q = packed[..., :m, :]
     return q, packed[..., m:, :] if m >= n else triu(matmul(swapaxes(q, -1, -2), x))
+
+
+def _matrices(who: str, x: Any) -> Any:
+    """Return x as floats, or refuse what has no two axes."""
+    x = floating(x)
+    if len(x.shape) < 2:
+        raise ShapeError(
+            who,
+            "these are no matrices",
+            expected="shape (.., m, n)",
+            received={"shape": tuple(x.shape)},
+        )
+    return x
 
 
 def _refuse_gradient(who: str, x: Any, instead: str) -> None:

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy import foreign, symbolic, tape
-from melpy.errors import MelpyError, ShapeError
+from melpy.errors import DtypeError, MelpyError, ShapeError
 from melpy.ops.promotion import as_floats, settled_as, together
 
 __all__ = [
@@ -126,6 +126,9 @@ def op(
                 raise
             except (ValueError, IndexError) as error:
                 raise _refusal(name, error, values, kwargs) from error
+            except TypeError as error:
+                _refuse_wrong_type(name, error, values)
+                raise
             if poles:
                 vjps = tuple(vjp and _of_what_counts(vjp) for vjp in vjps)
             if isinstance(y, tuple):
@@ -284,6 +287,15 @@ def _refusal(
     kind = OutOfRangeError if isinstance(error, IndexError) else ShapeError
     what = str(error).removeprefix(f"{name}: ").rstrip(".")
     return kind(name, what, received=received)
+
+
+def _refuse_wrong_type(name: str, error: TypeError, values: Sequence[Any]) -> None:
+    """Raise a `DtypeError` that names the op, where NumPy has no loop for a type."""
+    if str(error).startswith(("ufunc", "numpy boolean", "The numpy boolean")):
+        types = [str(v.dtype) for v in values if v is not None]
+        raise DtypeError(
+            name, "it is not for this type", received={"dtypes": types}, mend="Call ops.cast first."
+        ) from error
 
 
 def axes_within(who: str, axis: Any, ndim: int, allow_duplicate: bool = False) -> tuple[int, ...]:

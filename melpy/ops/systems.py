@@ -45,7 +45,15 @@ def lstsq(a: Any, b: Any, *, rcond: float | None = None) -> Any:
     >>> lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0])).round(6)
     array([2.])
     """
-    return matmul(pinv(a, rcond=rcond), floating(b))
+    a, b = floating(a), floating(b)
+    if len(a.shape) != 2 or len(b.shape) not in (1, 2) or a.shape[0] != b.shape[0]:
+        raise ShapeError(
+            "lstsq",
+            "the sides do not go together",
+            expected="a of shape (m, n), b of shape (m,) or (m, k)",
+            received={"shapes": [tuple(a.shape), tuple(b.shape)]},
+        )
+    return matmul(pinv(a, rcond=rcond), b)
 
 
 @composed

@@ -84,7 +84,7 @@ def test_samples_of_one_string_each_get_their_axis():
 
 def test_symbolic_strings():
     x = melpy.Input((1,), dtype="string", name="words")
-    assert repr(x) == "<SymbolicTensor shape=(None, 1), dtype=string, name='words'>"
+    assert repr(x) == "<KerasTensor shape=(None, 1), dtype=string, name='words'>"
     y = lookup()(x)
     assert (y.shape, y.dtype) == ((None, 1), np.int64)
     y = vectorization()(x)

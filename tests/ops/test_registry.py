@@ -160,3 +160,38 @@ def test_fractions_of_whole_numbers_are_of_the_default_type(whole, monkeypatch):
     np.testing.assert_array_equal(ops.exp(n), np.exp(n.astype("float32")))
     monkeypatch.setitem(config._settings, "floatx", "float64")
     assert ops.mean(n).dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.negative([True, False]),
+        lambda: ops.subtract([True], [False]),
+        lambda: ops.sign([True]),
+        lambda: ops.bitwise_and([1.0], [2.0]),
+        lambda: ops.bitwise_not(1.5),
+        lambda: ops.gcd(2.0, 4.0),
+        lambda: ops.take([1.0, 2.0], [0.0]),
+        lambda: ops.cast([1.0], "float99"),
+    ],
+)
+def test_types_that_an_op_does_not_take_are_named(call):
+    with pytest.raises(DtypeError, match=r"(received|Received) dtype"):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.triu(np.ones(3)),
+        lambda: ops.tril(1.0),
+        lambda: ops.svd(np.ones(3)),
+        lambda: ops.qr(np.ones(3)),
+        lambda: ops.lstsq(np.ones((2, 3, 3)), np.ones((2, 3))),
+        lambda: ops.lstsq(np.ones((2, 3)), np.ones(3)),
+        lambda: ops.map(lambda x: x, np.float32(1)),
+    ],
+)
+def test_what_has_too_few_axes_is_refused(call):
+    with pytest.raises(ShapeError, match="Expected"):
+        call()
