@@ -149,6 +149,7 @@ SPECIAL: dict[str, tuple[str | None, str, str | None]] = {
     "Functional": ("keras.src.models.functional", "Functional", "Functional"),
     "Sequential": ("keras", "Sequential", None),
     "DTypePolicy": ("keras", "DTypePolicy", None),
+    "GroupedQueryAttention": ("keras.layers", "GroupQueryAttention", None),
     "FeatureSpace": ("keras.utils", "FeatureSpace", None),
     "Feature": (_FEATURES, "Feature", "Feature"),
     "Cross": (_FEATURES, "Cross", "Cross"),

@@ -50,6 +50,7 @@ from melpy.layers.depthwise import (
     SeparableConv2D,
 )
 from melpy.layers.embedding import Embedding, Masking
+from melpy.layers.grouped_attention import GroupedQueryAttention
 from melpy.layers.hashing import HashedCrossing, Hashing
 from melpy.layers.input import Input, InputLayer
 from melpy.layers.input_spec import InputSpec
@@ -116,9 +117,11 @@ from melpy.layers.pooling import (
 from melpy.layers.preprocessing import Normalization, Rescaling
 from melpy.layers.recurrent import GRU, LSTM, SimpleRNN
 from melpy.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
+from melpy.layers.reversible_embedding import ReversibleEmbedding
 from melpy.layers.rnn import RNN, StackedRNNCells
 from melpy.layers.scaling import RMSNormalization, UnitNormalization
 from melpy.layers.shape import Flatten, Permute, RepeatVector, Reshape
+from melpy.layers.spectral import SpectralNormalization
 from melpy.layers.text import TextVectorization
 from melpy.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
@@ -133,6 +136,7 @@ MaxPool1D = MaxPooling1D
 MaxPool2D = MaxPooling2D
 MaxPool3D = MaxPooling3D
 AvgPool1D = AveragePooling1D
+GroupQueryAttention = GroupedQueryAttention
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
 GlobalAvgPool1D = GlobalAveragePooling1D
@@ -221,6 +225,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "HashedCrossing",
     "Hashing",
     "Identity",
@@ -276,6 +281,7 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Rescaling",
+    "ReversibleEmbedding",
     "Reshape",
     "Resizing",
     "SeparableConv1D",
@@ -285,6 +291,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "SpectralNormalization",
     "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",

@@ -86,8 +86,8 @@ class MultiHeadAttention(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        who = "MultiHeadAttention"
-        self.num_heads = positive(num_heads, "num_heads", who)
+        who = type(self).__name__
+        self.num_heads = self.key_heads = positive(num_heads, "num_heads", who)
         self.key_dim = positive(key_dim, "key_dim", who)
         self.value_dim = positive(key_dim if value_dim is None else value_dim, "value_dim", who)
         self.dropout = fraction(dropout, "dropout", who)
@@ -139,12 +139,12 @@ class MultiHeadAttention(Layer):
         rank = len(query_shape)
         self.query_dense = self._projection(rank, rank - 1, (H, K), "query")
         self.query_dense.ensure_built(query_shape)
-        self.key_dense = self._projection(rank, rank - 1, (H, K), "key")
+        self.key_dense = self._projection(rank, rank - 1, (self.key_heads, K), "key")
         self.key_dense.ensure_built(key_shape)
         if self.use_gate:
             self._gate_dense = self._projection(rank, rank - 1, (H, V), "gate")
             self._gate_dense.ensure_built(query_shape)
-        self.value_dense = self._projection(rank, rank - 1, (H, V), "value")
+        self.value_dense = self._projection(rank, rank - 1, (self.key_heads, V), "value")
         self.value_dense.ensure_built(value_shape)
         if self.attention_axes is None:
             self.attention_axes = tuple(range(1, rank - 1))
@@ -194,6 +194,8 @@ class MultiHeadAttention(Layer):
                 (self.query_dense, query), (self.key_dense, key), (self.value_dense, value)
             )
         )  # fmt: skip
+        if self.key_heads != self.num_heads:  # (B,S,G,K) -> (B,S,H,K)
+            k, v = (ops.repeat(x, self.num_heads // self.key_heads, axis=2) for x in (k, v))
         bias = None if mask is None else self._bias(mask, query.shape, q)
         scale, weights = 1 / math.sqrt(self.key_dim), None
         if return_attention_scores or (self.dropout and training):

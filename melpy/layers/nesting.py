@@ -100,11 +100,19 @@ def _made(entry: Mapping[str, Any]) -> Any:
     return layer
 
 
+# What Keras's files call some classes: those of a FeatureSpace, and one of another public name.
+OTHER_NAMES = {
+    "TFDIdentity": "Identity",
+    "TFDConcat": "Concatenate",
+    "GroupQueryAttention": "GroupedQueryAttention",
+}
+
+
 def _known() -> dict[str, type[Layer]]:
     """Return the library's own layers and models by the names that files give them."""
     known = {c.__name__: c for c in _subclasses(Layer) if c.__module__.startswith("melpy.")}
-    for theirs, ours in (("TFDIdentity", "Identity"), ("TFDConcat", "Concatenate")):
-        known[theirs] = known[ours]  # in a FeatureSpace of Keras
+    for theirs, ours in OTHER_NAMES.items():
+        known[theirs] = known[ours]
     return known | ({"Functional": known["Model"]} if "Model" in known else {})
 
 
