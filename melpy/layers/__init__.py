@@ -55,6 +55,7 @@ from melpy.layers.hashing import HashedCrossing, Hashing
 from melpy.layers.input import Input, InputLayer
 from melpy.layers.input_spec import InputSpec
 from melpy.layers.lookup import IntegerLookup, StringLookup
+from melpy.layers.mel import MelSpectrogram
 from melpy.layers.merge import (
     Add,
     Average,
@@ -122,6 +123,7 @@ from melpy.layers.rnn import RNN, StackedRNNCells
 from melpy.layers.scaling import RMSNormalization, UnitNormalization
 from melpy.layers.shape import Flatten, Permute, RepeatVector, Reshape
 from melpy.layers.spectral import SpectralNormalization
+from melpy.layers.spectrogram import STFTSpectrogram
 from melpy.layers.text import TextVectorization
 from melpy.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 
@@ -247,6 +249,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
     "MixUp",
     "MultiHeadAttention",
@@ -281,9 +284,10 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Rescaling",
-    "ReversibleEmbedding",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -291,11 +295,11 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
-    "SpectralNormalization",
     "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "StringLookup",
     "Subtract",

@@ -28,8 +28,8 @@ class ReversibleEmbedding(Embedding):
     embeddings_regularizer : regularizer or None, of E
     embeddings_constraint : constraint or None, of E
     mask_zero : bool, whether 0 stands for no entry, which the layers behind then leave out
-    reverse_dtype : "float32", "float64", or None for the layer's own, which the way back computes in
-    logit_soft_cap : float > 0, c of c tanh(y / c), which the way back ends with; None for y itself
+    reverse_dtype : "float32", "float64", of the way back, or None for the layer's own
+    logit_soft_cap : float > 0, c of c tanh(y / c) in the place of y on the way back; None for y
 
     Notes
     -----

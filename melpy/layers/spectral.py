@@ -83,7 +83,7 @@ class SpectralNormalization(Wrapper):
         return self.layer(inputs)
 
     def normalized_weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return vector_u one step further, and the kernel divided by its largest singular value."""
+        """Return the next vector_u, and the kernel divided by its largest singular value."""
         W, u = self.kernel.value, self.vector_u.value
         matrix = W.reshape(-1, W.shape[-1])
         for _ in range(self.power_iterations):

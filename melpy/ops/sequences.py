@@ -71,7 +71,7 @@ def extract_sequences(x: Any, *, sequence_length: int, sequence_stride: int) -> 
 COSINES = {"hann": 0.5, "hamming": 0.54}
 
 
-def _window(who: str, window: Any, length: int, fft_length: int, kind: str) -> np.ndarray:
+def known_window(who: str, window: Any, length: int, fft_length: int, kind: str) -> np.ndarray:
     """Return the weights of a piece, in the middle of ``fft_length`` entries."""
     if fft_length < length:
         raise ArgumentError(
@@ -138,7 +138,7 @@ def stft(
     x = array(x)
     if np.dtype(dtype(x)).kind != "f":
         raise DtypeError("stft", "the signals are whole numbers", expected="floats")
-    weights = _window("stft", window, sequence_length, fft_length, dtype(x))
+    weights = known_window("stft", window, sequence_length, fft_length, dtype(x))
     if center:
         size, rim = shape(x)[-1], fft_length // 2
         if size <= rim:
@@ -198,7 +198,7 @@ def istft(
             received={"shape": shape(z)[:-1]},
         )
     kind = dtype(z)
-    weights = _window("istft", window, sequence_length, fft_length, kind)
+    weights = known_window("istft", window, sequence_length, fft_length, kind)
     *around, count, _, _ = shape(z)
     pieces = multiply(packed_irfft(z, fft_length=fft_length), weights)
     total = fft_length + sequence_stride * (count - 1)

@@ -161,6 +161,41 @@ def _embedding(some, name):
     return Case(made, [some((3,), (3, 4), (2, 3, 2))], whole=7)
 
 
+@row("ReversibleEmbedding")
+def _reversible_embedding(some, name):
+    case = _embedding(some, name)
+    case.arguments["tie_weights"] = some(True, False)
+    return case
+
+
+@row("SpectralNormalization")
+def _spectral_normalization(some, name):
+    steps, units = some(1, 3), some(2, 3)
+
+    def make(room, name, dtype):
+        return room.SpectralNormalization(room.Dense(units, dtype=dtype), steps, dtype=dtype)
+
+    return Case({}, [some((2, 3), (2, 4, 3))], make=make)
+
+
+@row("MelSpectrogram")
+def _mel_spectrogram(some, name):
+    made = {"fft_length": 16, "sequence_stride": some(5, 8), "sampling_rate": 8000}
+    made |= {"sequence_length": some(None, 12), "num_mel_bins": 4, "max_freq": some(None, 3000.0)}
+    made |= {"power_to_db": some(True, False), "mag_exp": some(1.0, 2.0)}
+    return Case(made, [some((2, 40), (1, 47))], rough=True)
+
+
+@row("STFTSpectrogram")
+def _stft_spectrogram(some, name):
+    modes = some("log", "magnitude", "psd", "real", "imag", "angle", "stft")
+    made = {"mode": modes, "frame_length": 8, "frame_step": some(None, 3)}
+    made |= {"fft_length": some(None, 16), "padding": some("valid", "same")}
+    made |= {"expand_dims": some(False, True)}
+    made |= {"data_format": some("channels_last", "channels_first")}
+    return Case(made, [(2, 20, 11)])
+
+
 @row("Activation")
 def _activation(some, name):
     kinds = ("relu", "relu6", "silu", "hard_silu", "mish", "log_softmax", "softmax", "celu", "selu")
@@ -512,6 +547,15 @@ def _additive_attention(some, name):
     shapes = [(3, 5, 4), (3, 6, 4), *some([], [(3, 6, 4)])]
     options = {"use_causal_mask": some(False, True)} | masks(some, shapes)
     return Case(made, shapes, "list", options, together=True)
+
+
+@row("GroupQueryAttention")
+def _grouped_query_attention(some, name):
+    made = {"head_dim": some(2, 3), "num_query_heads": 4, "num_key_value_heads": some(1, 2, 4)}
+    made |= {"use_bias": some(True, False), "dropout": 0.0, "use_gate": some(False, True)}
+    made |= {"sliding_window": some(None, 3)}
+    options = {"use_causal_mask": some(False, True), "return_attention_scores": True}
+    return Case(made, [(3, 5, 4), (3, 6, 4)], "several", options, together=True)
 
 
 @row("MultiHeadAttention")

@@ -63,10 +63,16 @@ AUGMENTATIONS = {
 }  # fmt: skip
 
 
+# Keras on JAX forgets, after a step, what these write into their weights.
+OVERWRITING = {"SpectralNormalization"}
+
+
 def test_every_layer_is_drawn():
     exported = {getattr(layers, name) for name in layers.__all__}
     elsewhere = {"InputLayer", "InputSpec"} | OF_CATEGORIES | AUGMENTATIONS  # the one describes
-    assert {x.__name__ for x in exported if inspect.isclass(x)} - elsewhere == set(LAYERS)
+    names = {x.__name__ for x in exported if inspect.isclass(x)} - elsewhere
+    # Keras's class has another name than it is known by.
+    assert names - {"GroupedQueryAttention"} | {"GroupQueryAttention"} == set(LAYERS)
 
 
 def twins(keras, name, case, dtype):
@@ -97,7 +103,7 @@ def test_outputs_and_gradients(keras, precision, agree, name, data):
         return data.draw(st.sampled_from(values))
 
     case, dtype = LAYERS[name](some), some("float32", "float64")
-    training = some(False, True) and not case.draws
+    training = some(False, True) and not case.draws and name not in OVERWRITING
     tolerance = TOLERANCE["float32" if case.rough else dtype]
     with precision(dtype):
         import jax
@@ -194,7 +200,7 @@ def network(library, name, case):
     inputs = [library.Input(batch_shape=shape, dtype=kind) for shape in case.shapes]
     stems = inputs if case.whole else [L.Dense(x.shape[-1], **precise)(x) for x in inputs]
     outputs = tree.flatten(case.call(case.layer(L, name, "float64"), stems, "float64"))
-    if name == "MultiHeadAttention":
+    if name in ("MultiHeadAttention", "GroupQueryAttention"):
         outputs = outputs[:1]  # of the scores, Keras expects another shape than they have
     # What is flat already keeps its mask in Keras on JAX alone.
     flat = [L.Flatten(**precise)(y) if len(y.shape) > 2 else y for y in outputs]
@@ -202,7 +208,7 @@ def network(library, name, case):
     return library.Model(inputs, L.Dense(1, **precise)(joined))
 
 
-DRAWING = {"RandomFlip", "RandomContrast"}  # cannot be kept from it
+DRAWING = {"RandomFlip", "RandomContrast"} | OVERWRITING  # cannot be kept from it
 
 
 @pytest.mark.filterwarnings("ignore:.*destroy the mask:UserWarning")  # as it should

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from melpy import config, random
-from melpy.configurable import Configurable, find, plain, widened
+from melpy.configurable import find, plain, widened
 from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.initializers.base import Initializer
+from melpy.initializers.stft import STFT
 from melpy.tape import Variable
 
 __all__ = [
+    "STFT",
     "Constant",
     "GlorotNormal",
     "GlorotUniform",
@@ -38,18 +41,6 @@ __all__ = [
 Seed = int | random.SeedGenerator | None
 Shape = tuple[int, ...]
 Axes = Sequence[int] | None
-
-
-class Initializer(Configurable):
-    """A function of a shape and a float type that returns a new array. Abstract."""
-
-    def clone(self) -> Any:
-        """Return an equal initializer."""
-        return type(self).from_config(self.get_config())
-
-    def __call__(self, shape: Shape, dtype: str | None = None) -> np.ndarray:
-        """Return the starting values."""
-        raise NotImplementedError
 
 
 class Random(Initializer):
@@ -341,6 +332,7 @@ _ALIASES = {
     "one": "Ones",
     "identityinitializer": "Identity",
     "orthogonalinitializer": "Orthogonal",
+    "stftinitializer": "STFT",
 }
 
 
@@ -351,6 +343,7 @@ lecun_normal, lecun_uniform = LecunNormal, LecunUniform
 orthogonal, variance_scaling = Orthogonal, VarianceScaling
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+STFTInitializer = stft = STFT  # in the place of the file of that name
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
