@@ -11,7 +11,8 @@ from melpy.errors import ArgumentError, ShapeError, UnknownNameError
 
 SHAPE = (250, 400)  # 100,000 draws
 CONV = (3, 3, 64, 174)  # as many, with a field
-NAMES = [name for name in initializers.__all__ if name[0].isupper() and name != "Initializer"]
+APART = {"Initializer", "STFT"}  # the one is abstract, the other for kernels of one form only
+NAMES = [name for name in initializers.__all__ if name[0].isupper() and name not in APART]
 DRAWN = [name for name in NAMES if issubclass(getattr(initializers, name), initializers.Random)]
 SCALED = {  # scale, which fan, the law: Keras's table
     "GlorotUniform": (1, "avg", "uniform"),

@@ -73,12 +73,14 @@ DIFFERENCES = {
 }
 
 _ROWS = (
+    "strings come out as str, where TensorFlow has bytes; "
     "rows (one_hot, multi_hot, count) are floats, as Keras's symbolic outputs say, where its "
     "arrays are whole numbers; dense only, neither sparse nor ragged"
 )
 _SYMBOLIC = "of symbolic tensors the shape is the one that comes out, where Keras's is another"
 _UNKNOWN = "of symbolic tensors, sizes need not be known"
 _FIT = "sizes that do not fit are refused of symbolic tensors too"
+_WINDOWS = "six windows have names: others come as arrays, where Keras asks SciPy for them"
 _COLUMN = "labels (N,) serve for predictions (N, 1), where Keras pairs each with every other one"
 
 _SHAPES = "what does not fit is refused of symbolic tensors too, which Keras describes unchecked"
@@ -118,10 +120,37 @@ BEHAVIOUR = {
     "utils.compute_ciou": "takes shares of an image where image_shape tells its size",
     "utils.convert_format": "a dict that was given stays as it was",
     "layers.EinsumDense": (
-        "`compute_output_shape` is right for equations with `...`, where Keras mixes up the axes"
+        "`compute_output_shape` is right for equations with `...`, where Keras mixes up the axes; "
+        "`build` refuses an input of other axes than the equation's"
     ),
     "layers.ConvLSTM*": "a mask of steps serves, with which Keras 3.15 fails",
     "layers.Lambda": "is never read from a file: that would run code",
+    "layers.Layer": (
+        "`build` is given None for the size of the batch, in calls on arrays too; arguments that "
+        "are no tensors may come by position; a class of one's own is found in a description if "
+        "it is registered or among `custom_objects`: no module that a file names is imported"
+    ),
+    **dict.fromkeys(
+        [
+            "layers.*Dropout*",
+            "layers.GaussianNoise",
+            "layers.SimpleRNN",
+            "layers.GRU",
+            "layers.LSTM",
+        ],
+        "the state of what draws is not among `variables`",
+    ),
+    "layers.SpectralNormalization": (
+        "training leaves the normalized matrix in the layer, as Keras does on TensorFlow and "
+        "PyTorch: on JAX the steps of `fit` forget it, so predictions are not normalized"
+    ),
+    "layers.MelSpectrogram": (
+        "`compute_output_shape` counts the pieces that come out, where Keras's is one more for "
+        "some lengths"
+    ),
+    "layers.STFTSpectrogram": _WINDOWS,
+    "initializers.stft": _WINDOWS,
+    "initializers.STFT*": _WINDOWS,
     "layers.StringLookup": _ROWS,
     "layers.IntegerLookup": _ROWS,
     "layers.TextVectorization": _ROWS,
@@ -228,7 +257,6 @@ ABSENT = {
     "layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper": (
         "wraps a layer of another framework"
     ),
-    "layers.*Spectrogram initializers.STFT* initializers.stft": "sound",
     "optimizers.LossScaleOptimizer Quantizer dtype_policies.* mixed_precision.* quantizers.*": (
         "computing is in float32 or float64, one type a layer: no half precision, no quantization"
     ),
@@ -239,7 +267,6 @@ ABSENT = {
     "ops.image.elastic_transform": "no op draws random numbers; a layer may, later",
     "RematScope SymbolicScope remat": ("machinery of Keras's backends; there is one here"),
     "applications.*": "no trained networks are shipped",
-    "layers.GroupQueryAttention layers.ReversibleEmbedding layers.SpectralNormalization": _LATER,
     "optimizers.MultiOptimizer optimizers.OptimizerMap": _LATER,
     "saving.KerasFileEditor": _LATER,
     "distribution.* export.* visualization.* wrappers.*": _LATER,

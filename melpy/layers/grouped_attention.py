@@ -12,6 +12,11 @@ from melpy.layers.multi_head_attention import MultiHeadAttention
 __all__ = ["GroupedQueryAttention"]
 
 
+def _kept_as(name: str) -> Any:
+    """Return a property that is kept under another name."""
+    return property(lambda self: vars(self)[name], lambda self, value: setattr(self, name, value))
+
+
 class GroupedQueryAttention(MultiHeadAttention):
     """y = concat_h softmax(Q_h K_g^T / sqrt(head_dim)) V_g, projected; g = h // (H / G).
 
@@ -57,6 +62,10 @@ class GroupedQueryAttention(MultiHeadAttention):
     >>> layer(x, x).shape, layer.key_dense.kernel.shape
     ((2, 5, 8), (8, 2, 4))
     """
+
+    # Keras's files name the projections of this class so, and those of the other otherwise.
+    query_dense, key_dense = _kept_as("_query_dense"), _kept_as("_key_dense")
+    value_dense, output_dense = _kept_as("_value_dense"), _kept_as("_output_dense")
 
     def __init__(
         self,

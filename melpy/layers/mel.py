@@ -127,8 +127,7 @@ class MelSpectrogram(Layer):
     ) -> np.ndarray:
         """Return M (num_spectrogram_bins, num_mel_bins): triangles that overlap by half, in mel."""
         frequencies = np.linspace(0.0, sampling_rate / 2, num_spectrogram_bins)[:, np.newaxis]
-        ends = (_mel(np.float64(f)) for f in (lower_edge_hertz, upper_edge_hertz))
-        edges = np.linspace(*ends, num_mel_bins + 2)
+        edges = np.linspace(_mel(lower_edge_hertz), _mel(upper_edge_hertz), num_mel_bins + 2)
         low, middle, high = edges[:-2], edges[1:-1], edges[2:]
         mel = _mel(frequencies)
         rising, falling = (mel - low) / (middle - low), (high - mel) / (high - middle)
