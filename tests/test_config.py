@@ -197,6 +197,18 @@ def test_policies_by_keras_names(fresh):
             policies.get(wrong)
 
 
+def test_types_of_layers_without_weights_are_no_setting(fresh):
+    assert melpy.DTypePolicy("int64").compute_dtype == "int64"
+    layer = melpy.layers.Hashing(5, dtype="int64")
+    assert layer.dtype_policy.name == layer.get_config()["dtype"]["config"]["name"] == "int64"
+    for refused in (
+        lambda: config.set_dtype_policy("int64"),
+        lambda: melpy.layers.Dense(1, dtype="uint8"),
+    ):
+        with pytest.raises(ArgumentError, match="int"):
+            refused()
+
+
 def test_home_expands_the_tilde(fresh):
     fresh.setenv("MELPY_HOME", "~/elsewhere")
     assert config.home() == Path.home() / "elsewhere"

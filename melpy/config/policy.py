@@ -10,12 +10,19 @@ from melpy.errors import DtypeError
 __all__ = ["DTypePolicy", "dtype_policy", "set_dtype_policy"]
 
 
+# What layers without weights may give: numbers of entries, texts.
+OF_STATELESS = frozenset({
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "string",
+})  # fmt: skip
+
+
 class DTypePolicy:
     """A float type by the name of Keras's policies; what layers take as ``dtype``.
 
     Parameters
     ----------
-    name : "float32" or "float64"; None for the setting's
+    name : "float32" or "float64"; None for the setting's. Of layers without weights a type of
+        whole numbers, "bool" or "string", which is no setting
 
     Attributes
     ----------
@@ -50,7 +57,9 @@ class DTypePolicy:
                 received={"name": name},
             )
         default = settings._settings.get("dtype_policy", settings.floatx())
-        self._name = settings.checked_float(default if name is None else name, "DTypePolicy")
+        chosen = str(default if name is None else name)
+        stateless = chosen in OF_STATELESS
+        self._name = chosen if stateless else settings.checked_float(chosen, "DTypePolicy")
 
     @property
     def name(self) -> str:
@@ -102,4 +111,4 @@ def set_dtype_policy(policy: str | DTypePolicy | None) -> None:
         settings._settings.pop("dtype_policy", None)
         return
     made = policy if isinstance(policy, DTypePolicy) else DTypePolicy(policy)
-    settings._settings["dtype_policy"] = made.name
+    settings._settings["dtype_policy"] = settings.checked_float(made.name, "set_dtype_policy")
