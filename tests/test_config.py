@@ -66,7 +66,8 @@ def test_set_and_read(fresh, name, value):
         ("epsilon", "small", ArgumentError, "value='small'"),
         ("dtype_policy", "mixed_float16", ArgumentError, "half precision"),
         ("dtype_policy", "float8", UnknownNameError, "float32, float64"),
-        ("dtype_policy", 3, DtypeError, "name=3"),
+        ("dtype_policy", 3, ArgumentError, "policy=3"),
+        ("dtype_policy", None, ArgumentError, "policy=None"),
         ("backend", "jax", ArgumentError, "backend='jax'"),
         ("max_epochs", 0, ArgumentError, "an int > 0"),
         ("max_steps_per_epoch", 1.5, ArgumentError, "max_steps_per_epoch=1.5"),
@@ -172,9 +173,12 @@ def test_a_policy_is_the_type_of_new_layers(fresh):
     assert policy == config.DTypePolicy.from_config(policy.get_config())
     assert policy != config.DTypePolicy("float32")
     assert (policy.compute_dtype, policy.variable_dtype) == ("float64", "float64")
-    config.set_dtype_policy(None)
+    with pytest.raises(DtypeError, match="name=3"):
+        config.DTypePolicy(3)
+    config.set_dtype_policy("float32")
     assert config.DTypePolicy(None).name == "float32"
-    config.set_floatx("float64")
+    fresh.setattr(config.settings, "_settings", {})
+    config.set_floatx("float64")  # what is not set follows it
     assert config.dtype_policy() == policy
     assert {policy, config.DTypePolicy("float64")} == {policy}
 

@@ -181,6 +181,7 @@ BEHAVIOUR = {
         "weights of samples and the student's penalties count; its features are seen with the "
         "`training` of the step"
     ),
+    "optimizers.Optimizer": "an optimizer has its class's name, however many were made before it",
     "optimizers.RMSprop": (
         "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
     ),
@@ -204,6 +205,13 @@ BEHAVIOUR = {
     "*.text_dataset_from_directory": f"{_FORMAT}; texts are str, where TensorFlow has bytes",
     "*.timeseries_dataset_from_array": _FORMAT,
     "*.load_img": "16 bits of grey become coloured by their upper 8, where Keras cuts at 255",
+    "saving.save_model": (
+        "a save that fails leaves no file, and the old one as it was; says nothing of `.h5`, which "
+        "Keras logs is of old"
+    ),
+    "saving.load_model": (
+        "layers among a class's arguments are made again without a from_config of its own"
+    ),
     "utils.get_file": (
         "files lie in `config.home`; an archive's links are left out; plain .gz files are unpacked"
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from melpy.config import settings
-from melpy.errors import DtypeError
+from melpy.errors import ArgumentError, DtypeError
 
 __all__ = ["DTypePolicy", "dtype_policy", "set_dtype_policy"]
 
@@ -100,15 +100,19 @@ def dtype_policy() -> DTypePolicy:
     return DTypePolicy()
 
 
-def set_dtype_policy(policy: str | DTypePolicy | None) -> None:
-    """Set the policy of new layers: "float32", "float64", or None for `floatx` again.
+def set_dtype_policy(policy: str | DTypePolicy) -> None:
+    """Set the policy of new layers: "float32" or "float64", whatever `floatx` is.
 
     Raises
     ------
-    ArgumentError : half precision, which processors without a unit for it compute slower
+    ArgumentError : anything else, half precision too: processors without a unit for it are slower
     """
-    if policy is None:
-        settings._settings.pop("dtype_policy", None)
-        return
+    if not isinstance(policy, str | DTypePolicy):
+        raise ArgumentError(
+            "set_dtype_policy",
+            "this is no policy",
+            expected='"float32", "float64" or a DTypePolicy',
+            received={"policy": policy},
+        )
     made = policy if isinstance(policy, DTypePolicy) else DTypePolicy(policy)
     settings._settings["dtype_policy"] = settings.checked_float(made.name, "set_dtype_policy")
