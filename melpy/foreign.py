@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from melpy.errors import GraphError, MelpyError
 from melpy.strings import STRING
 from melpy.symbolic import Symbolic
 
-__all__ = ["constant", "in_graphs", "node", "sizes", "stand_ins"]
+__all__ = ["Borrowing", "constant", "in_graphs", "node", "sizes", "stand_ins"]
 
 Describe = Callable[[tuple, dict[str, Any]], Any]
 
@@ -35,13 +36,74 @@ def _symbol(x: Any) -> Symbolic:
     return Symbolic(x.shape.as_list(), STRING if text else x.dtype.as_numpy_dtype)
 
 
-def constant(x: tape.Variable, dtype: Any, name: str | None) -> Any:
-    """Return TensorFlow's constant of a tensor's value, for a function of TensorFlow's.
+class Borrowing:
+    """The ``with`` block of one training step, in which TensorFlow's functions are recorded too.
 
-    Inside a layer that learns that is refused, for what comes out would have no gradient, and the
-    layers before it would not learn. An operator with a tensor of TensorFlow's before it, which
-    asks for this constant first, is then left to the operator of ours.
+    The first tensor that wants a gradient and is given to one of them begins a record of
+    TensorFlow's. What is made of its constant comes back as a tensor of ours: its gradient is what
+    TensorFlow says of its own functions, and goes on from there to the tensor that was given.
     """
+
+    def __enter__(self) -> None:
+        self._token = _step.set(self)
+        self._sources: list[tuple[tape.Variable, Any]] = []
+        self._watch: Any = None
+        self._is_watching = False
+
+    def __exit__(self, *_: object) -> None:
+        _step.reset(self._token)
+        if self._watch is not None:
+            self._stop()
+            tape.adopter.reset(self._adopting)
+
+    def constant(self, x: tape.Variable, dtype: Any, name: str | None) -> Any:
+        """Return TensorFlow's constant of a tensor, which its functions are followed from."""
+        library = sys.modules["tensorflow"]
+        if self._watch is None:
+            self._watch = library.GradientTape(persistent=True)
+            self._watch.__enter__()
+            self._is_watching = True
+            self._adopting = tape.adopter.set(self._adopt)
+        made = library.constant(x.value, name=name)
+        self._watch.watch(made)
+        self._sources.append((x, made))
+        return made if dtype in (None, made.dtype) else library.cast(made, dtype)
+
+    def _stop(self) -> None:
+        if self._is_watching:
+            self._is_watching = False
+            self._watch.__exit__(None, None, None)
+
+    def _adopt(self, y: Any) -> Any:
+        """Return a tensor of ours for one of TensorFlow's, anything else as it is."""
+        library = sys.modules["tensorflow"]
+        if not isinstance(y, library.Tensor) or not y.dtype.is_floating or not hasattr(y, "numpy"):
+            return y
+        given = [x for x, _ in self._sources]
+        constants = [made for _, made in self._sources]
+
+        def back(g: np.ndarray) -> list[np.ndarray]:
+            self._stop()
+            found = self._watch.gradient(
+                y, constants, library.constant(g), unconnected_gradients="zero"
+            )
+            return [library.convert_to_tensor(d_x).numpy() for d_x in found]
+
+        return tape.record("tensorflow", y.numpy(), given, tape.joint(back, len(given)), {})
+
+
+_step: ContextVar[Borrowing | None] = ContextVar("step", default=None)
+
+
+def constant(x: tape.Variable, dtype: Any, name: str | None) -> Any:
+    """Return TensorFlow's constant of a tensor's value, as its functions ask for it.
+
+    In a training step its gradient is kept, see `Borrowing`. In a layer that is called to learn
+    outside of one it would be lost, and that is refused.
+    """
+    step = _step.get()
+    if x.requires_grad and step is not None:
+        return step.constant(x, dtype, name)
     if x.requires_grad and tape.is_training():
         raise GraphError(
             "a function of TensorFlow's",

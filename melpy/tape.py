@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,8 @@ from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
 
 __all__ = [
-    "Node", "Variable", "backward", "changed", "changes", "gradients", "is_recording",
-    "is_training", "joint", "no_grad", "overwrite", "phase", "selective", "undone",
+    "Node", "Variable", "adopted", "adopter", "backward", "changed", "changes", "gradients",
+    "is_recording", "is_training", "joint", "no_grad", "overwrite", "phase", "selective", "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]
@@ -29,6 +30,8 @@ Vjp = Callable[[np.ndarray], np.ndarray]
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 # Whether the layer's call that is running is one of training; None: no call is running.
 phase: ContextVar[bool | None] = ContextVar("training", default=None)
+# What makes a variable of another library's tensor that was computed from one of ours, if any was.
+adopter: ContextVar[Callable[[Any], Any] | None] = ContextVar("adopter", default=None)
 # What variables held before they were overwritten, by their ids; None where nothing is undone.
 _before: ContextVar[dict[int, tuple[Variable, np.ndarray]] | None] = ContextVar(
     "before", default=None
@@ -159,6 +162,9 @@ def record(
     The output has the class of the first variable among the inputs, so the tape needs to know
     no subclass. Nothing is recorded where no input wants a gradient.
     """
+    adopt = adopter.get()
+    if adopt is not None:
+        inputs = [adopt(x) for x in inputs]
     kind = next((type(x) for x in inputs if isinstance(x, Variable)), None)
     if kind is None:
         return value
@@ -171,6 +177,12 @@ def record(
     if isinstance(vjps, _Selective):
         vjps.wanted[:] = [x is not None for x in wanted]
     return kind.of(value, Node(op, wanted, vjps, options))
+
+
+def adopted(x: Any) -> Any:
+    """Return a variable for another library's tensor that was computed from one, else x itself."""
+    adopt = adopter.get()
+    return x if adopt is None else adopt(x)
 
 
 def joint(back: Callable[[np.ndarray], Sequence[np.ndarray | None]], count: int) -> tuple[Vjp, ...]:
@@ -313,6 +325,7 @@ def gradients(
     view that cannot be written to, and those are copied. ``forget`` lets go of the graph on the
     way, which then has no second time, and copies nothing: the arrays are to be read only.
     """
+    y = adopted(y)
     seed = _seed(y, g)
     found = {id(leaf): d_x for leaf, d_x in _replay(y, seed, forget)}
     given = {id(seed)}

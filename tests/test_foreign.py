@@ -14,6 +14,10 @@ class Kind:
     def __init__(self, name):
         self.name, self.as_numpy_dtype = name, np.dtype(object if name == "string" else name)
 
+    @property
+    def is_floating(self):
+        return self.as_numpy_dtype.kind == "f"
+
 
 class Sizes(tuple):
     def as_list(self):
@@ -118,20 +122,82 @@ def test_a_size_that_only_the_run_tells_is_a_tensor_of_the_graph(graph):
         ops.reshape(Tensor((3,), Kind("float32")), (rows, 7, 1))
 
 
-def test_no_constant_takes_the_place_of_what_learns(graph):
-    graph.constant = lambda value, dtype, name: value
+class Eager(Tensor):
+    """A tensor with values."""
 
-    class Foreign(layers.Layer):
+    def __init__(self, value, source=None):
+        super().__init__(value.shape, Kind(value.dtype.name))
+        self.value, self.source = value, source
+
+    def numpy(self):
+        return self.value
+
+    def __array__(self, *args, **kwargs):
+        return self.value
+
+
+class Watch:
+    """TensorFlow's record, of squares alone."""
+
+    def __init__(self, persistent):
+        assert persistent
+
+    def __enter__(self):
+        self.is_on = True
+
+    def __exit__(self, *_):
+        self.is_on = False
+
+    def watch(self, constant):
+        assert self.is_on
+
+    def gradient(self, y, constants, g, unconnected_gradients):
+        assert not self.is_on  # what is asked for is not recorded in its turn
+        return [Eager(2 * c.value * g.value * (y.source is c)) for c in constants]
+
+
+class Foreign(layers.Layer):
+    """A layer that squares by a function of TensorFlow's."""
+
+    def call(self, x):
+        given = x.__tf_tensor__()  # as its functions ask for it
+        return Eager(np.square(given.value), given)
+
+
+@pytest.fixture
+def eager(graph):
+    graph.constant = lambda value, dtype=None, name=None: Eager(value)
+    graph.convert_to_tensor = lambda x: x
+    graph.GradientTape = Watch
+    return graph
+
+
+def test_functions_of_another_library_learn_inside_a_model(eager):
+    class Ours(layers.Layer):
         def call(self, x):
-            return ops.square(x.__tf_tensor__())  # as a function of TensorFlow's asks for it
+            return ops.square(x)
 
-    model = Sequential([layers.Dense(2), Foreign(), layers.Dense(1)])
-    model.compile("sgd", "mse")
+    rows, targets = np.random.default_rng(0).normal(size=(2, 8, 2)).astype("float32")
+    losses, weights = [], []
+    for square in (Foreign, Ours):
+        model = Sequential([layers.Dense(2), square(), layers.Dense(2), square()])
+        model.compile("sgd", "mse")
+        model.build((None, 2))
+        model.set_weights([0.5 * np.eye(2), np.ones(2), 0.3 * np.eye(2), np.zeros(2)])
+        history = model.fit(rows, targets, epochs=2, batch_size=4, shuffle=False, verbose=0)
+        losses.append(history.history["loss"])
+        weights.append(model.get_weights())
+    assert losses[0] == losses[1]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_no_constant_takes_the_place_of_what_learns(eager):
+    model = Sequential([layers.Dense(2), Foreign()])
     rows = np.ones((4, 3), np.float32)
-    y = model.predict(rows, verbose=0)
+    assert np.shape(model(rows)) == (4, 2)
     with pytest.raises(ValueError, match=r"nothing before it learns.*melpy\.ops"):
-        model.fit(rows, y, verbose=0)
-    np.testing.assert_array_equal(model(rows).__tf_tensor__(), y)
+        model(rows, training=True)  # in no step of fit, so nobody would ask for its gradient
 
 
 def test_what_is_not_implemented_stays_an_error_of_its_own(graph):

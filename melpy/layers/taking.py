@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops, tree
+from melpy import ops, tape, tree
 from melpy.layers.arguments import is_array, no_array
 from melpy.layers.described import Described
 from melpy.strings import as_strings, may_be_strings
@@ -31,6 +31,9 @@ class Taking(Described):
                 lambda x: self._as_input(x) if is_array(x) else self._as_tensor(x), inputs
             )
         if inputs is None or isinstance(inputs, Tensor | np.ndarray):
+            return self._as_tensor(inputs)
+        inputs = tape.adopted(inputs)
+        if isinstance(inputs, Tensor):
             return self._as_tensor(inputs)
         try:
             array = np.asarray(inputs)

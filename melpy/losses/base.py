@@ -12,7 +12,7 @@ from melpy.configurable import Configurable, snake_case
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.losses.checks import smoothing
 from melpy.symbolic import Symbolic
-from melpy.tape import Variable
+from melpy.tape import Variable, adopted
 from melpy.tensor import mask_of
 
 __all__ = [
@@ -33,9 +33,9 @@ REDUCTIONS = {name: name for name in (*MEANS, "sum", "mean_with_sample_weight", 
 
 def as_float(values: Any, dtype: Any = None) -> Any:
     """Return a tensor or an array of a float type: ``dtype``, or its own, or `config.floatx`."""
-    x: Any = values
-    if not isinstance(values, Variable | Symbolic | np.ndarray | np.generic):  # Python's numbers
-        x, dtype = np.asarray(values), dtype or config.floatx()
+    x: Any = adopted(values)
+    if not isinstance(x, Variable | Symbolic | np.ndarray | np.generic):  # Python's numbers
+        x, dtype = np.asarray(x), dtype or config.floatx()
     dtype = np.dtype(dtype or (x.dtype if x.dtype.kind == "f" else config.floatx()))
     return x if x.dtype == dtype else ops.cast(x, dtype=dtype)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import optimizers, saving, tape, tree
+from melpy import foreign, ops, optimizers, saving, tape, tree
 from melpy.configurable import is_ours, plain
 from melpy.data import unpacked
 from melpy.data.samples import require_classes
@@ -163,12 +163,13 @@ class Steps(Layer):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Forward, loss, backward, update: one batch; return the means so far."""
         x, y, sample_weight = unpacked(data)
-        y_pred = self(x, training=True)
-        loss = self._loss_of(x, y, y_pred, sample_weight, True)
-        weights = self.trainable_weights
-        if weights:
-            scaled = self.optimizer.scale_loss(loss)
-            self.optimizer.apply(tape.gradients(scaled, weights, forget=True), weights)
+        with foreign.Borrowing():
+            y_pred = self(x, training=True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, True)
+            weights = self.trainable_weights
+            if weights:
+                scaled = self.optimizer.scale_loss(loss)
+                self.optimizer.apply(tape.gradients(scaled, weights, forget=True), weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -207,7 +208,8 @@ class Steps(Layer):
         assert_compiled(self, "compute_loss")
         self._lay_out(y_pred)
         loss = self._compile_loss(y, y_pred, sample_weight) if self._compile_loss else None
-        for penalty in self.losses:
+        for added in self.losses:
+            penalty = ops.sum(added) if getattr(added, "shape", ()) else added
             loss = penalty if loss is None else loss + penalty
         if loss is not None:
             return loss

@@ -21,7 +21,7 @@ from melpy.ops.samples import normal
 from melpy.ops.shaping import broadcast_to, cast, ravel, reshape
 from melpy.strings import data_type
 from melpy.symbolic import Symbolic, defer, like
-from melpy.tape import Variable
+from melpy.tape import Variable, adopted
 
 __all__ = [
     "arange", "array", "convert_to_numpy", "convert_to_tensor", "copy", "dtype", "empty",
@@ -49,6 +49,7 @@ def array(x: Any, dtype: Any = None) -> Any:
     """
     if isinstance(x, list | tuple) and any(isinstance(v, Variable | Symbolic) for v in x):
         x = stack(x)
+    x = adopted(x)
     if isinstance(x, Variable | Symbolic):
         tensor: Any = x
         same = dtype is None or np.dtype(tensor.dtype) == data_type(dtype)

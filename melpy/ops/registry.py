@@ -106,7 +106,7 @@ def op(
                 args += _by_keyword(arrays[len(args) :], kwargs)
             if rest:
                 _by_position(name, options, rest, kwargs)
-            _axes_as_tuples(kwargs)
+            _as_constants(kwargs)
             try:
                 values = together(name, args, kept)
             except NotImplementedError as error:  # as a tensor without values says of its array
@@ -275,6 +275,14 @@ def _axes_as_tuples(options: dict[str, Any]) -> None:
     for key, value in options.items():
         if isinstance(value, list) and key.startswith("ax"):
             options[key] = tuple(value)
+
+
+def _as_constants(options: dict[str, Any]) -> None:
+    """Let options be given as tensors too, such as sizes that were computed."""
+    _axes_as_tuples(options)
+    for key, value in options.items():
+        if isinstance(value, tape.Variable):
+            options[key] = value.value
 
 
 def _refusal(

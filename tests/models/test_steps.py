@@ -341,6 +341,19 @@ class TestOwnSteps:
         assert len(model.losses) == 1
 
 
+def test_a_penalty_of_several_numbers_counts_with_its_sum():
+    class Costly(layers.Layer):
+        def call(self, x):
+            self.add_loss(x)
+            return x
+
+    model = melpy.Sequential([layers.Dense(2, kernel_initializer="ones"), Costly()])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 3)), np.ones((4, 2))
+    assert model.evaluate(x, y, verbose=0) == 28.0  # 4, and 8 outputs of 3
+    assert model.fit(x, y, verbose=0).history["loss"] == [28.0]
+
+
 def test_compile_keeps_its_arguments():
     model = Own()
     with pytest.warns(UserWarning, match="turns jit_compile=True off"):

@@ -195,3 +195,11 @@ def test_types_that_an_op_does_not_take_are_named(call):
 def test_what_has_too_few_axes_is_refused(call):
     with pytest.raises(ShapeError, match="Expected"):
         call()
+
+
+def test_options_may_be_tensors():
+    sizes = ops.convert_to_tensor([2, 1])
+    assert ops.tile(np.ones((1, 3)), sizes).shape == (2, 3)
+    assert ops.broadcast_to(np.ones(1), sizes).shape == (2, 1)
+    y = ops.tile(Tensor(np.ones((1, 3)), requires_grad=True), sizes)
+    assert y.requires_grad
