@@ -47,9 +47,8 @@ def array(x: Any, dtype: Any = None) -> Any:
     >>> array([1, 2]), array([1.5])
     (array([1, 2], dtype=int32), array([1.5], dtype=float32))
     """
-    if isinstance(x, list | tuple) and any(isinstance(v, Variable | Symbolic) for v in x):
-        x = stack(x)
-    x = adopted(x)
+    holds = isinstance(x, list | tuple) and any(isinstance(v, Variable | Symbolic) for v in x)
+    x = stack(x) if holds else adopted(x)
     if isinstance(x, Variable | Symbolic):
         tensor: Any = x
         same = dtype is None or np.dtype(tensor.dtype) == data_type(dtype)
