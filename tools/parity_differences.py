@@ -149,7 +149,6 @@ BEHAVIOUR = {
         "some lengths"
     ),
     "layers.STFTSpectrogram": _WINDOWS,
-    "initializers.stft": _WINDOWS,
     "initializers.STFT*": _WINDOWS,
     "layers.StringLookup": _ROWS,
     "layers.IntegerLookup": _ROWS,
