@@ -7,7 +7,7 @@ from typing import Any
 
 from melpy import tree
 from melpy.config import DTypePolicy
-from melpy.configurable import Configurable, plain
+from melpy.configurable import Configurable
 from melpy.layers.arguments import as_shape, taken_arguments
 from melpy.layers.input_spec import InputSpec
 from melpy.layers.own_config import changes_since
@@ -71,7 +71,7 @@ class Described(Parts):
         # Of the base's own arguments, those that say something.
         usual = {"autocast": True, "activity_regularizer": None} if "autocast" in arguments else {}
         arguments = {k: v for k, v in arguments.items() if k not in usual or v is not usual[k]}
-        base = {"name": self.name, "trainable": self.trainable, "dtype": plain(self.dtype_policy)}
+        base = {"name": self.name, "trainable": self.trainable, "dtype": _policy(str(self.dtype))}
         accepted = taken_arguments(type(self)).base_arguments
         if arguments.get("data_format", "") is None:  # the setting may be another one elsewhere
             arguments["data_format"] = getattr(self, "data_format", None)
@@ -93,3 +93,9 @@ class Described(Parts):
             self.build(**{name: as_shape(s) for name, s in config["shapes_dict"].items()})
         elif config.get("input_shape"):
             self.ensure_built(as_shape(config["input_shape"]))
+
+
+def _policy(dtype: str) -> dict[str, Any]:
+    """Return a type in the form of Keras's files; layers of whole numbers have one too."""
+    policy = {"module": "keras", "class_name": "DTypePolicy", "registered_name": None}
+    return {**policy, "config": {"name": dtype}}

@@ -10,6 +10,7 @@ import numpy as np
 
 from melpy import ops
 from melpy.errors import ArgumentError, ShapeError
+from melpy.initializers import Initializer
 from melpy.layers.activation import masked
 from melpy.layers.arguments import Shape
 from melpy.layers.attention import causal
@@ -121,8 +122,8 @@ class MultiHeadAttention(Layer):
             equation,
             (*(None,) * (kept - 1), *made),
             bias_axes=new if self.use_bias else None,
-            kernel_initializer=self.kernel_initializer,
-            bias_initializer=self.bias_initializer,
+            kernel_initializer=_anew(self.kernel_initializer),
+            bias_initializer=_anew(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             kernel_constraint=self.kernel_constraint,
@@ -295,3 +296,8 @@ class MultiHeadAttention(Layer):
         """Return the query's shape, with the output's features."""
         self._check(query_shape, value_shape, key_shape or value_shape)
         return (*query_shape[:-1], *(self.output_sizes or query_shape[-1:]))
+
+
+def _anew(initializer: Any) -> Any:
+    """Return an equal initializer, which draws other values unless it was given a seed."""
+    return initializer.clone() if isinstance(initializer, Initializer) else initializer

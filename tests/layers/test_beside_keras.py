@@ -350,3 +350,20 @@ def test_states_of_stacked_cells_are_as_the_cells_keep_them():
 def test_only_what_has_fast_forms_elsewhere_knows_use_cudnn():
     assert not hasattr(layers.SimpleRNN(1), "use_cudnn")
     assert layers.Bidirectional(layers.GRU(1, use_cudnn=False)).backward_layer.use_cudnn is False
+
+
+def test_layers_of_whole_numbers_have_a_policy_in_their_config():
+    config = layers.Hashing(3).get_config()
+    assert config["dtype"]["config"] == {"name": "int64"}
+    assert layers.Hashing.from_config(config).dtype == "int64"
+
+
+def test_one_initializer_draws_each_projection_anew():
+    drawing = melpy.initializers.TruncatedNormal(stddev=0.02)
+    for layer in (
+        layers.MultiHeadAttention(2, 4, kernel_initializer=drawing),
+        layers.GroupQueryAttention(4, 2, 2, kernel_initializer=drawing),
+    ):
+        layer(np.ones((1, 3, 8)), np.ones((1, 3, 8)))
+        shape = layer.key_dense.kernel.shape
+        assert not np.array_equal(layer.query_dense.kernel[:, : shape[1]], layer.key_dense.kernel)
