@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from melpy import custom, losses, metrics, optimizers
-from melpy.configurable import snake_case
+from melpy.configurable import is_ours, snake_case
 from melpy.errors import DataError, MelpyError, ShapeError
 from melpy.layers.variable import limited_weights
 from melpy.saving.h5_file import Reader, h5py, opened
@@ -88,7 +88,7 @@ def model_of(content: bytes, custom_objects: Any, compile: bool, who: str) -> An
             model = model_of_text(json.dumps(described).encode(), custom_objects, False, who)
         _restore(model, file, reader)
         training = file.attrs.get("training_config")
-        if compile and training is not None:
+        if compile and training is not None and is_ours(type(model).compile):
             with custom.CustomObjectScope(custom_objects):
                 model.compile(**_compiled(json.loads(_text(training, who))))
             group = reader.child(file, "optimizer_weights")
@@ -98,7 +98,9 @@ def model_of(content: bytes, custom_objects: Any, compile: bool, who: str) -> An
                 restored_optimizer(model.optimizer, model, state)
         elif compile:
             warnings.warn(
-                f"{who}: the file does not say how to train; call compile().", stacklevel=4
+                f"{who}: the file does not say how to train, or the model has a compile of its "
+                "own; call compile().",
+                stacklevel=4,
             )
     return model
 

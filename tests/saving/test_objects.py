@@ -136,10 +136,18 @@ def test_lists_that_hold_themselves(registered, tmp_path):
     np.testing.assert_array_equal(again(x), model(x))
 
 
-def test_a_compile_of_ones_own_is_not_called_while_loading(registered, tmp_path):
-    model = registered(Own)()
+class OwnInARow(melpy.Sequential):
+    def compile(self, rate, **kwargs):
+        super().compile(melpy.optimizers.SGD(rate), **kwargs)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_a_compile_of_ones_own_is_not_called_while_loading(registered, name, tmp_path):
+    made = Own if name == "m.keras" else OwnInARow
+    model = registered(made)(**{} if made is Own else {"layers": [layers.Dense(1)]})
     model(np.ones((1, 2)))
-    model.compile(optimizer="sgd", loss="mse")
-    model.save(tmp_path / "m.keras")
-    with pytest.warns(UserWarning, match="was not compiled while it was loaded"):
-        assert not melpy.models.load_model(tmp_path / "m.keras").compiled
+    model.compile(**{"optimizer": "sgd"} if made is Own else {"rate": 0.1}, loss="mse")
+    model.save(tmp_path / name)
+    with pytest.warns(UserWarning, match=r"not compiled while it was loaded|compile of its own"):
+        again = melpy.models.load_model(tmp_path / name, {made.__name__: made})
+    assert not again.compiled
