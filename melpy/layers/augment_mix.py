@@ -72,6 +72,15 @@ class RandomErasing(RandomImageLayer):
             "fill_value": self._filling(shape, seed),
         }
 
+    def transform_images(
+        self, images: Any, transformation: Any = None, training: bool = True
+    ) -> Any:
+        """Return the images, a part of some erased; of one, a batch of one, as in Keras."""
+        images = ops.cast(images, self.dtype)
+        if training and transformation is not None and images.ndim == 3:
+            images = ops.expand_dims(images, 0)
+        return super().transform_images(images, transformation, training)
+
     def change(self, images: Any, transformation: Any) -> Any:
         """Return the images, a part of some erased."""
         chosen = each(transformation["apply_erasing"])

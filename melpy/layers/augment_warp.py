@@ -198,10 +198,14 @@ class RandomElasticTransform(MovingLayer):
         much = float(ops.convert_to_numpy(transformation["distortion_factor"]))
         width = max(0.05 * much * min(H, W), 1e-6)
         window = int(6 * width) | 1
-        noise = random.normal((N, H, W, 2), stddev=width, seed=transformation["seed"])
-        shift = ops.image.gaussian_blur(
-            noise, kernel_size=(window, window), sigma=(width, width), data_format="channels_last"
-        )
+        shift: Any = random.normal((N, H, W, 2), stddev=width, seed=transformation["seed"])
+        for across_and_down in ((window, 1), (1, window)):  # the same as both at once, and faster
+            shift = ops.image.gaussian_blur(
+                shift,
+                kernel_size=across_and_down,
+                sigma=(width, width),
+                data_format="channels_last",
+            )
         y = ops.image.displace(
             images,
             shift=0.1 * much * max(H, W) * ops.convert_to_numpy(shift),
