@@ -37,6 +37,8 @@ class Configurable:
     # Arguments that Keras's configs lack: written where they are not the default, so that a file
     # is Keras's own and nothing is lost.
     implied: tuple[str, ...] = ()
+    # Arguments that are written as the attribute that was made of them: (3, 3) for 3, as in Keras.
+    settled: tuple[str, ...] = ()
     # Arguments of older scripts that Keras still takes, says so, and does not use.
     ignored: tuple[str, ...] = ()
 
@@ -60,6 +62,8 @@ class Configurable:
         arguments = self._arguments
         if not is_ours(next(c for c in type(self).__mro__ if "get_config" in vars(c))):
             arguments = vars(self).get("_inherited", {})
+        made = {name: vars(self).get(name, arguments.get(name)) for name in self.settled}
+        arguments = {name: made.get(name, value) for name, value in arguments.items()}
         taken = inspect.signature(type(self).__init__).parameters if self.implied else {}
         usual = {name: taken[name].default for name in self.implied if name in taken}
         return {

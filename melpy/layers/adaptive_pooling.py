@@ -23,6 +23,7 @@ class AdaptivePooling(Spatial):
     """A layer that makes as many values of each channel as are asked for. Abstract."""
 
     pool: Any  # the op
+    settled = ("output_size",)
 
     def __init__(self, output_size: Any, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(data_format, **kwargs)

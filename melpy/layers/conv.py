@@ -26,6 +26,7 @@ class Convolving(Spatial):
 
     paddings: tuple[str, ...] = tuple(PADDINGS)
     none_means = NO_ACTIVATION
+    settled = ("kernel_size", "strides", "dilation_rate")
 
     def __init__(
         self,

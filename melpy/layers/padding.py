@@ -117,6 +117,7 @@ class ZeroPadding2D(ZeroPadding):
     """
 
     rank = 2
+    settled = ("padding",)
 
 
 class ZeroPadding3D(ZeroPadding):
@@ -135,6 +136,7 @@ class ZeroPadding3D(ZeroPadding):
     """
 
     rank = 3
+    settled = ("padding",)
 
 
 class Cropping(Framing):
@@ -169,6 +171,8 @@ class Cropping1D(Cropping):
 
 class PlacedCropping(Cropping):
     """Cuts of what may have its channels first; arguments as in `Cropping2D`. Abstract."""
+
+    settled = ("cropping",)
 
     def __init__(
         self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
@@ -258,6 +262,7 @@ class UpSampling2D(Spatial):
     """
 
     rank = 2
+    settled = ("size",)
 
     def __init__(
         self,
@@ -303,6 +308,7 @@ class UpSampling3D(Spatial):
     """
 
     rank = 3
+    settled = ("size",)
 
     def __init__(
         self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any

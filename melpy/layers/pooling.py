@@ -34,6 +34,7 @@ class WindowPooling(Spatial):
 
     pool: Any
     needs_build = False
+    settled = ("pool_size", "strides")
 
     def __init__(
         self,

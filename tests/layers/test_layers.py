@@ -222,6 +222,30 @@ def run(layer, x, training, bound):
 
 
 class TestByHand:
+    def test_a_masked_film(self):
+        film = sample((2, 3, 5, 5, 2)).astype("float32")
+        layer = layers.ConvLSTM2D(3, 3)
+        y = np.asarray(layer(film, mask=np.array([[True, True, False], [True, False, False]])))
+        np.testing.assert_array_equal(y[0], np.asarray(layer(film[:1, :2]))[0])
+        np.testing.assert_array_equal(y[1], np.asarray(layer(film[1:, :1]))[0])
+
+    def test_volumes(self):
+        x = np.arange(27.0).reshape(1, 3, 3, 3, 1)
+        layer = layers.Conv3D(1, 2, kernel_initializer="ones", bias_initializer="ones")
+        corner = x[0, :2, :2, :2].sum() + 1
+        y = np.asarray(layer(x))
+        assert y.shape == (1, 2, 2, 2, 1)
+        assert y[0, 0, 0, 0, 0] == corner
+        assert y[0, 1, 1, 1, 0] == corner + 8 * 13  # eight cells, each 9 + 3 + 1 further on
+        ends = np.asarray(layers.AveragePooling3D(2, strides=2, padding="same")(x))[0, ..., 0]
+        np.testing.assert_allclose(ends[1], [[20.0, 21.5], [24.5, 26.0]])
+
+    def test_sizes_are_written_as_in_keras(self):
+        assert layers.Conv2D(1, 3).get_config()["kernel_size"] == (3, 3)
+        assert layers.MaxPooling3D(2).get_config()["strides"] == (2, 2, 2)
+        assert layers.AdaptiveMaxPooling1D(4).get_config()["output_size"] == (4,)
+        assert layers.ZeroPadding2D((1, 2)).get_config()["padding"] == ((1, 1), (2, 2))
+
     def test_dense(self):
         layer = layers.Dense(2, activation="relu")
         layer(np.zeros((1, 2)))
@@ -322,6 +346,9 @@ class TestErrors:
         [
             (lambda: layers.Conv2D(4, 2), (28, 28, 1), "Conv2D 'conv2d': input has 3 axes"),
             (lambda: layers.Conv2D(4, 5), (1, 3, 3, 1), "window is larger|does not fit"),
+            (lambda: layers.Conv3D(4, 2), (4, 4, 4, 1), "Conv3D 'conv3d': input has 4 axes"),
+            (lambda: layers.Conv3D(4, 5), (1, 3, 5, 5, 1), "a window of 5x5x5 does not fit"),
+            (lambda: layers.ConvLSTM2D(4, 2), (2, 5, 5, 1), r"shape \(N, T, H, W, C\)"),
             (lambda: layers.Conv2D(4, 2, groups=2), (1, 5, 5, 3), "groups do not divide 3"),
             (lambda: layers.MaxPooling2D(), (4, 4), "Rows of pixels must become images"),
             (lambda: layers.MaxPooling2D(4), (1, 3, 3, 1), "'max_pooling2d': a window of 4x4"),
@@ -347,6 +374,11 @@ class TestErrors:
             (lambda: layers.Conv2D(0, 2), "filters must be"),
             (lambda: layers.Conv2D(4, 0), "kernel_size must be"),
             (lambda: layers.Conv2D(4, (2, 2, 2)), "kernel_size must be"),
+            (lambda: layers.Conv3D(4, (2, 2)), "kernel_size must be one or 3 positive"),
+            (lambda: layers.ZeroPadding3D((1, 2)), "padding must be made of whole numbers"),
+            (lambda: layers.AdaptiveMaxPooling2D(0), "output_size must be one or two"),
+            (lambda: layers.ConvLSTM2D(0, 2), "filters must be"),
+            (lambda: layers.ConvLSTM2D(1, 2, strides=2, dilation_rate=2), "dilated or moved"),
             (lambda: layers.Conv2D(4, 2, strides=-1), "strides must be"),
             (lambda: layers.Conv2D(3, 2, groups=2), "groups do not divide the filters"),
             (lambda: layers.Conv2D(3, 2, data_format="first"), "unknown data format"),
