@@ -200,4 +200,5 @@ def in_graphs(function: F) -> F:
             return node(function, args, kwargs)
         return function(*args, **kwargs)
 
+    vars(call)["autograph_info__"] = None  # or TensorFlow would rewrite it, and what it calls
     return cast(F, call)
