@@ -63,7 +63,14 @@ class Random(Initializer):
                 expected="an int, a random.SeedGenerator, or None",
                 received={"seed": seed},
             )
-        self.seed: Any = random.next_seed() if seed is None else seed
+        self._seed: Any = seed
+
+    @property
+    def seed(self) -> Any:
+        """The seed; one of the process's stream is taken when it is needed first."""
+        if self._seed is None:
+            self._seed = random.next_seed()
+        return self._seed
 
     def _rng(self) -> np.random.Generator:
         return random.generator(self.seed)

@@ -102,7 +102,10 @@ class Weighted(Operation):
 
     def rules(self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None):
         """Keep how a weight begins and what holds it, as ``kernel_initializer`` and so on."""
-        setattr(self, f"{name}_initializer", initializer)
+        is_named = isinstance(initializer, str | Mapping | type)
+        setattr(
+            self, f"{name}_initializer", initializers.get(initializer) if is_named else initializer
+        )
         setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
         setattr(self, f"{name}_constraint", constraints.get(constraint))
 

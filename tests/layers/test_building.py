@@ -349,3 +349,25 @@ def test_a_users_function_holds_a_weight_again_after_a_config():
     again = layers.Dense.from_config(layer.get_config())
     assert again.kernel_constraint is again.kernel_regularizer is halved
     assert isinstance(again.bias_constraint, melpy.constraints.NonNeg)
+
+
+def test_a_layer_holds_initializers_as_objects_that_draw_when_they_are_needed():
+    melpy.utils.set_random_seed(3)
+    first, second = layers.Dense(2), layers.Dense(2, kernel_initializer="he_normal")
+    assert isinstance(second.kernel_initializer, melpy.initializers.HeNormal)
+    second.build((None, 4))
+    first.build((None, 4))
+    melpy.utils.set_random_seed(3)
+    again = layers.Dense(2, kernel_initializer="he_normal")
+    again.build((None, 4))  # the first to be built takes the first numbers, whatever was made when
+    np.testing.assert_array_equal(again.kernel, second.kernel)
+    config = first.get_config()["kernel_initializer"]
+    assert (config["class_name"], config["config"]["seed"]) == ("GlorotUniform", None)
+
+
+def test_attention_draws_anew_for_each_of_its_weights():
+    shared = melpy.initializers.RandomNormal()
+    layer = layers.MultiHeadAttention(2, 3, kernel_initializer=shared)
+    layer(np.ones((1, 2, 4)), np.ones((1, 2, 4)))
+    query, _, key, _, *_ = layer.get_weights()
+    assert np.abs(query - key).max() > 0
