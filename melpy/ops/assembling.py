@@ -83,7 +83,11 @@ def array_split(x: Any, *, indices_or_sections: Any, axis: int = 0) -> list[Any]
     return split(x, cuts, axis)
 
 
-@composed(made_of=lambda x, indices: pieces(x, indices, 0 if len(x.shape) == 1 else 1))
+def _across(x: Any, indices_or_sections: Any) -> Any:
+    return pieces(x, indices_or_sections, 0 if len(x.shape) == 1 else 1)
+
+
+@composed(made_of=_across)
 def hsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 1, a vector along its only axis: the reverse of `hstack`."""
     return split(x, indices_or_sections, 0 if ndim(x) == 1 else 1)
@@ -95,7 +99,7 @@ def vsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 0)
 
 
-@composed(made_of=lambda x, indices: pieces(x, indices, 2))
+@composed(made_of=lambda x, indices_or_sections: pieces(x, indices_or_sections, 2))
 def dsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
     """Cut along axis 2: the reverse of `dstack`."""
     return split(x, indices_or_sections, 2)

@@ -40,7 +40,8 @@ def known_square(who):
     Of a system of equations it also refuses right sides that are not known to fit.
     """
 
-    def refuse(x, *others, **_):
+    def refuse(*given, **named):
+        x, *others = given + tuple(named[key] for key in ("x", "a", "b") if key in named)
         if isinstance(x, Symbolic) and (x.ndim < 2 or x.shape[-1] != x.shape[-2]):
             raise ShapeError(
                 who,
