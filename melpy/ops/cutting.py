@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import ShapeError, lookup
+from melpy.errors import DtypeError, ShapeError, lookup
 from melpy.ops.registry import in_keras, op
 from melpy.ops.samples import normal
 from melpy.ops.spatial import Layout, pads, span, whole
@@ -158,5 +158,12 @@ def extract_patches_3d(
     >>> extract_patches_3d(np.ones((4, 4, 4, 2)), 2).shape
     (2, 2, 2, 16)
     """
+    if np.size(size) not in (1, VOLUMES):
+        raise DtypeError(  # a TypeError too, as in Keras
+            "extract_patches_3d",
+            "patches of volumes have three sizes",
+            expected="an int, or depth, height and width",
+            received={"size": size},
+        )
     sizes = whole(size, VOLUMES, "size", "extract_patches_3d")
     return extract_patches(volumes, sizes, strides, dilation_rate, padding, data_format)

@@ -134,6 +134,7 @@ def test_new_ops_refuse_what_they_do_not_take():
     x = np.ones((2, 4, 4, 3))
     for call, what in (
         (lambda: ops.image.extract_patches(x, (2, 2, 2, 2)), "extract_patches: size must be"),
+        (lambda: ops.image.extract_patches_3d(x, (2, 2)), "patches of volumes have three sizes"),
         (lambda: ops.image.extract_patches(x[0, 0], 2), "extract_patches: images have 2 axes"),
         (lambda: ops.image.extract_patches(x, 9), "does not fit"),
         (lambda: ops.unfold(x[0], 2), "unfold: images have 3 axes"),
