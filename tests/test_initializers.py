@@ -222,3 +222,9 @@ def test_fans_limits_and_configs_are_keras():
             assert a.std() == pytest.approx(b.std(), rel=0.02), name
             if name in SCALED:
                 assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.01), name
+
+
+@pytest.mark.parametrize("option", ["side", "scaling", "window"])
+def test_stft_names_what_it_does_not_know(option):
+    with pytest.raises(ValueError, match="loud"):
+        initializers.STFT(**{option: "loud"})

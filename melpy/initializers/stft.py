@@ -76,7 +76,10 @@ class STFT(Initializer):
         self._wave = lookup("side", side, SIDES, "STFT")
         self.window = known_window(window, "STFT")
         self.scaling, self.periodic = scaling, periodic
-        self._scale = lookup("scaling", scaling, SCALINGS, "STFT") if scaling else SCALINGS[None]
+        named = {name: scale for name, scale in SCALINGS.items() if name is not None}
+        self._scale = (
+            SCALINGS[None] if scaling is None else lookup("scaling", scaling, named, "STFT")
+        )
 
     def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> np.ndarray:
         """Return the kernel (T, 1, F // 2 + 1)."""
