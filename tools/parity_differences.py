@@ -93,7 +93,8 @@ BEHAVIOUR = {
         "a model without a loss is refused by `fit`, where Keras on JAX trains nothing; "
         "`class_weight` names classes only, where Keras passes over other keys; "
         "`inner(x, training=False)` in a functional model stays so in `fit`, where Keras 3.15 "
-        "passes on training=True"
+        "passes on training=True; so does `Dropout(0.5)(x, training=True)` in `predict`, where "
+        "Keras drops nothing"
     ),
     "callbacks.EarlyStopping": "NaN is never the best, an unknown `mode` is refused",
     "callbacks.ModelCheckpoint": "NaN is never the best, an unknown `mode` is refused",
