@@ -39,6 +39,8 @@ class MovingLayer(RandomImageLayer):
         )
         self.fill_value = fill_value
 
+    boxes_in_batches = False  # whether boxes (M, 4) come back as (1, M, 4), as some of Keras's do
+
     def moved(self, images: Any, transformation: Any, interpolation: str) -> Any:
         """Return images (N, H, W, C), moved as was drawn. Abstract."""
         raise NotImplementedError
@@ -66,6 +68,10 @@ class MovingLayer(RandomImageLayer):
         if not training or transformation is None:
             return bounding_boxes
         size = self.size_of(transformation)
+        if self.boxes_in_batches:
+            boxes = bounding_boxes["boxes"]
+            batch = ops.reshape(boxes, (-1, *np.shape(boxes)[-2:]))
+            bounding_boxes = {**bounding_boxes, "boxes": batch}
         return self.move_boxes(
             bounding_boxes, lambda boxes: self.moved_boxes(boxes, transformation, *size), size
         )
@@ -273,6 +279,8 @@ class RandomZoom(RandomAffine):
     array([1.5, 2. , 2.5], dtype=float32)
     """
 
+    boxes_in_batches = True
+
     def __init__(
         self,
         height_factor: Factor,
@@ -344,6 +352,8 @@ class RandomShear(RandomAffine):
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
     """
+
+    boxes_in_batches = True
 
     def __init__(
         self,

@@ -191,6 +191,7 @@ def clip_to_image_size(
     x, y, right, bottom = ops.split(made, 4, axis=-1)
     area = ops.multiply(ops.subtract(right, x), ops.subtract(bottom, y))
     labels = bounding_boxes["labels"]
+    labels = labels if hasattr(labels, "shape") else np.asarray(labels)
     left = ops.greater(ops.squeeze(area, -1), 0)
     if len(labels.shape) > len(left.shape):  # (..., M, C)
         left = ops.expand_dims(left, -1)

@@ -145,8 +145,7 @@ class ImageLayer(Layer):
         new : those of the changed images, None for the same
         """
         form = self._require_form()
-        made = known_boxes(bounding_boxes, type(self).__name__)
-        made = convert_format(made, form, "xyxy", *size)
+        made = convert_format(bounding_boxes, form, "xyxy", *size)
         boxes = made["boxes"]
         moved = move(ops.expand_dims(boxes, 0))[0] if boxes.ndim == 2 else move(boxes)
         made = clip_to_image_size({**made, "boxes": moved}, *(new or size))
