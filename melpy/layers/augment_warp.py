@@ -10,10 +10,11 @@ import numpy as np
 from melpy import ops, random
 from melpy.errors import ArgumentError, UnsupportedError, lookup
 from melpy.layers.augment import Factor, RandomImageLayer, count, each, interval, range_of
-from melpy.layers.augment_geometry import FILL_MODES, MovingLayer
+from melpy.layers.augment_geometry import FILL_MODES
 from melpy.layers.base import Shape
 from melpy.layers.boxes import around
 from melpy.layers.checks import fraction
+from melpy.layers.moving import MovingLayer
 
 __all__ = ["RandomElasticTransform", "RandomGaussianBlur", "RandomPerspective"]
 
