@@ -22,6 +22,7 @@ __all__ = [
     "DownloadError",
     "DtypeError",
     "GraphError",
+    "InitError",
     "MelpyError",
     "MissingFileError",
     "ShapeError",
@@ -135,6 +136,10 @@ class DependencyError(MelpyError, ImportError):
 
 class GraphError(MelpyError, ValueError, RuntimeError):
     """Gradients were asked for where nothing was recorded, or a model is not ready for it."""
+
+
+class InitError(MelpyError, RuntimeError, AttributeError):
+    """A class of the user's whose ``__init__`` did not call ``super().__init__()``."""
 
 
 def install(extra: str) -> str:

@@ -88,7 +88,8 @@ def as_strings(values: Any, who: str, what: str = "the input", encoding: str = "
         elif isinstance(value, list | tuple):
             raise _unequal_rows(who, what)
         elif not isinstance(value, str):
-            raise _no_strings(who, what, type(value).__name__, f", at place {place} {value!r}")
+            index = [int(n) for n in np.unravel_index(place, array.shape)]
+            raise _no_strings(who, what, type(value).__name__, f": at {index} it holds {value!r}")
         made[place] = value
     return made.reshape(array.shape)
 

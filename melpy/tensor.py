@@ -119,15 +119,17 @@ class Operators:
             return getattr(ops, function.__name__)(*args, **kwargs)
         if function.__name__ in OPS:
             return OPS[function.__name__].call(*args, **kwargs)
-        raise _unrecorded(f"np.{function.__name__}")
+        raise _unrecorded(f"np{function.__module__[5:]}.{function.__name__}")
 
 
 def _unrecorded(name: str) -> GraphError:
+    own = name.rpartition(".")[2]
+    there_is = f"There is melpy.ops.{own}. " if hasattr(ops, own) else ""
     return GraphError(
         name,
         "this function cannot be recorded on a Tensor",
         expected="an op of melpy.ops, called without out= or where=",
-        mend="Use np.asarray(tensor) where no gradient is wanted.",
+        mend=f"{there_is}Use np.asarray(tensor) where no gradient is wanted.",
     )
 
 

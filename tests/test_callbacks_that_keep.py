@@ -151,6 +151,18 @@ class TestFiles:
             keep.on_epoch_end(0, {"loss": loss})
             assert path.exists() == written
 
+    def test_it_says_how_much_better_a_model_is_and_keeps_it_in_hdf5(self, tmp_path, capsys):
+        path = tmp_path / "best.h5"
+        keep = ModelCheckpoint(path, "loss", verbose=1, save_best_only=True)
+        keep.set_model(small_model())
+        for loss in (3.0, 4.0, 2.0):
+            keep.on_epoch_end(0, {"loss": loss})
+        first, second, third = capsys.readouterr().out.strip().splitlines()
+        assert "loss improved from None to 3.00000" in first
+        assert "did not improve from 3.0" in second
+        assert "loss improved from 3.00000 to 2.00000" in third
+        assert melpy.models.load_model(path).count_params() == 4
+
     @pytest.mark.parametrize("values", [[np.nan, 2.0, 1.0], [3.0, np.nan, 1.0]])
     def test_nan_is_never_the_best(self, tmp_path, values):
         path = tmp_path / "made" / "best.npz"

@@ -102,8 +102,8 @@ class ModelCheckpoint(MonitorCallback):
     Parameters
     ----------
     filepath : path; ``{epoch}`` and names of the logs in braces are filled in, such as
-        "{epoch:02d}-{val_loss:.2f}.keras"; whole models end in ".keras", weights in ".weights.h5",
-        ".safetensors" or ".npz". Missing folders are made
+        "{epoch:02d}-{val_loss:.2f}.keras"; whole models end in ".keras", ".h5" or ".hdf5", weights
+        in ".weights.h5", ".safetensors" or ".npz". Missing folders are made
     monitor : str, a name in the logs, for ``save_best_only``
     verbose : int, 1 to say so
     save_best_only : bool, only when the number is better than ever before, which NaN never is;
@@ -130,7 +130,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq, self.batches = save_freq, EveryBatches(save_freq, "ModelCheckpoint")
         self.epoch = 0
-        endings = saving.WEIGHTS if save_weights_only else (".keras",)
+        endings = saving.WEIGHTS if save_weights_only else (".keras", *saving.H5)
         if not self.filepath.endswith(endings):
             raise ArgumentError(
                 "ModelCheckpoint",
@@ -156,10 +156,11 @@ class ModelCheckpoint(MonitorCallback):
 
     def _save(self, logs: Logs, batch: int | None = None) -> None:
         path = self._path(logs, batch)
+        before = self.best
         if self.save_best_only and not self._is_best(logs):
             return
         if self.verbose:
-            config.say(f"Epoch {self.epoch + 1}: saving {path}")
+            config.say(f"Epoch {self.epoch + 1}: {self._improved(before)}saving model to {path}")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
@@ -178,10 +179,19 @@ class ModelCheckpoint(MonitorCallback):
             return True
         if not self.is_better(value, self.best):
             if self.verbose:
-                config.say(f"Epoch {self.epoch + 1}: {self.monitor} is not better than {self.best}")
+                config.say(
+                    f"Epoch {self.epoch + 1}: {self.monitor} did not improve from {self.best:.5f}"
+                )
             return False
         self.best = value
         return True
+
+    def _improved(self, before: Any) -> str:
+        """Say how much better the number is than the best before it, where it is."""
+        if self.best == before:
+            return ""
+        was = None if before is None else f"{before:.5f}"
+        return f"{self.monitor} improved from {was} to {self.best:.5f}, "
 
     def _path(self, logs: Logs, batch: int | None) -> str:
         number = {} if batch is None else {"batch": batch + 1}

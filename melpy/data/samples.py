@@ -221,6 +221,14 @@ def class_weights(y: Any, weights: Mapping[int, float], who: str) -> np.ndarray:
 
 def require_classes(weights: Mapping[int, float], count: int | None, who: str) -> None:
     """Refuse weights that are out of range, and weights of what is none of ``count`` classes."""
+    if not isinstance(weights, Mapping):
+        raise DtypeError(
+            who,
+            "class_weight is no dict",
+            expected="a dict of whole numbers, the classes, to weights",
+            received={"type": type(weights).__name__},
+            mend="Of a list of one weight a class, dict(enumerate(weights)) makes one.",
+        )
     for label, value in weights.items():
         is_class = not isinstance(label, str) and label >= 0 and label == int(label)
         if not is_class or (count is not None and label >= count):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import symbolic, tree
-from melpy.errors import ArgumentError, DtypeError
+from melpy.errors import ArgumentError, DtypeError, SignatureError
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of
 
@@ -39,6 +39,9 @@ class TakenArguments:
         ]
         self.any_positional = any(p.kind is kinds.VAR_POSITIONAL for p in parameters)
         self.training = "training" in self.names
+        self.required = [
+            p.name for p in parameters if p.name in self.names and p.default is p.empty
+        ]
         defaults = {p.name: p.default for p in parameters}
         self.training_default = defaults.get("training") is True
         self.masks = [name for name in self.names if name == "mask" or name.endswith("_mask")]
@@ -54,6 +57,8 @@ class TakenArguments:
             if self.names and self.names[0] in kwargs:
                 kwargs = dict(kwargs)
                 return (kwargs.pop(self.names[0]),), kwargs
+            if self.names and self.names[0] in self.required:
+                raise _missing(self.names[0], self.names)
             return args, kwargs
         if self.any_positional or len(args) > len(self.names):
             return args, kwargs  # Python itself says what is wrong, where it is
@@ -83,6 +88,9 @@ class TakenArguments:
         found |= {f"{n}_shape": shapes_of(x) for n, x in kwargs.items() if _is_tensor(x)}
         missing = [name for name in self.build_required if name not in found]
         if missing:
+            argument = missing[0].removesuffix("_shape")
+            if argument in self.required:
+                raise _missing(argument, self.names)
             raise ArgumentError(
                 "build",
                 f"its argument {missing[0]!r} is the shape of nothing that call was given",
@@ -90,6 +98,13 @@ class TakenArguments:
                 received={"build": self.build_names},
             )
         return {name: shape for name, shape in found.items() if name in self.build_names}
+
+
+def _missing(name: str, names: list[str]) -> SignatureError:
+    """Return the refusal of a call without one of its arguments."""
+    return SignatureError(
+        "call", f"the argument {name!r} is missing", expected=f"call({', '.join(names)})"
+    )
 
 
 def _is_tensor(x: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from melpy import config, foreign, regularizers, symbolic, tree
 from melpy.configurable import snake_case
-from melpy.errors import ArgumentError, MelpyError, ShapeError, lookup, signature_error
+from melpy.errors import ArgumentError, InitError, MelpyError, ShapeError, lookup, signature_error
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
@@ -31,6 +31,24 @@ from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
 __all__ = ["Layer", "as_shape", "is_training"]
+
+
+class MadeByInit:
+    """An attribute that ``Layer.__init__`` makes; read before that, it says what was forgotten."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        if layer is None:
+            return self
+        error = InitError(
+            type(layer).__name__,
+            f"it has no {self.name} yet, since its __init__ has not called super().__init__()",
+            expected="super().__init__() as the first statement of __init__",
+        )
+        error.is_nobodys = True  # the layer has no name to add
+        raise error
 
 
 class Layer(Taking):
@@ -63,6 +81,8 @@ class Layer(Taking):
     array([[1., 2.]], dtype=float32)
     """
 
+    name: Any = MadeByInit()
+    dtype: Any = MadeByInit()
     supports_masking = False
     autograph_info__ = (
         None  # TensorFlow, which rewrites the functions of its graphs, leaves it alone
@@ -91,6 +111,13 @@ class Layer(Taking):
         **kwargs: Any,
     ) -> None:
         self.name = name or snake_case(type(self).__name__)
+        if not isinstance(self.name, str) or "/" in self.name:  # which parts the weights' paths
+            raise ArgumentError(
+                type(self).__name__,
+                "this is no name of a layer",
+                expected="a str without '/'",
+                received={"name": self.name},
+            )
         self.dtype = float_type(dtype, type(self).__name__)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)

@@ -76,7 +76,8 @@ class RNN(Layer):
                 "a sequence must have steps and a known number of features",
                 expected="shape (N, T, C)",
                 received={"shape": tuple(sequences_shape)},
-                mend="Where each step is one number, add an axis: x[..., np.newaxis].",
+                mend="A recurrent layer before it needs return_sequences=True; where each step is "
+                "one number, add an axis: x[..., np.newaxis].",
             )
         if isinstance(self.cell, Layer):
             self.cell.ensure_built((sequences_shape[0], *sequences_shape[2:]))

@@ -9,7 +9,14 @@ import numpy as np
 
 from melpy import foreign, saving, symbolic, tree
 from melpy.configurable import plain
-from melpy.errors import ArgumentError, DtypeError, GraphError, lookup
+from melpy.errors import (
+    ArgumentError,
+    DtypeError,
+    GraphError,
+    UnknownNameError,
+    lookup,
+    nearest,
+)
 from melpy.layers import (
     CategoryEncoding,
     Concatenate,
@@ -123,7 +130,7 @@ class FeatureSpace(FeatureKinds, Layer):
         columns: dict[str, list[np.ndarray]] = {name: [] for name in self._learning()}
         for batch in _batches(dataset):
             for name, parts in columns.items():
-                parts.append(_column(lookup("feature", name, batch, "FeatureSpace.adapt")))
+                parts.append(_column(_found(name, batch, "FeatureSpace.adapt")))
         for name, parts in columns.items():
             self.preprocessors[name].adapt(iter(parts))
         self._is_adapted, self.encoded_features = True, None
@@ -165,7 +172,7 @@ class FeatureSpace(FeatureKinds, Layer):
                 received={"type": type(data).__name__},
             )
         for name in self.features:
-            lookup("feature", name, data, f"FeatureSpace {self.name!r}")
+            _found(name, data, f"FeatureSpace {self.name!r}")
         try:
             arrays = {name: categories(data[name]) for name in self.features}
         except NotImplementedError as error:  # as a tensor without values says of its array
@@ -251,6 +258,19 @@ def _learns(layer: Any) -> bool:
         or getattr(layer, "num_bins", 1) is None
     )
     return hasattr(layer, "adapt") and not told
+
+
+def _found(name: str, columns: Mapping[str, Any], who: str) -> Any:
+    """Return the column of a feature, or say that there is none."""
+    if name not in columns:
+        raise UnknownNameError(
+            who,
+            f"the column {name!r} is missing",
+            expected="a column for each feature",
+            received={"columns": [*columns]},
+            mend=nearest(name, columns),
+        )
+    return columns[name]
 
 
 def _column(x: Any) -> np.ndarray:

@@ -161,7 +161,29 @@ class Steps(Layer):
     # One step.
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Forward, loss, backward, update: one batch; return the means so far."""
+        """Forward, loss, backward, update: one batch; return the means so far.
+
+        One of your own begins with ``self.zero_grad()``, without which ``loss.backward()`` adds to
+        the gradients of the batches before.
+
+        Examples
+        --------
+        >>> import melpy, numpy as np
+        >>> class Sums(melpy.Sequential):
+        ...     def train_step(self, data):
+        ...         x, y = data
+        ...         self.zero_grad()
+        ...         loss = melpy.ops.mean((self(x, training=True) - y) ** 2)
+        ...         loss.backward()
+        ...         weights = self.trainable_weights
+        ...         self.optimizer.apply([w.grad for w in weights], weights)
+        ...         return {"loss": loss}
+        >>> model = Sums([melpy.layers.Dense(1)])
+        >>> model.compile("sgd")
+        >>> history = model.fit(np.ones((4, 2)), np.zeros((4, 1)), batch_size=2, verbose=0)
+        >>> list(history.history)
+        ['loss']
+        """
         x, y, sample_weight = unpacked(data)
         with foreign.Borrowing():
             y_pred = self(x, training=True)

@@ -195,7 +195,7 @@ class Trainer(Steps):
         whole_numbers("evaluate", 1, batch_size=batch_size, steps=steps)
         source = source_of(x, y, sample_weight, batch_size=batch_size, steps=steps, who="evaluate")
         if isinstance(source, ArraySource):
-            self._check_labels(source.samples)
+            self._check_labels(source.samples, who="evaluate")
         silent = verbose == "auto"
         watching = _watching(callbacks, self, 0 if silent else verbose, 1, source)
         return self._result(self._measure(source, watching), return_dict)
@@ -281,7 +281,7 @@ class Trainer(Steps):
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
         assert_compiled(self, who)
         source: Any = source_of(x, y, weight, steps=1, class_weight=class_weight, who=who)
-        self._check_labels(source.samples, class_weight)
+        self._check_labels(source.samples, class_weight, who)
         self.reset_metrics()
         return next(source.whole())
 
@@ -307,10 +307,20 @@ class Trainer(Steps):
         values += [logs[name] for name in sorted(logs) if name not in names]
         return values[0] if len(values) == 1 else values
 
-    def _check_labels(self, samples: Samples, class_weight: Any = None) -> None:
+    def _check_labels(self, samples: Samples, class_weight: Any = None, who: str = "fit") -> None:
         """Hold all labels against the outputs' shapes before the first step."""
         ours = type(self).train_step is Steps.train_step
-        if samples.y is None or not ours or type(self).compute_loss is not Steps.compute_loss:
+        if not ours or type(self).compute_loss is not Steps.compute_loss:
+            return
+        if samples.y is None:
+            if isinstance(samples.x, tuple) and self.loss is not None:
+                raise ArgumentError(
+                    who,
+                    "x is a tuple and there are no labels",
+                    expected="x and y, each an argument of its own",
+                    received={"x": f"a tuple of {len(samples.x)}", "y": None},
+                    mend=f"Write {who}(x, y) for {who}((x, y)).",
+                )
             return
         self._unchecked = (*self._unchecked, (samples, class_weight))
         self._settled = False

@@ -9,11 +9,12 @@ from melpy.custom import (
     register_keras_serializable,
 )
 from melpy.saving.keras_file import model_from_json, to_json
-from melpy.saving.model_files import load_model, save_model
+from melpy.saving.model_files import H5, load_model, save_model
 from melpy.saving.objects import deserialize_keras_object, serialize_keras_object
 from melpy.saving.weights import WEIGHTS, load_weights, save_weights
 
 __all__ = [
+    "H5",
     "WEIGHTS",
     "CustomObjectScope",
     "custom_object_scope",

@@ -19,7 +19,7 @@ from melpy.saving.containers import zipped as zipped_parts
 from melpy.saving.files import naming, writable, write_atomically
 from melpy.saving.keras_file import model_of_parts, written_parts
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["H5", "load_model", "save_model"]
 
 H5 = (".h5", ".hdf5")
 

@@ -61,7 +61,7 @@ class TestChecked:
         assert checked([b"a", "b"], "x", "fit").tolist() == ["a", "b"]
         with pytest.raises(DtypeError, match="y is not an array of numbers"):
             checked(["a", "b"], "y", "fit")
-        with pytest.raises(DtypeError, match="x is not made of strings, at place 1 nan"):
+        with pytest.raises(DtypeError, match=r"x is not made of strings: at \[1\] it holds nan"):
             checked(np.array(["a", np.nan], object), "x", "fit")
 
     @pytest.mark.parametrize("ragged", [[[1, 2], [3]], [[1], 2], [np.ones(2), np.ones(3)]])
@@ -182,6 +182,10 @@ class TestClassWeights:
     def test_out_of_range(self, value):
         with pytest.raises(ArgumentError, match="weight of class 1 is out of range"):
             class_weights(np.array([0, 1]), {1: value}, "fit")
+
+    def test_a_list_of_weights_is_refused(self):
+        with pytest.raises(DtypeError, match=r"no dict.*dict\(enumerate\(weights\)\)"):
+            class_weights(np.array([0, 1]), [1, 2], "fit")
 
     def test_several_labels_a_sample(self):
         with pytest.raises(ShapeError, match="one label a sample"):

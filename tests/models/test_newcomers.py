@@ -108,6 +108,44 @@ class TestRefusals:
         with pytest.raises(TypeError, match=r"missing 1 required .*'units'"):
             layers.Dense(name="a")
 
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (lambda: layers.Dense(3)(), "Dense 'dense': the argument 'inputs' is missing"),
+            (lambda: layers.MultiHeadAttention(2, 4)(np.ones((2, 3, 4))), "'value' is missing"),
+        ],
+    )
+    def test_a_call_without_an_argument(self, call, message):
+        with pytest.raises(TypeError, match=message):
+            call()
+
+    @pytest.mark.parametrize("name", ["a/b", 3])
+    def test_what_is_no_name_of_a_layer(self, name):
+        with pytest.raises(ValueError, match="no name of a layer"):
+            layers.Dense(3, name=name)
+
+    @pytest.mark.parametrize("base", [layers.Layer, melpy.Model])
+    def test_a_forgotten_init_of_the_base(self, base):
+        class Forgetful(base):
+            def __init__(self):
+                self.inner = layers.Dense(3)
+
+            def call(self, inputs):
+                return self.inner(inputs)
+
+        with pytest.raises(RuntimeError, match=r"Forgetful: .*super\(\).__init__\(\)"):
+            Forgetful()(X)
+        assert not hasattr(Forgetful(), "name")
+
+    @pytest.mark.parametrize("method", ["fit", "evaluate"])
+    def test_x_and_y_in_one_tuple(self, method):
+        with pytest.raises(ValueError, match=rf"x is a tuple.*Write {method}\(x, y\)"):
+            getattr(regression(), method)((X, Y))
+
+    def test_recurrent_layers_one_after_another(self):
+        with pytest.raises(ValueError, match="return_sequences=True"):
+            melpy.Sequential([layers.LSTM(3), layers.LSTM(3)])(np.ones((2, 5, 4)))
+
     def test_parameters_that_are_not_made_yet(self):
         layer = layers.Dense(2)
         with pytest.raises(ValueError, match="its weights are not made yet"):

@@ -99,7 +99,7 @@ def test_refusals():
             model.predict(WORDS)
     with pytest.raises(errors.DtypeError, match=r"InputLayer .*the input is not made of strings"):
         functional().predict(np.ones((2, 1)))
-    with pytest.raises(errors.DtypeError, match="at place 1 None"):
+    with pytest.raises(errors.DtypeError, match=r"at \[1, 0\] it holds None"):
         functional().predict(np.array([["red"], [None]], object))
 
 
