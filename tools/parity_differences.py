@@ -125,7 +125,10 @@ BEHAVIOUR = {
         "`build` refuses an input of other axes than the equation's"
     ),
     "layers.ConvLSTM*": "a mask of steps serves, with which Keras 3.15 fails",
-    "layers.Lambda": "is never read from a file: that would run code",
+    "layers.Lambda": (
+        "a file holds its function's name: of a lambda, neither written nor read, it would have "
+        "to hold code, whatever `safe_mode` says"
+    ),
     "layers.Layer": (
         "`build` is given None for the size of the batch, in calls on arrays too; arguments that "
         "are no tensors may come by position; a class of one's own is found in a description if "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from melpy import activations, initializers, ops
-from melpy.errors import ArgumentError, DtypeError, ShapeError
+from melpy import activations, custom, initializers, ops
+from melpy.configurable import is_ours
+from melpy.errors import ArgumentError, DtypeError, ShapeError, UnknownClassError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import NO_ACTIVATION, positive
@@ -279,7 +281,11 @@ class Identity(Layer):
 
 
 class Lambda(Layer):
-    """y = function(x). It cannot be written into a file: loading would have to run its code.
+    """y = function(x). A file holds the function's name, never its code.
+
+    So a model with a Lambda is saved where the function was defined with ``def``, and loaded where
+    `saving.register_keras_serializable` or ``custom_objects`` tell what its name means. With a
+    ``lambda``, only its weights are saved, by ``save_weights``.
 
     Parameters
     ----------
@@ -313,16 +319,41 @@ class Lambda(Layer):
         """Return function(x)."""
         return self.function(inputs, **self.arguments)
 
+    @property
+    def is_code(self) -> bool:
+        """Whether one of its functions has no name by which it could be found again."""
+        functions = [f for f in map(self._arguments.get, FUNCTIONS) if callable(f)]
+        return any(
+            not isinstance(f, FunctionType) or f.__name__ == "<lambda>" or is_ours(f)
+            for f in functions
+        )
+
     @classmethod
     def from_config(cls, config: Any, custom_objects: Any = None, safe_mode: Any = None) -> Any:
-        """Refuse: the function is code, which no description may bring along."""
-        raise ArgumentError(
-            "from_config",
-            "a Lambda layer is code, which no description may bring along",
-            expected="layers that are classes",
-            mend="Write it as a class of its own, and register that.",
-        )
+        """Return the layer whose functions are registered; no description brings along code."""
+        with custom.CustomObjectScope(custom_objects):
+            functions = {name: _named(config[name]) for name in FUNCTIONS if name in config}
+        return super().from_config({**config, **functions})
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask that the constructor was given."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+
+FUNCTIONS = ("function", "output_shape", "mask")  # which arguments of a Lambda may be some
+
+
+def _named(value: Any) -> Any:
+    """Return the function that a description names, what describes none as it is."""
+    if not isinstance(value, Mapping) or "class_name" not in value:
+        return value
+    found = custom.found({**value, "config": custom.unwrapped(value)})
+    if isinstance(found, FunctionType):
+        return found
+    raise UnknownClassError(
+        "from_config",
+        "a Lambda layer is code, which no description may bring along",
+        expected="the name of a function that is registered or among custom_objects",
+        received={"function": value.get("config")},
+        mend="Define it with def, and register it with register_keras_serializable.",
+    )

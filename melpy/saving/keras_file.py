@@ -69,12 +69,13 @@ def to_json(model: Any, **options: Any) -> str:
     options : what `json.dumps` takes
     """
     for layer in model.layers_inside:
-        if isinstance(layer, Lambda):
+        if isinstance(layer, Lambda) and layer.is_code:
             raise ArgumentError(
                 "save",
                 f"layer {layer.name!r} is a Lambda, whose code no file may hold",
-                expected="layers that are classes",
-                mend="Write it as a class of its own with get_config, and register that.",
+                expected="Lambdas of functions with a name, or layers that are classes",
+                mend="Define the function with def, and register it with "
+                "register_keras_serializable; or save the weights alone, with save_weights.",
             )
     with custom.sharing():
         return json.dumps(custom.only_shared(described(model)), **options)

@@ -44,8 +44,8 @@ def save_model(
 
     Raises
     ------
-    ArgumentError : a `Lambda` layer, whose code no file may hold; another kind of file; a missing
-        folder
+    ArgumentError : a `Lambda` layer of a lambda, whose code no file may hold; another kind of file;
+        a missing folder
     """
     who = "save"
     include_optimizer = kwargs.pop("include_optimizer", True)
@@ -121,7 +121,7 @@ def load_model(
     ------
     MissingFileError : there is no such file
     DataError : a damaged file, or one that would take far more memory than its own size
-    ArgumentError : a class that is not known, by its name; a `Lambda`
+    ArgumentError : a class or a function that is not known, by its name; a lambda
     """
     who = "load_model"
     if hasattr(filepath, "read"):

@@ -56,6 +56,21 @@ def test_a_layer_comes_back_from_a_file(name, ours_first, keras, tmp_path):
         np.testing.assert_allclose(before, after, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("ours_first", [True, False], ids=["saved here", "saved by Keras"])
+def test_a_lambda_layer_comes_back_by_the_name_of_its_function(ours_first, ending, keras, tmp_path):
+    def times(x, factor=2):
+        return x * factor
+
+    here, there = libraries(keras, ours_first)
+    layer = here.layers.Lambda(times, arguments={"factor": 3})
+    here.Sequential([here.Input((4,)), layer]).save(tmp_path / f"model.{ending}")
+    again = there.models.load_model(
+        tmp_path / f"model.{ending}", {"times": times}, compile=False, safe_mode=True
+    )
+    np.testing.assert_array_equal(np.asarray(again(np.ones((1, 4)))), [[3, 3, 3, 3]])
+
+
 def small(library, optimizer, loss="mse", metrics=()):
     model = library.Sequential(
         [

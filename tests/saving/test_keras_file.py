@@ -238,9 +238,22 @@ class TestOwnClasses:
 
     def test_a_lambda_layer_is_not_saved(self, path):
         x = melpy.Input((3,))
-        with pytest.raises(errors.ArgumentError, match="Lambda"):
+        with pytest.raises(errors.ArgumentError, match=r"Lambda.*save_weights"):
             melpy.Model(x, layers.Lambda(lambda x: x)(x)).save(path)
         assert not path.exists()
+
+    @pytest.mark.parametrize("ending", [".keras", ".h5"])
+    def test_a_lambda_layer_of_a_function_with_a_name(self, path, ending):
+        def times(x, factor):
+            return x * factor
+
+        path = path.with_suffix(ending)
+        layer = layers.Lambda(times, arguments={"factor": 3})
+        melpy.Sequential([melpy.Input((3,)), layer]).save(path)
+        again = models.load_model(path, {"times": times}, compile=False)
+        np.testing.assert_array_equal(again(np.ones((1, 3))), [[3, 3, 3]])
+        with pytest.raises(errors.ArgumentError, match="Lambda"):
+            models.load_model(path)
 
 
 def changed(path, packing=zipfile.ZIP_DEFLATED, **members):
