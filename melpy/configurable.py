@@ -11,14 +11,13 @@ import contextlib
 import functools
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
 from melpy import custom, tree
-from melpy.errors import ArgumentError, DtypeError, lookup, refuse_unknown
+from melpy.errors import ArgumentError, DtypeError, lookup, refuse_unknown, warn
 
 __all__ = ["Configurable", "NotPlainError", "find", "is_ours", "plain", "snake_case", "widened"]
 
@@ -106,7 +105,7 @@ def _noting(init: Callable[..., None]) -> Callable[..., None]:
         for name in set(self.ignored).intersection(kwargs):
             del kwargs[name]
             who = type(self).__name__
-            warnings.warn(f"{who}: {name!r} is of older releases and does nothing.", stacklevel=2)
+            warn(f"{who}: {name!r} is of older releases and does nothing.")
         if "_inherited" not in vars(self) and not is_ours(type(self)):
             vars(self)["_inherited"] = {}
             with contextlib.suppress(TypeError):  # __init__ refuses these itself

@@ -11,8 +11,11 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral
+from types import FrameType
 from typing import Any, TypeVar
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "refuse_unknown",
     "signature_error",
     "suggesting",
+    "warn",
     "whole_numbers",
 ]
 
@@ -151,6 +155,15 @@ def install(extra: str) -> str:
     "Install it with pip install '.[files]' in melpy's folder."
     """
     return f"Install it with pip install '.[{extra}]' in melpy's folder."
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, and show the line outside of melpy that led to it, which is the user's own."""
+    level = 2
+    frame: FrameType | None = sys._getframe(1)
+    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] == "melpy":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def lookup(kind: str, name: object, table: Mapping[str, T], who: str) -> T:

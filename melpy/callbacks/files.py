@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from melpy import config, random, saving
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
-from melpy.errors import ArgumentError, DataError
+from melpy.errors import ArgumentError, DataError, warn
 
 __all__ = ["BackupAndRestore", "CSVLogger", "ModelCheckpoint"]
 
@@ -171,10 +170,9 @@ class ModelCheckpoint(MonitorCallback):
         value = self.watched(logs)
         if value is None or np.ndim(value):
             if value is not None:
-                warnings.warn(
+                warn(
                     f"ModelCheckpoint: {self.monitor!r} is no single number, so that none is the "
                     "best. It saves each.",
-                    stacklevel=4,
                 )
             return True
         if not self.is_better(value, self.best):

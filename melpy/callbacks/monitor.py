@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from melpy import ops
 from melpy.callbacks.base import Callback, Logs
-from melpy.errors import ArgumentError, lookup, nearest
+from melpy.errors import ArgumentError, lookup, nearest, warn
 
 __all__ = ["MonitorCallback"]
 
@@ -100,5 +99,5 @@ class MonitorCallback(Callback):
             if validation
             else nearest(self.monitor, logs),
         )
-        warnings.warn(str(problem), stacklevel=3)
+        warn(str(problem))
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from melpy import config, random, tree
 from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import Samples, batches, class_weights, holds_arrays
 from melpy.data.streams import computed
-from melpy.errors import ArgumentError, DataError, DtypeError
+from melpy.errors import ArgumentError, DataError, DtypeError, warn
 from melpy.tape import Variable
 
 __all__ = ["Source", "as_arrays", "packed", "source_of", "unpacked"]
@@ -105,11 +104,10 @@ class Source:
             )
         self._is_new = False
         if short:
-            warnings.warn(
+            warn(
                 f"{self.who}: the data came to its end after {made} batches. Expected "
                 f"{self.steps or 'at least one'} an epoch; use data that begin anew, or ask for as "
                 "many steps as there are.",
-                stacklevel=3,
             )
         if short or self.steps is None or self._taken == self.size:
             self._coming = None

@@ -8,13 +8,12 @@ import os
 import shutil
 import stat
 import tarfile
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from melpy.errors import DataError, lookup
+from melpy.errors import DataError, lookup, warn
 
 __all__ = ["FORMATS", "extract"]
 
@@ -119,10 +118,9 @@ def _unpack(entries: Iterator[Entry | str], folder: Path, archive: Path, who: st
         with opened() as source, path.open("wb") as file:
             shutil.copyfileobj(source, file)
     if left_out:
-        warnings.warn(
+        warn(
             f"{who}: {len(left_out)} links or devices in {archive} were left out, such as "
             f"{left_out[0]!r}.",
-            stacklevel=4,
         )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from melpy import config
 from melpy.datasets.sums import LENGTHS, is_right, said
-from melpy.errors import ArgumentError, DataError, DownloadError, lookup
+from melpy.errors import ArgumentError, DataError, DownloadError, lookup, warn
 
 __all__ = ["get_file"]
 
@@ -159,7 +158,6 @@ def _extract(path: Path, folder: Path, formats: str | Sequence[str] | None) -> N
     names = list(FORMATS) if formats == "auto" else formats or []
     names = [names] if isinstance(names, str) else names
     if not extract(path, folder, names, WHO):
-        warnings.warn(
+        warn(
             f"{WHO}: {path} was not unpacked: it is no archive of the formats {list(names)}.",
-            stacklevel=3,
         )

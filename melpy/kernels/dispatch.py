@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from melpy import config
+from melpy.errors import warn
 
 ROOMS = {
     "loops": ("spec.conv_loops", "spec.conv_block_loops", "spec.pooling_loops"),
@@ -78,12 +78,11 @@ def _has_numba() -> bool:
     try:
         importlib.import_module("numba")
     except ImportError as error:
-        warnings.warn(
+        warn(
             f"melpy runs its NumPy kernels, which are slower, because Numba cannot be imported "
             f"({error}). Install Numba, or call melpy.config.set_kernels('numpy') to say that "
             f"this is intended.",
             RuntimeWarning,
-            stacklevel=5,
         )
         return False
     return True

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from melpy import activations, ops
-from melpy.errors import ArgumentError, ShapeError
+from melpy.errors import ArgumentError, ShapeError, warn
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import NO_ACTIVATION, not_negative
@@ -101,7 +100,7 @@ class LeakyReLU(SameShape):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
-            warnings.warn("LeakyReLU: alpha is the older name. Use negative_slope.", stacklevel=2)
+            warn("LeakyReLU: alpha is the older name. Use negative_slope.")
         super().__init__(**kwargs)
         self.negative_slope = not_negative(negative_slope, "negative_slope", "LeakyReLU")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from melpy import config, ops
-from melpy.errors import ArgumentError, ShapeError
+from melpy.errors import ArgumentError, ShapeError, warn
 from melpy.layers.activation import SameShape
 from melpy.layers.arguments import Shape
 from melpy.layers.checks import positive, whole_numbers_of
@@ -262,10 +261,9 @@ class LayerNormalization(SameShape):
     ) -> None:
         self.rms_scaling = kwargs.pop("rms_scaling", False)
         if self.rms_scaling:
-            warnings.warn(
+            warn(
                 "LayerNormalization: rms_scaling divides by the deviation, not by the root of the "
                 "mean square. RMSNormalization does that.",
-                stacklevel=2,
             )
         super().__init__(**kwargs)
         whole_numbers_of(axis, "axis", type(self).__name__)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from melpy import config, initializers, ops
-from melpy.errors import ArgumentError, DtypeError, lookup
+from melpy.errors import ArgumentError, DtypeError, lookup, warn
 from melpy.initializers.stft import SCALINGS, known_window
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer, known_format
@@ -100,7 +99,7 @@ class STFTSpectrogram(Layer):
                 received={"fft_length": fft_length},
             )
         if length & (length - 1):
-            warnings.warn(f"{who}: fft_length={length} is no power of two.", stacklevel=2)
+            warn(f"{who}: fft_length={length} is no power of two.")
         self._bins = length // 2 + 1
         self.window, self.periodic = known_window(window, who), periodic
         self.scaling = scaling

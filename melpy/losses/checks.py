@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError, DataError, ShapeError
+from melpy.errors import ArgumentError, DataError, ShapeError, warn
 from melpy.tape import Variable
 
 __all__ = [
@@ -63,7 +62,7 @@ def one_shape(who: str, y_true: np.ndarray, output_shape: Shape, broadcast: bool
         broadcast and len(shape) == y_true.ndim and all(a == b or 1 in (a, b) for a, b in sizes)
     ):
         raise problem
-    warnings.warn(f"{problem} Every value meets every other one.", stacklevel=2)
+    warn(f"{problem} Every value meets every other one.")
 
 
 def same_shape(who: str, t: Any, y: Any) -> None:
@@ -106,11 +105,10 @@ def several_classes(who: str, shape: Shape, axis: int) -> None:
     """Refuse an axis of the classes that predictions lack; warn where it holds one class only."""
     classes_axis(who, shape, axis)
     if shape[axis] == 1:
-        warnings.warn(
+        warn(
             f"{who}: there is one class only, whose probability is always 1. For two classes, 0 "
             "and 1, use binary_crossentropy.",
             SyntaxWarning,
-            stacklevel=3,
         )
 
 
@@ -157,7 +155,7 @@ def distributions(who: str, y_true: np.ndarray, output_shape: Shape, axis: int =
     )
     if not positive.all():
         raise problem
-    warnings.warn(str(problem), stacklevel=2)  # a loss all the same, and some scripts mean it
+    warn(str(problem))  # a loss all the same, and some scripts mean it
 
 
 def class_numbers(
@@ -234,4 +232,4 @@ def suspicion(who: str, y_pred: Any, from_logits: bool) -> None:
             "model in a softmax or a sigmoid, or set from_logits=True."
         )
     if wrong:
-        warnings.warn(f"{who}: {text}", UserWarning, stacklevel=2)
+        warn(f"{who}: {text}", UserWarning)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from melpy import config, losses
-from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.errors import ArgumentError, ShapeError, lookup, warn
 from melpy.losses.base import paired, same_rank
 from melpy.metrics.base import Mean, MeanMetricWrapper, Metric, Number
 
@@ -309,11 +308,10 @@ class R2Score(Metric):
         if p == 0:
             return score
         if p >= n - 1:
-            warnings.warn(
+            warn(
                 "R2Score: there are too few samples for as many regressors; the score is the plain "
                 f"one. Expected more than {p + 1} samples; received {n:.0f}.",
                 UserWarning,
-                stacklevel=2,
             )
             return score
         adjusted = 1 - (1 - score) * (n - 1) / (n - p - 1)

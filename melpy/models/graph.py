@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from melpy import tree
 from melpy.configurable import snake_case
-from melpy.errors import ArgumentError, MelpyError, ShapeError
+from melpy.errors import ArgumentError, MelpyError, ShapeError, warn
 from melpy.layers.base import Layer
 from melpy.layers.input import Input, InputLayer
 from melpy.layers.parts import Parts
@@ -136,7 +135,7 @@ class Graph:
             raise ArgumentError(
                 "Model", what, expected=f"a dict with {keys}", received={"type": type(inputs)}
             )
-        warnings.warn(f"Model: {what}; they are taken in the order {keys}.", stacklevel=4)
+        warn(f"Model: {what}; they are taken in the order {keys}.")
 
     @property
     def input_names(self) -> list[str]:
@@ -247,7 +246,7 @@ def _by_key(wanted: Any, given: Any, only_names: bool = False) -> list[Any]:
         )
     if not only_names and len(given) > len(wanted):
         unused = sorted(key for key in given if key not in wanted)
-        warnings.warn(f"Model: no input is called {unused}; they are not used.", stacklevel=5)
+        warn(f"Model: no input is called {unused}; they are not used.")
     return [value for key in keys for value in _by_key(wanted[key], given[key])]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -14,7 +13,7 @@ from melpy import foreign, ops, optimizers, saving, tape, tree
 from melpy.configurable import is_ours, plain
 from melpy.data import unpacked
 from melpy.data.samples import require_classes
-from melpy.errors import GraphError, suggesting, whole_numbers
+from melpy.errors import GraphError, suggesting, warn, whole_numbers
 from melpy.layers.base import Layer
 from melpy.metrics import Mean
 from melpy.models.compiled_loss import CompiledLoss
@@ -108,7 +107,7 @@ class Steps(Layer):
         """
         whole_numbers("compile", 1, steps_per_execution=steps_per_execution)
         if jit_compile is True and run_eagerly:
-            warnings.warn("compile: run_eagerly=True turns jit_compile=True off.", stacklevel=3)
+            warn("compile: run_eagerly=True turns jit_compile=True off.")
         self.optimizer = optimizers.get(optimizer)
         if loss is not None:
             self._compile_loss = CompiledLoss(loss, loss_weights)
@@ -135,11 +134,10 @@ class Steps(Layer):
             return {}
         described = plain(self._compile_config)
         if "__lambda__" in repr(described):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} {self.name!r}: a lambda among the losses or metrics cannot "
                 "be saved. The file has no losses, metrics and optimizer arguments: compile the "
                 "model again after loading it, or define the function with def.",
-                stacklevel=3,
             )
             return {}
         return described
@@ -147,11 +145,10 @@ class Steps(Layer):
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile by what `get_compile_config` returned."""
         if not is_ours(type(self).compile):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} {self.name!r} was not compiled while it was loaded: it has "
                 "a compile() of its own. Call that now, or define get_compile_config() and "
                 "compile_from_config(config) too.",
-                stacklevel=2,
             )
             return
         known = inspect.signature(Steps.compile).parameters

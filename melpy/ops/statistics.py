@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from melpy import config
-from melpy.errors import ArgumentError, ShapeError
+from melpy.errors import ArgumentError, ShapeError, warn
 from melpy.ops.activations import tanh
 from melpy.ops.attention import attention
 from melpy.ops.choice import where
@@ -111,11 +110,10 @@ def layer_normalization(
     epsilon = config.epsilon() if epsilon is None else epsilon
     gamma, beta = (_along(v if v is None else array(v), x.shape, axes) for v in (gamma, beta))
     if rms_scaling:
-        warnings.warn(
+        warn(
             "layer_normalization: rms_scaling divides by the deviation, not by the root of the "
             "mean square. Call rms_normalization for that.",
             UserWarning,
-            stacklevel=3,
         )
         y, beta = multiply(x, rsqrt(add(var(x, axes, True), epsilon))), None
     else:

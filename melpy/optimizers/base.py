@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from melpy import tape
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, warn
 from melpy.optimizers.state import Rate, Stateful, require
 from melpy.tape import Variable
 from melpy.tensor import Tensor
@@ -256,7 +255,7 @@ class Optimizer(Stateful):
         missing = [w.name for g, w in zip(grads, weights, strict=True) if g is None]
         if len(missing) == len(weights):
             raise ArgumentError(type(self).__name__, "no weight has a gradient")
-        warnings.warn(f"{type(self).__name__}: no gradients for {missing}", stacklevel=3)
+        warn(f"{type(self).__name__}: no gradients for {missing}")
         pairs = [(g, w) for g, w in zip(grads, weights, strict=True) if g is not None]
         return [g for g, _ in pairs], [w for _, w in pairs]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from melpy import config, initializers, schedules
 from melpy.configurable import Configurable, plain, snake_case
-from melpy.errors import ArgumentError, DtypeError, ShapeError
+from melpy.errors import ArgumentError, DtypeError, ShapeError, warn
 from melpy.optimizers.flat import Flat, StateVariable, path_of
 from melpy.tape import Variable
 from melpy.tensor import Tensor
@@ -209,10 +208,9 @@ class Stateful(Configurable):
         """Read what `save_own_variables` wrote; with another number of arrays, warn and skip."""
         variables = self.variables
         if len(store) != len(variables):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: the state is not loaded: {len(variables)} arrays are "
                 f"needed and {len(store)} came. Build the optimizer for the same weights first.",
-                stacklevel=2,
             )
             return
         for number, variable in enumerate(variables):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from melpy import config
-from melpy.errors import DataError, DtypeError, ShapeError, lookup
+from melpy.errors import DataError, DtypeError, ShapeError, lookup, warn
 from melpy.preprocessing.checks import require_fit
 
 __all__ = ["SimpleImputer"]
@@ -124,10 +123,9 @@ class SimpleImputer:
         out = np.where(missing, self.statistics_, data)
         if self._empty.any() and not self.keep_empty_features:
             left_out = np.flatnonzero(self._empty).tolist()
-            warnings.warn(
+            warn(
                 f"columns {left_out} had no values in the training data and are left out; "
                 "keep_empty_features=True keeps them",
-                stacklevel=2,
             )
             out = out[:, ~self._empty]
         if self.indicator_ is not None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from melpy import custom, losses, metrics, optimizers
 from melpy.configurable import is_ours, snake_case
-from melpy.errors import DataError, MelpyError, ShapeError
+from melpy.errors import DataError, MelpyError, ShapeError, warn
 from melpy.layers.variable import limited_weights
 from melpy.saving.h5_file import Reader, h5py, opened
 from melpy.saving.keras_file import KERAS_VERSION, model_of_text, to_json
@@ -97,10 +96,9 @@ def model_of(content: bytes, custom_objects: Any, compile: bool, who: str) -> An
                 state = {str(n): array for n, array in enumerate(arrays)}
                 restored_optimizer(model.optimizer, model, state)
         elif compile:
-            warnings.warn(
+            warn(
                 f"{who}: the file does not say how to train, or the model has a compile of its "
                 "own; call compile().",
-                stacklevel=4,
             )
     return model
 
@@ -180,7 +178,7 @@ def _set(name: str, named: Named, arrays: list[np.ndarray], who: str, skip: bool
         error = ShapeError(who, what, expected=f"shapes {wanted}", received={"shapes": given})
         if not skip or len(wanted) != len(given):
             raise error
-        warnings.warn(f"{who}, skipped: {error}", stacklevel=6)
+        warn(f"{who}, skipped: {error}")
     for (_, weight), array in zip(named, arrays, strict=True):
         if tuple(weight.shape) == array.shape:
             weight.assign(array)

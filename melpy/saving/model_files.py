@@ -7,12 +7,11 @@ m.h5, m.hdf5        HDF5, as Keras 2 wrote it and Keras 3 still does
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from melpy.errors import ArgumentError, MissingFileError
+from melpy.errors import ArgumentError, MissingFileError, warn
 from melpy.saving import legacy_h5
 from melpy.saving.containers import DESCRIPTION, Folder, Zip
 from melpy.saving.containers import zipped as zipped_parts
@@ -58,7 +57,7 @@ def save_model(
             received=kwargs,
         )
     if not model.built:
-        warnings.warn("save: the model has no weights yet; call it once first.", stacklevel=3)
+        warn("save: the model has no weights yet; call it once first.")
     if hasattr(filepath, "write"):
         filepath.write(zipped_parts(written_parts(model)))
         return
@@ -96,9 +95,8 @@ def _note_format(filepath: Any, save_format: Any) -> None:
             expected="a name that ends in .keras or .h5",
             received={"filepath": str(filepath), "save_format": save_format},
         )
-    warnings.warn(
+    warn(
         "save: save_format is an argument of Keras 2; the file's name says the same. Leave it out.",
-        stacklevel=4,
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from melpy.configurable import class_name, is_ours, snake_case
-from melpy.errors import DataError, MelpyError
+from melpy.errors import DataError, MelpyError, warn
 from melpy.layers.parts import NO_PARTS, Parts
 
 __all__ = ["Arrays", "every_path", "gathered", "restored", "restored_optimizer", "states"]
@@ -134,7 +133,7 @@ def restored(
                 restored_optimizer(thing, model, arrays)
         except MelpyError as error:
             if skip_mismatch:
-                warnings.warn(f"{who}, skipped: {error}", stacklevel=2)
+                warn(f"{who}, skipped: {error}")
                 continue
             model.set_weights(before)
             error.who = f"{who}, {path or type(model).__name__}"

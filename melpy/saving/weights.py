@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from melpy.errors import ArgumentError, DataError, MissingFileError, ShapeError
+from melpy.errors import ArgumentError, DataError, MissingFileError, ShapeError, warn
 from melpy.layers.parts import Parts
 from melpy.saving import (
     h5_file,
@@ -48,7 +47,7 @@ def save_weights(
     who = "save_weights"
     if max_shard_size is not None and str(filepath).endswith(".weights.h5"):
         filepath = Path(filepath).with_suffix(".json")
-        warnings.warn(f"{who}: with max_shard_size it is {filepath.name!r}.", stacklevel=3)
+        warn(f"{who}: with max_shard_size it is {filepath.name!r}.")
     several = max_shard_size is not None
     ending = _ending(filepath, who, (sharded_file.ENDING,) if several else WEIGHTS)
     _require_built(model, who)

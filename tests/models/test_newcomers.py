@@ -163,6 +163,18 @@ class TestRefusals:
         assert {"utils", "datasets", "data", "preprocessing", "testing"} <= set(dir(melpy))
 
 
+class TestWarnings:
+    def test_they_show_the_line_of_the_user(self, tmp_path):
+        keep = callbacks.ModelCheckpoint(tmp_path / "a.keras", "val_loss", save_best_only=True)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            regression().fit(X, Y, verbose=0, callbacks=[keep])
+            melpy.losses.get("mse")(np.ones((3, 1)), np.ones((3, 4)))
+            melpy.Sequential([layers.Dense(1)]).save(tmp_path / "b.keras")
+        assert len(caught) >= 2
+        assert {warning.filename for warning in caught} == {__file__}
+
+
 class TestNames:
     def test_a_model_of_a_graph_is_called_functional(self):
         x = melpy.Input((3,))
