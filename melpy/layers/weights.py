@@ -177,7 +177,9 @@ class Weighted(Operation):
         if shapes != [w.shape for w in own]:
             raise ShapeError(
                 f"{type(self).__name__} {self.name!r}",
-                "the arrays are those of another layer",
+                "the arrays are those of another layer"
+                if shapes
+                else "nothing is there under this name",
                 expected=f"shapes {[w.shape for w in own]}",
                 received={"shapes": shapes},
                 mend="" if self.built else "Build the layer first, by calling it once.",

@@ -12,7 +12,7 @@ import numpy as np
 from melpy.errors import DataError, DependencyError, MelpyError, install
 from melpy.saving.state import Arrays
 
-__all__ = ["Reader", "opened", "read_h5", "written_h5"]
+__all__ = ["Reader", "opened", "paths_in", "read_h5", "written_h5"]
 
 KINDS = "fiub"
 
@@ -58,6 +58,14 @@ def read_h5(content: bytes, who: str, paths: Any) -> dict[str, Arrays]:
     """
     with opened(content, who) as (file, reader):
         return {path: reader.arrays(file, path) for path in paths}
+
+
+def paths_in(content: bytes, who: str) -> list[str]:
+    """Return where a file has arrays; links to elsewhere are passed over."""
+    names: list[str] = []
+    with opened(content, who) as (file, _):
+        file.visit(names.append)
+    return sorted({name.rpartition("/vars/")[0] for name in names if "/vars/" in name})
 
 
 @contextmanager

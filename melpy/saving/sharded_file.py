@@ -22,7 +22,7 @@ from melpy.saving.containers import DESCRIPTION_LIMIT_BYTES
 from melpy.saving.files import write_atomically
 from melpy.saving.state import Arrays
 
-__all__ = ["ENDING", "read_shards", "write_shards"]
+__all__ = ["ENDING", "paths_in", "read_shards", "write_shards"]
 
 ENDING = ".weights.json"
 
@@ -102,6 +102,11 @@ def read_shards(path: Path, who: str, paths: Iterable[str]) -> dict[str, Arrays]
         for where, arrays in h5_file.read_h5(content, who, inside).items():
             found[where] |= arrays
     return dict(found)
+
+
+def paths_in(path: Path, who: str) -> list[str]:
+    """Return where the files of an index have arrays."""
+    return [name[1:].removesuffix("/vars") for name in _weight_map(path, who)]
 
 
 def _weight_map(path: Path, who: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from melpy.saving import (
     safetensors_file,
     sharded_file,
 )
+from melpy.saving.containers import Zip
 from melpy.saving.files import naming, writable, write_atomically
 from melpy.saving.state import every_path, gathered, restored, states
 
@@ -137,8 +138,21 @@ def _load(
             who,
             "the file has no weights where the model looks for them",
             expected=f"arrays at {', '.join(path for path in holders.values() if path)[:200]}",
+            received={"arrays at": _told(content, ending, who)},
         )
     restored(model, arrays_at, who, skip_mismatch, skipped)
+
+
+def _told(content: Any, ending: str, who: str) -> str:
+    """Return where a file has arrays, in words."""
+    if ending == ".safetensors":
+        paths = [*safetensors_file.read_safetensors(content, who, ())]
+    elif ending == sharded_file.ENDING:
+        paths = sharded_file.paths_in(content, who)
+    else:
+        weights = Zip(content, who).weights() if ending == ".keras" else content
+        paths = h5_file.paths_in(weights, who)
+    return ", ".join(paths)[:200]
 
 
 def _has_weights(thing: Any) -> bool:

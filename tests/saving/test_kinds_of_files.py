@@ -229,8 +229,27 @@ def test_a_layer_that_another_class_called_otherwise(ending, tmp_path):
     new.load_weights(tmp_path / f"w{ending}")
     np.testing.assert_array_equal(new(x), old(x))
     new.save_weights(tmp_path / f"v{ending}")
-    with pytest.raises(errors.DataError, match="no weights where"):
+    with pytest.raises(errors.DataError, match=r"no weights where.*received arrays at=.*layer"):
         old.load_weights(tmp_path / f"v{ending}")
     old.load_weights(
         tmp_path / f"v{ending}", objects_to_skip=[old.dense]
     )  # nothing is left to load
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "w.weights.json", "w.safetensors", "w.keras"])
+def test_a_file_of_another_structure_is_refused_by_what_it_has(name, tmp_path):
+    if name.endswith(".safetensors"):
+        pytest.importorskip("safetensors")
+
+    def model(*more):
+        return melpy.Sequential([melpy.Input((4,)), *more])
+
+    saved = model(layers.Dense(3))
+    if name.endswith(".keras"):
+        saved.save(tmp_path / name)
+    else:
+        saved.save_weights(tmp_path / name, max_shard_size=1 if name.endswith(".json") else None)
+    with pytest.raises(ValueError, match="layers/dense_1: nothing is there under this name"):
+        model(layers.Dense(3), layers.Dense(3)).load_weights(tmp_path / name)
+    with pytest.raises(ValueError, match="arrays at='layers/dense'"):
+        model(layers.BatchNormalization()).load_weights(tmp_path / name)
