@@ -345,6 +345,8 @@ FUNCTIONS = ("function", "output_shape", "mask")  # which arguments of a Lambda 
 
 def _named(value: Any) -> Any:
     """Return the function that a description names, what describes none as it is."""
+    if isinstance(value, str):  # as a config holds one of the library's
+        value = {"class_name": "function", "config": value}
     if not isinstance(value, Mapping) or "class_name" not in value:
         return value
     found = custom.found({**value, "config": custom.unwrapped(value)})

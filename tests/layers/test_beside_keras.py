@@ -315,6 +315,11 @@ def test_a_lambda_takes_functions_and_comes_from_no_description():
     config = layers.Lambda(lambda x: x**2).get_config()
     with pytest.raises(ValueError, match="a Lambda layer is code"):
         layers.Lambda.from_config(config, safe_mode=False)
+    config = layers.Lambda(melpy.ops.square).get_config()
+    with pytest.raises(ValueError, match=r"a Lambda layer is code.*'square'"):
+        layers.Lambda.from_config(config)
+    again = layers.Lambda.from_config(config, {"square": melpy.ops.square})
+    np.testing.assert_array_equal(again(np.array([[3.0]])), [[9]])
 
 
 def test_layer_normalization_of_old_files_scales_by_the_deviation():
