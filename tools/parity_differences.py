@@ -188,7 +188,7 @@ BEHAVIOUR = {
     "optimizers.RMSprop": (
         "`centered` divides by the root of max(v - m^2, 0): Keras's can be NaN in float32"
     ),
-    "version": "is Melpy's own",
+    "models.version": "is Melpy's own",
     "config.backend": 'is "numpy", whatever the environment says',
     "config.set_backend": 'takes "numpy" alone',
     "models.*DTypePolicy": "float32 and float64: half precision is slower on processors",
