@@ -185,6 +185,16 @@ def adopted(x: Any) -> Any:
     return x if adopt is None else adopt(x)
 
 
+def read_out(x: Any) -> Any:
+    """Return what a weight holds now, as a value of its own; anything else as it is.
+
+    A weight will be overwritten: what was made of it before is not to change with it.
+    """
+    if not (isinstance(x, Variable) and hasattr(x, "trainable")):
+        return x
+    return record("read_out", x.value, [x], [lambda g: g], {})
+
+
 def joint(back: Callable[[np.ndarray], Sequence[np.ndarray | None]], count: int) -> tuple[Vjp, ...]:
     """Return ``count`` vjps that share one sweep: ``back(g)`` gives all gradients at once."""
     latest: list[object] = [None, ()]  # the g that was swept last, and its gradients

@@ -130,3 +130,13 @@ def test_a_model_inside_another_says_the_types_of_its_outputs():
         "float32",
     ]
     assert melpy.Sequential([melpy.Model(x, ops.argmax(x, axis=-1))])(y).dtype == "int32"
+
+
+def test_a_model_lists_what_it_computes():
+    inputs = melpy.Input((3,))
+    dense = melpy.layers.Dense(2)
+    model = melpy.Model(inputs, melpy.ops.tanh(dense(inputs)))
+    names = [operation.name for operation in model.operations]
+    assert model.operations[1] is dense
+    assert names[0].startswith("input")
+    assert len(names) == 3

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import ops
-from melpy.errors import ArgumentError, DtypeError
+from melpy.errors import ArgumentError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import not_negative, positive
@@ -41,7 +41,6 @@ class MelSpectrogram(Layer):
     Raises
     ------
     ArgumentError : pieces longer than the transform; sizes that are no numbers > 0
-    DtypeError : signals of whole numbers
 
     Source
     ------
@@ -96,8 +95,8 @@ class MelSpectrogram(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return the spectrogram."""
-        if inputs.dtype.kind != "f":
-            raise DtypeError("call", "the signals are whole numbers", expected="floats")
+        if inputs.dtype.kind != "f":  # as a file of sound has them
+            inputs = ops.cast(inputs, self.dtype)
         if self._bands is None:
             self._bands = self.linear_to_mel_weight_matrix(
                 self.num_mel_bins, self.fft_length // 2 + 1, self.sampling_rate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -110,6 +111,8 @@ OTHER_NAMES = {
 
 def _known() -> dict[str, type[Layer]]:
     """Return the library's own layers and models by the names that files give them."""
+    for room in ("models", "distillation"):  # what nobody asked for yet is not there yet
+        importlib.import_module(f"melpy.{room}")
     known = {c.__name__: c for c in _subclasses(Layer) if c.__module__.startswith("melpy.")}
     for theirs, ours in OTHER_NAMES.items():
         known[theirs] = known[ours]

@@ -49,6 +49,8 @@ class Reshape(Layer):
     target_shape : tuple of ints, one of them may be -1
     """
 
+    needs_build = False
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = tuple(target_shape)

@@ -14,6 +14,11 @@ from melpy.tensor import SymbolicTensor
 __all__ = ["Function"]
 
 
+def named(call: Any) -> Any:
+    """Return what a call computes: a layer, an operation, or the call of an op."""
+    return call.function if isinstance(call.function, Operation) else call
+
+
 class Function(Operation):
     """The function from symbolic inputs to symbolic outputs. It has no training loop: see `Model`.
 
@@ -65,9 +70,7 @@ class Function(Operation):
     @property
     def operations(self) -> list[Any]:
         """What is computed, each with a ``name``."""
-        functions = (call.function for call in self._order)
-        named = zip(functions, self._order, strict=True)
-        return [f if isinstance(f, Operation) else call for f, call in named]
+        return [named(call) for call in self._order]
 
     def call(self, inputs: Any) -> Any:
         """Return the outputs for such inputs."""

@@ -13,6 +13,7 @@ from melpy.errors import ArgumentError, GraphError, ShapeError, UndefinedError, 
 from melpy.layers.base import Layer, as_shape
 from melpy.layers.nesting import nested
 from melpy.layers.scope import within
+from melpy.models.function import named
 from melpy.models.graph import Graph, unique_names
 from melpy.models.inference import Plans
 from melpy.models.summary import print_table, summary_table
@@ -190,6 +191,12 @@ class Model(Trainer):
     @layers.setter
     def layers(self, layers: Any) -> None:
         refuse_layers(self, "Use another name for layers of your own.")
+
+    @property
+    def operations(self) -> list[Any]:
+        """What a graph computes, inputs included: its layers, and its uses of ops."""
+        calls = [*(x.call for x in self._whole_graph().starts), *self._whole_graph().calls]
+        return list({id(f): f for f in map(named, calls)}.values())
 
     def _whole_graph(self) -> Graph:
         if self._graph is None:

@@ -20,6 +20,7 @@ from melpy.ops.comparison import *
 from melpy.ops.control import *
 from melpy.ops.conv import *
 from melpy.ops.conv_block import *
+from melpy.ops.converting import *
 from melpy.ops.counting import *
 from melpy.ops.creation import *
 from melpy.ops.crossentropy import *

@@ -215,6 +215,11 @@ def _entry(xs: Any, n: int) -> Any:
     return get_item(xs, key=n)
 
 
+def _zero_entry(xs: Any) -> Any:
+    """Return an entry of zeros, of arrays that have none."""
+    return tree.map_structure(lambda x: np.zeros(shape(x)[1:], x.dtype), xs)
+
+
 def _length(xs: Any) -> int:
     if isinstance(xs, dict):
         return _length(next(iter(xs.values())))
@@ -256,7 +261,10 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     >>> map(lambda row: row.sum(), np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([3., 7.])
     """
-    return _stacked([f(_entry(xs, n)) for n in builtins.range(_length(xs))])
+    count = _length(xs)
+    if not count:  # what one entry of zeros gives says what none give
+        return tree.map_structure(lambda y: y[:0], _stacked([f(_zero_entry(xs))]))
+    return _stacked([f(_entry(xs, n)) for n in builtins.range(count)])
 
 
 @composed
@@ -316,4 +324,7 @@ def scan(
     for n in builtins.range(count)[:: -1 if reverse else 1]:
         carry, y = f(carry, None if xs is None else _entry(xs, n))
         ys.append(y)
+    if not ys and xs is not None:
+        made = _stacked([f(init, _zero_entry(xs))[1]])
+        return carry, None if made is None else tree.map_structure(lambda y: y[:0], made)
     return carry, _stacked(ys[:: -1 if reverse else 1]) if ys else None

@@ -6,7 +6,6 @@ tensors give tensors. Types are Keras's: `config.floatx`, and int32 for Python's
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +20,10 @@ from melpy.ops.samples import normal
 from melpy.ops.shaping import broadcast_to, cast, ravel, reshape
 from melpy.strings import data_type
 from melpy.symbolic import Symbolic, defer, like
-from melpy.tape import Variable, adopted
+from melpy.tape import Variable, adopted, read_out
 
 __all__ = [
-    "arange", "array", "convert_to_numpy", "convert_to_tensor", "copy", "dtype", "empty",
+    "arange", "array", "convert_to_numpy", "copy", "dtype", "empty",
     "empty_like", "eye", "full", "full_like", "geomspace", "identity", "is_tensor", "linspace",
     "logspace", "meshgrid", "ndim", "ones", "ones_like", "shape", "size", "stop_gradient", "tri",
     "zeros", "zeros_like",
@@ -48,7 +47,7 @@ def array(x: Any, dtype: Any = None) -> Any:
     (array([1, 2], dtype=int32), array([1.5], dtype=float32))
     """
     holds = isinstance(x, list | tuple) and any(isinstance(v, Variable | Symbolic) for v in x)
-    x = stack(x) if holds else adopted(x)
+    x = stack(x) if holds else read_out(adopted(x))
     if isinstance(x, Variable | Symbolic):
         tensor: Any = x
         same = dtype is None or np.dtype(tensor.dtype) == data_type(dtype)
@@ -62,20 +61,6 @@ def floating(x: Any) -> Any:
     """Return `array(x)`, whole numbers as `config.floatx`: for what computes with fractions."""
     x = array(x)
     return x if np.dtype(x.dtype).kind == "f" else cast(x, dtype=config.floatx())
-
-
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
-    """Return `array(x, dtype)` as a tensor; ``sparse``, ``ragged`` are taken for Keras's sake only.
-
-    Examples
-    --------
-    >>> convert_to_tensor([1.0, 2.0])
-    Tensor([1., 2.], dtype=float32)
-    """
-    made = array(x, dtype)
-    if isinstance(made, np.ndarray) and made.dtype.kind in "fiub":  # tensors stand above: see there
-        return importlib.import_module("melpy.tensor").Tensor.of(made, None)
-    return made
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:

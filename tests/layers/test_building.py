@@ -371,3 +371,26 @@ def test_attention_draws_anew_for_each_of_its_weights():
     layer(np.ones((1, 2, 4)), np.ones((1, 2, 4)))
     query, _, key, _, *_ = layer.get_weights()
     assert np.abs(query - key).max() > 0
+
+
+def test_what_was_converted_stays_when_the_weight_is_assigned():
+    dense = melpy.layers.Dense(2)
+    dense.build((None, 2))
+    before = dense.kernel.numpy().copy()
+    read = melpy.ops.convert_to_tensor(dense.kernel), melpy.ops.array(dense.kernel)
+    dense.set_weights([np.ones((2, 2)), np.ones(2)])
+    for x in read:
+        np.testing.assert_array_equal(np.asarray(x), before)
+
+
+def test_what_was_converted_stays_when_the_weight_is_trained_and_has_its_gradient():
+    model = melpy.Sequential([melpy.Input((2,)), melpy.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.zeros((4, 1)), verbose=0)
+    kernel = model.layers[0].kernel
+    read = melpy.ops.convert_to_tensor(kernel)
+    before = read.numpy().copy()
+    model.fit(np.ones((4, 2)), np.zeros((4, 1)), verbose=0)
+    np.testing.assert_array_equal(read, before)
+    melpy.ops.sum(melpy.ops.convert_to_tensor(kernel) * 3.0).backward()
+    np.testing.assert_array_equal(kernel.grad, np.full((2, 1), 3.0))

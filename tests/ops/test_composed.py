@@ -158,3 +158,21 @@ def test_log_softmax_keeps_the_digits_of_what_is_far_below_1():
     np.testing.assert_allclose(ops.log_softmax(zeros, axis=(0, 2)), -np.log(4))
     np.testing.assert_allclose(ops.log_softmax(zeros, axis=None), -np.log(12))
     np.testing.assert_allclose(ops.softmax(zeros, axis=None), 1 / 12)
+
+
+@pytest.mark.parametrize("name", ["map", "vectorized_map"])
+def test_a_map_over_nothing_has_the_shape_of_what_it_would_give(name):
+    made = getattr(ops, name)(lambda row: (row * 2, row.sum()), np.zeros((0, 3), np.float32))
+    assert [x.shape for x in made] == [(0, 3), (0,)]
+    assert {x.dtype for x in made} == {np.dtype(np.float32)}
+
+
+def test_a_scan_over_nothing_keeps_the_carry():
+    carry, ys = ops.scan(lambda c, x: (c + x, c), np.ones(3, np.float32), np.zeros((0, 3), "f4"))
+    np.testing.assert_array_equal(carry, [1, 1, 1])
+    assert ys.shape == (0, 3)
+
+
+def test_nothing_is_no_tensor():
+    with pytest.raises(ValueError, match="convert_to_tensor: there is no value"):
+        ops.convert_to_tensor(None)
