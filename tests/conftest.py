@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from melpy import config, tape
+from melpy import config, random, tape
 
 settings.register_profile("melpy", deadline=None, print_blob=True, derandomize=True)
 settings.load_profile("melpy")
@@ -15,7 +15,11 @@ MAY_CHANGE = {"kernels", "threads"}
 
 @pytest.fixture(autouse=True)
 def nothing_leaks():
-    """Fail a test that leaves settings changed, recording switched off, or NumPy's state moved."""
+    """Fail a test that leaves settings changed, recording switched off, or NumPy's state moved.
+
+    Each begins with the same seed: what passes passes again.
+    """
+    random.set_seed(0)
     before = dict(config._settings)
     errors = np.geterr()
     yield
