@@ -14,7 +14,9 @@ PREFACE = (
     "results are Keras's on JAX but for these: arrays of 64 bits keep them, as in Keras on "
     "TensorFlow (JAX halves them unless it is told otherwise, and gradients are checked in float64 "
     "here), and a Python number that the arrays beside it cannot hold, as -1 beside uint8, widens "
-    "them, where Keras's wraps around."
+    "them, where Keras's wraps around. Augmentations give floats whatever comes in, where some of "
+    "Keras's hand whole numbers through. A layer that changes no number, and an op that gives a "
+    "view, may share its input's memory."
 )
 
 _WIDER = (
@@ -293,6 +295,7 @@ _WHOLE = (
 )
 _COMPLEX = "complex numbers are not here"
 EXAMPLES = {
+    "DTypePolicy": "half precision is slower on processors, and is not here",
     "layers.EinsumDense": "what `...` stands for is known; Keras calls it unknown",
     "metrics.BinaryIoU": _RETURNS,
     "metrics.IoU": _RETURNS,

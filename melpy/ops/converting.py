@@ -18,6 +18,8 @@ KERAS_ROOM = "core"
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
     """Return `array(x, dtype)` as a tensor; ``sparse``, ``ragged`` are taken for Keras's sake only.
 
+    The tensor has memory of its own: what is written into an array afterwards does not change it.
+
     Examples
     --------
     >>> convert_to_tensor([1.0, 2.0])
@@ -27,5 +29,6 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
         raise ArgumentError("convert_to_tensor", "there is no value", received={"x": None})
     made = array(x, dtype)
     if isinstance(made, np.ndarray) and made.dtype.kind in "fiub":  # tensors stand above: see there
+        made = made.copy() if np.may_share_memory(made, np.asarray(x)) else made
         return importlib.import_module("melpy.tensor").Tensor.of(made, None)
     return made

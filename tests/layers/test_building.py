@@ -383,6 +383,13 @@ def test_what_was_converted_stays_when_the_weight_is_assigned():
         np.testing.assert_array_equal(np.asarray(x), before)
 
 
+def test_what_was_converted_stays_when_the_array_is_written_to():
+    x = np.zeros(3, np.float32)
+    tensor = ops.convert_to_tensor(x)
+    x[0] = 9
+    np.testing.assert_array_equal(tensor, [0, 0, 0])
+
+
 def test_what_was_converted_stays_when_the_weight_is_trained_and_has_its_gradient():
     model = melpy.Sequential([melpy.Input((2,)), melpy.layers.Dense(1)])
     model.compile("sgd", "mse")
