@@ -64,6 +64,24 @@ DIFFERENCES = {
     ("*", ".get_initial_state(batch_size)"): "without it there is no shape to make zeros of",
     ("layers.AveragePooling1D", "pool_size"): "a default as max pooling has",
     ("layers.AveragePooling2D", "pool_size"): "a default as max pooling has",
+    ("layers.AveragePooling3D", "pool_size"): "a default as max pooling has",
+    ("layers.Conv3DTranspose", "order"): "`output_padding` stands where the other two have it",
+    **{
+        ("layers.RandomGrayscale", f".{part}"): "its arguments are named as the other layers'"
+        for part in (
+            "get_random_transformation(images)",
+            "get_random_transformation(data)",
+            "transform_bounding_boxes(training)",
+            "transform_labels(transformations)",
+            "transform_labels(training)",
+            "transform_segmentation_masks(transformations)",
+            "transform_segmentation_masks(training)",
+        )
+    },
+    **{
+        ("*", f".transform_{what}(transformation)"): "None, the default, for nothing drawn"
+        for what in ("images", "labels", "bounding_boxes", "segmentation_masks")
+    },
     ("layers.InputLayer", "input_tensor"): "to wrap a tensor of another graph",
     ("saving.load_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
     ("saving.save_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
@@ -120,8 +138,6 @@ BEHAVIOUR = {
     "layers.RandomElasticTransform": "rows and columns move by draws of their own: Keras's are one",
     "layers.RandomRotation": "takes boxes in every form, where Keras takes all for corners",
     "layers.RandomFlip": "boxes are cut off at the image's rim, as by the other layers",
-    "utils.compute_ciou": "takes shares of an image where image_shape tells its size",
-    "utils.convert_format": "a dict that was given stays as it was",
     "layers.EinsumDense": (
         "`compute_output_shape` is right for equations with `...`, where Keras mixes up the axes; "
         "`build` refuses an input of other axes than the equation's"
