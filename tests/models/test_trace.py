@@ -49,7 +49,7 @@ def test_each_output_s_gradient_agrees_with_a_numerical_one():
         ]
     )
     x, y = RNG.normal(size=(3, 5)), RNG.normal(size=(3, 2))
-    model.compile("sgd", "mse")
+    model.compile("sgd", melpy.losses.MeanSquaredError(dtype="float64"))
     traced = model.trace(x, y)
     hidden, last = traced["dense"], model.layers[1]
     direction = RNG.normal(size=hidden.output.shape)
