@@ -62,7 +62,7 @@ def test_activation_configs(keras, name):
 
 
 @pytest.mark.parametrize("shape", [(300, 500), (3, 3, 100, 150)])
-@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"Identity"}))
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"Identity", "STFT"}))
 def test_distribution(keras, name, shape):
     keras.utils.set_random_seed(0)
     ours = getattr(initializers, name)()(shape).astype(np.float64)
