@@ -107,6 +107,10 @@ _SHAPES = "what does not fit is refused of symbolic tensors too, which Keras des
 
 # What differs though the arguments are the same.
 BEHAVIOUR = {
+    "models.Sequential": (
+        "without an Input, a batch whose inner axes stand in another order than the first one's is "
+        "refused, as a mistake; other sizes are taken where all layers suit them"
+    ),
     "models.Model": (
         "`predict` and `evaluate` print nothing unless asked; "
         "data with NaN or infinity is refused unless `config.set_assume_finite(True)`; "
