@@ -314,8 +314,14 @@ _WHOLE = (
     "whole numbers become floats first, as Keras's documentation shows; Keras on JAX keeps them"
 )
 _COMPLEX = "complex numbers are not here"
+_HALF = "half precision is slower on processors, and is not here"
+_LABELS = "one label a sample beside ten outputs is refused as a mistake, which Keras broadcasts"
 EXAMPLES = {
-    "DTypePolicy": "half precision is slower on processors, and is not here",
+    "Model.save_weights": "`keras.applications` is not here",
+    "callbacks.BackupAndRestore": _LABELS,
+    "callbacks.EarlyStopping": _LABELS,
+    "DTypePolicy": _HALF,
+    "config.set_dtype_policy": _HALF,
     "layers.EinsumDense": "what `...` stands for is known; Keras calls it unknown",
     "metrics.BinaryIoU": _RETURNS,
     "metrics.IoU": _RETURNS,
