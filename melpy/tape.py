@@ -22,7 +22,8 @@ from melpy.kernels import dispatch as kernels
 
 __all__ = [
     "Node", "Variable", "adopted", "adopter", "backward", "changed", "changes", "gradients",
-    "is_recording", "is_training", "joint", "no_grad", "overwrite", "phase", "selective", "undone",
+    "is_recording", "is_training", "joint", "no_grad", "overwrite", "phase", "read_out",
+    "selective", "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]

@@ -28,34 +28,7 @@ class Steps(Layer):
     """What a model does with one batch: training, measuring, predicting. Abstract.
 
     A subclass may override ``train_step``, ``test_step``, ``predict_step`` (each takes one batch
-    as it comes from the data), ``compute_loss`` or ``compute_metrics``.
-
-    Examples
-    --------
-    A step of one's own: gradients come from ``backward`` and lie at the weights afterwards.
-
-    >>> import melpy, numpy as np
-    >>> class Halving(melpy.Model):
-    ...     def __init__(self):
-    ...         super().__init__()
-    ...         self.dense = melpy.layers.Dense(1)
-    ...
-    ...     def call(self, x):
-    ...         return self.dense(x)
-    ...
-    ...     def train_step(self, data):
-    ...         x, y, _ = melpy.utils.unpack_x_y_sample_weight(data)
-    ...         self.zero_grad()
-    ...         loss = melpy.ops.mean((self(x, training=True) - y) ** 2)
-    ...         loss.backward()
-    ...         weights = self.trainable_weights
-    ...         self.optimizer.apply([w.grad for w in weights], weights)
-    ...         return {"loss": loss}
-    >>> model = Halving()
-    >>> model.compile("sgd")
-    >>> history = model.fit(np.ones((4, 2)), np.zeros((4, 1)), epochs=2, verbose=0)
-    >>> list(history.history)
-    ['loss']
+    as it comes from the data), ``compute_loss`` or ``compute_metrics``; `train_step` shows one.
     """
 
     measures_apart = True  # what holds a model does not report the model's metrics

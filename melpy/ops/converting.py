@@ -29,6 +29,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any
         raise ArgumentError("convert_to_tensor", "there is no value", received={"x": None})
     made = array(x, dtype)
     if isinstance(made, np.ndarray) and made.dtype.kind in "fiub":  # tensors stand above: see there
-        made = made.copy() if np.may_share_memory(made, np.asarray(x)) else made
+        if hasattr(x, "__array__") and np.may_share_memory(made, np.asarray(x)):
+            made = made.copy()
         return importlib.import_module("melpy.tensor").Tensor.of(made, None)
     return made
