@@ -19,6 +19,7 @@ import numpy as np
 
 from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
+from melpy.kernels import threads
 
 __all__ = [
     "Node", "Variable", "adopted", "adopter", "backward", "changed", "changes", "gradients",
@@ -175,7 +176,7 @@ def record(
     ]
     if not _recording.get() or all(x is None for x in wanted):
         return kind.of(value, None)
-    if isinstance(vjps, _Selective):
+    if isinstance(vjps, Selective):
         vjps.wanted[:] = [x is not None for x in wanted]
     return kind.of(value, Node(op, wanted, vjps, options))
 
@@ -211,7 +212,7 @@ def joint(back: Callable[[np.ndarray], Sequence[np.ndarray | None]], count: int)
     return tuple(one(index) for index in range(count))
 
 
-class _Selective(tuple):
+class Selective(tuple):
     """Vjps that share one sweep, and the flags that tell it which of them are wanted."""
 
     wanted: list[bool]
@@ -223,7 +224,7 @@ def selective(back: Callable[..., Sequence[np.ndarray | None]], count: int) -> S
     ``back(g, wanted)`` gives all gradients, None where the flag of that input is False.
     """
     wanted = [True] * count  # not an attribute of its user: a cycle would keep the arrays alive
-    vjps = _Selective(joint(lambda g: back(g, tuple(wanted)), count))
+    vjps = Selective(joint(lambda g: back(g, tuple(wanted)), count))
     vjps.wanted = wanted
     return vjps
 
@@ -267,7 +268,7 @@ def _replay(
         for x, vjp in zip(node.inputs, node.vjps, strict=True):
             if x is None or vjp is None:
                 continue
-            d_x = np.asarray(unbroadcast(vjp(g), x.value.shape), dtype=x.value.dtype)
+            d_x = _fitted(vjp(g), x.value.shape, x.value.dtype)
             if id(x) in sums:
                 sums[id(x)] = kernels.add(sums[id(x)], d_x)  # a new array: d_x may be g itself
             else:
@@ -276,6 +277,14 @@ def _replay(
         if forget:
             node.vjps = node.inputs = ()
             variable.node = None
+
+
+def _fitted(g: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return a gradient in the shape and the type of what it is the gradient of."""
+    d = np.asarray(unbroadcast(g, shape), dtype=dtype)
+    if d is not g:
+        threads.again(lambda: np.copyto(d, unbroadcast(g, shape), casting="same_kind"))
+    return d
 
 
 def _serial_of(variable: Variable) -> int:

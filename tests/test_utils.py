@@ -219,9 +219,9 @@ def test_symbols_and_memory():
     assert not utils.is_keras_tensor(np.ones(2))
     memory.empty((1000, 1000), np.dtype("float32"))
     utils.clear_session(free_memory=False)
-    assert memory._buffers
+    assert memory.everyones.buffers
     utils.clear_session()
-    assert not memory._buffers
+    assert not memory.everyones.buffers
 
 
 def test_uids_begin_anew_with_the_session():

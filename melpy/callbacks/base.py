@@ -12,6 +12,9 @@ __all__ = ["Callback", "History", "LambdaCallback"]
 Logs = Mapping[str, Any]
 
 
+BATCH_EVENTS = "on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"
+
+
 class Callback:
     """Methods that ``fit`` calls; override those you need.
 
@@ -48,6 +51,14 @@ class Callback:
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """After an epoch; ``logs`` holds its loss and metrics."""
+
+    @property
+    def needs_each_batch(self) -> bool:
+        """Whether it looks at single batches: then training stops at each."""
+        return any(
+            getattr(type(self), event) is not getattr(Callback, event) or event in vars(self)
+            for event in BATCH_EVENTS
+        )
 
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before a training step, under its older name."""

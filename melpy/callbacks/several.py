@@ -72,6 +72,13 @@ class CallbackList(Callback):
         for callback in self.callbacks if params else ():
             callback.set_params(params)
 
+    @property
+    def needs_each_batch(self) -> bool:
+        """Whether one of them does; a list of a class of its own may do anything."""
+        return type(self) is not CallbackList or any(
+            getattr(c, "needs_each_batch", True) for c in self.callbacks
+        )
+
     def _call(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(*args)

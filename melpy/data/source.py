@@ -16,7 +16,7 @@ from melpy.data.streams import computed
 from melpy.errors import ArgumentError, DataError, DtypeError, warn
 from melpy.tape import Variable
 
-__all__ = ["Source", "as_arrays", "packed", "source_of", "unpacked"]
+__all__ = ["Piece", "Source", "as_arrays", "packed", "source_of", "unpacked"]
 
 
 class Source:
@@ -114,6 +114,22 @@ class Source:
         self.finish_epoch()
 
 
+class Piece:
+    """A batch that is not cut out yet: some rows of samples."""
+
+    __slots__ = ("rows", "samples")
+
+    def __init__(self, samples: Samples, rows: np.ndarray | slice) -> None:
+        self.samples, self.rows = samples, rows
+
+    def __len__(self) -> int:
+        return self.rows.stop - self.rows.start if isinstance(self.rows, slice) else len(self.rows)
+
+    def taken(self) -> Any:
+        """Return the batch as a step takes it."""
+        return packed(self.samples.take(self.rows))
+
+
 class ArraySource(Source):
     """Batches cut from arrays, in a new order each epoch where ``shuffle`` is set.
 
@@ -140,6 +156,7 @@ class ArraySource(Source):
         self.size = -(-len(samples) // batch_size)
         self.shuffle = shuffle
         self.rng = random.generator() if shuffle else None
+        self.in_pieces = False  # whether batches come as `Piece`s, for who cuts them out himself
         self.drawn = 0  # orders drawn so far: the one of each epoch follows from the seed
 
     def whole(self) -> Iterator[Any]:
@@ -149,7 +166,8 @@ class ArraySource(Source):
                 deque(self._rows(), maxlen=0)
             self.drawn = self.number + 1
         for rows in self._rows():
-            yield packed(self.samples.take(rows))
+            piece = Piece(self.samples, rows)
+            yield piece if self.in_pieces else piece.taken()
 
     def peek(self) -> Any:
         """Return the first samples in their own order, which draws no other."""

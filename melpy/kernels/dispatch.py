@@ -32,6 +32,7 @@ ROOMS = {
         "spec.softmax",
         "spec.attention",
         "spec.recurrent",
+        "spec.tally",
         "spec.updates",
         "volumes",
     ),
@@ -52,6 +53,7 @@ ROOMS = {
         "compiled.softmax",
         "compiled.attention",
         "compiled.recurrent",
+        "compiled.tally",
         "compiled.updates",
     ),
 }
@@ -60,6 +62,11 @@ ROOMS = {
 def find(name: str) -> Callable[..., Any]:
     """Return the kernel ``name`` of the chosen set."""
     return _find(config.kernels(), name)
+
+
+def are_compiled() -> bool:
+    """Return whether the chosen kernels are the compiled ones, and can be."""
+    return config.kernels() == "compiled" and _has_numba()
 
 
 @functools.cache
@@ -148,6 +155,11 @@ gru = _kernel("gru")
 gru_d_x = _kernel("gru_d_x")
 simple_rnn = _kernel("simple_rnn")
 simple_rnn_d_x = _kernel("simple_rnn_d_x")
+mean = _kernel("mean")
+mean_d_x = _kernel("mean_d_x")
+tally = _kernel("tally")
+class_hits = _kernel("class_hits")
+scale = _kernel("scale")
 sgd = _kernel("sgd")
 rmsprop = _kernel("rmsprop")
 adam = _kernel("adam")

@@ -11,17 +11,78 @@ import math
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
-__all__ = ["empty", "forget"]
+__all__ = ["Pool", "empty", "forget", "from_pool"]
 
 LEAST_BYTES = 1 << 18  # smaller arrays come from malloc's own free lists
 MOST_FREE_BYTES = 1 << 28  # free buffers kept in all, those used last first
 LINE_BYTES = 64  # of the cache, where buffers begin: a vector that lies in two lines is slow
 
-_buffers: dict[int, list[np.ndarray]] = {}  # by size in bytes; the sizes used last stand last
-_lock = threading.Lock()
+
+class Pool:
+    """Buffers by their sizes, of which free ones are handed out again.
+
+    Parameters
+    ----------
+    least_bytes : int, smaller arrays come from malloc's own free lists
+    most_free_bytes : free buffers kept in all, those used last first
+    """
+
+    def __init__(self, least_bytes: int, most_free_bytes: float) -> None:
+        self.least_bytes, self.most_free_bytes = least_bytes, most_free_bytes
+        self.buffers: dict[int, list[np.ndarray]] = {}  # the sizes used last stand last
+        self.lock = threading.Lock()
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Return an array whose values are not set, in used memory if there is any."""
+        size_bytes = math.prod(shape) * dtype.itemsize
+        if size_bytes < self.least_bytes:
+            return np.empty(shape, dtype)
+        with self.lock:
+            kept = self.buffers.pop(size_bytes, [])
+            self.buffers[size_bytes] = kept
+            for n in range(len(kept)):
+                if sys.getrefcount(kept[n]) == _UNUSED:
+                    return np.ndarray(shape, dtype, kept[n])
+            self._trim()
+            kept.append(_buffer(size_bytes))
+            self.buffers[size_bytes] = kept
+            return np.ndarray(shape, dtype, kept[-1])
+
+    def owns(self, x: object) -> bool:
+        """Return whether an array lies in one of the buffers."""
+        while isinstance(x, np.ndarray):
+            if any(x is buffer for buffer in self.buffers.get(x.nbytes, ())):
+                return True
+            x = x.base
+        return False
+
+    def _trim(self) -> None:
+        """Let go of free buffers beyond the limit, of the sizes that were used longest ago."""
+        free_bytes = 0
+        for size_bytes in reversed(list(self.buffers)):
+            kept = self.buffers[size_bytes]
+            for n in reversed(range(len(kept))):
+                if sys.getrefcount(kept[n]) == _UNUSED:
+                    free_bytes += size_bytes
+                    if free_bytes > self.most_free_bytes:
+                        del kept[n]
+            if not kept:
+                del self.buffers[size_bytes]
+
+    def forget(self) -> None:
+        """Give the free buffers back to the system."""
+        with self.lock:
+            self.buffers.clear()
+
+
+everyones = Pool(LEAST_BYTES, MOST_FREE_BYTES)
+_pool: ContextVar[Pool] = ContextVar("pool", default=everyones)
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -32,19 +93,22 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     shape : tuple of ints
     dtype : NumPy dtype
     """
-    size_bytes = math.prod(shape) * dtype.itemsize
-    if size_bytes < LEAST_BYTES:
-        return np.empty(shape, dtype)
-    with _lock:
-        kept = _buffers.pop(size_bytes, [])
-        _buffers[size_bytes] = kept
-        for n in range(len(kept)):
-            if sys.getrefcount(kept[n]) == _UNUSED:
-                return np.ndarray(shape, dtype, kept[n])
-        _trim()
-        kept.append(_buffer(size_bytes))
-        _buffers[size_bytes] = kept
-        return np.ndarray(shape, dtype, kept[-1])
+    return _pool.get().empty(shape, dtype)
+
+
+def forget() -> None:
+    """Give the free buffers back to the system."""
+    everyones.forget()
+
+
+@contextmanager
+def from_pool(pool: Pool) -> Iterator[None]:
+    """Take all memory inside the ``with`` block from a pool of its own."""
+    token = _pool.set(pool)
+    try:
+        yield
+    finally:
+        _pool.reset(token)
 
 
 def _buffer(size_bytes: int) -> np.ndarray:
@@ -52,26 +116,6 @@ def _buffer(size_bytes: int) -> np.ndarray:
     memory = np.empty(size_bytes + LINE_BYTES, np.uint8)
     start = -memory.ctypes.data % LINE_BYTES
     return np.frombuffer(memory.data, np.uint8, size_bytes, start)  # its views refer to it itself
-
-
-def _trim() -> None:
-    """Let go of free buffers beyond the limit, of the sizes that were used longest ago."""
-    free_bytes = 0
-    for size_bytes in reversed(list(_buffers)):
-        kept = _buffers[size_bytes]
-        for n in reversed(range(len(kept))):
-            if sys.getrefcount(kept[n]) == _UNUSED:
-                free_bytes += size_bytes
-                if free_bytes > MOST_FREE_BYTES:
-                    del kept[n]
-        if not kept:
-            del _buffers[size_bytes]
-
-
-def forget() -> None:
-    """Give the free buffers back to the system."""
-    with _lock:
-        _buffers.clear()
 
 
 def _references_of_a_free_one() -> int:
@@ -86,8 +130,7 @@ _UNUSED = _references_of_a_free_one()
 
 def _after_fork() -> None:
     """Start with a lock that no thread of the parent holds."""
-    global _lock
-    _lock = threading.Lock()
+    everyones.lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -10,12 +10,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
 
 from melpy import config
 
-__all__ = ["GROUPS", "Region", "groups", "parts", "run", "share"]
+__all__ = [
+    "GROUPS", "Region", "again", "groups", "is_noted", "missed", "noted_by", "numbers", "parts",
+    "run", "share",
+]  # fmt: skip
 
 GROUPS = 8  # blocks of a batch: enough to share among cores, few enough to add up in order
 WORTH_SHARING = 1 << 13  # meeting a worker that looks costs what reading this many numbers does,
@@ -65,6 +72,9 @@ def share(region: Callable[..., bool], count: int, work: int, *args: Any) -> Non
         with the caller
     *args : what the kernel is given for every block
     """
+    note = _note.get()
+    if note is not None and not note(region, count, work, *args):
+        return
     blocks = parts(count, work)
     team = _team_of(config.threads()) if blocks > 1 else None
     if team is None or not team.lock.acquire(blocking=False):
@@ -78,6 +88,58 @@ def share(region: Callable[..., bool], count: int, work: int, *args: Any) -> Non
             team.lock.release()
     if failed:
         raise MemoryError(f"{region.__name__}: no memory for what a block of work needs")
+
+
+_note: ContextVar[Callable[..., bool] | None] = ContextVar("note", default=None)
+
+
+@contextmanager
+def noted_by(note: Callable[..., bool] | None) -> Iterator[None]:
+    """Show each region to ``note(*region)`` before it runs, inside the ``with`` block.
+
+    It runs if ``note`` returns True. Work that is in no region is shown as one without code:
+    ``note(None, 0, 0, what)``.
+    """
+    token = _note.set(note)
+    try:
+        yield
+    finally:
+        _note.reset(token)
+
+
+def is_noted() -> bool:
+    """Return whether regions are shown to somebody, so that all work should be in regions."""
+    return _note.get() is not None
+
+
+def missed(what: str) -> None:
+    """Tell who is shown the regions of work that is in none."""
+    note = _note.get()
+    if note is not None:
+        note(None, 0, 0, what)
+
+
+def again(do: Callable[[], None], let_go: Callable[[], None] | None = None) -> None:
+    """Tell who is shown the regions what Python does to do work anew that is in none.
+
+    It is shown as a region without code, ``note(None, 0, 0, (do, let_go))``; after a step,
+    ``let_go`` drops what was kept for the way back.
+    """
+    note = _note.get()
+    if note is not None:
+        note(None, 0, 0, (do, let_go))
+
+
+def numbers(values: Iterable[float], dtype: Any) -> np.ndarray:
+    """Return numbers that Python makes anew at each step, where a region reads them.
+
+    Who is shown the regions is shown them as one without code: ``note(None, 0, 0, array)``.
+    """
+    made = np.array(values, dtype)
+    note = _note.get()
+    if note is not None:
+        note(None, 0, 0, made)
+    return made
 
 
 def run(regions: Iterable[Region]) -> None:

@@ -47,6 +47,7 @@ class Activation(SameShape):
     activation : name or function
     """
 
+    whole = True
     none_means = NO_ACTIVATION
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
@@ -67,6 +68,8 @@ class ReLU(SameShape):
     negative_slope : float >= 0
     threshold : float >= 0
     """
+
+    whole = True
 
     def __init__(
         self,
@@ -97,6 +100,8 @@ class LeakyReLU(SameShape):
     negative_slope : float >= 0; its older name ``alpha`` serves too, as in Keras
     """
 
+    whole = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
@@ -116,6 +121,8 @@ class ELU(SameShape):
     ----------
     alpha : float >= 0
     """
+
+    whole = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -176,6 +183,8 @@ class Softmax(SameShape):
     ----------
     axis : int, or several ints
     """
+
+    whole = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -11,6 +11,8 @@ import numpy as np
 from melpy import config, foreign, regularizers, symbolic, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, InitError, MelpyError, ShapeError, lookup, signature_error
+from melpy.kernels import threads
+from melpy.layers.apart import performed_apart
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
@@ -88,6 +90,7 @@ class Layer(Taking):
         None  # TensorFlow, which rewrites the functions of its graphs, leaves it alone
     )
     needs_build = True  # False of what has no state: it is built from the beginning
+    whole = False  # whether a call is made of ops alone, and reads nothing else
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls, *args, **kwargs)
@@ -222,10 +225,17 @@ class Layer(Taking):
         self._is_complete = not self._is_open
         return y
 
+    def _is_whole(self) -> bool:
+        """Whether a call is made of ops alone; a subclass, or another ``call``, says it anew."""
+        return bool(vars(type(self)).get("whole")) and "call" not in vars(self)
+
     def _perform(
         self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]
     ) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
+        if threads.is_noted() and not self._is_whole():
+            perform = functools.partial(self._perform, taken)
+            return performed_apart(type(self).__name__, self.weights, perform, args, first, kwargs)
         outer = phase.get()
         training = kwargs.pop("training", None)
         if training is None:

@@ -236,6 +236,7 @@ class Conv1D(Conv):
     array([1., 3.], dtype=float32)
     """
 
+    whole = True
     rank = 1
     paddings = (*PADDINGS, "causal")
 
@@ -269,6 +270,7 @@ class Conv2D(Conv):
     (1, 2, 2, 1)
     """
 
+    whole = True
     rank = 2
 
 

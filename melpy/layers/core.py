@@ -44,6 +44,7 @@ class Dense(Layer):
     Tensor([[3., 3.]], dtype=float32, requires_grad=True)
     """
 
+    whole = True
     supports_masking = True
     none_means = NO_ACTIVATION
     implied = ("activity_regularizer",)
@@ -268,6 +269,7 @@ def _spelled(axes: str, rank: int) -> list[str]:
 class Identity(Layer):
     """y = x."""
 
+    whole = True
     supports_masking = True
     needs_build = False
 

@@ -37,6 +37,8 @@ class InputLayer(Layer):
     (None, 28, 28, 1)
     """
 
+    whole = True
+
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,

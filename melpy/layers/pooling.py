@@ -74,6 +74,7 @@ class WindowPooling(Spatial):
 class MaxPooling1D(WindowPooling):
     """Keep each window's largest value, along sequences (N, T, C); as `MaxPooling2D`."""
 
+    whole = True
     rank = 1
     pool = staticmethod(ops.max_pool)
 
@@ -96,6 +97,7 @@ class MaxPooling2D(WindowPooling):
     3.0
     """
 
+    whole = True
     rank = 2
     pool = staticmethod(ops.max_pool)
 
@@ -103,6 +105,7 @@ class MaxPooling2D(WindowPooling):
 class AveragePooling1D(WindowPooling):
     """Average each window, along sequences (N, T, C); as `AveragePooling2D`."""
 
+    whole = True
     rank = 1
     pool = staticmethod(ops.average_pool)
 
@@ -119,6 +122,7 @@ class AveragePooling2D(WindowPooling):
     name : str or None
     """
 
+    whole = True
     rank = 2
     pool = staticmethod(ops.average_pool)
 

@@ -25,6 +25,8 @@ class Flatten(Layer):
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
+    whole = True
+
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = known_format(data_format, type(self).__name__)
@@ -50,6 +52,7 @@ class Reshape(Layer):
     """
 
     needs_build = False
+    whole = True
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)

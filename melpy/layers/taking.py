@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import ops, tape, tree
+from melpy.kernels import threads
 from melpy.layers.arguments import is_array, no_array
 from melpy.layers.described import Described
 from melpy.strings import as_strings, may_be_strings
@@ -48,7 +49,10 @@ class Taking(Described):
             if x.dtype.kind == "b":
                 return x  # a mask
             cast = self.autocast and x.dtype.kind == "f"
-            return Tensor.of(x.astype(self.dtype, copy=False) if cast else x, None)
+            made = x.astype(self.dtype, copy=False) if cast else x
+            if made is not x:
+                threads.again(lambda: np.copyto(made, x, casting="same_kind"))
+            return Tensor.of(made, None)
         if isinstance(x, Tensor) and self.autocast:
             if x.dtype.kind == "f" and x.dtype != self.dtype:
                 mask = mask_of(x)

@@ -150,6 +150,11 @@ class Loss(Configurable):
         """Return one value a sample. Abstract."""
         raise NotImplementedError
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is computed of labels and predictions is made of ops alone."""
+        return False
+
     def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Refuse labels that cannot be meant for predictions of this shape; here, none."""
 
@@ -221,6 +226,11 @@ class PairLoss(Loss):
             smoothing(options["label_smoothing"], type(self).__name__)
         self._options = options
         vars(self).update(options)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the function is, as it says itself."""
+        return getattr(self.function, "is_of_ops", False)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from melpy import config, ops
 from melpy.errors import ArgumentError
+from melpy.kernels import threads
 from melpy.losses import checks
 from melpy.losses.base import PairLoss, as_float, paired
 from melpy.tape import Variable
@@ -100,7 +101,13 @@ def sparse_categorical_crossentropy(
             y_pred = ops.where(one, y_pred, 0.0)
     target = np.zeros(y_pred.shape, y_pred.dtype)
     np.put_along_axis(target, classes, one, axis=axis)
+    threads.again(lambda: _one_hot(labels, target, axis))
     return _cross_entropy(target, y_pred, from_logits, axis)
+
+
+def _one_hot(labels: np.ndarray, target: np.ndarray, axis: int) -> None:
+    target[...] = 0
+    np.put_along_axis(target, labels.astype(np.intp), 1, axis=axis)
 
 
 def _cross_entropy(target: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
@@ -243,6 +250,11 @@ class CategoricalCrossentropy(CrossentropyLoss):
             axis=axis,
         )  # fmt: skip
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is made of ops that are whole: smoothing the labels is not."""
+        return type(self) is CategoricalCrossentropy and not self.label_smoothing
+
     def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Refuse labels that are no distributions over the classes."""
         checks.distributions("CategoricalCrossentropy", y_true, output_shape, self.axis)
@@ -283,6 +295,11 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
             name, reduction, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
         )
         self.ignore_class = ignore_class
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is made of ops alone: passing over a class is not."""
+        return type(self) is SparseCategoricalCrossentropy and self.ignore_class is None
 
     def valid(self, y_true: Any, losses: Any) -> np.ndarray | None:
         """Return where the label is not the ignored one."""

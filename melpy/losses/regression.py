@@ -83,6 +83,13 @@ def unit(x: Any, axis: int) -> Any:
     return x * ops.rsqrt(ops.maximum(square, least))
 
 
+for _function in (
+    mean_squared_error, mean_absolute_error, mean_absolute_percentage_error,
+    mean_squared_logarithmic_error, huber, log_cosh,
+):  # fmt: skip
+    _function.is_of_ops = True  # type: ignore[attr-defined]
+
+
 class ShapedLoss(PairLoss):
     """A loss whose labels have the predictions' shape. Abstract."""
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from melpy import config
 from melpy.errors import ShapeError
+from melpy.kernels import dispatch as kernels
 from melpy.losses.base import same_rank
 from melpy.metrics.base import MeanMetricWrapper, array
 
@@ -65,8 +66,13 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndar
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """y = 1 where the largest prediction is at the one-hot label's class, else 0."""
-    t = array(y_true).argmax(axis=-1)
-    return _as_numbers(_hits("categorical_accuracy", t, array(y_pred)))
+    t, y = array(y_true), array(y_pred)
+    if t.ndim == 2 and t.shape == y.shape and t.dtype == y.dtype == config.floatx():
+        return kernels.class_hits(t, y)
+    return _as_numbers(_hits("categorical_accuracy", t.argmax(axis=-1), y))
+
+
+categorical_accuracy.is_whole = True  # type: ignore[attr-defined]
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:

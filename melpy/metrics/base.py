@@ -12,6 +12,8 @@ import numpy as np
 from melpy import config, initializers, tape, tree
 from melpy.configurable import Configurable, snake_case
 from melpy.errors import ArgumentError, GraphError
+from melpy.kernels import dispatch as kernels
+from melpy.kernels import program
 from melpy.layers.variable import Variable as LayersVariable
 from melpy.losses.base import along
 from melpy.tape import Variable
@@ -92,6 +94,7 @@ class Metric(Configurable):
     0.75
     """
 
+    is_whole = False  # whether ``update_state`` is made of kernels alone
     # What callbacks take for better: "up", "down", or "" where a metric does not say.
     direction: str = ""
 
@@ -241,6 +244,23 @@ def samplewise(
     return values, weight
 
 
+@contextmanager
+def exchanged(variables: Sequence[Tensor]) -> Iterator[np.ndarray]:
+    """Let a kernel change variables, each of one number, in one array of float64."""
+
+    def read() -> list[float]:
+        return [variable.value for variable in variables]
+
+    def give(state: np.ndarray) -> None:
+        for variable, number in zip(variables, state, strict=True):
+            tape.overwrite(variable, np.asarray(number, variable.value.dtype))
+
+    state = np.array(read(), np.float64)
+    yield state
+    give(state)
+    program.exchange(state, read, give)
+
+
 class Mean(Metric):
     """The mean of the numbers given: total / count, 0 if nothing was seen.
 
@@ -255,6 +275,8 @@ class Mean(Metric):
     2.0
     """
 
+    is_whole = True
+
     def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_weight(name="total")
@@ -262,7 +284,14 @@ class Mean(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Take in numbers, each sample's with a weight."""
-        values, weight = samplewise(array(values), sample_weight, np.mean, type(self).__name__)
+        values = array(values)
+        is_plain = values.ndim <= 1 and values.dtype.kind == "f" and values.size
+        if is_plain and (sample_weight is None or np.ndim(sample_weight) == 0):
+            weight = None if sample_weight is None else float(sample_weight)
+            with exchanged([self.total, self.count]) as state:
+                kernels.tally(values.reshape(-1), weight, state)
+            return
+        values, weight = samplewise(values, sample_weight, np.mean, type(self).__name__)
         self.total.assign_add(values.sum())
         if weight is not None:
             self.count.assign_add(weight.sum())
@@ -321,6 +350,11 @@ class MeanMetricWrapper(Mean):
     ) -> None:
         super().__init__(name or snake_case(getattr(fn, "__name__", type(fn).__name__)), dtype)
         self._fn, self._options = fn, kwargs
+
+    @property
+    def is_whole(self) -> bool:  # type: ignore[override]
+        """Whether the function is made of kernels, as it says itself."""
+        return getattr(self._fn, "is_whole", False)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take in a batch."""

@@ -10,6 +10,8 @@ import numpy as np
 
 from melpy import losses, metrics, tree
 from melpy.errors import ArgumentError, UnknownKeyError, nearest
+from melpy.kernels import threads
+from melpy.layers.apart import performed_apart
 from melpy.models.outputs import Outputs
 
 __all__ = ["CompiledLoss"]
@@ -175,7 +177,11 @@ class CompiledLoss:
                     received={"y": None},
                     mend="A model that needs no labels is compiled without loss=.",
                 )
-            loss = term.loss(target, term.seen(predictions), weights[term.leaves.start])
+            given = target, term.seen(predictions), weights[term.leaves.start]
+            if term.loss.is_whole or not threads.is_noted():
+                loss = term.loss(*given)
+            else:
+                loss = performed_apart(term.loss.name, [], term.loss, *given)
             if self.trackers:
                 rows = predictions[term.leaves.start].shape[0]
                 self.trackers[place].update_state(float(np.asarray(loss).mean()), rows)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from melpy import metrics, tree
 from melpy.errors import ArgumentError
+from melpy.kernels import program, threads
 from melpy.models.outputs import Outputs
 
 __all__ = ["CompiledMetrics"]
@@ -120,10 +122,13 @@ class CompiledMetrics(metrics.Metric):
                     expected="y, or batches (x, y)",
                     received={"y": None},
                 )
-            if is_weighted:
-                metric.update_state(labels[leaf], predictions[leaf], weights[leaf])
+            given = labels[leaf], predictions[leaf], *([weights[leaf]] if is_weighted else [])
+            if metric.is_whole or not threads.is_noted():
+                metric.update_state(*given)
             else:
-                metric.update_state(labels[leaf], predictions[leaf])
+                with program.unwritten():
+                    metric.update_state(*given)
+                threads.again(functools.partial(metric.update_state, *given))
 
     def reset_state(self) -> None:
         """Forget everything seen."""

@@ -51,6 +51,7 @@ class Model(Trainer):
     19
     """
 
+    whole = True
     _graph: Graph | None = None
 
     @property

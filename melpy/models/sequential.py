@@ -41,6 +41,8 @@ class Sequential(Model):
     15
     """
 
+    whole = True
+
     def __init__(
         self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:

@@ -185,7 +185,8 @@ class Steps(Layer):
         else:
             loss = self.compute_loss(x, y, y_pred, sample_weight)
         if self._loss_tracker is not None:
-            self._loss_tracker.update_state(float(np.mean(np.asarray(loss))), _rows(x))
+            value = np.asarray(loss)
+            self._loss_tracker.update_state(value if value.ndim == 0 else value.mean(), _rows(x))
         return loss
 
     def compute_loss(
@@ -290,6 +291,17 @@ class Steps(Layer):
         """Forget what loss and metrics have seen."""
         for metric in self.metrics:
             metric.reset_state()
+
+    def is_trained_by_the_book(self) -> bool:
+        """Return whether a step is what this class says, of a graph of layers."""
+        cls = type(self)
+        steps = ("train_step", "compute_loss", "compute_metrics", "_loss_of", "get_metrics_result")
+        return (
+            all(getattr(cls, name) is getattr(Steps, name) for name in steps)
+            and vars(cls).get("whole", False)
+            and self._compile_loss is not None
+            and not self.run_eagerly
+        )
 
     def zero_grad(self) -> None:
         """Drop the gradients that ``backward`` left at the weights."""

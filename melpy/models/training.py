@@ -16,6 +16,7 @@ from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
 from melpy.layers.base import Layer
 from melpy.models.compiled_metrics import CompiledMetrics
+from melpy.models.program import Programs
 from melpy.models.steps import Steps, as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -116,6 +117,10 @@ class Trainer(Steps):
         self._build_for_data(source)
 
         watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
+        programs = Programs(self)
+        together: int | Callable[[], int] = self.steps_per_execution
+        if together == 1 and isinstance(source, ArraySource) and not watching.needs_each_batch:
+            together, source.in_pieces = (lambda: programs.count), True
         self.stop_training, self.next_epoch = False, 0
         logs: dict[str, Any] = {}
         watching.on_train_begin()  # may set next_epoch, to go on from a backup
@@ -124,10 +129,9 @@ class Trainer(Steps):
             self.reset_metrics()
             watching.on_epoch_begin(epoch)
             made: dict[str, Any] = {}
-            for first, last, batches in executions(source, self.steps_per_execution):
+            for first, last, batches in executions(source, together):
                 watching.on_train_batch_begin(first)
-                for batch in batches:
-                    made = self.train_step(batch)
+                made = programs.train(batches)
                 watching.on_train_batch_end(last, as_logs(made))
                 if self.stop_training:
                     break
@@ -333,17 +337,20 @@ class Trainer(Steps):
         return None
 
 
-def executions(source: Source, size: int) -> Iterator[tuple[int, int, list[Any]]]:
+def executions(
+    source: Source, size: int | Callable[[], int]
+) -> Iterator[tuple[int, int, list[Any]]]:
     """Yield an epoch's batches, ``size`` at a time, with the numbers of the first and the last.
 
-    The last ones may be fewer, but are counted as the others are, as in Keras.
+    The last ones may be fewer, but are counted as the others are, as in Keras; where a function
+    says how many come next, they are counted as they are.
     """
-    coming = source.epoch(size)
-    for first in itertools.count(0, size):
-        batches = list(itertools.islice(coming, size))
-        if not batches:
-            return
-        yield first, first + size - 1, batches
+    coming = source.epoch(size if isinstance(size, int) else 1)
+    first = 0
+    while batches := list(itertools.islice(coming, size if isinstance(size, int) else size())):
+        count = size if isinstance(size, int) else len(batches)
+        yield first, first + count - 1, batches
+        first += count
 
 
 def _watching(

@@ -51,6 +51,7 @@ def _sample(shape, kernel, **options):
         _sample((2, 7, 3), (3, 3, 2), padding="same", pool_size=3),
     ],
     like=_like,
+    whole=True,
 )
 def conv_block(
     inputs,

@@ -19,7 +19,7 @@ __all__ = [
 KERAS_ROOM = "nn"
 
 
-@op(sample=normal((2, 3)), like="torch.nn.functional.silu")
+@op(sample=normal((2, 3)), like="torch.nn.functional.silu", whole=True)
 def silu(x):
     """Gate x by its sigmoid: y = x / (1 + e^-x). Also called ``swish``.
 
@@ -145,7 +145,7 @@ def _torch_gelu(torch, x, approximate=True):
     return torch.nn.functional.gelu(x, approximate="tanh" if approximate else "none")
 
 
-@op(sample=[normal((2, 3)), normal((2, 3), approximate=False)], like=_torch_gelu)
+@op(sample=[normal((2, 3)), normal((2, 3), approximate=False)], like=_torch_gelu, whole=True)
 def gelu(x, *, approximate=True):
     """Gate x by the normal distribution: y = x Φ(x), Φ(x) = (1 + erf(x / √2)) / 2.
 
@@ -181,10 +181,16 @@ def _below_zero(x, axis):
     return x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
 
 
+def _by_rows(x, axis):
+    """Return whether a softmax is that of rows, which is a kernel's."""
+    return axis in (-1, x.ndim - 1) and x.ndim > 0 and x.dtype.kind == "f"
+
+
 @op(
     sample=[normal((2, 3)), normal((2, 3, 2), axis=1)],
     like=lambda torch, x, axis=-1: torch.softmax(x, axis),
     floats=True,
+    whole=lambda x, axis=-1: _by_rows(x, axis),
 )
 def softmax(x, *, axis=-1):
     """Turn scores into probabilities: y_i = e^x_i / Σ_j e^x_j along an axis.
@@ -216,7 +222,7 @@ def softmax(x, *, axis=-1):
     >>> ops.softmax([0.0, 0.0, -1000.0])
     array([0.5, 0.5, 0. ], dtype=float32)
     """
-    if axis in (-1, x.ndim - 1) and x.ndim > 0 and x.dtype.kind == "f":
+    if _by_rows(x, axis):
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])  # (...,C) -> (M,C)
         p = kernels.softmax(rows)
         return p.reshape(x.shape), (

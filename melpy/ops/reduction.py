@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import away, distinct, normal
 
@@ -42,6 +43,11 @@ def _added(function, x, axis, keepdims):
             y = function(x, axis=axis, keepdims=keepdims, dtype=np.float64)
             return y.astype(np.float32)
     return function(x, axis=axis, keepdims=keepdims)
+
+
+def _in_one_go(x, axis, keepdims):
+    """Return whether a mean is that of all entries, which is a kernel's."""
+    return axis is None and not keepdims and x.size > 0 and x.dtype.kind == "f"
 
 
 def _given(**options):
@@ -100,7 +106,11 @@ def sum(x, *, axis=None, keepdims=False):
     return _added(np.sum, x, axis, keepdims), (lambda g: _spread(g, shape, axis, keepdims),)
 
 
-@op(sample=_samples(normal), like=_like("mean"))
+@op(
+    sample=_samples(normal),
+    like=_like("mean"),
+    whole=lambda x, axis=None, keepdims=False: _in_one_go(x, axis, keepdims),
+)
 def mean(x, *, axis=None, keepdims=False):
     """Average: y = Σ x / n over the axes, n entries each.
 
@@ -128,6 +138,9 @@ def mean(x, *, axis=None, keepdims=False):
     >>> ops.mean([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([2., 3.], dtype=float32)
     """
+    if _in_one_go(x, axis, keepdims):
+        shape = x.shape
+        return kernels.mean(x), (lambda g: kernels.mean_d_x(g, shape),)
     y = _added(np.mean, x, axis, keepdims)
     shape, share = x.shape, y.size / x.size if x.size else 0.0
     return y, (lambda g: _spread(g * share, shape, axis, keepdims),)

@@ -28,10 +28,12 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy import foreign, symbolic, tape
 from melpy.errors import DtypeError, MelpyError, ShapeError
+from melpy.kernels import threads
 from melpy.ops.promotion import as_floats, settled_as, together
 
 __all__ = [
-    "OPS", "Op", "OutOfRangeError", "axes_within", "composed", "in_keras", "keras_class", "op",
+    "OPS", "Op", "OutOfRangeError", "axes_within", "composed", "done_again", "in_keras",
+    "keras_class", "op",
 ]  # fmt: skip
 
 Sample = Callable[[np.random.Generator], tuple]
@@ -67,6 +69,7 @@ def op(
     poles: bool = False,
     constant: bool = False,
     made_of: Callable[..., Any] | None = None,
+    whole: bool | Callable[..., bool] = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a public operation of a function that returns its output and its vjps.
 
@@ -84,6 +87,8 @@ def op(
         whose y does not count, g = 0, has the gradient 0 there too, not 0 · ∞ = NaN.
     constant : whether no gradient passes although floats go in and come out.
     made_of : as in `composed`: says what comes out of symbolic tensors, or refuses them.
+    whole : whether all its work, and its vjps', is done by kernels or is a view, so that a program
+        can do it without Python; or a function of the arguments that says for which.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,11 +118,15 @@ def op(
                 return foreign.node(call, args, kwargs, error)
             if floats:
                 values = as_floats(values, kept)
+            is_noted = threads.is_noted()
+            if is_noted and not _as_given(args, values):
+                threads.missed(f"{name} of other types than its arguments'")
             try:
                 y, vjps = forward(*values, **kwargs)
                 first = y[0] if isinstance(y, tuple) else y
                 dtype = settled_as(first, values, kwargs)
                 if dtype is not None:
+                    threads.missed(f"{name} in another type")
                     if dtype.kind == "f":
                         y, vjps = forward(*as_floats(values, kept), **kwargs)
                     else:
@@ -129,6 +138,10 @@ def op(
             except TypeError as error:
                 _refuse_wrong_type(name, error, values)
                 raise
+            if is_noted and not (whole(*values, **kwargs) if callable(whole) else whole):
+                now = _arrays_of(args, values)
+                del values  # a program that kept the weights would be seen by who counts
+                y, vjps = done_again(lambda: forward(*now(), **kwargs), y, vjps)
             if poles:
                 vjps = tuple(vjp and _of_what_counts(vjp) for vjp in vjps)
             if isinstance(y, tuple):
@@ -140,6 +153,69 @@ def op(
         return call
 
     return decorate
+
+
+def _as_given(args: Sequence[Any], values: Sequence[Any]) -> bool:
+    """Return whether an op's arrays are its arguments' own, or made of plain numbers."""
+    return all(
+        value is (arg.value if isinstance(arg, tape.Variable) else arg)
+        or isinstance(arg, int | float | np.generic)
+        for arg, value in zip(args, values, strict=False)
+    )
+
+
+def _arrays_of(args: Sequence[Any], values: Sequence[Any]) -> Callable[[], list[Any]]:
+    """Return what gives an op's arrays at any time; it keeps the arguments, not their arrays."""
+    pairs = [
+        (arg, None) if isinstance(arg, tape.Variable) else (None, value)
+        for arg, value in zip(args, values, strict=False)
+    ]
+    return lambda: [value if arg is None else arg.value for arg, value in pairs]
+
+
+def done_again(
+    forward: Callable[[], tuple[Any, Sequence[Any]]], y: Any, vjps: Sequence[Any]
+) -> tuple[Any, Sequence[Any]]:
+    """Let a program do an op anew whose work is in no region; return what it does anew."""
+    y = tuple(map(_own, y)) if isinstance(y, tuple) else _own(y)
+    latest: list[Sequence[Any]] = [vjps]
+    wanted = vjps.wanted if isinstance(vjps, tape.Selective) else None
+
+    def do() -> None:
+        made, fresh = forward()
+        if wanted is not None:
+            fresh.wanted[:] = wanted  # type: ignore[attr-defined]
+        latest[0] = fresh
+        _overwrite(y, made)
+
+    def one(index: int) -> Any:
+        def vjp(g: np.ndarray) -> np.ndarray:
+            d = _own(latest[0][index](g))
+            threads.again(lambda: _overwrite(d, latest[0][index](g)))
+            return d
+
+        return vjp
+
+    threads.again(do, lambda: latest.__setitem__(0, ()))
+    wrapped = [vjp and one(n) for n, vjp in enumerate(vjps)]
+    if wanted is None:
+        return y, tuple(wrapped)
+    same = tape.Selective(wrapped)
+    same.wanted = wanted
+    return y, same
+
+
+def _own(x: Any) -> np.ndarray:
+    """Return an array that can be written over."""
+    return np.require(x, requirements="CW")
+
+
+def _overwrite(old: Any, new: Any) -> None:
+    """Write arrays over those of before, where they are not views of what has changed anyway."""
+    pairs = zip(old, new, strict=True) if isinstance(old, tuple) else [(old, new)]
+    for a, b in pairs:
+        if a is not b and not np.may_share_memory(a, b):
+            np.copyto(a, b)
 
 
 def composed(
@@ -167,6 +243,7 @@ def composed(
         if symbolic.any_in(args, kwargs):
             outputs = made_of(*args, **kwargs) if made_of else None
             return symbolic.defer_op(call, args, kwargs, outputs)
+        threads.missed(name)
         if len(args) > arrays and not is_variadic:
             _by_position(name, options, args[arrays:], kwargs)
             args = args[:arrays]

@@ -15,6 +15,8 @@ import numpy as np
 
 from melpy import tape
 from melpy.errors import ArgumentError, warn
+from melpy.kernels import dispatch as kernels
+from melpy.kernels import threads
 from melpy.optimizers.state import Rate, Stateful, require
 from melpy.tape import Variable
 from melpy.tensor import Tensor
@@ -124,12 +126,16 @@ class Optimizer(Stateful):
         self._flat.require_known(weights)
         grads, weights = self._present(grads, weights)
         with tape.no_grad():
-            self._flat.lay()
+            if not threads.is_noted():  # else they were laid just before
+                self._flat.lay()
             self._flat.gather(grads, weights)
             if self.loss_scale_factor is not None:
                 self._flat.gradient /= self.loss_scale_factor
             if self._accumulated(self._flat.spans(weights)):
                 self._move(weights)
+        self._end_step()
+
+    def _end_step(self) -> None:
         tape.changed()
         self.assign_add(self._iterations, 1)
 
@@ -150,11 +156,18 @@ class Optimizer(Stateful):
                 self._flat.parameters[part] = self._flat.gradient[part]
         return [w for w in weights if id(w) not in overwritten]
 
+    def again(self, weights: list[Any]) -> None:
+        """Do what Python does in a step whose regions a program runs: numbers, and counting."""
+        self._move(weights)
+        self._end_step()
+
     def _move(self, weights: list[Any]) -> None:
         """Make the step of the gradients that `Flat` holds, and what follows a step."""
         if self._overwritten:
             weights = self._overwrite(weights)
         rate = float(self.learning_rate)
+        if not self.is_plain:
+            threads.missed("an optimizer that clips, averages or constrains")
         self._clip(weights)
         self.decay(weights, rate)
         self.step(weights, rate)
@@ -164,6 +177,19 @@ class Optimizer(Stateful):
             constraint = getattr(weight, "constraint", None)
             if constraint is not None:
                 self.assign(weight, constraint(weight))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a step is its rule and the decay of weights, and nothing else."""
+        limits = self.clipnorm, self.clipvalue, self.global_clipnorm, self.loss_scale_factor
+        more = any(limits) or self.use_ema or self.gradient_accumulation_steps
+        if more or type(self).update_step is not Optimizer.update_step:
+            return False
+        weights = self._flat.weights if self.built else []
+        return not any(
+            getattr(w, "constraint", None) or getattr(w, "overwrite_with_gradient", False)
+            for w in weights
+        )
 
     def step(self, weights: list[Any], rate: float) -> None:
         """Change the weights: by ``rule``, all at once, or by a subclass's ``update_step``."""
@@ -295,7 +321,7 @@ class Optimizer(Stateful):
         """Multiply the weights by 1 - weight_decay * rate."""
         if self.weight_decay:
             for span in self._flat.spans([w for w in weights if self.decays(w)]):
-                self._flat.parameters[span] *= 1 - self.weight_decay * rate
+                kernels.scale(self._flat.parameters[span], 1 - self.weight_decay * rate)
 
     def decays(self, weight: Any) -> bool:
         """Return whether weight decay acts on a weight."""

@@ -75,6 +75,7 @@ class Flat:
         self.size, dtype = sum(w.value.size for w in weights), types.pop()
         self.parameters, self.gradient = np.empty(self.size, dtype), np.empty(self.size, dtype)
         self.slots: dict[str, np.ndarray] = {}
+        self.moves = 0  # how often the weights went to new memory
         self._parts = self._places()
         self.lay()
 
@@ -96,6 +97,7 @@ class Flat:
         """
         if self._is_held():
             self.parameters = np.empty_like(self.parameters)
+            self.moves += 1
         for weight in self.weights:
             if weight.value.base is not self.parameters:
                 part = self.part(weight)

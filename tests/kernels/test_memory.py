@@ -55,11 +55,11 @@ def test_free_memory_is_bounded():
     memory.forget()
     for n in range(200):  # as many sizes, as from batches of any size
         memory.empty((1 << 20, 1 + n % 100), np.dtype(np.uint8))
-    assert sum(size * len(kept) for size, kept in memory._buffers.items()) <= (
+    assert sum(size * len(kept) for size, kept in memory.everyones.buffers.items()) <= (
         memory.MOST_FREE_BYTES + (100 << 20)
     )
     memory.forget()
-    assert not memory._buffers
+    assert not memory.everyones.buffers
 
 
 def test_small_arrays_are_numpys_own():

@@ -26,7 +26,8 @@ def add_relu(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _summed(a: np.ndarray, b: np.ndarray, is_relu: bool) -> np.ndarray | None:
-    arrays = contiguous(a, b) if a.size >= WORTH_IT and a.shape == b.shape else None
+    fits = a.shape == b.shape and (a.size >= WORTH_IT or threads.is_noted())
+    arrays = contiguous(a, b) if fits else None
     if arrays is None:
         return None
     y = memory.empty(a.shape, a.dtype)
@@ -39,7 +40,7 @@ def total(parts: np.ndarray) -> np.ndarray:
     """Add up arrays (M,...) in their order; of one of the float types, contiguous."""
     if len(parts) == 1:
         return parts[0]
-    if parts.size <= WORTH_IT:
+    if parts.size <= WORTH_IT and not threads.is_noted():
         return parts.sum(axis=0)
     y = memory.empty(parts.shape[1:], parts.dtype)
     threads.share(_fold, y.size, parts.size, parts.reshape(len(parts), y.size), y.reshape(-1))

@@ -8,6 +8,7 @@ from melpy.errors import lookup
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import CODES as CODES_OF_ALL
 from melpy.kernels.compiled.activation import activating, cut, sliding
+from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import IN_TILE
@@ -52,9 +53,11 @@ def sum_rows(x: np.ndarray) -> np.ndarray:
     if arrays is None:
         return spec.sum_rows(x)
     rows = as_rows(arrays[0])
-    totals = np.zeros((threads.parts(len(rows), x.size), x.shape[-1]), x.dtype)
+    if not len(rows):
+        return np.zeros(x.shape[-1], x.dtype)
+    totals = memory.empty((threads.parts(len(rows), x.size), x.shape[-1]), x.dtype)
     threads.share(_sum, len(rows), x.size, rows, totals)
-    return totals.sum(axis=0)
+    return total(totals)
 
 
 @for_team
@@ -70,6 +73,7 @@ def _forward(x, b, y, code, slope, part, first, last):
 @for_team
 def _sum(x, totals, part, first, last):
     total = totals[part]
+    total[:] = 0
     for row in range(first, last):
         z = x[row]
         for c in range(z.size):

@@ -166,7 +166,8 @@ def _back(
         )
     work = 2 * N * z_size[0] * z_size[1] * w.size // groups // 16
     parts = threads.parts(N, work)
-    d_w, d_b = np.empty((parts, w.size), x.dtype), np.zeros((parts, D), x.dtype)
+    d_w = memory.empty((parts, w.size), x.dtype)
+    d_b = memory.empty((parts, D), x.dtype)
     zeros = np.zeros(max(D, C * groups), x.dtype)
     cells = np.empty((0, 0, 0, 0), np.uint8) if where is None else where
     threads.share(
@@ -176,7 +177,7 @@ def _back(
         d_x, wanted[0], *frame, around[0][0], around[1][0], w_t.reshape(-1), C, *back, C, zeros,
     )  # fmt: skip
     d_w = total(d_w).reshape(w.shape)
-    return [d_x if wanted[0] else None, d_w, d_b.sum(axis=0) if wanted[2] else None]
+    return [d_x if wanted[0] else None, d_w, total(d_b) if wanted[2] else None]
 
 
 @for_team
@@ -211,6 +212,7 @@ def _images_back(
     size = x.shape[1] * x.shape[2] * C
     flat_g, flat_y, flat_d_x = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
     d_w, d_b = totals_w[part], totals_b[part]
+    d_b[:] = 0
     d_u = np.empty(shrunk, x.dtype)
     d_z = np.empty(together * image, x.dtype)
     frames = np.zeros((together * is_framed, H, W, C), x.dtype)

@@ -32,7 +32,10 @@ def copy(x: np.ndarray, y: np.ndarray) -> None:
     """y = x; see the specification."""
     fits = x.dtype == y.dtype and x.dtype in FLOATS and x.flags.writeable
     fits = fits and x.ndim == y.ndim == 1 and x.size == y.size
-    if not fits or x.size < WORTH_IT or not (x.flags.c_contiguous and y.flags.c_contiguous):
+    if x.size < WORTH_IT and not threads.is_noted():
+        return spec.copy(x, y)
+    if not fits or not (x.flags.c_contiguous and y.flags.c_contiguous):
+        threads.missed("copy")
         return spec.copy(x, y)
     threads.share(_copy, x.size, x.size, x, y)
 

@@ -14,7 +14,7 @@ from melpy.kernels.compiled.bias_activation import (
     sum_rows,
 )
 from melpy.kernels.compiled.jit import contiguous
-from melpy.kernels.compiled.matmul import is_small, matmul, multiplication
+from melpy.kernels.compiled.matmul import fits, matmul, multiplication
 from melpy.kernels.compiled.tile import IN_TILE, LINEAR
 from melpy.kernels.spec import dense as spec
 from melpy.kernels.threads import Region
@@ -23,7 +23,7 @@ from melpy.kernels.threads import Region
 def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) -> np.ndarray:
     """y = act(x W + b); see `melpy.kernels.spec.dense.dense`."""
     arrays = contiguous(x, w, b)
-    if arrays is None or name not in CODES or is_small(x, w):
+    if arrays is None or name not in CODES or not fits(x, w):
         return spec.dense(x, w, b, name, slope)
     x, w, b = arrays
     y, regions = _layer(x, w, b, name, slope)
@@ -36,7 +36,7 @@ def dense_ready(
 ) -> tuple[np.ndarray, Callable[[], None]]:
     """Return y and what fills it from x's values of the time; see the specification."""
     arrays = contiguous(x, w, b)
-    if arrays is None or arrays[0] is not x or name not in CODES or is_small(x, w):
+    if arrays is None or arrays[0] is not x or name not in CODES or not fits(x, w):
         return spec.dense_ready(x, w, b, name, slope)
     x, w, b = arrays
     y, regions = _layer(x, w, b, name, slope)

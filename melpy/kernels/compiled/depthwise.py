@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import depthwise as spec
@@ -62,9 +63,9 @@ def depthwise_conv2d_d_w(
         return spec.depthwise_conv2d_d_w(g, x, w_shape, strides, pads, dilation)
     g, x = arrays
     work = g.size * w_shape[0] * w_shape[1]
-    totals = np.zeros((threads.parts(len(g), work), *w_shape[:2], g.shape[3]), g.dtype)
+    totals = memory.empty((threads.parts(len(g), work), *w_shape[:2], g.shape[3]), g.dtype)
     threads.share(_d_w, len(g), work, g, x, totals, *_geometry(strides, pads, dilation))
-    return totals.sum(axis=0).reshape(w_shape)  # the groups in order, whoever made them
+    return total(totals).reshape(w_shape)  # the groups in order, whoever made them
 
 
 def _repeat(x: np.ndarray, M: int) -> np.ndarray:
@@ -129,6 +130,7 @@ def _d_x(g, w, d_x, stride_h, stride_w, top, left, step_h, step_w, part, first, 
 @for_team
 def _d_w(g, x, totals, stride_h, stride_w, top, left, step_h, step_w, part, first, last):
     d_w = totals[part]
+    d_w[:] = 0
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, d_w.shape, g.shape
     for n in range(first, last):
         for p in range(oH):

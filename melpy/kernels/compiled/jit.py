@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numba import cfunc, njit
 
+from melpy.kernels import threads
+
 # "contract" fuses a*b+c; it reorders no sum, so results do not depend on vector width.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
 
@@ -94,10 +96,23 @@ def contiguous(*arrays: np.ndarray) -> list[np.ndarray] | None:
     None says that the compiled loops are not made for these, and the specification serves.
     """
     if any(x.dtype not in FLOATS or x.dtype != arrays[0].dtype for x in arrays):
+        threads.missed("a kernel has no compiled twin for these types")
         return None
     if _awaited:
         prepare(arrays[0].dtype)
-    return [writeable(np.ascontiguousarray(x)) for x in arrays]
+    return [laid(x) for x in arrays]
+
+
+def laid(x: np.ndarray) -> np.ndarray:
+    """Return an array as kernels take it: contiguous, and writeable.
+
+    Numba would compile every kernel once more for the type of a read-only one.
+    """
+    if x.flags.c_contiguous and x.flags.writeable:
+        return x
+    y = writeable(np.ascontiguousarray(x))
+    threads.again(lambda: np.copyto(y, x))
+    return y
 
 
 def writeable(x: np.ndarray) -> np.ndarray:

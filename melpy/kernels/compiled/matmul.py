@@ -12,30 +12,30 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import cut
-from melpy.kernels.compiled.jit import FLOATS, prepare, writeable
+from melpy.kernels.compiled.jit import FLOATS, laid, prepare
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, ROWS, VECTOR_BYTES, lines, multiply
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
 from melpy.kernels.threads import Region
 
-SMALL = 1 << 12  # products below this many multiplications are NumPy's: its call costs less
 DEPTH = 512  # a panel of b, DEPTH by two vectors, stays nearly in the first-level cache,
 BLOCK = 64 * DEPTH  # and this many numbers of a in the second
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Multiply; see `melpy.kernels.spec.matmul.matmul`."""
-    if is_small(a, b) or a.dtype != b.dtype or a.dtype not in FLOATS:
+    if not fits(a, b):
+        threads.missed("matmul")
         return spec.matmul(a, b)
     y, regions = multiplication(a, b, np.zeros(b.shape[1], a.dtype))
     threads.run(regions)
     return y
 
 
-def is_small(a: np.ndarray, b: np.ndarray) -> bool:
-    """Return whether a product is NumPy's."""
-    return a.size * b.shape[1] < SMALL
+def fits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return whether a product is of numbers that a tile multiplies, and of any at all."""
+    return a.dtype == b.dtype and a.dtype in FLOATS and 0 not in (*a.shape, b.shape[1])
 
 
 def multiplication(
@@ -47,7 +47,7 @@ def multiplication(
     lanes = VECTOR_BYTES // a.itemsize
     b_row, panel = Q, 2 * lanes
     if not b.T.flags.c_contiguous:
-        b = np.ascontiguousarray(b)
+        b = laid(b)
     elif Q % panel or P == 1:
         b = transposed(b.T[None])[0]
     else:  # panel by panel, each of which then lies in few pages
@@ -56,21 +56,21 @@ def multiplication(
     y = memory.empty((P, Q), a.dtype)
     work = P * K * Q // 16
     if P == 1:  # a tile would read b no faster, and make the row ROWS times
-        a, b = writeable(np.ascontiguousarray(a)), writeable(b)
-        sums = np.empty((threads.parts(K, b.size), Q), a.dtype)
+        a, b = laid(a), laid(b)
+        sums = memory.empty((threads.parts(K, b.size), Q), a.dtype)
         row = (_row, K, b.size, a[0], b, sums)
         return y, [row, (_end_of_row, 1, Q, sums, start, y[0], code, slope)]
     if a.T.flags.c_contiguous:  # a transposed view, as in x^T g: walked as it lies
-        laid, step_of_row, step = a.T, 1, P
+        a, step_of_row, step = laid(a.T), 1, P
     else:
-        laid, step_of_row, step = np.ascontiguousarray(a), K, 1
-    laid, b = writeable(laid), writeable(b)
+        a, step_of_row, step = laid(a), K, 1
+    b = laid(b)
     a_at, c_at = lines(P, step_of_row), lines(P, Q)
     shape = len(a_at) // ROWS, -(-Q // (2 * lanes))
     down, across = _shares(*shape, 2 * lanes / ROWS, threads.parts(shape[0] * shape[1], work))
     region = (
         _blocks, len(down) * len(across), work,
-        laid, a_at, step, b, b_row, panel, y, c_at, start, code, slope, down, across,
+        a, a_at, step, b, b_row, panel, y, c_at, start, code, slope, down, across,
     )  # fmt: skip
     return y, [region]
 

@@ -14,6 +14,8 @@ whole numbers, the team's; threads meet in it by atomic operations only.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +35,8 @@ IDLE, ASSIGNED, RUNNING, ASLEEP = 0, 1, 2, 3
 FUNCTION, ENVIRONMENT, SIZE, BLOCKS, ERROR, WORKERS = range(6)
 NEXT, FIRST_WORKER, LINE = 8, 16, 8
 MOST_WORKERS = 62  # who joined is noted in the bits of a number
+PATIENCE = 2_000  # looks, some 50 microseconds, before a thread that waits gives its CPU away
+RECORD = -1  # blocks of a region that is written down, not run
 
 INDEX = ir.IntType(64)
 BYTES = ir.IntType(8).as_pointer()
@@ -121,6 +125,38 @@ def pause(typingctx):
     return types.void(), emit
 
 
+def _yielding() -> int:
+    """Return the address of the system's function that lets another thread have the CPU."""
+    system = ctypes.windll.kernel32 if sys.platform == "win32" else ctypes.CDLL(None)
+    function = system.SwitchToThread if sys.platform == "win32" else system.sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+YIELD = "melpy_yield"
+llvmlite.binding.add_symbol(YIELD, _yielding())
+
+
+@intrinsic
+def give_way(typingctx):
+    """Let another thread have the CPU, where there are more threads than CPUs."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, YIELD), [])
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@compiled
+def rest(looked):
+    """Wait a little for another thread: the CPU's way first, the system's after many looks."""
+    pause()
+    if looked >= PATIENCE:
+        give_way()
+    return looked + 1
+
+
 @intrinsic
 def do(typingctx, function, environment, part, first, last, error):
     """Do one block of a job."""
@@ -177,8 +213,9 @@ def _run(team, function, environment, size, blocks, error):
     for n in range(workers):
         place = team + 8 * (FIRST_WORKER + LINE * n)
         if joined >> n & 1 and not turn(place, ASSIGNED, IDLE):
+            looked = 0
             while load(place) == RUNNING:
-                pause()
+                looked = rest(looked)
 
 
 _runner = compiled_for_c(_run, types.void(*[types.intp] * 6))
@@ -205,7 +242,9 @@ def serve(team, number, looks):
 def fan_out(typingctx, kernel, team, size, blocks, args):
     """Run ``kernel(*args, part, first, last)`` for the blocks of ``range(size)``.
 
-    Returns whether a block failed: for lack of memory, since kernels raise nothing else.
+    Returns whether a block failed: for lack of memory, since kernels raise nothing else. With
+    ``blocks`` of `RECORD` nothing runs: ``team`` is then where the arguments are written, their
+    size in bytes before them, and what is returned is the address of the function that takes them.
     """
     inner = kernel.get_call_type(typingctx, (*args.types, *[types.intp] * 3), {})
 
@@ -218,7 +257,10 @@ def fan_out(typingctx, kernel, team, size, blocks, args):
             for kind, value in zip(args.types, cgutils.unpack_tuple(builder, packed), strict=True)
         ]
         kinds = ir.LiteralStructType([value.type for value in values])
-        environment = cgutils.alloca_once(builder, kinds)
+        own = cgutils.alloca_once(builder, kinds)
+        is_recorded = builder.icmp_signed("==", blocks, INDEX(RECORD))
+        room = builder.inttoptr(builder.add(team, INDEX(8)), kinds.as_pointer())
+        environment = builder.select(is_recorded, room, own)
         for n, value in enumerate(values):
             builder.store(value, cgutils.gep_inbounds(builder, environment, 0, n))
         task = ir.Function(builder.module, TASK, builder.module.get_unique_name("task"))
@@ -235,15 +277,21 @@ def fan_out(typingctx, kernel, team, size, blocks, args):
         with inside.if_then(status.is_error, likely=False):
             inside.store(INDEX(1), task.args[4])
         inside.ret_void()
-        error = cgutils.alloca_once_value(builder, INDEX(0))
+        error, found = (cgutils.alloca_once_value(builder, INDEX(0)) for _ in range(2))
         run = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [INDEX] * 6), RUN
         )
         addresses = [builder.ptrtoint(x, INDEX) for x in (task, environment, error)]
-        builder.call(run, [team, *addresses[:2], size, blocks, addresses[2]])
-        return builder.icmp_signed("!=", builder.load(error), INDEX(0))
+        with builder.if_else(is_recorded) as (recorded, at_once):
+            with recorded:
+                builder.store(INDEX(context.get_abi_sizeof(kinds)), _cell(builder, team))
+                builder.store(addresses[0], found)
+            with at_once:
+                builder.call(run, [team, *addresses[:2], size, blocks, addresses[2]])
+                builder.store(builder.load(error), found)
+        return builder.load(found)
 
-    signature = types.boolean(kernel, types.intp, types.intp, types.intp, args)
+    signature = types.intp(kernel, types.intp, types.intp, types.intp, args)
     return signature, emit
 
 

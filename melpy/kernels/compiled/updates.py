@@ -12,6 +12,13 @@ from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import updates as spec
 
 
+def scale(p: np.ndarray, factor: float) -> None:
+    """See `melpy.kernels.spec.updates.scale`."""
+    if not _fits(p):
+        return spec.scale(p, factor)
+    _sweep(_scale, (p,), (factor,))
+
+
 def sgd(
     p: np.ndarray,
     g: np.ndarray,
@@ -21,9 +28,11 @@ def sgd(
     nesterov: bool,
 ) -> None:
     """See `melpy.kernels.spec.updates.sgd`."""
-    if velocity is None or not _fits(p, g, velocity):
+    if not _fits(p, g, *(() if velocity is None else (velocity,))):
         return spec.sgd(p, g, velocity, learning_rate, momentum, nesterov)
-    _sweep(_momentum, (p, g, velocity), (*_in(p, learning_rate, momentum), nesterov))
+    if velocity is None:
+        return _sweep(_sgd, (p, g), (learning_rate,))
+    return _sweep(_momentum, (p, g, velocity), (learning_rate, momentum, float(nesterov)))
 
 
 def rmsprop(
@@ -39,8 +48,9 @@ def rmsprop(
 ) -> None:
     """See `melpy.kernels.spec.updates.rmsprop`."""
     if buffer is not None or mean_g is not None or not _fits(p, g, v):
+        threads.missed("rmsprop")
         return spec.rmsprop(p, g, v, buffer, mean_g, learning_rate, rho, momentum, epsilon)
-    _sweep(_rmsprop, (p, g, v), _in(p, learning_rate, rho, 1.0 - rho, epsilon))
+    _sweep(_rmsprop, (p, g, v), (learning_rate, rho, 1.0 - rho, epsilon))
 
 
 def adam(
@@ -59,7 +69,7 @@ def adam(
     if not _fits(p, g, *slots):
         return spec.adam(p, g, m, v, step_size, beta_1, beta_2, epsilon, v_hat)
     loop = _adam if v_hat is None else _amsgrad
-    _sweep(loop, (p, g, *slots), _in(p, step_size, 1.0 - beta_1, 1.0 - beta_2, epsilon))
+    _sweep(loop, (p, g, *slots), (step_size, 1.0 - beta_1, 1.0 - beta_2, epsilon))
 
 
 def nadam(
@@ -79,7 +89,7 @@ def nadam(
         return spec.nadam(
             p, g, m, v, weight_m, weight_g, correction, beta_1, beta_2, epsilon
         )  # fmt: skip
-    numbers = _in(p, weight_m, weight_g, correction, 1.0 - beta_1, 1.0 - beta_2, epsilon)
+    numbers = (weight_m, weight_g, correction, 1.0 - beta_1, 1.0 - beta_2, epsilon)
     _sweep(_nadam, (p, g, m, v), numbers)
 
 
@@ -96,7 +106,7 @@ def adamax(
     """See `melpy.kernels.spec.updates.adamax`."""
     if not _fits(p, g, m, u):
         return spec.adamax(p, g, m, u, step_size, beta_1, beta_2, epsilon)
-    _sweep(_adamax, (p, g, m, u), _in(p, step_size, 1.0 - beta_1, beta_2, epsilon))
+    _sweep(_adamax, (p, g, m, u), (step_size, 1.0 - beta_1, beta_2, epsilon))
 
 
 def adagrad(
@@ -105,7 +115,7 @@ def adagrad(
     """See `melpy.kernels.spec.updates.adagrad`."""
     if not _fits(p, g, v):
         return spec.adagrad(p, g, v, learning_rate, epsilon)
-    _sweep(_adagrad, (p, g, v), _in(p, learning_rate, epsilon))
+    _sweep(_adagrad, (p, g, v), (learning_rate, epsilon))
 
 
 def adadelta(
@@ -120,7 +130,7 @@ def adadelta(
     """See `melpy.kernels.spec.updates.adadelta`."""
     if not _fits(p, g, v, moved):
         return spec.adadelta(p, g, v, moved, learning_rate, rho, epsilon)
-    _sweep(_adadelta, (p, g, v, moved), _in(p, learning_rate, rho, 1.0 - rho, epsilon))
+    _sweep(_adadelta, (p, g, v, moved), (learning_rate, rho, 1.0 - rho, epsilon))
 
 
 def lion(
@@ -134,7 +144,7 @@ def lion(
     """See `melpy.kernels.spec.updates.lion`."""
     if not _fits(p, g, m):
         return spec.lion(p, g, m, learning_rate, beta_1, beta_2)
-    _sweep(_lion, (p, g, m), _in(p, learning_rate, beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2))
+    _sweep(_lion, (p, g, m), (learning_rate, beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2))
 
 
 def ftrl(
@@ -151,40 +161,60 @@ def ftrl(
     """See `melpy.kernels.spec.updates.ftrl`."""
     if not _fits(p, g, n, z):
         return spec.ftrl(p, g, n, z, learning_rate, power, l1, l2, shrinkage)
-    numbers = _in(p, learning_rate, power, l1, 2.0 * l2, 2.0 * shrinkage)
+    numbers = (learning_rate, power, l1, 2.0 * l2, 2.0 * shrinkage)
     _sweep(_ftrl, (p, g, n, z), numbers)
 
 
 def _sweep(loop: Callable[..., bool], arrays: Sequence[np.ndarray], numbers: Sequence) -> None:
     """Run a loop over all places of the arrays, cut into blocks for the team."""
     size = arrays[0].size
-    threads.share(loop, size, size, *arrays, *numbers)
+    threads.share(loop, size, size, *arrays, threads.numbers(numbers, arrays[0].dtype))
 
 
 def _fits(*arrays: np.ndarray) -> bool:
     """Whether all are flat, contiguous and of one float type: what is written in place must be."""
-    return all(
+    fits = all(
         x.dtype == arrays[0].dtype and x.dtype in FLOATS and x.flags.c_contiguous and x.ndim == 1
         for x in arrays
     )
+    if not fits:
+        threads.missed("an update of arrays that are not flat")
+    return fits
 
 
-def _in(p: np.ndarray, *numbers: float) -> list:
-    """Give Python floats the type of the parameters, so that the loop mixes no types."""
-    return [p.dtype.type(number) for number in numbers]
+# The numbers of a step are an array, of the type of the parameters: a program that goes on to the
+# next step writes others there.
 
 
 @for_team
-def _momentum(p, g, u, learning_rate, momentum, nesterov, part, first, last):
+def _scale(p, numbers, part, first, last):
+    factor = numbers[0]
+    p = p[first:last]
+    for n in range(p.size):
+        p[n] *= factor
+
+
+@for_team
+def _sgd(p, g, numbers, part, first, last):
+    learning_rate = numbers[0]
+    p, g = p[first:last], g[first:last]
+    for n in range(p.size):
+        p[n] -= learning_rate * g[n]
+
+
+@for_team
+def _momentum(p, g, u, numbers, part, first, last):
+    learning_rate, momentum, nesterov = numbers[0], numbers[1], numbers[2]
     p, g, u = p[first:last], g[first:last], u[first:last]
     for n in range(p.size):
         step = learning_rate * g[n]
         u[n] = momentum * u[n] - step
-        p[n] += momentum * u[n] - step if nesterov else u[n]
+        p[n] += momentum * u[n] - step if nesterov != 0 else u[n]
 
 
 @for_team
-def _rmsprop(p, g, v, learning_rate, rho, rest, epsilon, part, first, last):
+def _rmsprop(p, g, v, numbers, part, first, last):
+    learning_rate, rho, rest, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     p, g, v = p[first:last], g[first:last], v[first:last]
     for n in range(p.size):
         v[n] = rho * v[n] + rest * (g[n] * g[n])
@@ -192,7 +222,8 @@ def _rmsprop(p, g, v, learning_rate, rho, rest, epsilon, part, first, last):
 
 
 @for_team
-def _adam(p, g, m, v, step_size, rest_1, rest_2, epsilon, part, first, last):
+def _adam(p, g, m, v, numbers, part, first, last):
+    step_size, rest_1, rest_2, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     p, g, m, v = p[first:last], g[first:last], m[first:last], v[first:last]
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
@@ -201,7 +232,8 @@ def _adam(p, g, m, v, step_size, rest_1, rest_2, epsilon, part, first, last):
 
 
 @for_team
-def _amsgrad(p, g, m, v, v_hat, step_size, rest_1, rest_2, epsilon, part, first, last):
+def _amsgrad(p, g, m, v, v_hat, numbers, part, first, last):
+    step_size, rest_1, rest_2, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     p, g, m, v, v_hat = (
         p[first:last],
         g[first:last],
@@ -217,7 +249,15 @@ def _amsgrad(p, g, m, v, v_hat, step_size, rest_1, rest_2, epsilon, part, first,
 
 
 @for_team
-def _nadam(p, g, m, v, weight_m, weight_g, correction, rest_1, rest_2, epsilon, part, first, last):
+def _nadam(p, g, m, v, numbers, part, first, last):
+    weight_m, weight_g, correction, rest_1, rest_2, epsilon = (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+    )
     p, g, m, v = p[first:last], g[first:last], m[first:last], v[first:last]
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
@@ -226,7 +266,8 @@ def _nadam(p, g, m, v, weight_m, weight_g, correction, rest_1, rest_2, epsilon, 
 
 
 @for_team
-def _adamax(p, g, m, u, step_size, rest_1, beta_2, epsilon, part, first, last):
+def _adamax(p, g, m, u, numbers, part, first, last):
+    step_size, rest_1, beta_2, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     p, g, m, u = p[first:last], g[first:last], m[first:last], u[first:last]
     for n in range(p.size):
         m[n] += (g[n] - m[n]) * rest_1
@@ -235,7 +276,8 @@ def _adamax(p, g, m, u, step_size, rest_1, beta_2, epsilon, part, first, last):
 
 
 @for_team
-def _adagrad(p, g, v, learning_rate, epsilon, part, first, last):
+def _adagrad(p, g, v, numbers, part, first, last):
+    learning_rate, epsilon = numbers[0], numbers[1]
     p, g, v = p[first:last], g[first:last], v[first:last]
     for n in range(p.size):
         v[n] += g[n] * g[n]
@@ -243,7 +285,8 @@ def _adagrad(p, g, v, learning_rate, epsilon, part, first, last):
 
 
 @for_team
-def _adadelta(p, g, v, moved, learning_rate, rho, rest, epsilon, part, first, last):
+def _adadelta(p, g, v, moved, numbers, part, first, last):
+    learning_rate, rho, rest, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
     p, g, v, moved = p[first:last], g[first:last], v[first:last], moved[first:last]
     for n in range(p.size):
         v[n] = rho * v[n] + rest * (g[n] * g[n])
@@ -253,7 +296,14 @@ def _adadelta(p, g, v, moved, learning_rate, rho, rest, epsilon, part, first, la
 
 
 @for_team
-def _lion(p, g, m, learning_rate, beta_1, rest_1, beta_2, rest_2, part, first, last):
+def _lion(p, g, m, numbers, part, first, last):
+    learning_rate, beta_1, rest_1, beta_2, rest_2 = (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+    )
     p, g, m = p[first:last], g[first:last], m[first:last]
     for n in range(p.size):
         p[n] -= learning_rate * np.sign(m[n] * beta_1 + g[n] * rest_1)
@@ -261,7 +311,14 @@ def _lion(p, g, m, learning_rate, beta_1, rest_1, beta_2, rest_2, part, first, l
 
 
 @for_team
-def _ftrl(p, g, n, z, learning_rate, power, l1, twice_l2, twice_shrinkage, part, first, last):
+def _ftrl(p, g, n, z, numbers, part, first, last):
+    learning_rate, power, l1, twice_l2, twice_shrinkage = (
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+    )
     p, g, n, z = p[first:last], g[first:last], n[first:last], z[first:last]
     for k in range(p.size):
         scale = n[k] ** power

@@ -27,6 +27,7 @@ from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.arithmetic import total
+from melpy.kernels.compiled.copying import copy
 from melpy.kernels.compiled.jit import compiled
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import (
@@ -81,7 +82,7 @@ def convolution(
     a_at, c_at = lines(block, C), lines(block, D)
     start = np.zeros(2 * D, x.dtype)  # of the entries; of the one in the centre
     if b is not None:
-        start[D:] = b
+        copy(b, start[D:])
     region = (
         _forward, -(-count // ROWS), y.size * C // 4,
         x, pads[0][0], pads[1][0], u, start, y, *tiles, block, a_at, c_at, code, slope,

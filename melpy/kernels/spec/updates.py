@@ -9,7 +9,31 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["adadelta", "adagrad", "adam", "adamax", "ftrl", "lion", "nadam", "rmsprop", "sgd"]
+__all__ = [
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "ftrl",
+    "lion",
+    "nadam",
+    "rmsprop",
+    "scale",
+    "sgd",
+]
+
+
+def scale(p: np.ndarray, factor: float) -> None:
+    """p *= factor, in place: the decay of weights.
+
+    Examples
+    --------
+    >>> p = np.array([1.0, 2.0])
+    >>> scale(p, 0.5)
+    >>> p
+    array([0.5, 1. ])
+    """
+    p *= factor
 
 
 def sgd(

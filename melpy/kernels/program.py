@@ -1,0 +1,242 @@
+"""A program: what kernels did once, written down, to be done again without Python in between.
+
+    with recorded() as program:         everything runs as always, and each region of work is
+        ...                             noted: its code, and where its numbers lie
+    program.run()                       the same regions on the same memory, one call
+
+The memory that is asked for meanwhile is the program's own. What lies there is let go of and used
+again within a program just as it was while it was noted, so a program needs no more than a step
+does. So what `memory.empty` returns is for what regions write; constants lie elsewhere. Numbers
+from outside, such as weights, are read and written where they were: a program is of use as long as
+they stay there.
+
+Only regions are noted. What NumPy computes between them is not, and comes out as it was: a program
+that ``missed`` something is of no use. Two things that Python makes anew at each step are known:
+
+    numbers(...)                        such as a learning rate, which Python writes before a step
+    exchange(array, read, give)         such as a metric's sums, which go in before and come out
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from melpy import config
+from melpy.kernels import memory, threads
+
+__all__ = ["Program", "exchange", "made_anew", "recorded", "unwritten"]
+
+MOST_WORDS = 512  # of eight bytes, for the arguments of one kernel
+
+
+class Program:
+    """Regions in their order, and the memory that they work on.
+
+    Parameters
+    ----------
+    lent : arrays of others, such as weights, that the regions read and write; a program does not
+        keep them, so that their owners see who else does
+    """
+
+    def __init__(self, lent: Sequence[np.ndarray] = ()) -> None:
+        self.lent = {id(x) for x in lent}
+        self.pool = memory.Pool(least_bytes=0, most_free_bytes=math.inf)
+        self.regions: list[tuple[int, int, int, int]] = []
+        self.missed: list[str] = []  # work that is in no region
+        self.numbers: list[np.ndarray] = []
+        self.kept_a_step: list[Callable[[], None]] = []  # what lets go of it
+        self.between: list[tuple[int, Callable[[], None]]] = []  # after how many regions, and what
+        self.exchanges: list[tuple[np.ndarray, Callable[[], Any], Callable[..., None]]] = []
+        self._tables: list[np.ndarray] | None = None
+        self._kept: list[Any] = []
+
+    def note(self, region: Any, count: int, work: int, *args: Any) -> bool:
+        """Write down a region, or what is in none; see `threads.noted_by`."""
+        from melpy.kernels.compiled.team import RECORD
+
+        if region is None:
+            self._note_what_is_none(args[0])
+            return True
+        blocks = threads.parts(count, work)
+        if blocks:
+            words = np.empty(MOST_WORDS, np.int64)
+            task = region(words.ctypes.data, count, RECORD, *args)
+            used = words[1 : 2 + words[0] // 8].copy()
+            self._kept.append((used, [a for a in args if not self._is_lent(a)]))
+            self.regions.append((task, used.ctypes.data, count, blocks))
+        return True
+
+    def _note_what_is_none(self, what: Any) -> None:
+        if isinstance(what, str):
+            self.missed.append(what)
+        elif isinstance(what, np.ndarray):
+            self.numbers.append(what)
+        else:
+            do, let_go = what
+            self.between.append((len(self.regions), do))
+            if let_go is not None:
+                self.kept_a_step.append(let_go)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether Python has nothing to do between the regions."""
+        return not self.between
+
+    def _is_lent(self, x: Any) -> bool:
+        root = x
+        while isinstance(root, np.ndarray):
+            if id(root) in self.lent:
+                return True
+            root = root.base
+        return self.pool.owns(x)
+
+    def run(self) -> None:
+        """Do everything again, once."""
+        if self._tables is None:
+            ends = [*(count for count, _ in self.between), len(self.regions)]
+            starts = [0, *ends[:-1]]
+            self._tables = [_table_of(self.regions[a:b]) for a, b in zip(starts, ends, strict=True)]
+        self._take_in()
+        for table, (_, do) in itertools.zip_longest(
+            self._tables, self.between, fillvalue=(0, None)
+        ):
+            if len(table):
+                self._walk(table, 1)
+            if do is not None:
+                do()
+        self._give_out()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Drop what Python kept for the way back."""
+        for drop in self.kept_a_step:
+            drop()
+
+    def run_over(
+        self, cut: Sequence[tuple[np.ndarray, np.ndarray]], order: np.ndarray,
+        schedules: Sequence[np.ndarray], steps: int,
+    ) -> None:  # fmt: skip
+        """Do everything again, once for each of so many batches, and for the numbers of its step.
+
+        Parameters
+        ----------
+        cut : pairs of arrays, all samples and where the program reads a batch of them
+        order : ndarray (steps * B,) of int64, the rows of the batches
+        schedules : for each of the ``numbers`` an array (steps, count)
+        steps : int
+        """
+        from melpy.kernels.compiled import feeding
+
+        at, begin = np.zeros(1, np.int64), Program()
+        for samples, batch in cut:
+            x, y = _as_bytes(samples), _as_bytes(batch)
+            begin.note(feeding.take_rows, len(y), y.size // 4, x, order, at, y)
+        for schedule, numbers in zip(schedules, self.numbers, strict=True):
+            begin.note(feeding.write_numbers, 1, 1, schedule, at, numbers)
+        begin.note(feeding.go_on, 1, 1, at)
+        self._take_in()
+        self._walk(_table_of([*begin.regions, *self.regions]), steps)
+        self._give_out()
+
+    def _take_in(self) -> None:
+        for array, read, _ in self.exchanges:
+            array[:] = read()
+
+    def _give_out(self) -> None:
+        for array, _, give in self.exchanges:
+            give(array)
+
+    def _walk(self, table: np.ndarray, steps: int) -> None:
+        from melpy.kernels.compiled import program as driver
+
+        failed = np.zeros(1, np.int64)
+        if config.threads() == 1 or not (table["blocks"] > 1).any():
+            threads.share(driver.walk_alone, 1, 1, table, steps, failed)
+        else:
+            counters = np.zeros(len(table) * driver.COUNTERS, np.int64)
+            threads.share(
+                driver.walk, config.threads(), threads.WORTH_WAKING,
+                table, counters, 0, steps, failed,
+            )  # fmt: skip
+        if failed[0]:
+            raise MemoryError("a program has no memory for what a block of work needs")
+
+
+def _table_of(regions: Sequence[tuple[int, int, int, int]]) -> np.ndarray:
+    """Return regions as the driver walks them: small ones in rows that one thread does."""
+    from melpy.kernels.compiled import program as driver
+
+    table = np.zeros(len(regions), driver.RECORD)
+    for record, region in zip(table, regions, strict=True):
+        record["task"], record["arguments"], record["size"], record["blocks"] = region
+    table["row"] = 1
+    shared = table["blocks"] > 1
+    first = 0
+    for n in range(1, len(table) + 1):
+        if n == len(table) or shared[n] or shared[first]:
+            table["row"][first] = n - first
+            first = n
+    return table
+
+
+def _as_bytes(x: np.ndarray) -> np.ndarray:
+    """Return samples as rows of bytes."""
+    return x.reshape(len(x), -1).view(np.uint8)
+
+
+_current: ContextVar[Program | None] = ContextVar("program", default=None)
+
+
+@contextmanager
+def recorded(lent: Sequence[np.ndarray] = ()) -> Iterator[Program]:
+    """Write down the regions that run inside the ``with`` block."""
+    program = Program(lent)
+    del lent  # one reference more would tell their owners that somebody holds them
+    token = _current.set(program)
+    try:
+        with memory.from_pool(program.pool), threads.noted_by(program.note):
+            yield program
+        program.let_go()
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def unwritten() -> Iterator[None]:
+    """Have nothing written down inside the ``with`` block, whose memory is everyone's."""
+    token = _current.set(None)
+    try:
+        with memory.from_pool(memory.everyones), threads.noted_by(None):
+            yield
+    finally:
+        _current.reset(token)
+
+
+def made_anew(step: Callable[[], Any]) -> list[np.ndarray]:
+    """Return the numbers that Python makes for the regions of a step, which do not run."""
+    made: list[np.ndarray] = []
+
+    def note(region: Any, count: int, work: int, *args: Any) -> bool:
+        if region is None and not isinstance(args[0], str):
+            made.append(args[0])
+        return False
+
+    with threads.noted_by(note):
+        step()
+    return made
+
+
+def exchange(
+    array: np.ndarray, read: Callable[[], Sequence[float]], give: Callable[..., None]
+) -> None:
+    """Have a program, if one is being written, fill an array before it runs and give it back."""
+    program = _current.get()
+    if program is not None:
+        program.exchanges.append((array, read, give))

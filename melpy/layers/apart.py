@@ -1,0 +1,70 @@
+"""A layer as one operation: how a step that is written down has what its kernels do not tell.
+
+Most layers are made of ops, and a program (`melpy.kernels.program`) knows what those do. What else
+a layer does, with arrays of NumPy's or numbers of its own, a program cannot see. So it has such a
+layer run anew as a whole, on a tape of its own, and take its gradients from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from melpy import tape, tree
+from melpy.kernels import program, threads
+from melpy.layers.phase import phase
+from melpy.ops.registry import done_again
+from melpy.tensor import Tensor, mask_of, set_mask
+
+__all__ = ["performed_apart"]
+
+
+def performed_apart(
+    name: str, all_weights: Sequence[Any], perform: Callable[..., Any], *given: Any
+) -> Any:
+    """Return what ``perform(*given)`` does, as one operation of the tensors in ``given``.
+
+    Parameters
+    ----------
+    name : str
+    all_weights : the weights that it uses
+    perform : function, whose result is one tensor
+    given : its arguments, nested as they may be
+    """
+    tensors = [x for x in tree.flatten(given) if isinstance(x, Tensor)]
+    weights = [w for w in all_weights if w.requires_grad]
+    training = phase.get()
+
+    def forward() -> tuple[Any, Sequence[Any]]:
+        leaves = [_leaf(x) for x in tensors]
+        by_id = {id(x): leaf for x, leaf in zip(tensors, leaves, strict=True)}
+        token = phase.set(training)
+        try:
+            with program.unwritten():
+                y = perform(*tree.map_structure(lambda x: by_id.get(id(x), x), given))
+        finally:
+            phase.reset(token)
+        if not isinstance(y, Tensor) or mask_of(y) is not None:
+            threads.missed(f"{name}, whose output is no single tensor")
+            return y, ()
+        sources = [*leaves, *weights]
+
+        def back(g: Any) -> list[Any]:
+            with program.unwritten():
+                return tape.gradients(y, sources, g)
+
+        vjps = tape.joint(back, len(sources)) if y.requires_grad else [None] * len(sources)
+        return y.value, vjps
+
+    y, vjps = forward()
+    if isinstance(y, Tensor) or not vjps:
+        return y
+    y, vjps = done_again(forward, y, vjps)
+    return tape.record(name, y, [*tensors, *weights], vjps, {})
+
+
+def _leaf(x: Tensor) -> Tensor:
+    """Return a tensor with the values of another, which begins a tape of its own."""
+    leaf = Tensor(x.value, requires_grad=x.requires_grad)
+    set_mask(leaf, mask_of(x))
+    return leaf
