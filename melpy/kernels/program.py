@@ -19,7 +19,6 @@ that ``missed`` something is of no use. Two things that Python makes anew at eac
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -104,13 +103,11 @@ class Program:
             starts = [0, *ends[:-1]]
             self._tables = [_table_of(self.regions[a:b]) for a, b in zip(starts, ends, strict=True)]
         self._take_in()
-        for table, (_, do) in itertools.zip_longest(
-            self._tables, self.between, fillvalue=(0, None)
-        ):
+        for n, table in enumerate(self._tables):
             if len(table):
                 self._walk(table, 1)
-            if do is not None:
-                do()
+            if n < len(self.between):
+                self.between[n][1]()
         self._give_out()
         self.let_go()
 

@@ -253,7 +253,7 @@ class CategoricalCrossentropy(CrossentropyLoss):
     @property
     def is_whole(self) -> bool:
         """Whether it is made of ops that are whole: smoothing the labels is not."""
-        return type(self) is CategoricalCrossentropy and not self.label_smoothing
+        return type(self) is CategoricalCrossentropy and not self._options["label_smoothing"]
 
     def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Refuse labels that are no distributions over the classes."""

@@ -249,7 +249,7 @@ def exchanged(variables: Sequence[Tensor]) -> Iterator[np.ndarray]:
     """Let a kernel change variables, each of one number, in one array of float64."""
 
     def read() -> list[float]:
-        return [variable.value for variable in variables]
+        return [float(variable.value) for variable in variables]
 
     def give(state: np.ndarray) -> None:
         for variable, number in zip(variables, state, strict=True):
@@ -287,9 +287,9 @@ class Mean(Metric):
         values = array(values)
         is_plain = values.ndim <= 1 and values.dtype.kind == "f" and values.size
         if is_plain and (sample_weight is None or np.ndim(sample_weight) == 0):
-            weight = None if sample_weight is None else float(sample_weight)
+            scale = None if sample_weight is None else float(sample_weight)
             with exchanged([self.total, self.count]) as state:
-                kernels.tally(values.reshape(-1), weight, state)
+                kernels.tally(values.reshape(-1), scale, state)
             return
         values, weight = samplewise(values, sample_weight, np.mean, type(self).__name__)
         self.total.assign_add(values.sum())

@@ -71,5 +71,6 @@ from melpy.ops.special import *
 from melpy.ops.statistics import *
 from melpy.ops.systems import *
 from melpy.ops.trigonometry import *
+from melpy.ops.variance import *
 from melpy.ops.vectors import *
 from melpy.ops.windows import *

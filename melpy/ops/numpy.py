@@ -34,5 +34,6 @@ from melpy.ops.similarity import correlate as correlate
 from melpy.ops.sorting import *
 from melpy.ops.special import i0 as i0
 from melpy.ops.trigonometry import *
+from melpy.ops.variance import *
 from melpy.ops.vectors import *
 from melpy.ops.windows import *

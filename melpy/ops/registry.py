@@ -207,7 +207,7 @@ def done_again(
 
 def _own(x: Any) -> np.ndarray:
     """Return an array that can be written over."""
-    return np.require(x, requirements="CW")
+    return np.require(x, requirements=["C", "W"])
 
 
 def _overwrite(old: Any, new: Any) -> None:

@@ -19,9 +19,10 @@ from melpy.ops.gates import softmax
 from melpy.ops.indexing import repeat
 from melpy.ops.norm import standardize
 from melpy.ops.products import matmul
-from melpy.ops.reduction import mean, var
+from melpy.ops.reduction import mean
 from melpy.ops.registry import composed, in_keras
 from melpy.ops.shaping import reshape, transpose
+from melpy.ops.variance import var
 
 __all__ = [
     "batch_normalization", "dot_product_attention", "layer_normalization", "moments",

@@ -17,14 +17,15 @@ from melpy import tape
 from melpy.errors import ArgumentError, warn
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads
-from melpy.optimizers.state import Rate, Stateful, require
+from melpy.optimizers.averages import Averaging
+from melpy.optimizers.state import Rate, require
 from melpy.tape import Variable
 from melpy.tensor import Tensor
 
 __all__ = ["Optimizer"]
 
 
-class Optimizer(Stateful):
+class Optimizer(Averaging):
     """Changes weights by their gradients. Abstract: subclasses define ``rule`` or ``update_step``.
 
     Parameters
@@ -342,47 +343,6 @@ class Optimizer(Stateful):
         var_names : regular expressions; a weight whose name, such as "bias", one of them matches
         """
         self._undecayed = list(var_list or []), "|".join(var_names or [])
-
-    def _average(self) -> None:
-        """Move the averages towards the weights, and now and then the weights onto them."""
-        average, p = self._flat.slots["average"], self._flat.parameters
-        momentum = self.ema_momentum if self.t > 1 else 0.0
-        average *= momentum
-        average += (1 - momentum) * p
-        if self.ema_overwrite_frequency and self.t % self.ema_overwrite_frequency == 0:
-            p[...] = average
-
-    def swap_averages(self) -> None:
-        """Exchange the weights and their running means; before the first step there are none."""
-        if self._has_averages():
-            self._flat.lay()
-            average, p = self._flat.slots["average"], self._flat.parameters
-            average[...], p[...] = p.copy(), average.copy()
-            tape.changed()
-
-    def _has_averages(self) -> bool:
-        return self.use_ema and self.built and int(self.iterations) > 0
-
-    def forget_averages(self) -> None:
-        """Begin the running means anew, with the weights as they are."""
-        if self.use_ema and self.built:
-            self._flat.lay()
-            self._flat.slots["average"][...] = self._flat.parameters
-
-    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """Give the weights their final values, their averages where there are any; ends training.
-
-        Parameters
-        ----------
-        var_list : all the weights, in the order of the first step
-        """
-        if not self._has_averages():
-            return
-        fits = len(var_list) == len(self._flat.weights)
-        expected = f"the {len(self._flat.weights)} weights of the first step"
-        require(fits, "var_list", len(var_list), expected, type(self).__name__)
-        for variable, weight in zip(var_list, self._flat.weights, strict=True):
-            self.assign(variable, self._flat.view("average", weight))
 
 
 def _shrinking(parts: list[np.ndarray], limit: float) -> float:

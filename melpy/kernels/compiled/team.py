@@ -127,8 +127,9 @@ def pause(typingctx):
 
 def _yielding() -> int:
     """Return the address of the system's function that lets another thread have the CPU."""
-    system = ctypes.windll.kernel32 if sys.platform == "win32" else ctypes.CDLL(None)
-    function = system.SwitchToThread if sys.platform == "win32" else system.sched_yield
+    is_windows = sys.platform == "win32"
+    system = ctypes.CDLL("kernel32" if is_windows else None)
+    function = system.SwitchToThread if is_windows else system.sched_yield
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
