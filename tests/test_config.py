@@ -102,11 +102,25 @@ def test_environment(fresh, tmp_path):
     assert config.kernels() == "numpy"
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "two", "", "1.5", "99999"])
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "99999"])
 def test_threads_of_the_environment_are_checked(fresh, text):
     fresh.setenv("MELPY_NUM_THREADS", text)
     with pytest.raises((ArgumentError, DtypeError), match=r"^MELPY_NUM_THREADS: .* from 1 to"):
         config.threads()
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_number_of_threads_means_unset(fresh, text):
+    fresh.setenv("MELPY_NUM_THREADS", text)
+    assert config.threads() == config.usable_cpus()
+
+
+def test_more_threads_than_cpus_work_with_one_warning(fresh):
+    more = config.usable_cpus() + 1
+    fresh.setenv("MELPY_NUM_THREADS", str(more))
+    with pytest.warns(RuntimeWarning, match=f"MELPY_NUM_THREADS: {more} threads take turns"):
+        assert config.threads() == more
+    assert config.threads() == more
 
 
 def test_kernels_of_the_environment_are_checked(fresh):

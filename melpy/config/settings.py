@@ -6,6 +6,7 @@ import math
 import numbers
 import os
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ KERNELS = {name: name for name in ("loops", "numpy", "compiled")}
 FLOATS = {name: name for name in ("float32", "float64")}
 CONV_PATHS = {name: name for name in ("direct", "winograd")}
 DATA_FORMATS = {name: name for name in ("channels_last", "channels_first")}
+
+MOST_THREADS = 63  # of a team: who joined is noted in the bits of a number
 
 _settings: dict[str, object] = {}  # what was set; a reader falls back on its default
 
@@ -162,31 +165,42 @@ def set_conv_path(name: str | None) -> None:
 def threads() -> int:
     """Return how many threads the compiled kernels use: by default, every usable CPU."""
     if "threads" not in _settings:
-        text = os.environ.get("MELPY_NUM_THREADS")
-        number = int(text) if text and re.fullmatch(r"[+-]?[0-9]{1,9}", text.strip()) else text
+        text = (os.environ.get("MELPY_NUM_THREADS") or "").strip()
+        number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else text
         _settings["threads"] = (
             usable_cpus()
-            if text is None
+            if not text
             else _of_the_environment(_checked_threads, number, "MELPY_NUM_THREADS")
         )
     return int(_settings["threads"])  # type: ignore[call-overload]
 
 
 def set_threads(count: int) -> None:
-    """Set the number of threads of the compiled kernels, 1 to the number of usable CPUs."""
+    """Set the number of threads of the compiled kernels.
+
+    Any number makes the same bits. More threads than CPUs work, with a warning: they take turns, so
+    that it is slower than as many threads as CPUs.
+    """
     _settings["threads"] = _checked_threads(count, "set_threads")
 
 
 def _checked_threads(count: Any, who: str) -> int:
-    most = usable_cpus()
-    expected = f"a whole number from 1 to {most}, the CPUs that this process may use"
+    cpus = usable_cpus()
+    expected = f"a whole number from 1 to {MOST_THREADS}"
     received = {"count": count}
     if not isinstance(count, numbers.Integral) or isinstance(count, bool):
         what = "the number of threads must be a whole number"
         raise DtypeError(who, what, expected=expected, received=received)
-    if not 1 <= int(count) <= most:
+    if not 1 <= int(count) <= MOST_THREADS:
         what = "the number of threads is out of range"
         raise ArgumentError(who, what, expected=expected, received=received)
+    if int(count) > cpus:
+        warnings.warn(
+            f"{who}: {count} threads take turns on the {cpus} CPUs that this process may use, "
+            f"which is slower than {cpus}.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     return int(count)
 
 

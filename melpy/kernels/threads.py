@@ -155,6 +155,8 @@ class _Team:
         from melpy.kernels.compiled import team
 
         self.lock = threading.Lock()
+        # With more threads than CPUs, who looks for work takes the CPU of who does it.
+        self.looks = LOOKS if workers < config.usable_cpus() else 0
         self.serve, self.idle, self.asleep = team.serve, team.IDLE, team.ASLEEP
         self.state = team.state_of(workers)
         self.address = self.state.ctypes.data
@@ -167,7 +169,7 @@ class _Team:
         alarm = self.alarms[number]
         while True:
             alarm.acquire()
-            self.serve(self.address, number, LOOKS)
+            self.serve(self.address, number, self.looks)
 
     def wake(self) -> None:
         """Wake who sleeps; the next region counts on it, but does not wait if it is late."""

@@ -42,9 +42,10 @@ def test_twins(shape, dtype):
         np.testing.assert_allclose(fast, spec, rtol=near, atol=10 * near)
 
 
+@pytest.mark.filterwarnings("ignore:.*take turns")
 def test_same_bits_for_any_number_of_threads():
     made = []
-    for count in {1, config.usable_cpus()}:
+    for count in (1, 2, 3, 8):
         config.set_threads(count)
         made.append(both_ways(*drawn(SHAPES[2], "float32")))
     for other in made[1:]:

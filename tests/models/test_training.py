@@ -308,12 +308,13 @@ def test_two_models_may_share_layers(blobs):
         assert not np.array_equal(model.layers[1].get_weights()[0], before[1])
 
 
+@pytest.mark.filterwarnings("ignore:.*take turns")
 def test_any_number_of_threads_trains_to_the_same_bits():
     melpy.config.set_kernels("compiled")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(96, 14, 14, 3)).astype("float32"), rng.integers(0, 5, size=96)
     runs = set()
-    for count in range(1, melpy.config.usable_cpus() + 1):
+    for count in (1, 2, 3, 5, 8):
         melpy.config.set_threads(count)
         utils.set_random_seed(0)
         model = melpy.Sequential(
