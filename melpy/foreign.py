@@ -17,6 +17,7 @@ import numpy as np
 
 from melpy import symbolic, tape, tree
 from melpy.errors import GraphError, MelpyError
+from melpy.kernels import threads
 from melpy.strings import STRING
 from melpy.symbolic import Symbolic
 
@@ -59,6 +60,7 @@ class Borrowing:
     def constant(self, x: tape.Variable, dtype: Any, name: str | None) -> Any:
         """Return TensorFlow's constant of a tensor, which its functions are followed from."""
         library = sys.modules["tensorflow"]
+        threads.missed("a function of TensorFlow's")
         if self._watch is None:
             self._watch = library.GradientTape(persistent=True)
             self._watch.__enter__()

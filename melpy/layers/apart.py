@@ -46,7 +46,9 @@ def performed_apart(
             phase.reset(token)
         if not isinstance(y, Tensor) or mask_of(y) is not None:
             threads.missed(f"{name}, whose output is no single tensor")
-            return y, ()
+            return y, ()  # still on the step's own tape, by way of the leaves
+        for leaf in leaves:
+            leaf.node = None
         sources = [*leaves, *weights]
 
         def back(g: Any) -> list[Any]:
@@ -63,8 +65,8 @@ def performed_apart(
     return tape.record(name, y, [*tensors, *weights], vjps, {})
 
 
-def _leaf(x: Tensor) -> Tensor:
-    """Return a tensor with the values of another, which begins a tape of its own."""
-    leaf = Tensor(x.value, requires_grad=x.requires_grad)
+def _leaf(x: Tensor) -> Any:
+    """Return a tensor with the values of another, which begins a tape of its own once it is cut."""
+    leaf = tape.record("leaf", x.value, [x], [lambda g: g], {})
     set_mask(leaf, mask_of(x))
     return leaf

@@ -114,13 +114,13 @@ class Programs:
 
     def _may_be_written_down(self, batch: Any) -> bool:
         """Return whether a step is made of nothing that may look at anything but its batch."""
-        model = self.model
-        trained = model.optimizer._flat.weights
+        model, optimizer = self.model, self.model.optimizer
         return (
             model.is_trained_by_the_book()
             and dispatch.are_compiled()
-            and model.optimizer.is_plain
-            and len(model.trainable_weights) == len(trained)
+            and optimizer.is_plain
+            and optimizer.built
+            and len(model.trainable_weights) == len(optimizer._flat.weights)
             and all(x is None or isinstance(x, np.ndarray) for x in tree.flatten(batch))
         )
 
