@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from melpy import custom, tree
+from melpy import clock, custom, tree
 from melpy.errors import ArgumentError, DtypeError, lookup, refuse_unknown, warn
 
 __all__ = ["Configurable", "NotPlainError", "find", "is_ours", "plain", "snake_case", "widened"]
@@ -40,6 +40,8 @@ class Configurable:
     settled: tuple[str, ...] = ()
     # Arguments of older scripts that Keras still takes, says so, and does not use.
     ignored: tuple[str, ...] = ()
+    # Attributes that are read anew each time, so that nothing goes stale when they are set.
+    live: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
@@ -50,6 +52,11 @@ class Configurable:
             refuse_unknown(cls, known)
             made._arguments = {}  # __init__ is about to refuse these; or this is a copy to fill
         return made
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name[0] != "_" and name not in self.live and _matters(self, name):
+            clock.structure_changed()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -76,6 +83,14 @@ class Configurable:
         """Make an object from `get_config`'s result, here or in Keras."""
         with custom.reading():
             return cls(**_with_effect(cls, config))
+
+
+def _matters(thing: Configurable, name: str) -> bool:
+    """Return whether the library decides by an attribute of an object.
+
+    A class of the user's own may note something at every call, by which nobody else decides.
+    """
+    return is_ours(type(thing)) or name in vars(thing).get("_inherited", ())
 
 
 def is_ours(thing: Any) -> bool:

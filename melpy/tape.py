@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from melpy import clock
 from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads
 
 __all__ = [
-    "Node", "Variable", "adopted", "adopter", "backward", "changed", "changes", "gradients",
-    "is_recording", "is_training", "joint", "no_grad", "overwrite", "phase", "read_out",
+    "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording", "is_training", "joint", "no_grad", "overwrite", "phase", "read_out",
     "selective", "undone",
 ]  # fmt: skip
 
@@ -39,7 +39,6 @@ _before: ContextVar[dict[int, tuple[Variable, np.ndarray]] | None] = ContextVar(
     "before", default=None
 )
 _serial = itertools.count()
-_changes = 0
 
 
 class Node:
@@ -109,18 +108,7 @@ def undone() -> Iterator[Mapping[int, tuple[Variable, np.ndarray]]]:
         for variable, value in before.values():
             variable.value = value
         if before:
-            changed()
-
-
-def changed() -> None:
-    """Note that values were overwritten in place; what was computed from some may be old."""
-    global _changes
-    _changes += 1
-
-
-def changes() -> int:
-    """Return how often values were overwritten in place, of any variable."""
-    return _changes
+            clock.values_changed()
 
 
 def is_recording() -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, foreign, ops, tape
+from melpy import clock, config, foreign, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
 from melpy.ops.registry import OPS
 from melpy.symbolic import Symbolic, any_in, defer, like
@@ -281,7 +281,7 @@ class Tensor(Operators, tape.Variable):
                 received={"value.shape": array.shape},
             )
         tape.overwrite(self, np.array(array, self.dtype, order="C"))
-        tape.changed()
+        clock.values_changed()
         return self
 
     def backward(self, g: Any = None) -> None:

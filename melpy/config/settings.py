@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from melpy import clock
 from melpy.config.cpus import usable_cpus
 from melpy.errors import ArgumentError, DtypeError, MelpyError, UnknownNameError, lookup
 
@@ -39,7 +40,21 @@ DATA_FORMATS = {name: name for name in ("channels_last", "channels_first")}
 
 MOST_THREADS = 63  # of a team: who joined is noted in the bits of a number
 
-_settings: dict[str, object] = {}  # what was set; a reader falls back on its default
+
+class Settings(dict[str, object]):
+    """What was set, by name; the clock is told of it, but not of a default (``setdefault``)."""
+
+    def __setitem__(self, name: str, value: object) -> None:
+        super().__setitem__(name, value)
+        clock.structure_changed()
+
+    def clear(self) -> None:
+        """Go back to the defaults."""
+        super().clear()
+        clock.structure_changed()
+
+
+_settings: dict[str, object] = Settings()  # a reader falls back on its default
 
 
 def floatx() -> str:
@@ -111,7 +126,9 @@ def kernels() -> str:
     """Return the set of kernels in use: ``"compiled"`` unless it was set."""
     if "kernels" not in _settings:
         text = os.environ.get("MELPY_KERNELS", "compiled")
-        _settings["kernels"] = _of_the_environment(_checked_kernels, text, "MELPY_KERNELS")
+        _settings.setdefault(
+            "kernels", _of_the_environment(_checked_kernels, text, "MELPY_KERNELS")
+        )
     return str(_settings["kernels"])
 
 
@@ -167,10 +184,11 @@ def threads() -> int:
     if "threads" not in _settings:
         text = (os.environ.get("MELPY_NUM_THREADS") or "").strip()
         number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else text
-        _settings["threads"] = (
+        _settings.setdefault(
+            "threads",
             usable_cpus()
             if not text
-            else _of_the_environment(_checked_threads, number, "MELPY_NUM_THREADS")
+            else _of_the_environment(_checked_threads, number, "MELPY_NUM_THREADS"),
         )
     return int(_settings["threads"])  # type: ignore[call-overload]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import tree
+from melpy import clock, tree
 from melpy.layers.building import late_state
 from melpy.layers.variable import Variable
 from melpy.layers.weights import Weighted
@@ -21,7 +21,7 @@ __all__ = ["Parts"]
 # Attributes that hold no parts.
 NO_PARTS = {
     "_arguments", "_build_shapes", "_calls", "_input_spec", "_inventory", "_losses", "_symbols",
-    "_compile_config", "_inherited", "_weights",
+    "_compile_config", "_inherited", "_programs", "_unchecked", "_weights", "history",
 }  # fmt: skip
 # Types of attributes that are set at any time and never are, nor hold, parts.
 PLAIN = {
@@ -42,10 +42,8 @@ class Inventory:
     owner : the layer
     """
 
-    latest: object = object()  # another one after each change of any layer's attributes
-
     def __init__(self, owner: Parts) -> None:
-        self.version = Inventory.latest
+        self.version = clock.parts()
         children = list(owner._children())
         inside = [child._gathered() for child in children]
         own = owner.__dict__
@@ -75,14 +73,9 @@ class Inventory:
 
     def is_current(self) -> bool:
         """Return whether nothing has changed since."""
-        return self.version is Inventory.latest and all(
+        return self.version == clock.parts() and all(
             [id(part) for part in kept_in(own.get(key))] == known for own, key, known in self.lists
         )
-
-    @staticmethod
-    def expire() -> None:
-        """Make all inventories out of date."""
-        Inventory.latest = object()
 
 
 def kept_in(value: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
@@ -127,7 +120,6 @@ class Parts(Weighted):
     """
 
     measures_apart = False  # whether what holds this leaves its metrics out
-    edits = 0  # how often an attribute of a layer of the library was set
     none_means: Mapping[str, Any] = MappingProxyType({})  # what None stands for in an attribute
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -148,11 +140,11 @@ class Parts(Weighted):
             self._keep(value)
         object.__setattr__(self, name, value)
         if kind != before or not kind:  # a list in the place of a list is compared anyway
-            Inventory.expire()
+            clock.parts_changed()
         # An activation, say: who decided by it decides anew. By classes that are not the library's
         # nobody does, and these may note something at every call.
         if name[0] != "_" and type(self).__module__.startswith("melpy.layers."):
-            Parts.edits += 1
+            clock.structure_changed()
 
     def _keep(self, value: Any) -> None:
         """Keep the variables in an attribute's value, in the order in which they come."""
@@ -174,19 +166,19 @@ class Parts(Weighted):
             raise late_state(self, f"the weight {weight.name!r}")
         weight.trainable = weight.trainable and self._trainable
         self._weights.append(weight)
-        Inventory.expire()
+        clock.parts_changed()
 
     def _drop_weights(self, count: int) -> None:
         """Keep only the first ``count`` of the weights that were added."""
         del self._weights[count:]
-        Inventory.expire()
+        clock.parts_changed()
 
     def __delattr__(self, name: str) -> None:
         gone = self.__dict__.get(name)
         self._weights[:] = [w for w in self._weights if w is not gone]
         object.__delattr__(self, name)
-        Inventory.expire()
-        Parts.edits += 1
+        clock.parts_changed()
+        clock.structure_changed()
 
     def _gathered(self) -> Inventory:
         """Return what this layer is made of, as it is now."""

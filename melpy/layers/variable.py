@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, initializers, ops
+from melpy import clock, config, initializers, ops
 from melpy.errors import ArgumentError, DataError, DtypeError
 from melpy.layers.scope import path_here
 from melpy.tensor import Tensor
@@ -95,7 +95,9 @@ class Variable(Tensor):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self.requires_grad = bool(value) and self.dtype.kind == "f"
+        before, self.requires_grad = self.requires_grad, bool(value) and self.dtype.kind == "f"
+        if self.requires_grad != before:
+            clock.structure_changed()
 
     @property
     def regularizer(self) -> Any:
@@ -105,6 +107,7 @@ class Variable(Tensor):
     @regularizer.setter
     def regularizer(self, value: Any) -> None:
         self._regularizer = _function_or_none("regularizer", value)
+        clock.structure_changed()
 
     @property
     def constraint(self) -> Any:
@@ -114,6 +117,7 @@ class Variable(Tensor):
     @constraint.setter
     def constraint(self, value: Any) -> None:
         self._constraint = _function_or_none("constraint", value)
+        clock.structure_changed()
 
     @property
     def overwrite_with_gradient(self) -> bool:
@@ -130,6 +134,7 @@ class Variable(Tensor):
                 received={"value": value},
             )
         self._overwrite_with_gradient = value
+        clock.structure_changed()
 
     # Keras's variables are joined as truth values, of whatever type; its arrays bit by bit.
     __and__, __or__, __xor__ = ops.logical_and, ops.logical_or, ops.logical_xor

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from melpy import activations, ops, tape, tree
+from melpy import activations, clock, ops, tape, tree
 from melpy.layers.activation import Activation, ReLU
 from melpy.layers.conv import Conv1D, Conv2D
 from melpy.layers.merge import Add
@@ -184,7 +184,7 @@ def _folded(conv: Any, norm: Any, act: Any = None) -> Run | None:
     kept: list[Any] = [-1, [], None]
 
     def numbers() -> tuple[np.ndarray, np.ndarray]:
-        changes, arrays = tape.changes(), [w.value for w in (*conv.weights, *norm.weights)]
+        changes, arrays = clock.values(), [w.value for w in (*conv.weights, *norm.weights)]
         is_same = changes == kept[0] and len(arrays) == len(kept[1])
         if not (is_same and all(map(operator.is_, arrays, kept[1]))):
             kept[:] = [changes, arrays, folded_numbers(conv, norm)]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from melpy import tree
+from melpy import clock, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, MelpyError, ShapeError, warn
 from melpy.layers.base import Layer
 from melpy.layers.input import Input, InputLayer
-from melpy.layers.parts import Parts
 from melpy.models.fusion import Step, steps_of
 from melpy.models.inference import Plans
 from melpy.symbolic import Call, Symbolic, replace
@@ -49,12 +48,14 @@ class Graph:
     def _forget(self) -> None:
         self._steps: list[Step] | None = None
         self._plans: Plans | None = None
-        self._edits = Parts.edits
+        self._edits = clock.structure()
 
     @property
     def steps(self) -> list[Step]:
         """The calls as they run: some of them together."""
-        if self._edits != Parts.edits:  # what runs together follows from the layers' attributes
+        if (
+            self._edits != clock.structure()
+        ):  # what runs together follows from the layers' attributes
             self._forget()
         steps = self._steps  # another thread may forget it meanwhile
         if steps is None:
@@ -64,7 +65,7 @@ class Graph:
     @property
     def plans(self) -> Plans:
         """What runs few samples."""
-        if self._edits != Parts.edits:
+        if self._edits != clock.structure():
             self._forget()
         plans = self._plans
         if plans is None:

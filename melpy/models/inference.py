@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import activations, config, ops, tape
+from melpy import activations, clock, config, ops, tape
 from melpy.errors import MelpyError
 from melpy.kernels import dispatch as kernels
 from melpy.layers.conv import Conv1D, Conv2D
@@ -97,7 +97,7 @@ class _Plan:
     """The steps for one shape."""
 
     def __init__(self, graph: Any, x: np.ndarray) -> None:
-        self.changes = tape.changes()
+        self.changes = clock.values()
         self.weights = [w for layer in graph.layers for w in layer.weights]
         self.arrays = [w.value for w in self.weights]
         self.fills: list[Fill] = []
@@ -111,7 +111,7 @@ class _Plan:
 
     def holds(self) -> bool:
         """Return whether all weights are what they were."""
-        return self.changes == tape.changes() and all(
+        return self.changes == clock.values() and all(
             w.value is a for w, a in zip(self.weights, self.arrays, strict=True)
         )
 

@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, tree
+from melpy import clock, config, tree
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
 from melpy.kernels.program import made_anew, recorded
-from melpy.layers.parts import Parts
 
 __all__ = ["Programs"]
 
@@ -98,7 +97,7 @@ class Programs:
         """Drop the programs of a model that is another one now, or whose weights have moved."""
         model, optimizer = self.model, self.model.optimizer
         state = (
-            Parts.edits, optimizer, optimizer.is_plain, model._compile_loss, model._compile_metrics,
+            clock.structure(), optimizer, optimizer.is_plain, model._compile_loss, model._compile_metrics,
             [id(w) for w in model.trainable_weights], config.kernels(), config.conv_path(),
             config.floatx(), config.epsilon(),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import tree
+from melpy import clock, tree
 from melpy.errors import ArgumentError, MelpyError, ShapeError
 from melpy.layers import deserialize, serialize
 from melpy.layers.base import Layer
@@ -98,6 +98,7 @@ class Sequential(Model):
         unique_names([*self._layers, layer])
         self._layers.append(layer)
         self.built, self._graph = False, None
+        clock.structure_changed()
         if rebuild:
             try:
                 self._rebuild()
@@ -114,6 +115,7 @@ class Sequential(Model):
         if len(self._symbols) > len(self._layers):
             layer._calls.remove(made_by(self._symbols.pop()))
         self.built, self._graph = False, None
+        clock.structure_changed()
         if rebuild:
             self._rebuild()
         return layer

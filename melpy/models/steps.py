@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import foreign, ops, optimizers, saving, tape, tree
+from melpy import clock, foreign, ops, optimizers, saving, tape, tree
 from melpy.configurable import is_ours, plain
 from melpy.data import unpacked
 from melpy.data.samples import require_classes
@@ -100,6 +100,7 @@ class Steps(Layer):
             "jit_compile": self.jit_compile,
         }  # fmt: skip
         self.compiled = True
+        clock.structure_changed()
 
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile` as plain values; {} where a lambda is among them."""

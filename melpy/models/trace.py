@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy import random, tape, tree
+from melpy import clock, random, tape, tree
 from melpy.errors import lookup
 from melpy.layers.base import Layer
-from melpy.layers.parts import Inventory
 from melpy.models.steps import assert_compiled
 from melpy.tensor import Tensor, mask_of, set_mask
 
@@ -305,7 +304,8 @@ def _unchanged(model: Any) -> Iterator[None]:
             vars(layer).clear()
             vars(layer).update(own)
             layer._losses[:] = added
-        Inventory.expire()
+        clock.parts_changed()
+        clock.structure_changed()
         for bits, state in states:
             bits.state = state
 

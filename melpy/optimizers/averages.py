@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from melpy import tape
+from melpy import clock
 from melpy.optimizers.flat import Flat
 from melpy.optimizers.state import Stateful, require
 from melpy.tape import Variable
@@ -36,7 +36,7 @@ class Averaging(Stateful):
             self._flat.lay()
             average, p = self._flat.slots["average"], self._flat.parameters
             average[...], p[...] = p.copy(), average.copy()
-            tape.changed()
+            clock.values_changed()
 
     def _has_averages(self) -> bool:
         return self.use_ema and self.built and int(self.iterations) > 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import tape
+from melpy import clock, tape
 from melpy.errors import ArgumentError, warn
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads
@@ -137,7 +137,7 @@ class Optimizer(Averaging):
         self._end_step()
 
     def _end_step(self) -> None:
-        tape.changed()
+        clock.values_changed()
         self.assign_add(self._iterations, 1)
 
     def build(self, variables: Sequence[Variable]) -> None:
