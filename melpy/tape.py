@@ -23,8 +23,8 @@ from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads
 
 __all__ = [
-    "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording", "is_training", "joint", "no_grad", "overwrite", "phase", "read_out",
-    "selective", "undone",
+    "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording",
+    "is_training", "joint", "no_grad", "overwrite", "phase", "read_out", "selective", "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]

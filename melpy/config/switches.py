@@ -147,7 +147,7 @@ def _limit(name: str, variable: str) -> int | None:
     if name not in settings._settings:
         text = os.environ.get(variable)
         number = int(text) if text and text.isdecimal() else text
-        settings._settings[name] = _checked_limit(number, variable, variable)
+        settings._settings.setdefault(name, _checked_limit(number, variable, variable))
     limit = settings._settings[name]
     return limit if isinstance(limit, int) else None
 

@@ -53,9 +53,7 @@ class Graph:
     @property
     def steps(self) -> list[Step]:
         """The calls as they run: some of them together."""
-        if (
-            self._edits != clock.structure()
-        ):  # what runs together follows from the layers' attributes
+        if self._edits != clock.structure():
             self._forget()
         steps = self._steps  # another thread may forget it meanwhile
         if steps is None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock, config, tree
+from melpy import clock, tree
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
 from melpy.kernels.program import made_anew, recorded
@@ -97,9 +97,8 @@ class Programs:
         """Drop the programs of a model that is another one now, or whose weights have moved."""
         model, optimizer = self.model, self.model.optimizer
         state = (
-            clock.structure(), optimizer, optimizer.is_plain, model._compile_loss, model._compile_metrics,
-            [id(w) for w in model.trainable_weights], config.kernels(), config.conv_path(),
-            config.floatx(), config.epsilon(),
+            clock.structure(), optimizer, optimizer.is_plain, model._compile_loss,
+            model._compile_metrics, [id(w) for w in model.trainable_weights],
         )  # fmt: skip
         if state != self.state:
             self.state = state
