@@ -30,7 +30,7 @@ import numpy as np
 from melpy import config
 from melpy.kernels import memory, threads
 
-__all__ = ["Program", "exchange", "made_anew", "recorded", "unwritten"]
+__all__ = ["Program", "exchange", "fixed", "made_anew", "recorded", "unwritten"]
 
 MOST_WORDS = 512  # of eight bytes, for the arguments of one kernel
 
@@ -42,10 +42,13 @@ class Program:
     ----------
     lent : arrays of others, such as weights, that the regions read and write; a program does not
         keep them, so that their owners see who else does
+    is_fixed : whether all memory but its own stays as it is as long as the program is of use, so
+        that what is made of weights is made once
     """
 
-    def __init__(self, lent: Sequence[np.ndarray] = ()) -> None:
+    def __init__(self, lent: Sequence[np.ndarray] = (), is_fixed: bool = False) -> None:
         self.lent = {id(x) for x in lent}
+        self.is_fixed = is_fixed
         self.pool = memory.Pool(least_bytes=0, most_free_bytes=math.inf)
         self.regions: list[tuple[int, int, int, int]] = []
         self.missed: list[str] = []  # work that is in no region
@@ -192,9 +195,9 @@ _current: ContextVar[Program | None] = ContextVar("program", default=None)
 
 
 @contextmanager
-def recorded(lent: Sequence[np.ndarray] = ()) -> Iterator[Program]:
-    """Write down the regions that run inside the ``with`` block."""
-    program = Program(lent)
+def recorded(lent: Sequence[np.ndarray] = (), is_fixed: bool = False) -> Iterator[Program]:
+    """Write down the regions that run inside the ``with`` block; see `Program`."""
+    program = Program(lent, is_fixed)
     del lent  # one reference more would tell their owners that somebody holds them
     token = _current.set(program)
     try:
@@ -214,6 +217,15 @@ def unwritten() -> Iterator[None]:
             yield
     finally:
         _current.reset(token)
+
+
+def fixed(make: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Return ``make(x)``, which a program makes once if x is nothing that it writes itself."""
+    program = _current.get()
+    if program is None or not program.is_fixed or program.pool.owns(x):
+        return make(x)
+    with unwritten():
+        return make(x)
 
 
 def made_anew(step: Callable[[], Any]) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from melpy.errors import ArgumentError, MelpyError, ShapeError, warn
 from melpy.layers.base import Layer
 from melpy.layers.input import Input, InputLayer
 from melpy.models.fusion import Step, steps_of
-from melpy.models.inference import Plans
+from melpy.models.inference import InferencePrograms
 from melpy.symbolic import Call, Symbolic, replace
 
 __all__ = ["Graph", "calls_between", "path_to", "require_symbolic", "unique_names"]
@@ -47,7 +47,7 @@ class Graph:
 
     def _forget(self) -> None:
         self._steps: list[Step] | None = None
-        self._plans: Plans | None = None
+        self._programs: InferencePrograms | None = None
         self._edits = clock.structure()
 
     @property
@@ -61,18 +61,18 @@ class Graph:
         return steps
 
     @property
-    def plans(self) -> Plans:
-        """What runs few samples."""
+    def programs(self) -> InferencePrograms:
+        """What infers without the layers' decisions."""
         if self._edits != clock.structure():
             self._forget()
-        plans = self._plans
-        if plans is None:
-            plans = self._plans = Plans(self)
-        return plans
+        programs = self._programs
+        if programs is None:
+            programs = self._programs = InferencePrograms(self)
+        return programs
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy's steps and plans are made of the copy's layers.
-        return self.__dict__ | {"_steps": None, "_plans": None}
+        # A copy's steps and programs are made of the copy's layers.
+        return self.__dict__ | {"_steps": None, "_programs": None}
 
     def run(self, values: dict[int, Any]) -> Any:
         """Compute the outputs from what `begin` returned."""

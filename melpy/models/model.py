@@ -15,7 +15,7 @@ from melpy.layers.nesting import nested
 from melpy.layers.scope import within
 from melpy.models.function import named
 from melpy.models.graph import Graph, unique_names
-from melpy.models.inference import Plans
+from melpy.models.inference import InferencePrograms
 from melpy.models.summary import print_table, summary_table
 from melpy.models.training import Trainer
 from melpy.tensor import SymbolicTensor
@@ -81,20 +81,20 @@ class Model(Trainer):
                 self.trainable = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        plans = self._plans
-        if plans is not None and len(args) == 1 and not any(kwargs.values()):
-            y = plans.run(args[0])
+        programs = self._programs
+        if programs is not None and len(args) == 1 and not any(kwargs.values()):
+            y = programs.run(args[0])
             if y is not None:
                 return y
         return super().__call__(*args, **kwargs)
 
     @property
-    def _plans(self) -> Plans | None:
-        """What is ready for a few samples, where the graph is all that ``call`` does."""
+    def _programs(self) -> InferencePrograms | None:
+        """What infers without the layers' decisions, where the graph is all that ``call`` does."""
         graph = self._graph
         if graph is None or type(self).call.__module__ not in OWN_ROOMS:
             return None
-        return graph.plans
+        return graph.programs
 
     def _describe_as(self, graph: Graph) -> None:
         unique_names(sorted(graph.layers, key=lambda layer: layer._calls[0].serial))

@@ -125,21 +125,6 @@ def conv_block(
     return layout.given(y), selective(back, 3)
 
 
-def conv_block_ready(
-    inputs, kernel, bias, *, strides, padding, dilation_rate, activation, slope, pool_size
-):
-    """Return an array for `conv_block`'s output, and what fills it from inputs' values of the time.
-
-    For arrays alone, the channels last.
-    """
-    layout, *settled = _settled(
-        inputs, kernel, bias, strides, padding, "channels_last", dilation_rate, pool_size
-    )
-    x, w, geometry, pool = settled
-    y, fill = kernels.conv2d_block_ready(x, w, bias, geometry, (activation, slope), pool)
-    return layout.given(y), fill
-
-
 def _settled(inputs, kernel, bias, strides, padding, data_format, dilation_rate, pool_size):
     """Check what goes together; return the layout, x and w as images, geometry and pool."""
     who = "conv_block"

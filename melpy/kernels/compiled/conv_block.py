@@ -7,8 +7,6 @@ activation is made there, and both gradients of the convolution and the bias's r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from melpy.kernels import memory, threads
@@ -24,6 +22,7 @@ from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import IN_TILE, LINEAR, VECTOR_BYTES, multiply
 from melpy.kernels.compiled.winners import pooling, scattered, scattered_of, winners_of
+from melpy.kernels.program import fixed
 from melpy.kernels.spec import conv_block as spec
 from melpy.kernels.spec.conv_block import Act, Geometry
 from melpy.kernels.spec.windows import Pair, output_size
@@ -45,18 +44,6 @@ def conv2d_block(
     return y, where, size
 
 
-def conv2d_block_ready(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
-) -> tuple[np.ndarray, Callable[[], None]]:
-    """Return y and what fills it from x's values of the time; see the specification."""
-    arrays = contiguous(x, w, b)
-    if arrays is None or arrays[0] is not x:
-        return spec.conv2d_block_ready(x, w, b, geometry, act, pool)
-    _, w, b = arrays
-    y, _, _, regions = _block(x, w, b, geometry, act, pool)
-    return y, lambda: threads.run(regions)
-
-
 def _block(
     x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
 ) -> tuple[np.ndarray, np.ndarray | None, Pair, list[Region]]:
@@ -71,7 +58,9 @@ def _block(
     else:
         y = memory.empty((len(x), *size, D), x.dtype)
         if way == "winograd":
-            regions = winograd.convolution(x, winograd.transformed(w), pads, y, b, code, act[1])
+            regions = winograd.convolution(
+                x, fixed(winograd.transformed, w), pads, y, b, code, act[1]
+            )
         else:
             plan = conv_plans.forward(
                 conv.frame_size(x, pads), w.shape, strides, dilation, groups, size

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from melpy.kernels import threads
@@ -29,18 +27,6 @@ def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) 
     y, regions = _layer(x, w, b, name, slope)
     threads.run(regions)
     return y
-
-
-def dense_ready(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float
-) -> tuple[np.ndarray, Callable[[], None]]:
-    """Return y and what fills it from x's values of the time; see the specification."""
-    arrays = contiguous(x, w, b)
-    if arrays is None or arrays[0] is not x or name not in CODES or not fits(x, w):
-        return spec.dense_ready(x, w, b, name, slope)
-    x, w, b = arrays
-    y, regions = _layer(x, w, b, name, slope)
-    return y, lambda: threads.run(regions)
 
 
 def _layer(

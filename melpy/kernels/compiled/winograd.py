@@ -39,6 +39,7 @@ from melpy.kernels.compiled.tile import (
     lines,
     multiply,
 )
+from melpy.kernels.program import fixed
 from melpy.kernels.spec.windows import Pads
 from melpy.kernels.threads import Region
 
@@ -66,7 +67,7 @@ def vector_size(itemsize: int) -> int:
 
 def conv2d(x: np.ndarray, w: np.ndarray, pads: Pads, y: np.ndarray) -> np.ndarray:
     """Fill y (N,oH,oW,D) with x * w, stride 1; x (N,H,W,C), w (3,3,C,D)."""
-    threads.run(convolution(x, transformed(w), pads, y))
+    threads.run(convolution(x, fixed(transformed, w), pads, y))
     return y
 
 

@@ -16,10 +16,9 @@ import numpy as np
 
 from melpy.kernels.spec import conv_windows
 from melpy.kernels.spec.bias_activation import bias_activation, bias_activation_d_x, sum_rows
-from melpy.kernels.spec.ready import ready
 from melpy.kernels.spec.windows import Pads, Pair
 
-__all__ = ["conv2d_block", "conv2d_block_back", "conv2d_block_ready", "winners"]
+__all__ = ["conv2d_block", "conv2d_block_back", "winners"]
 
 Geometry = tuple[Pair, Pads, Pair, int]  # strides, pads, dilation, groups
 Act = tuple[str, float]  # a name of `bias_activation.ACTIVATIONS`, its slope
@@ -48,19 +47,6 @@ def conv2d_block(
         return bias_activation(z, b, *act), None, z.shape[1:3]
     u, where = winners(z + b, pool)
     return bias_activation(u, np.zeros_like(b), *act), where, z.shape[1:3]
-
-
-def conv2d_block_ready(
-    x: np.ndarray,
-    w: np.ndarray,
-    b: np.ndarray,
-    geometry: Geometry,
-    act: Act,
-    pool: Pair,
-    conv2d: Callable[..., np.ndarray] = conv_windows.conv2d,
-) -> tuple[np.ndarray, Callable[[], None]]:
-    """Return y, and a function that fills it from the values that x has when it is called."""
-    return ready(lambda *args: conv2d_block(*args)[0], x, w, b, geometry, act, pool, conv2d)
 
 
 def conv2d_block_back(

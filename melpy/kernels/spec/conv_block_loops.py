@@ -6,10 +6,9 @@ from functools import partial
 
 from melpy.kernels.spec import conv_block, conv_loops
 
-__all__ = ["conv2d_block", "conv2d_block_back", "conv2d_block_ready"]
+__all__ = ["conv2d_block", "conv2d_block_back"]
 
 conv2d_block = partial(conv_block.conv2d_block, conv2d=conv_loops.conv2d)
-conv2d_block_ready = partial(conv_block.conv2d_block_ready, conv2d=conv_loops.conv2d)
 conv2d_block_back = partial(
     conv_block.conv2d_block_back,
     conv2d_d_x=conv_loops.conv2d_d_x,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from melpy.kernels.spec.bias_activation import bias_activation, bias_activation_d_x, sum_rows
 from melpy.kernels.spec.matmul import matmul
-from melpy.kernels.spec.ready import ready
 
-__all__ = ["dense", "dense_back", "dense_ready"]
+__all__ = ["dense", "dense_back"]
 
 
 def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) -> np.ndarray:
@@ -33,23 +30,6 @@ def dense(x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float) 
     array([[0.]])
     """
     return bias_activation(matmul(x, w), b, name, slope)  # (P,C) (C,D) + (D,) -> (P,D)
-
-
-def dense_ready(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, name: str, slope: float
-) -> tuple[np.ndarray, Callable[[], None]]:
-    """Return y, and a function that fills it from the values that x has when it is called.
-
-    Examples
-    --------
-    >>> x = np.ones((1, 2))
-    >>> y, fill = dense_ready(x, np.ones((2, 1)), np.zeros(1), "linear", 0.0)
-    >>> x[:] = 3.0
-    >>> fill()
-    >>> y
-    array([[6.]])
-    """
-    return ready(dense, x, w, b, name, slope)
 
 
 def dense_back(
