@@ -78,7 +78,7 @@ def programs_of(model):
     return [program for program in model._programs.known.values() if program and program.is_trusted]
 
 
-@pytest.mark.parametrize("kernels", ["compiled", "numpy", "loops"])
+@pytest.mark.parametrize("kernels", ["compiled", "numpy"])
 @pytest.mark.parametrize("build", MODELS)
 def test_the_same_numbers(build, kernels):
     melpy.config.set_kernels(kernels)
