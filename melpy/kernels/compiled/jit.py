@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import warnings
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import cfunc, njit
 
 from melpy.kernels import threads
+from melpy.kernels.compiled.numba_private import PartCompiler, renew_when_any_source_changes
 
 # "contract" fuses a*b+c; it reorders no sum, so results do not depend on vector width.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -26,7 +25,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Tests compile its ``py_func`` by `compiled_for_python`.
     """
-    return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+    alone: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return njit(function, pipeline_class=PartCompiler, **alone, **OPTIONS)
 
 
 def compiled_for_python(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,8 +45,7 @@ def cached(compile_: Callable[..., Any]) -> Any:
     except RuntimeError:
         _say_that_nothing_is_kept()
         return compile_()
-    file = kernel._cache._cache_file
-    file._source_stamp = (file._source_stamp, _stamp())
+    renew_when_any_source_changes(kernel)
     return kernel
 
 
@@ -58,17 +57,6 @@ def _say_that_nothing_is_kept() -> None:
         RuntimeWarning,
         stacklevel=2,
     )
-
-
-@cache
-def _stamp() -> str:
-    """Return what tells one state of all kernels from another.
-
-    Numba looks at the file of a function only, to see whether a compiled one is still of use; these
-    are made of functions of several files.
-    """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 _preparing = threading.Lock()
