@@ -56,7 +56,7 @@ class Program:
         self.kept_a_step: list[Callable[[], None]] = []  # what lets go of it
         self.between: list[tuple[int, Callable[[], None]]] = []  # after how many regions, and what
         self.exchanges: list[tuple[np.ndarray, Callable[[], Any], Callable[..., None]]] = []
-        self._tables: list[np.ndarray] | None = None
+        self._parts: list[_Part] | None = None  # between what Python does
         self._kept: list[Any] = []
 
     def note(self, region: Any, count: int, work: int, *args: Any) -> bool:
@@ -101,14 +101,13 @@ class Program:
 
     def run(self) -> None:
         """Do everything again, once."""
-        if self._tables is None:
+        if self._parts is None:
             ends = [*(count for count, _ in self.between), len(self.regions)]
             starts = [0, *ends[:-1]]
-            self._tables = [_table_of(self.regions[a:b]) for a, b in zip(starts, ends, strict=True)]
+            self._parts = [_Part(self.regions[a:b]) for a, b in zip(starts, ends, strict=True)]
         self._take_in()
-        for n, table in enumerate(self._tables):
-            if len(table):
-                self._walk(table, 1)
+        for n, part in enumerate(self._parts):
+            part.walk(1)
             if n < len(self.between):
                 self.between[n][1]()
         self._give_out()
@@ -142,7 +141,7 @@ class Program:
             begin.note(feeding.write_numbers, 1, 1, schedule, at, numbers)
         begin.note(feeding.go_on, 1, 1, at)
         self._take_in()
-        self._walk(_table_of([*begin.regions, *self.regions]), steps)
+        _Part([*begin.regions, *self.regions]).walk(steps)
         self._give_out()
 
     def _take_in(self) -> None:
@@ -153,19 +152,35 @@ class Program:
         for array, _, give in self.exchanges:
             give(array)
 
-    def _walk(self, table: np.ndarray, steps: int) -> None:
+
+class _Part:
+    """Regions in a row, as a table that the compiled driver walks."""
+
+    def __init__(self, regions: Sequence[tuple[int, int, int, int]]) -> None:
+        self.table = _table_of(regions)
+        self.is_shared = bool((self.table["blocks"] > 1).any())
+        self.counters = np.zeros(0, np.int64)
+        self.steps = 0  # that were counted
+        self.failed = np.zeros(1, np.int64)
+
+    def walk(self, steps: int) -> None:
+        """Go through the table so many times."""
         from melpy.kernels.compiled import program as driver
 
-        failed = np.zeros(1, np.int64)
-        if config.threads() == 1 or not (table["blocks"] > 1).any():
-            threads.share(driver.walk_alone, 1, 1, table, steps, failed)
-        else:
-            counters = np.zeros(len(table) * driver.COUNTERS, np.int64)
+        if not len(self.table):
+            return
+        if self.is_shared and config.threads() > 1:
+            if not len(self.counters):
+                self.counters = np.zeros(len(self.table) * driver.COUNTERS, np.int64)
+            first, self.steps = self.steps, self.steps + steps
             threads.share(
                 driver.walk, config.threads(), threads.WORTH_WAKING,
-                table, counters, 0, steps, failed,
+                self.table, self.counters, first, steps, self.failed,
             )  # fmt: skip
-        if failed[0]:
+        else:
+            threads.share(driver.walk_alone, 1, 1, self.table, steps, self.failed)
+        if self.failed[0]:
+            self.failed[0] = 0
             raise MemoryError("a program has no memory for what a block of work needs")
 
 

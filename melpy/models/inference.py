@@ -123,9 +123,12 @@ class _Program:
 
     def holds(self) -> bool:
         """Return whether all weights are what they were."""
-        return self.changes == clock.values() and all(
-            w.value is a for w, a in zip(self.weights, self.arrays, strict=True)
-        )
+        if self.changes != clock.values():
+            return False
+        for weight, array in zip(self.weights, self.arrays, strict=True):
+            if weight.value is not array:
+                return False
+        return True
 
     def run(self, leaves: list[np.ndarray]) -> Any:
         """Return the outputs for inputs of the same shapes."""

@@ -199,6 +199,32 @@ class TestEveryLayer:
         np.testing.assert_allclose(results[0], results[1], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(results[0], results[2], rtol=1e-5, atol=1e-6)
 
+    def test_programs_give_the_same_bits(self, made, options, shape):
+        """Training and inference, each by a program where there is one, and step by step."""
+        rng = np.random.default_rng(2)
+        rows = rng.normal(size=(7, *shape[1:])).astype("float32")
+        labels = rng.normal(size=(7, 2)).astype("float32")
+        trained = []
+        for by_steps in (False, True):
+            random.set_seed(0)
+            model = melpy.Sequential(
+                [melpy.Input(shape[1:]), made(**options), layers.Flatten(), layers.Dense(2)]
+            )
+            model.compile("adam", "mse", run_eagerly=by_steps)
+            losses = model.fit(rows, labels, batch_size=2, epochs=3, verbose=0).history["loss"]
+            trained.append((losses, model.get_weights()))
+        (losses, weights), (expected_losses, expected_weights) = trained
+        assert losses == expected_losses
+        for a, b in zip(weights, expected_weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+        with melpy.no_grad():
+            for n in range(5):
+                few = rows[n : n + 2]
+                ours, by_layers = model(few), few
+                for layer in model.layers:
+                    by_layers = layer(by_layers)
+                np.testing.assert_array_equal(np.asarray(ours), np.asarray(by_layers))
+
 
 def run(layer, x, training, bound):
     """Call a layer with some of its weights replaced by the tensors under test."""
