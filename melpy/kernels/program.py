@@ -20,7 +20,7 @@ that ``missed`` something is of no use. Two things that Python makes anew at eac
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -44,11 +44,22 @@ class Program:
         keep them, so that their owners see who else does
     is_fixed : whether all memory but its own stays as it is as long as the program is of use, so
         that what is made of weights is made once
+    watched : ids of further arrays of others; which of them are worked on is noted
+
+    Attributes
+    ----------
+    used : set of the ids of watched arrays that regions work on
     """
 
-    def __init__(self, lent: Sequence[np.ndarray] = (), is_fixed: bool = False) -> None:
+    def __init__(
+        self,
+        lent: Sequence[np.ndarray] = (),
+        is_fixed: bool = False,
+        watched: Collection[int] = frozenset(),
+    ) -> None:
         self.lent = {id(x) for x in lent}
         self.is_fixed = is_fixed
+        self.watched, self.used = watched, set[int]()
         self.pool = memory.Pool(least_bytes=0, most_free_bytes=math.inf)
         self.regions: list[tuple[int, int, int, int]] = []
         self.missed: list[str] = []  # work that is in no region
@@ -57,6 +68,7 @@ class Program:
         self.between: list[tuple[int, Callable[[], None]]] = []  # after how many regions, and what
         self.exchanges: list[tuple[np.ndarray, Callable[[], Any], Callable[..., None]]] = []
         self._parts: list[_Part] | None = None  # between what Python does
+        self._feed: _Feed | None = None
         self._kept: list[Any] = []
 
     def note(self, region: Any, count: int, work: int, *args: Any) -> bool:
@@ -96,6 +108,8 @@ class Program:
         while isinstance(root, np.ndarray):
             if id(root) in self.lent:
                 return True
+            if id(root) in self.watched:
+                self.used.add(id(root))
             root = root.base
         return self.pool.owns(x)
 
@@ -118,6 +132,11 @@ class Program:
         for drop in self.kept_a_step:
             drop()
 
+    @property
+    def size_bytes(self) -> int:
+        """How much memory it works on."""
+        return sum(size * len(kept) for size, kept in self.pool.buffers.items())
+
     def run_over(
         self, cut: Sequence[tuple[np.ndarray, np.ndarray]], order: np.ndarray,
         schedules: Sequence[np.ndarray], steps: int,
@@ -128,21 +147,19 @@ class Program:
         ----------
         cut : pairs of arrays, all samples and where the program reads a batch of them
         order : ndarray (steps * B,) of int64, the rows of the batches
-        schedules : for each of the ``numbers`` an array (steps, count)
+        schedules : for each of the ``numbers`` an array (steps, count), or (1, count) for all
         steps : int
         """
-        from melpy.kernels.compiled import feeding
-
-        at, begin = np.zeros(1, np.int64), Program()
-        for samples, batch in cut:
-            x, y = _as_bytes(samples), _as_bytes(batch)
-            begin.note(feeding.take_rows, len(y), y.size // 4, x, order, at, y)
-        for schedule, numbers in zip(schedules, self.numbers, strict=True):
-            begin.note(feeding.write_numbers, 1, 1, schedule, at, numbers)
-        begin.note(feeding.go_on, 1, 1, at)
+        if self._feed is None or not self._feed.fits(cut, steps):
+            self._feed = _Feed(self, cut, steps)
+        self._feed.fill(order, schedules, steps)
         self._take_in()
-        _Part([*begin.regions, *self.regions]).walk(steps)
+        self._feed.part.walk(steps)
         self._give_out()
+
+    def forget_samples(self) -> None:
+        """Let go of the arrays that batches were cut from."""
+        self._feed = None
 
     def _take_in(self) -> None:
         for array, read, _ in self.exchanges:
@@ -201,6 +218,40 @@ def _table_of(regions: Sequence[tuple[int, int, int, int]]) -> np.ndarray:
     return table
 
 
+class _Feed:
+    """What a program begins each step with: the batch's rows, and the numbers of the step."""
+
+    def __init__(
+        self, program: Program, cut: Sequence[tuple[np.ndarray, np.ndarray]], steps: int
+    ) -> None:
+        from melpy.kernels.compiled import feeding
+
+        self.samples, self.room = [samples for samples, _ in cut], steps
+        self.order = np.empty(steps * len(cut[0][1]), np.int64)
+        self.schedules = [np.empty((steps, x.size), x.dtype) for x in program.numbers]
+        self.at = np.zeros(1, np.int64)
+        self.begin = Program()  # keeps what its regions work on
+        for samples, batch in cut:
+            x, y = _as_bytes(samples), _as_bytes(batch)
+            self.begin.note(feeding.take_rows, len(y), y.size // 4, x, self.order, self.at, y)
+        for schedule, numbers in zip(self.schedules, program.numbers, strict=True):
+            self.begin.note(feeding.write_numbers, 1, 1, schedule, self.at, numbers)
+        self.begin.note(feeding.go_on, 1, 1, self.at)
+        self.part = _Part([*self.begin.regions, *program.regions])
+
+    def fits(self, cut: Sequence[tuple[np.ndarray, np.ndarray]], steps: int) -> bool:
+        """Return whether it cuts from these samples, and has room for so many steps."""
+        pairs = zip(self.samples, cut, strict=True)
+        return steps <= self.room and all(a is b for a, (b, _) in pairs)
+
+    def fill(self, order: np.ndarray, schedules: Sequence[np.ndarray], steps: int) -> None:
+        """Take the rows and the numbers of the coming steps."""
+        self.at[0] = 0
+        self.order[: len(order)] = order
+        for own, given in zip(self.schedules, schedules, strict=True):
+            own[:steps] = given
+
+
 def _as_bytes(x: np.ndarray) -> np.ndarray:
     """Return samples as rows of bytes."""
     return x.reshape(len(x), -1).view(np.uint8)
@@ -210,9 +261,13 @@ _current: ContextVar[Program | None] = ContextVar("program", default=None)
 
 
 @contextmanager
-def recorded(lent: Sequence[np.ndarray] = (), is_fixed: bool = False) -> Iterator[Program]:
+def recorded(
+    lent: Sequence[np.ndarray] = (),
+    is_fixed: bool = False,
+    watched: Collection[int] = frozenset(),
+) -> Iterator[Program]:
     """Write down the regions that run inside the ``with`` block; see `Program`."""
-    program = Program(lent, is_fixed)
+    program = Program(lent, is_fixed, watched)
     del lent  # one reference more would tell their owners that somebody holds them
     token = _current.set(program)
     try:
@@ -248,7 +303,7 @@ def made_anew(step: Callable[[], Any]) -> list[np.ndarray]:
     made: list[np.ndarray] = []
 
     def note(region: Any, count: int, work: int, *args: Any) -> bool:
-        if region is None and not isinstance(args[0], str):
+        if region is None and isinstance(args[0], np.ndarray):
             made.append(args[0])
         return False
 

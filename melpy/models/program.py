@@ -8,28 +8,34 @@ their batch to where the first one lay, and run the program.
 What is no region, a layer of one's own, a loss with code of its own, is told apart while the step
 is written down: such a model trains as before. And before a program is trusted, its first step is
 made twice, by the program and by `train_step`: if one bit differs, it is dropped.
+
+A model keeps its programs from one ``fit`` to the next, until the clock says that what is computed
+is another thing.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
+import weakref
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from melpy import clock, tree
+from melpy.data.samples import Samples
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
-from melpy.kernels.program import made_anew, recorded
+from melpy.kernels.program import recorded
 
-__all__ = ["Programs"]
+__all__ = ["Programs", "programs_of"]
 
 MOST = 4  # shapes of batches
 MOST_TRIES = 3  # of a shape, where the weights move in between
 MOST_STEPS = 1024  # between two looks of Python, and
 MOMENT_S = 0.05  # about how long they may take: the bar and Ctrl-C are to answer
+MOST_KEPT_BYTES = 1 << 26  # of memory, of a program that waits for the next ``fit``
 
 
 class Programs:
@@ -37,7 +43,7 @@ class Programs:
 
     Parameters
     ----------
-    model : Model, compiled
+    model : Model, compiled; it is not kept alive, and a copy of it has programs of its own
 
     Attributes
     ----------
@@ -45,45 +51,106 @@ class Programs:
     """
 
     def __init__(self, model: Any) -> None:
-        self.model = model
+        self._model = weakref.ref(model)
         self.count = 1
         self.known: dict[Any, _Program | None] = {}  # None: there is none yet
         self.tries: Counter[Any] = Counter()  # steps of a shape that were written down
+        self.seen: set[Any] = set()  # since the last ``fit`` began
+        self.large: set[Any] = set()  # shapes whose programs are not kept
         self.state: Any = None
         self.moves = 0  # of the weights, in memory
+        self.whole: _Whole | None = None  # what pieces were cut from last
+
+    def __reduce__(self) -> Any:
+        return type(None), ()  # a copy of a model, and its file, begin with none
+
+    @property
+    def model(self) -> Any:
+        """The model; None once nobody else has it."""
+        return self._model()
 
     def train(self, batches: list[Any]) -> dict[str, Any]:
         """Make a step on each batch, as ``train_step`` does, and return the means so far."""
-        made: dict[str, Any] = {}
+        made: dict[str, Any] | None = None
+        is_current = False
         while batches:
-            self._forget_what_is_old()
-            program = self.known.get(_key(batches[0]))
-            if program is not None and program.is_trusted and isinstance(batches[0], Piece):
-                count = _alike(batches)
-                begun = time.perf_counter()
-                made = program.run_over(batches[:count])
-                if time.perf_counter() - begun < MOMENT_S / 2 and count == self.count < MOST_STEPS:
-                    self.count *= 2
+            if not is_current:
+                self._forget_what_is_old()
+            key = self._key(batches[0])
+            self.seen.add(key)
+            program = self.known.get(key)
+            is_current = program is not None and program.is_trusted and program.is_whole
+            count = 1
+            if program is not None and program.is_trusted and self.model._settled:
+                made = None
+                whole = self.whole if isinstance(batches[0], Piece) and is_current else None
+                if whole is not None and whole.is_contiguous:
+                    count = self._run_over(program, whole.leaves, batches)
+                else:
+                    program.run(_cut(batches[0]))
             else:
-                count, made = 1, self._train_one(_cut(batches[0]), program)
+                made = self._train_one(batches[0], program)
             batches = batches[count:]
+        return self.model.get_metrics_result() if made is None else made
+
+    def train_alone(self, batch: Any) -> dict[str, Any]:
+        """Make a step on a batch that no ``fit`` brings; what is large is not kept for others."""
+        made = self.train([batch])
+        self._drop_large()
         return made
 
+    def __enter__(self) -> None:
+        """Begin a ``fit``, which may write down large programs too."""
+        for key in self.large:
+            self.tries.pop(key, None)
+        self.large.clear()
+        self.seen.clear()
+
+    def __exit__(self, *error: Any) -> None:
+        """Let go of the data, and of what is large, until there is more to train."""
+        self.whole = None
+        self._drop_large()
+        for program in self.known.values():
+            if program is not None:
+                program.program.forget_samples()
+
+    def _drop_large(self) -> None:
+        for key, program in self.known.items():
+            if program is not None and program.program.size_bytes > MOST_KEPT_BYTES:
+                self.known[key], self.tries[key] = None, MOST_TRIES
+                self.large.add(key)
+
+    def _run_over(self, program: _Program, leaves: list[Any], pieces: list[Any]) -> int:
+        """Make a step on each of the first pieces, those of one size; return how many they are."""
+        size = len(pieces[0])
+        alike = list(itertools.takewhile(lambda piece: len(piece) == size, pieces))
+        begun = time.perf_counter()
+        program.run_over(leaves, [piece.rows for piece in alike])
+        count = len(alike)
+        if time.perf_counter() - begun < MOMENT_S / 2 and count == self.count < MOST_STEPS:
+            self.count *= 2
+        return count
+
     def _train_one(self, batch: Any, program: _Program | None) -> dict[str, Any]:
-        """Make one step, and write it down if that is worth it."""
-        if program is not None and program.is_trusted:
-            return program.run(batch)
-        key = _key(batch)
-        if program is not None:
-            made, is_right = program.proved(batch)
+        """Make one step by Python, and write it down if that is worth it."""
+        key, batch = self._key(batch), _cut(batch)
+        if program is not None and not program.is_trusted:
+            made, is_right = program.proved(self.model, batch)
             if not is_right:
                 del self.known[key]
             return made
         if key not in self.known:
+            unseen = [other for other in self.known if other not in self.seen]
+            if len(self.known) >= MOST and unseen:
+                del self.known[unseen[0]]
             if len(self.known) < MOST:
                 self.known[key] = None
             return self.model.train_step(batch)  # builds and lays out what is not yet
-        if self.tries[key] >= MOST_TRIES or not self._may_be_written_down(batch):
+        if (
+            program is not None
+            or self.tries[key] >= MOST_TRIES
+            or not self._may_be_written_down(batch)
+        ):
             return self.model.train_step(batch)
         self.tries[key] += 1
         program = _Program(self.model, batch)
@@ -97,8 +164,8 @@ class Programs:
         """Drop the programs of a model that is another one now, or whose weights have moved."""
         model, optimizer = self.model, self.model.optimizer
         state = (
-            clock.structure(), optimizer, optimizer.is_plain, model._compile_loss,
-            model._compile_metrics, [id(w) for w in model.trainable_weights],
+            clock.structure(), optimizer, model._compile_loss, model._compile_metrics,
+            model.is_trained_by_the_book(), [id(w) for w in model.trainable_weights],
         )  # fmt: skip
         if state != self.state:
             self.state = state
@@ -109,6 +176,9 @@ class Programs:
             if optimizer._flat.moves != self.moves:
                 self.moves = optimizer._flat.moves
                 self.known = dict.fromkeys(self.known)
+        for key, program in self.known.items():
+            if program is not None and not program.holds():
+                self.known[key] = None
 
     def _may_be_written_down(self, batch: Any) -> bool:
         """Return whether a step is made of nothing that may look at anything but its batch."""
@@ -120,6 +190,40 @@ class Programs:
             and optimizer.built
             and len(model.trainable_weights) == len(optimizer._flat.weights)
             and all(x is None or isinstance(x, np.ndarray) for x in tree.flatten(batch))
+        )
+
+    def _key(self, batch: Any) -> tuple[Any, ...]:
+        """Return what batches of one program have in common."""
+        if not isinstance(batch, Piece):
+            return tuple(
+                (x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in tree.flatten(batch)
+            )
+        if self.whole is None or self.whole.samples is not batch.samples:
+            self.whole = _Whole(batch.samples)
+        return self.whole.key_of(len(batch))
+
+
+def programs_of(model: Any) -> Programs:
+    """Return the programs of a model, which it keeps."""
+    programs = vars(model).get("_programs")
+    if programs is None or programs.model is not model:  # those of what this is a copy of
+        programs = model._programs = Programs(model)
+    return programs
+
+
+class _Whole:
+    """All samples, from which batches are cut as pieces."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+        self.leaves = tree.flatten(packed((samples.x, samples.y, samples.weight)))
+        self.is_contiguous = all(x is None or x.flags.c_contiguous for x in self.leaves)
+
+    def key_of(self, count: int) -> tuple[Any, ...]:
+        """Return what `Programs` knows a batch of so many samples by."""
+        return tuple(
+            ((count, *x.shape[1:]), x.dtype) if isinstance(x, np.ndarray) else x
+            for x in self.leaves
         )
 
 
@@ -137,90 +241,71 @@ def _generators(model: Any) -> list[np.random.Generator]:
     ]
 
 
-def _alike(pieces: list[Any]) -> int:
-    """Return how many of the pieces, from the first on, have its size."""
-    return len(list(itertools.takewhile(lambda piece: len(piece) == len(pieces[0]), pieces)))
-
-
-def _key(batch: Any) -> tuple[Any, ...]:
-    """Return what batches of one program have in common."""
-    if isinstance(batch, Piece):
-        samples = batch.samples
-        leaves = tree.flatten(packed((samples.x, samples.y, samples.weight)))
-        return tuple(
-            ((len(batch), *x.shape[1:]), x.dtype) if isinstance(x, np.ndarray) else x
-            for x in leaves
-        )
-    return tuple(
-        (x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in tree.flatten(batch)
-    )
-
-
 class _Program:
     """A step for one shape of batch, made while it was written down."""
 
     def __init__(self, model: Any, batch: Any) -> None:
-        self.model, self.optimizer = model, model.optimizer
+        self.optimizer, self.weights = model.optimizer, model.trainable_weights
+        self.variables = [*model.weights, *self.optimizer.variables]
+        self.variables += [v for metric in model.metrics for v in metric.variables]
+        self.generators = _generators(model)
         self.own = [None if x is None else x.copy() for x in tree.flatten(batch)]
         flat = self.optimizer._flat
-        with recorded([flat.parameters, flat.gradient, *flat.slots.values()]) as program:
+        lent = [flat.parameters, flat.gradient, *flat.slots.values()]
+        others = [w for w in model.weights if not w.requires_grad]
+        held = [w.value for w in others]  # so that no other array comes to have one's id
+        fixed = {id(x): w for x, w in zip(held, others, strict=True)}
+        with recorded(lent, watched=fixed) as program:
             self.made = model.train_step(tree.pack_sequence_as(batch, self.own))
-        self.program = program
-        self.missed = program.missed
+        self.program, self.is_whole = program, program.is_whole
+        self.relied_on = [(fixed[key], key) for key in program.used]
+        self.missed = program.missed or not self.holds()
         self.is_trusted = False
 
-    def run(self, batch: Any) -> dict[str, Any]:
+    def holds(self) -> bool:
+        """Return whether weights that training leaves alone lie where they lay."""
+        return all(id(weight.value) == key for weight, key in self.relied_on)
+
+    def run(self, batch: Any) -> None:
         """Make a step on a batch."""
         for own, given in zip(self.own, tree.flatten(batch), strict=True):
             if own is not None:
                 np.copyto(own, given)
-        for array, number in zip(self.program.numbers, self._numbers(), strict=True):
+        numbers = self.optimizer.numbers_ahead(self.weights, 1)
+        for array, (number,) in zip(self.program.numbers, numbers, strict=True):
             array[:] = number
         self.program.run()
-        return self.model.get_metrics_result()
 
-    def run_over(self, pieces: list[Any]) -> dict[str, Any]:
-        """Make a step on each of several batches of one size."""
-        samples = pieces[0].samples
-        leaves = tree.flatten(packed((samples.x, samples.y, samples.weight)))
-        if not self.program.is_whole or not all(x is None or x.flags.c_contiguous for x in leaves):
-            for piece in pieces:
-                made = self.run(piece.taken())
-            return made
+    def run_over(self, leaves: list[Any], rows: list[np.ndarray | slice]) -> None:
+        """Make a step on each of several batches of one size, rows of the samples in ``leaves``."""
         cut = [(x, own) for x, own in zip(leaves, self.own, strict=True) if own is not None]
-        rows = [p.rows for p in pieces]
         order = np.concatenate(
             [np.arange(r.start, r.stop) if isinstance(r, slice) else r for r in rows]
         )
-        numbers = [self._numbers() for _ in pieces]
-        schedules = [np.stack(column) for column in zip(*numbers, strict=True)]
-        self.program.run_over(cut, order, schedules, len(pieces))
-        return self.model.get_metrics_result()
+        numbers = self.optimizer.numbers_ahead(self.weights, len(rows))
+        self.program.run_over(cut, order, numbers, len(rows))
 
-    def _numbers(self) -> list[np.ndarray]:
-        weights = self.model.trainable_weights
-        return made_anew(lambda: self.optimizer.again(weights))
-
-    def proved(self, batch: Any) -> tuple[dict[str, Any], bool]:
+    def proved(self, model: Any, batch: Any) -> tuple[dict[str, Any], bool]:
         """Make a step both ways; return the means so far, and whether both end with one result."""
-        variables = [*self.model.weights, *self.optimizer.variables]
-        variables += [v for metric in self.model.metrics for v in metric.variables]
-        before = [np.array(v.value) for v in variables]
-        generators = _generators(self.model)
-        drawn = [g.bit_generator.state for g in generators]
+        held = [v.value for v in self.variables]
+        before = [x.copy() for x in held]
+        drawn = [g.bit_generator.state for g in self.generators]
         try:
             self.run(batch)
         except Exception:  # of a layer that has to be called as it was, say; the step will tell
             by_program = []
         else:
-            by_program = [np.array(v.value) for v in variables]
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-        for generator, state in zip(generators, drawn, strict=True):
+            by_program = [np.array(v.value) for v in self.variables]
+        for variable, array, value in zip(self.variables, held, before, strict=True):
+            np.copyto(array, value)  # where it was: the program goes on from there
+            variable.value = array
+        del held, array
+        for generator, state in zip(self.generators, drawn, strict=True):
             generator.bit_generator.state = state
-        made = self.model.train_step(batch)
-        self.is_trusted = len(by_program) == len(variables) and all(
+        clock.values_changed()
+        made = model.train_step(batch)
+        self.is_trusted = len(by_program) == len(self.variables) and all(
             np.array_equal(a, v.value, equal_nan=True)
-            for a, v in zip(by_program, variables, strict=True)
+            for a, v in zip(by_program, self.variables, strict=True)
         )
         return made, self.is_trusted

@@ -296,9 +296,10 @@ class Steps(Layer):
     def is_trained_by_the_book(self) -> bool:
         """Return whether a step is what this class says, of a graph of layers."""
         cls = type(self)
-        steps = ("train_step", "compute_loss", "compute_metrics", "_loss_of", "get_metrics_result")
+        steps = {"train_step", "compute_loss", "compute_metrics", "_loss_of", "get_metrics_result"}
         return (
             all(getattr(cls, name) is getattr(Steps, name) for name in steps)
+            and not vars(self).keys() & steps
             and vars(cls).get("whole", False)
             and self._compile_loss is not None
             and not self.run_eagerly

@@ -16,7 +16,7 @@ from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
 from melpy.layers.base import Layer
 from melpy.models.compiled_metrics import CompiledMetrics
-from melpy.models.program import Programs
+from melpy.models.program import programs_of
 from melpy.models.steps import Steps, as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -117,34 +117,35 @@ class Trainer(Steps):
         self._build_for_data(source)
 
         watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
-        programs = Programs(self)
+        programs = programs_of(self)
         together: int | Callable[[], int] = self.steps_per_execution
         if together == 1 and isinstance(source, ArraySource) and not watching.needs_each_batch:
             together, source.in_pieces = (lambda: programs.count), True
         self.stop_training, self.next_epoch = False, 0
         logs: dict[str, Any] = {}
         watching.on_train_begin()  # may set next_epoch, to go on from a backup
-        for epoch in range(max(initial_epoch, self.next_epoch), epochs):
-            source.number = epoch
-            self.reset_metrics()
-            watching.on_epoch_begin(epoch)
-            made: dict[str, Any] = {}
-            for first, last, batches in executions(source, together):
-                watching.on_train_batch_begin(first)
-                made = programs.train(batches)
-                watching.on_train_batch_end(last, as_logs(made))
+        with programs:
+            for epoch in range(max(initial_epoch, self.next_epoch), epochs):
+                source.number = epoch
+                self.reset_metrics()
+                watching.on_epoch_begin(epoch)
+                made: dict[str, Any] = {}
+                for first, last, batches in executions(source, together):
+                    watching.on_train_batch_begin(first)
+                    made = programs.train(batches)
+                    watching.on_train_batch_end(last, as_logs(made))
+                    if self.stop_training:
+                        break
+                if not made:  # there was no batch left
+                    break
+                logs = as_logs(made)
+                if valid is not None and is_due(epoch):
+                    measured = self._measure(valid, watching)
+                    logs |= {f"val_{name}": value for name, value in measured.items()}
+                logs = dict(sorted(logs.items()))
+                watching.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
-            if not made:  # there was no batch left
-                break
-            logs = as_logs(made)
-            if valid is not None and is_due(epoch):
-                measured = self._measure(valid, watching)
-                logs |= {f"val_{name}": value for name, value in measured.items()}
-            logs = dict(sorted(logs.items()))
-            watching.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
         if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
             self.optimizer.finalize_variable_values(self.trainable_weights)
         watching.on_train_end(logs)
@@ -273,7 +274,8 @@ class Trainer(Steps):
     ) -> Any:
         """Make one step on one batch, and return its loss and metrics."""
         batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        return self._result(as_logs(self.train_step(batch)), return_dict)
+        made = programs_of(self).train_alone(batch)
+        return self._result(as_logs(made), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False

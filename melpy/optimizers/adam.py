@@ -58,15 +58,18 @@ class Adam(Moments):
         self.amsgrad = amsgrad
         self.slots = (("momentum", "velocity"), *([("velocity_hat",)] if amsgrad else []))
 
+    def pace(self, rate: float, t: int) -> tuple[float, ...]:
+        """Return the size of step t."""
+        return (rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t),)
+
     def rule(
         self, rate: float, p: np.ndarray, g: np.ndarray, momentum: np.ndarray,
         velocity: np.ndarray, velocity_hat: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         """Make the step."""
-        step_size = rate * math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
         kernels.adam(
-            p, g, momentum, velocity, step_size, self.beta_1, self.beta_2, self.epsilon,
-            velocity_hat,
+            p, g, momentum, velocity, *self.pace(rate, self.t), self.beta_1, self.beta_2,
+            self.epsilon, velocity_hat,
         )  # fmt: skip
 
 
@@ -116,6 +119,7 @@ class Nadam(Moments):
     T. Dozat 2016, Incorporating Nesterov momentum into Adam, algorithm 8.
     """
 
+    is_paced = False  # a state of its own goes on with each step
     slots = (("momentum", "velocity"),)
 
     def __init__(
@@ -196,9 +200,14 @@ class Adamax(Moments):
         )  # fmt: skip
         self._set(beta_1, beta_2, epsilon)
 
+    def pace(self, rate: float, t: int) -> tuple[float, ...]:
+        """Return the size of step t."""
+        return (rate / (1 - self.beta_1**t),)
+
     def rule(
         self, rate: float, p: np.ndarray, g: np.ndarray, momentum: np.ndarray, norm: np.ndarray
     ) -> None:
         """Make the step."""
-        step_size = rate / (1 - self.beta_1**self.t)
-        kernels.adamax(p, g, momentum, norm, step_size, self.beta_1, self.beta_2, self.epsilon)
+        kernels.adamax(
+            p, g, momentum, norm, *self.pace(rate, self.t), self.beta_1, self.beta_2, self.epsilon
+        )

@@ -161,6 +161,7 @@ class Ftrl(Optimizer):
     """
 
     slots = (("accumulator", "linear"),)
+    is_paced = False  # beta / (2 rate) changes too
 
     def __init__(
         self, learning_rate: Rate = 0.001, learning_rate_power: float = -0.5,
@@ -203,11 +204,9 @@ class Ftrl(Optimizer):
         linear: np.ndarray,
     ) -> None:  # fmt: skip
         """Make the step; at a rate of 0, which weighs all gradients without end, none."""
-        if rate == 0:
-            return
         kernels.ftrl(
             p, g, accumulator, linear, rate, -self.learning_rate_power,
             self.l1_regularization_strength,
-            self.l2_regularization_strength + self.beta / (2 * rate),
+            self.l2_regularization_strength + (self.beta / (2 * rate) if rate else 0.0),
             self.l2_shrinkage_regularization_strength,
         )  # fmt: skip

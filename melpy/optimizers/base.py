@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from melpy import clock, tape
+from melpy.configurable import is_ours
 from melpy.errors import ArgumentError, warn
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads
-from melpy.optimizers.averages import Averaging
+from melpy.optimizers.pace import Paced
 from melpy.optimizers.state import Rate, require
 from melpy.tape import Variable
 from melpy.tensor import Tensor
@@ -25,7 +26,7 @@ from melpy.tensor import Tensor
 __all__ = ["Optimizer"]
 
 
-class Optimizer(Averaging):
+class Optimizer(Paced):
     """Changes weights by their gradients. Abstract: subclasses define ``rule`` or ``update_step``.
 
     Parameters
@@ -157,7 +158,7 @@ class Optimizer(Averaging):
                 self._flat.parameters[part] = self._flat.gradient[part]
         return [w for w in weights if id(w) not in overwritten]
 
-    def again(self, weights: list[Any]) -> None:
+    def _again(self, weights: list[Any]) -> None:
         """Do what Python does in a step whose regions a program runs: numbers, and counting."""
         self._move(weights)
         self._end_step()
@@ -167,7 +168,7 @@ class Optimizer(Averaging):
         if self._overwritten:
             weights = self._overwrite(weights)
         rate = float(self.learning_rate)
-        if not self.is_plain:
+        if threads.is_noted() and not self.is_plain:
             threads.missed("an optimizer that clips, averages or constrains")
         self._clip(weights)
         self.decay(weights, rate)
@@ -184,7 +185,8 @@ class Optimizer(Averaging):
         """Whether a step is its rule and the decay of weights, and nothing else."""
         limits = self.clipnorm, self.clipvalue, self.global_clipnorm, self.loss_scale_factor
         more = any(limits) or self.use_ema or self.gradient_accumulation_steps
-        if more or type(self).update_step is not Optimizer.update_step:
+        own = (self.update_step, self.rule, self.step, self.decay)
+        if more or not all(map(is_ours, own)) or self._is_followed_by_weight:
             return False
         weights = self._flat.weights if self.built else []
         return not any(
@@ -194,13 +196,18 @@ class Optimizer(Averaging):
 
     def step(self, weights: list[Any], rate: float) -> None:
         """Change the weights: by ``rule``, all at once, or by a subclass's ``update_step``."""
-        if type(self).update_step is Optimizer.update_step:
+        if not self._is_followed_by_weight:
             for span in self._flat.spans(weights):
                 self._follow(span, rate)
         else:
             for weight in weights:
                 gradient = self._flat.gradient[self._flat.part(weight)].reshape(weight.shape)
                 self.update_step(Tensor(gradient), weight, Tensor(rate))
+
+    @property
+    def _is_followed_by_weight(self) -> bool:
+        """Whether a subclass changes one weight after the other, as Keras's do."""
+        return type(self).update_step is not Optimizer.update_step
 
     def _follow(self, span: slice, rate: float) -> None:
         flat = self._flat

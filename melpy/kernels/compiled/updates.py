@@ -320,7 +320,7 @@ def _ftrl(p, g, n, z, numbers, part, first, last):
         numbers[4],
     )
     p, g, n, z = p[first:last], g[first:last], n[first:last], z[first:last]
-    for k in range(p.size):
+    for k in range(p.size if learning_rate != 0 else 0):
         scale = n[k] ** power
         n[k] += g[k] * g[k]
         new_scale = n[k] ** power

@@ -352,6 +352,7 @@ def ftrl(
     """p = (clip(z, -l1, l1) - z) / (n^power / lr + 2 l2), in place: 0 where |z| <= l1.
 
     Beforehand z += g + 2 shrinkage p - (n'^power - n^power) p / lr, with n' = n + g^2, the new n.
+    Nothing happens at a rate of 0, which weighs all gradients without end.
 
     Parameters
     ----------
@@ -369,6 +370,8 @@ def ftrl(
     >>> p, n, z
     (array([-0.25]), array([4.]), array([2.]))
     """
+    if learning_rate == 0:
+        return
     scale = n**power
     n += g * g
     new_scale = n**power

@@ -1,0 +1,66 @@
+"""The numbers of the steps to come, which programs read: made for many steps at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from melpy import clock
+from melpy.kernels.program import made_anew
+from melpy.optimizers.averages import Averaging
+from melpy.tensor import Tensor
+
+__all__ = ["Paced"]
+
+
+class Paced(Averaging):
+    """What an optimizer says of its next steps. Abstract."""
+
+    is_paced = True  # whether `pace` tells all numbers that change; else each step is asked
+    weight_decay: float | None
+    decay: Callable[..., None]
+    step: Callable[..., None]
+    _again: Callable[..., None]
+
+    def numbers_ahead(self, weights: list[Any], steps: int) -> list[np.ndarray]:
+        """Return the numbers of the coming steps, which regions read, and count the steps.
+
+        Of each array that a step makes, (count,), there is one (steps, count), or (1, count) where
+        it stays the same.
+        """
+        if steps == 1 or not self.is_paced:
+            made = [made_anew(lambda: self._again(weights)) for _ in range(steps)]
+            return [np.stack(column) for column in zip(*made, strict=True)]
+        rates, first = self._rates(steps), self.t
+        dtype, decay = self._flat.parameters.dtype, self.weight_decay
+        paces = [self.pace(rate, first + n) for n, rate in enumerate(rates)]
+        scales = [(1 - decay * rate,) for rate in rates] if decay else [()] * steps
+        changing = [
+            (made_anew(lambda: self.decay(weights, rates[0])), np.array(scales, dtype)),
+            (made_anew(lambda: self.step(weights, rates[0])), np.array(paces, dtype)),
+        ]
+        ahead = []
+        for arrays, columns in changing:
+            for array in arrays:
+                ahead.append(np.repeat(array[np.newaxis], steps, axis=0))
+                ahead[-1][:, : columns.shape[1]] = columns
+        clock.values_changed()
+        self.assign_add(self._iterations, steps)
+        return ahead
+
+    def _rates(self, steps: int) -> list[float]:
+        """Return the learning rates of the coming steps."""
+        if isinstance(self._learning_rate, Tensor):
+            return [float(self._learning_rate)] * steps
+        now, rates = self._iterations.value, []
+        for n in range(steps):
+            self._iterations.value = now + np.int64(n)
+            rates.append(float(self.learning_rate))
+        self._iterations.value = now
+        return rates
+
+    def pace(self, rate: float, t: int) -> tuple[float, ...]:
+        """Return what changes from step to step among the numbers of the rule: the first ones."""
+        return (rate,)

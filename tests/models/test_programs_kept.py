@@ -1,0 +1,224 @@
+"""Programs that a model keeps from one call to the next: none is stale, none is in the way."""
+
+import copy
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+import melpy
+from melpy import layers, ops
+from melpy.errors import DataError
+from melpy.models import program as room
+
+B, N = 8, 8 * 4 + 3
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(N, 6)).astype(np.float32)
+Y = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, N)]
+
+
+def made(optimizer="adam", by_steps=False, make=None):
+    melpy.utils.set_random_seed(1)
+    model = make() if make else melpy.Sequential([
+        melpy.Input((6,)), layers.Dense(5, activation="relu"), layers.Dense(4),
+        layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+    metrics = ["accuracy", melpy.metrics.BinaryAccuracy(threshold=0.4)]
+    loss = melpy.losses.CategoricalCrossentropy()
+    model.compile(optimizer, loss, metrics=metrics, run_eagerly=by_steps)
+    return model
+
+
+def frozen():
+    first = layers.Dense(5)
+    first.trainable = False
+    return melpy.Sequential([melpy.Input((6,)), first, layers.Dense(3, activation="softmax")])
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Return the shapes of batches for which a program was written down."""
+    known, init = [], room._Program.__init__
+
+    def noting(self, model, batch):
+        init(self, model, batch)
+        known.append(len(self.own[0]))
+
+    monkeypatch.setattr(room._Program, "__init__", noting)
+    return known
+
+
+def test_a_second_fit_writes_nothing_down(written):
+    model = made()
+    model.fit(X, Y, batch_size=B, epochs=4, verbose=0)
+    assert sorted(written) == [3, B]
+    for _ in range(2):
+        model.fit(X, Y, batch_size=B, verbose=0)
+        model.evaluate(X, Y, verbose=0)
+        model.predict(X[:16], verbose=0)
+    assert sorted(written) == [3, B]
+
+
+def test_steps_on_single_batches_become_programs(written):
+    by_program, by_steps = made(), made(by_steps=True)
+    for n in range(12):
+        rows = slice(n, n + B)
+        logs = [m.train_on_batch(X[rows], Y[rows]) for m in (by_program, by_steps)]
+        assert logs[0] == logs[1]
+    assert written == [B]
+    for a, b in zip(by_program.get_weights(), by_steps.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+CHANGES = {
+    "nothing": lambda m: None,
+    "a weight": lambda m: m.layers[0].kernel.assign(np.full((6, 5), 0.1)),
+    "all weights": lambda m: m.set_weights([w * 0.5 for w in m.get_weights()]),
+    "the optimizer's state": lambda m: m.optimizer.set_weights(
+        [v.numpy() * 0 for v in m.optimizer.variables]
+    ),
+    "the rate": lambda m: setattr(m.optimizer, "learning_rate", 0.5),
+    "a schedule": lambda m: setattr(
+        m.optimizer, "learning_rate", melpy.schedules.ExponentialDecay(0.1, 2, 0.5)
+    ),
+    "the activation": lambda m: setattr(m.layers[0], "activation", ops.tanh),
+    "a layer's training": lambda m: setattr(m.layers[1], "trainable", False),
+    "a weight's training": lambda m: setattr(m.layers[1].bias, "trainable", False),
+    "a frozen layer, changed": lambda m: (
+        setattr(m.layers[1], "trainable", False),
+        m.fit(X, Y, batch_size=B, epochs=3, verbose=0),
+        m.layers[1].kernel.assign(np.ones((5, 4))),
+    ),
+    "a limit": lambda m: setattr(m.optimizer, "clipvalue", 1e-3),
+    "decay": lambda m: setattr(m.optimizer, "weight_decay", 0.1),
+    "beta": lambda m: setattr(m.optimizer, "beta_1", 0.5),
+    "the kernels": lambda m: melpy.config.set_kernels("numpy"),
+    "threads": lambda m: melpy.config.set_threads(1),
+    "epsilon": lambda m: melpy.config.set_epsilon(0.1),
+    "the float type": lambda m: melpy.config.set_floatx("float64"),
+    "a penalty": lambda m: setattr(m.layers[0].kernel, "regularizer", melpy.regularizers.L2(0.1)),
+    "an activity's penalty": lambda m: setattr(
+        m.layers[0], "activity_regularizer", melpy.regularizers.L2(0.1)
+    ),
+    "a constraint": lambda m: setattr(m.layers[0].kernel, "constraint", melpy.constraints.NonNeg()),
+    "the loss": lambda m: m.compile("adam", "mse"),
+    "the metric": lambda m: m.compile("adam", m.loss, metrics=["mae"]),
+    "a metric's threshold": lambda m: setattr(m._compile_metrics.metrics[1], "threshold", 0.9),
+    "the optimizer": lambda m: setattr(m, "optimizer", melpy.optimizers.SGD(0.1)),
+    "a step of one's own": lambda m: setattr(m, "train_step", lambda data: {"loss": 1.0}),
+    "a call of one's own": lambda m: setattr(m.layers[0], "call", lambda x: ops.zeros((len(x), 5))),
+    "a layer more": lambda m: (
+        m.add(layers.Dense(3, activation="softmax")), m.compile("adam", "mse"),
+    ),
+    "a layer less": lambda m: (m.pop(), m.compile("adam", "mse")),
+    "a copy": lambda m: copy.copy(m).fit(X, Y, batch_size=B, epochs=3, verbose=0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_nothing_is_stale_between_two_calls(change):
+    """Whatever is set between two calls of fit and predict, they see it."""
+    settings, results = dict(melpy.config._settings), []
+    for by_steps in (False, True):
+        model = made(by_steps=by_steps)
+        model.fit(X, Y, batch_size=B, epochs=3, verbose=0)
+        model.predict(X[:2], verbose=0)
+        model.predict(X[:2], verbose=0)
+        CHANGES[change](model)
+        y = Y[:, :2] if model.output_shape[-1] == 2 else Y
+        if model.output_shape[-1] == 4:
+            y = np.ones((N, 4), np.float32)
+        model.run_eagerly = by_steps
+        logs = model.fit(X, y, batch_size=B, epochs=3, verbose=0).history
+        one = model.train_on_batch(X[:B], y[:B], return_dict=True)
+        results.append((logs, one, model.predict(X[:2], verbose=0), *model.get_weights()))
+        melpy.config._settings.clear()
+        melpy.config._settings.update(settings)
+    assert results[0][:2] == results[1][:2]
+    for a, b in zip(results[0][2:], results[1][2:], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_frozen_weights_are_read_where_they_are():
+    results = []
+    for by_steps in (False, True):
+        model = made(by_steps=by_steps, make=frozen)
+        for n in range(3):
+            model.fit(X, Y, batch_size=B, epochs=2, verbose=0)
+            model.layers[0].kernel.assign(np.full((6, 5), 0.1 * n))
+        results.append(model.get_weights())
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_labels_are_checked_in_each_fit():
+    model = melpy.Sequential([layers.Dense(5), layers.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(X, np.zeros(N, int), batch_size=B, epochs=3, verbose=0)
+    with pytest.raises(DataError, match="out of range"):
+        model.fit(X, np.full(N, 3), batch_size=B, verbose=0)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_have_programs_of_their_own(copied):
+    model = made()
+    model.fit(X, Y, batch_size=B, epochs=3, verbose=0)
+    other, before = copied(model), model.get_weights()
+    other.fit(X, Y, batch_size=B, epochs=3, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(other.get_weights()[0], before[0])
+
+
+def test_programs_keep_neither_the_model_nor_data():
+    model, x = made(), X.copy()
+    data = weakref.ref(x)
+    model.fit(x, Y, batch_size=B, epochs=3, verbose=0)
+    kernel, gone = weakref.ref(model.layers[0].kernel), weakref.ref(model)
+    del x
+    gc.collect()
+    assert data() is None
+    del model
+    gc.collect()
+    assert gone() is None
+    assert kernel() is None
+
+
+def test_an_exception_in_the_middle_leaves_a_model_that_trains_on():
+    class Stop(melpy.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    results = []
+    for by_steps in (False, True):
+        model = made(by_steps=by_steps)
+        model.fit(X, Y, batch_size=B, epochs=3, verbose=0)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y, batch_size=B, callbacks=[Stop()], verbose=0)
+        model.fit(X, Y, batch_size=B, epochs=2, verbose=0)
+        results.append(model.get_weights())
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_large_programs_are_kept_within_a_fit_only(monkeypatch, written):
+    monkeypatch.setattr(room, "MOST_KEPT_BYTES", 0)
+    model = made()
+    for _ in range(2):
+        model.fit(X[: B * 4], Y[: B * 4], batch_size=B, epochs=2, verbose=0)
+    assert written == [B, B]
+    assert not any(model._programs.known.values())
+    for _ in range(4):
+        model.train_on_batch(X[:B], Y[:B])
+    assert written == [B, B]
+
+
+def test_shapes_that_are_of_no_use_any_more_make_room(written):
+    model = made()
+    for size in (2, 4, 5, 6, 8, 16):
+        model.fit(X[:32], Y[:32], batch_size=size, epochs=2, verbose=0)
+    assert {2, 4, 8, 16} <= set(written)
