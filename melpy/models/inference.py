@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -102,10 +103,11 @@ class _Program:
     def __init__(self, graph: Any, inputs: Any) -> None:
         self.changes = clock.values()
         self.weights = [w for layer in graph.layers for w in layer.weights]
-        self.arrays = [w.value for w in self.weights]
+        arrays = [w.value for w in self.weights]
+        self.arrays = [weakref.ref(x) for x in arrays]  # an optimizer moves what somebody holds
         with tape.no_grad(), inferring():
             values = graph.begin(inputs)
-            with recorded(self.arrays, is_fixed=True) as program:
+            with recorded(arrays, is_fixed=True) as program:
                 self.begins = [_own(values[id(x)]) for x in graph.starts]
                 values |= {
                     id(x): Tensor(own) for x, own in zip(graph.starts, self.begins, strict=True)
@@ -126,7 +128,7 @@ class _Program:
         if self.changes != clock.values():
             return False
         for weight, array in zip(self.weights, self.arrays, strict=True):
-            if weight.value is not array:
+            if weight.value is not array():
                 return False
         return True
 

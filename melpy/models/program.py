@@ -205,9 +205,9 @@ class Programs:
 
 def programs_of(model: Any) -> Programs:
     """Return the programs of a model, which it keeps."""
-    programs = vars(model).get("_programs")
+    programs = vars(model).get("_training_programs")
     if programs is None or programs.model is not model:  # those of what this is a copy of
-        programs = model._programs = Programs(model)
+        programs = model._training_programs = Programs(model)
     return programs
 
 

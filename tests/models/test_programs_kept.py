@@ -56,10 +56,10 @@ def test_a_second_fit_writes_nothing_down(written):
     model = made()
     model.fit(X, Y, batch_size=B, epochs=4, verbose=0)
     assert sorted(written) == [3, B]
-    for _ in range(2):
-        model.fit(X, Y, batch_size=B, verbose=0)
-        model.evaluate(X, Y, verbose=0)
-        model.predict(X[:16], verbose=0)
+    for _ in range(3):
+        model.fit(X, Y, batch_size=B, verbose=0, validation_data=(X, Y))
+        model.evaluate(X, Y, batch_size=4, verbose=0)
+        model.predict(X, verbose=0)
     assert sorted(written) == [3, B]
 
 
@@ -211,7 +211,7 @@ def test_large_programs_are_kept_within_a_fit_only(monkeypatch, written):
     for _ in range(2):
         model.fit(X[: B * 4], Y[: B * 4], batch_size=B, epochs=2, verbose=0)
     assert written == [B, B]
-    assert not any(model._programs.known.values())
+    assert not any(model._training_programs.known.values())
     for _ in range(4):
         model.train_on_batch(X[:B], Y[:B])
     assert written == [B, B]
