@@ -9,31 +9,76 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def report(monkeypatch):
+def peers(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.peers import report
+    import benchmarks.peers.page
+    import benchmarks.peers.report
+    import benchmarks.peers.rows
 
-    yield report
+    yield benchmarks.peers
     for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
         del sys.modules[name]
 
 
-def test_the_page_is_made_from_the_results(report):
-    assert report.PAGE.read_text() == report.page()
+def test_the_page_is_made_from_the_results(peers):
+    assert peers.page.PAGE.read_text() == peers.page.page()
 
 
-def test_the_readmes_table_is_made_from_the_results(report):
-    lines = report.headline()
+def test_the_readmes_table_is_made_from_the_results(peers):
+    lines = peers.page.headline()
     assert len(lines) > 10
     assert "\n".join(lines) in (ROOT / "README.md").read_text()
 
 
-def test_a_ratio_is_the_best_peers_time_by_ours(report):
+def test_a_ratio_is_the_best_peers_time_by_ours(peers):
     rows = {
         "melpy": {"ms": {"step": [2.0, 2.0, 2.0]}},
         "slow": {"ms": {"step": [9.0, 9.0, 9.0]}},
         "fast": {"ms": {"step": [3.0, 3.0, 3.0]}},
         "absent": {"unavailable": "not installed"},
     }
-    assert report.ratios(rows, "step") == ("fast", 1.5)
-    assert report.summary([3.0, 1.0, 2.0, 4.0, 100.0]) == [3.0, 2.0, 4.0]
+    assert peers.report.ratios(rows, "step") == ("fast", 1.5)
+    assert peers.report.summary([3.0, 1.0, 2.0, 4.0, 100.0]) == [3.0, 2.0, 4.0]
+
+
+def result(kind, name, figures, **more):
+    """Return what a run writes, of so many milliseconds a library and figure."""
+    rows = {
+        library: {
+            "versions": {library: "1"},
+            "memory_mb": 5,
+            "ms": {k: [v] * 3 for k, v in ms.items()},
+        }
+        for library, ms in figures.items()
+    }
+    head = {"name": name, "kind": kind, "threads": 2, "rounds": 5, "cpu": "a CPU"}
+    return head | {"libraries": rows} | more
+
+
+def test_a_page_of_some_rows_has_their_tables_only(peers, tmp_path):
+    step = {"melpy": {"step": 0.05}, "torch": {"step": 0.2}}
+    rows = {
+        "small-iris-mlp-2.json": result("small", "iris-mlp", step),
+        "train-mlp-2.json": result("train", "mlp", step),
+        "train-mlp-2-avx2.json": result("train", "mlp", step, avx2=True),
+    }
+    for name, written in rows.items():
+        peers.report.write(written, tmp_path / name)
+    text = peers.page.page(tmp_path)
+    assert "| iris-mlp | 50 | 200 (torch) | **4.00** |" in text
+    assert text.count("## ") == 5  # two tables of all rows, and one of each
+    assert "| mlp | 0.05 | 0.2 (torch) | **4.00** | 0.05 | 0.2 (torch) | **4.00** | 5 | 5 |" in text
+    assert "## mlp: train, AVX2" in text
+    assert "Inference" not in text
+
+
+def test_an_empty_page_is_a_page(peers, tmp_path):
+    assert peers.page.page(tmp_path).startswith("# Speed")
+
+
+def test_every_row_has_a_file_and_a_name_of_its_own(peers):
+    rows = peers.rows.chosen([])
+    assert len({row.key for row in rows}) == len({row.file_name(2) for row in rows}) == len(rows)
+    assert peers.rows.chosen(["small"]) == peers.rows.GROUPS["small"]
+    with pytest.raises(SystemExit, match="no such row: nonsense"):
+        peers.rows.chosen(["nonsense"])

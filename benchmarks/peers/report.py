@@ -1,30 +1,15 @@
-"""Figures to tables: on the terminal, as JSON, and as the page of the docs."""
+"""Figures to tables, on the terminal and in the docs, and to JSON."""
 
 from __future__ import annotations
 
 import json
 import math
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.workloads import FLOPS, INFERENCE, PEAK_SIZE, TRAINING
-
-ORDER = ["peak", "train", "infer", "grid", "grow"]
 RESULTS = Path(__file__).parents[1] / "results"
-PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
-
-HEAD = """# Speed
-
-Made by `python -m benchmarks.peers --docs` from `benchmarks/results/*.json`, which
-`python -m benchmarks.peers` writes. Every library runs in fresh processes that take turns, on
-{threads} threads of {cpu}; a figure is the median of {rounds} rounds, with the quartiles in
-brackets, in milliseconds. The ratio is the best peer's time divided by melpy's: above 1 melpy is
-faster. Training goes through each library's public way, `fit` for Keras and melpy, the plain loop
-for PyTorch. Memory is the most that a process held above what its imports took.
-
-Versions: {versions}.
-"""
 
 
 def summary(values: list[float]) -> list[float]:
@@ -45,21 +30,43 @@ def ratios(rows: dict[str, Any], key: str) -> tuple[str, float] | None:
     return best, peers[best] / mine[0]
 
 
+def unit(kind: str) -> tuple[str, float]:
+    """Return the unit that a kind of figure is shown in, and how many make a millisecond."""
+    return ("µs", 1e3) if kind == "small" else ("ms", 1.0)
+
+
+def geometric_mean(ratios: Iterable[float]) -> float:
+    return math.exp(statistics.fmean(math.log(ratio) for ratio in ratios))
+
+
+def brief(number: float | None) -> str:
+    """Return a number of three digits, without an exponent."""
+    if number is None:
+        return ""
+    return f"{float(f'{number:.3g}'):,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def spread(figures: list[float], many: float = 1.0) -> str:
+    """Return a median with its quartiles."""
+    return "{} [{}, {}]".format(*(brief(figure * many) for figure in figures))
+
+
 def table(result: dict[str, Any]) -> list[str]:
     """Return the lines of one result's table, in Markdown."""
     rows = result["libraries"]
+    name_of_unit, many = unit(result["kind"])
     keys = list(dict.fromkeys(key for row in rows.values() for key in row.get("ms", {})))
     if len(keys) > 8:
         return _long(rows, keys)
-    lines = ["| library | " + " | ".join(keys) + " | memory, MB |", "|---" * (len(keys) + 2) + "|"]
+    heads = [f"{key}, {name_of_unit}" for key in keys]
+    lines = ["| library | " + " | ".join(heads) + " | memory, MB |", "|---" * (len(keys) + 2) + "|"]
     for name, row in rows.items():
         if "unavailable" in row:
             lines.append(f"| {name} | unavailable: {row['unavailable']} |" + " |" * len(keys))
             continue
-        cells = [
-            "{:.3g} [{:.3g}, {:.3g}]".format(*row["ms"][k]) if k in row["ms"] else "" for k in keys
-        ]
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {row['memory_mb']:.0f} |")
+        cells = [spread(row["ms"][k], many) if k in row["ms"] else "" for k in keys]
+        said = f" ({row['note']})" if "note" in row else ""
+        lines.append(f"| {name}{said} | " + " | ".join(cells) + f" | {row['memory_mb']:.0f} |")
     cells = []
     for key in keys:
         found = ratios(rows, key)
@@ -72,101 +79,19 @@ def _long(rows: dict[str, Any], keys: list[str]) -> list[str]:
     lines = ["| | " + " | ".join(names) + " | ratio |", "|---" * (len(names) + 2) + "|"]
     found = {key: ratios(rows, key) for key in keys}
     for key in keys:
-        cells = [
-            "{:.3g} [{:.3g}, {:.3g}]".format(*rows[name]["ms"][key])
-            if key in rows[name]["ms"]
-            else ""
-            for name in names
-        ]
+        cells = [spread(rows[name]["ms"][key]) if key in rows[name]["ms"] else "" for name in names]
         ratio = f"{found[key][1]:.2f}" if found[key] else ""
         lines.append(f"| {key} | " + " | ".join(cells) + f" | {ratio} |")
-    logs = [math.log(pair[1]) for pair in found.values() if pair]
-    if logs:
-        worst = math.exp(min(logs))
-        mean = math.exp(sum(logs) / len(logs))
+    all_ratios = [pair[1] for pair in found.values() if pair]
+    if all_ratios:
+        worst, mean = min(all_ratios), geometric_mean(all_ratios)
         lines.append(f"| **geometric mean; worst** |{' |' * len(names)} {mean:.2f}; {worst:.2f} |")
     return lines
 
 
-def page() -> str:
-    """Return the page of the docs from all results."""
-    results = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
-    versions: dict[str, str] = {}
-    for result in results:
-        for row in result["libraries"].values():
-            versions |= row.get("versions", {})
-    results.sort(key=lambda r: -r["threads"])
-    first = results[0] if results else {"threads": 0, "cpu": "", "rounds": 0}
-    named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-    lines = [
-        HEAD.format(
-            threads=first["threads"], cpu=first["cpu"],
-            rounds=first["rounds"], versions=named,
-        )
-    ]  # fmt: skip
-    lines += _limit(results)
-    for result in sorted(results, key=lambda r: ORDER.index(r["kind"])):
-        if result["kind"] != "peak":
-            threads = (
-                "" if result["threads"] == first["threads"] else f", {result['threads']} thread"
-            )
-            if result["rounds"] != first["rounds"]:
-                threads += f", {result['rounds']} rounds"
-            lines += [f"## {result['name']}: {result['kind']}{threads}", "", *table(result), ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _limit(results: list[dict[str, Any]]) -> list[str]:
-    """Return the paper's networks beside the machine's own limit."""
-    by_name = {(r["kind"], r["name"], r["threads"]): r["libraries"] for r in results}
-    peak = by_name.get(("peak", "sgemm", 2))
-    if peak is None:
-        return []
-    (ms, *_) = next(iter(peak["numpy"]["ms"].values()))
-    most = 2 * PEAK_SIZE**3 / ms / 1e6
-    lines = [
-        "## The machine's limit", "",
-        f"NumPy's product of two float32 matrices of {PEAK_SIZE} x {PEAK_SIZE}: {most:.0f} GFLOPS.",
-        "",
-        "| training step | GFLOP | GFLOPS | of the limit |", "|---|---|---|---|",
-    ]  # fmt: skip
-    for name, flops in FLOPS.items():
-        found = by_name.get(("train", name, 2))
-        if found:
-            speed = flops / found["melpy"]["ms"]["step"][0] / 1e6
-            lines.append(f"| {name} | {flops / 1e9:.2f} | {speed:.0f} | {speed / most:.0%} |")
-    return [*lines, ""]
-
-
-def write(result: dict[str, Any], folder: Path = RESULTS) -> Path:
-    """Write one result as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{result['kind']}-{result['name']}-{result['threads']}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    return path
-
-
-def headline(folder: Path = RESULTS) -> list[str]:
-    """Return the README's table: training, and one image, beside the best peer."""
-    lines = [
-        "| | melpy, ms | best peer, ms | ratio |",
-        "|---|---|---|---|",
-    ]
-    for kind, key, what in (
-        ("train", "step", "a training step"),
-        ("infer", "one image, call", "one image"),
-    ):
-        names = [*TRAINING] if kind == "train" else INFERENCE
-        for name in names:
-            path = folder / f"{kind}-{name}-2.json"
-            if not path.exists():
-                continue
-            rows = json.loads(path.read_text())["libraries"]
-            found = ratios(rows, key)
-            if found:
-                best, ratio = found
-                mine, theirs = rows["melpy"]["ms"][key][0], rows[best]["ms"][key][0]
-                lines.append(
-                    f"| {name}, {what} | {mine:.3g} | {theirs:.3g} ({best}) | {ratio:.2f} |"
-                )
-    return lines
+def write(result: dict[str, Any], path: Path) -> None:
+    """Write one result as JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result, indent=1) + "\n")
+    part.replace(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,19 +28,26 @@ def _bn(channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels, EPSILON, MOMENTUM)
 
 
-def mnist_3() -> nn.Module:
+LAYERS: dict[str, Callable[[], nn.Module]] = {
+    "leaky-relu": partial(nn.LeakyReLU, 0.2), "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU,
+}  # fmt: skip
+
+
+def mnist_3(own: str = "leaky-relu") -> nn.Module:
+    active = LAYERS[own]
     return nn.Sequential(
-        Same2x2(1, 16), nn.LeakyReLU(0.2), nn.MaxPool2d(2), Same2x2(16, 32), nn.LeakyReLU(0.2),
-        nn.Flatten(), nn.Linear(32 * 14 * 14, 128), nn.LeakyReLU(0.2), nn.Linear(128, 10),
+        Same2x2(1, 16), active(), nn.MaxPool2d(2), Same2x2(16, 32), active(),
+        nn.Flatten(), nn.Linear(32 * 14 * 14, 128), active(), nn.Linear(128, 10),
     )  # fmt: skip
 
 
-def cifar_7() -> nn.Module:
+def cifar_7(own: str = "leaky-relu") -> nn.Module:
+    active = LAYERS[own]
     rows: list[nn.Module] = []
     for a, b in ((64 * 64, 128), (128, 64), (64, 32), (32, 16)):
-        rows += [nn.Linear(a, b), nn.LeakyReLU(0.2)]
+        rows += [nn.Linear(a, b), active()]
     return nn.Sequential(
-        Same2x2(3, 32), nn.LeakyReLU(0.2), nn.MaxPool2d(2), Same2x2(32, 64), nn.LeakyReLU(0.2),
+        Same2x2(3, 32), active(), nn.MaxPool2d(2), Same2x2(32, 64), active(),
         nn.MaxPool2d(2), nn.Flatten(), *rows, nn.Linear(16, 10),
     )  # fmt: skip
 
@@ -90,6 +99,13 @@ def mlp() -> nn.Module:
     )
 
 
+def wide_mlp() -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(784, 2048), nn.ReLU(), nn.Dropout(0.5),
+        nn.Linear(2048, 2048), nn.ReLU(), nn.Dropout(0.5), nn.Linear(2048, 10),
+    )  # fmt: skip
+
+
 def mobilenet() -> nn.Module:
     rows: list[nn.Module] = [nn.Conv2d(3, 32, 3, 1, 1, bias=False), _bn(32), nn.ReLU(inplace=True)]
     channels = 32
@@ -104,9 +120,9 @@ def mobilenet() -> nn.Module:
 
 
 class Lstm(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, numbers: int = 64, units: int = 128) -> None:
         super().__init__()
-        self.lstm, self.last = nn.LSTM(64, 128, batch_first=True), nn.Linear(128, 10)
+        self.lstm, self.last = nn.LSTM(numbers, units, batch_first=True), nn.Linear(units, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.last(self.lstm(x)[0][:, -1])
@@ -129,7 +145,39 @@ class Encoder(nn.Module):
         return self.last(x.mean(1))
 
 
+def iris_mlp() -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3)
+    )
+
+
+def digits_mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def digits_cnn() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(144, 10)
+    )
+
+
+def lenet_5() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def mnist_mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10))
+
+
 MODELS: dict[str, Any] = {
     "mnist-3": mnist_3, "cifar-7": cifar_7, "vgg": vgg, "resnet-20": resnet_20, "mlp": mlp,
-    "mobilenet": mobilenet, "lstm": Lstm, "transformer": Encoder,
+    "mobilenet": mobilenet, "lstm": Lstm, "transformer": Encoder, "wide-mlp": wide_mlp,
+    "iris-mlp": iris_mlp, "digits-mlp": digits_mlp, "digits-cnn": digits_cnn, "lenet-5": lenet_5,
+    "mnist-mlp": mnist_mlp, "small-lstm": partial(Lstm, 16, 32),
 }  # fmt: skip
+for name, build in (("mnist-3", mnist_3), ("cifar-7", cifar_7)):
+    MODELS |= {f"{name}-{own}": partial(build, own) for own in LAYERS}

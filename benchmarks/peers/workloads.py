@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,41 +12,58 @@ CIFAR = (32, 32, 3)
 
 
 class Workload(NamedTuple):
-    """A network to train: its builder, one sample's shape, the batch, the optimizer's name."""
+    """A network to train: its builder, one sample's shape, the batch, how it is trained."""
 
     build: Callable[[Any], Any]
     shape: tuple[int, ...]
     batch: int
     optimizer: str = "adam"
     rate: float = 1e-3
+    classes: int = 10
 
 
-def mnist_3(api: Any) -> Any:
+# Activations as layers of their own, which is how most scripts are written.
+LAYERS: dict[str, Callable[[Any], Any]] = {
+    "leaky-relu": lambda L: L.LeakyReLU(negative_slope=0.2),
+    "elu": lambda L: L.ELU(),
+    "gelu": lambda L: L.Activation("gelu"),
+    "silu": lambda L: L.Activation("silu"),
+}
+
+
+def active(api: Any, own: str, layer: Callable[..., Any], *sizes: Any, **options: Any) -> list[Any]:
+    """Return a layer with its activation: leaky ReLU as the argument, or the layer ``own``."""
+    if not own:
+        return [layer(*sizes, **options, activation="leaky_relu")]
+    return [layer(*sizes, **options), LAYERS[own](api.layers)]
+
+
+def mnist_3(api: Any, own: str = "") -> Any:
     """The paper's MNIST 3 (figure 12): conv 16, pool, conv 32, dense 128; leaky ReLU."""
     L = api.layers
     return api.Sequential(
         [
             api.Input((28, 28, 1)),
-            L.Conv2D(16, 2, padding="same", activation="leaky_relu"),
+            *active(api, own, L.Conv2D, 16, 2, padding="same"),
             L.MaxPooling2D(2),
-            L.Conv2D(32, 2, padding="same", activation="leaky_relu"),
+            *active(api, own, L.Conv2D, 32, 2, padding="same"),
             L.Flatten(),
-            L.Dense(128, activation="leaky_relu"),
+            *active(api, own, L.Dense, 128),
             L.Dense(10, activation="softmax"),
         ]
     )
 
 
-def cifar_7(api: Any) -> Any:
+def cifar_7(api: Any, own: str = "") -> Any:
     """The paper's CIFAR-10 7 (figure 14)."""
     L = api.layers
-    rows = [L.Dense(units, activation="leaky_relu") for units in (128, 64, 32, 16)]
+    rows = [layer for units in (128, 64, 32, 16) for layer in active(api, own, L.Dense, units)]
     return api.Sequential(
         [
             api.Input(CIFAR),
-            L.Conv2D(32, 2, padding="same", activation="leaky_relu"),
+            *active(api, own, L.Conv2D, 32, 2, padding="same"),
             L.MaxPooling2D(2),
-            L.Conv2D(64, 2, padding="same", activation="leaky_relu"),
+            *active(api, own, L.Conv2D, 64, 2, padding="same"),
             L.MaxPooling2D(2),
             L.Flatten(),
             *rows,
@@ -110,6 +128,21 @@ def mlp(api: Any) -> Any:
     )
 
 
+def wide_mlp(api: Any) -> Any:
+    """784-2048-2048-10, half of the units dropped after each of the two wide layers."""
+    L = api.layers
+    return api.Sequential(
+        [
+            api.Input((784,)),
+            L.Dense(2048, activation="relu"),
+            L.Dropout(0.5),
+            L.Dense(2048, activation="relu"),
+            L.Dropout(0.5),
+            L.Dense(10, activation="softmax"),
+        ]
+    )
+
+
 MOBILE = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (256, 1))
 
 
@@ -159,6 +192,58 @@ def transformer(api: Any) -> Any:
     return api.Model(inputs, L.Dense(10, activation="softmax")(x))
 
 
+def iris_mlp(api: Any) -> Any:
+    """4-16-16-3."""
+    L = api.layers
+    rows = [L.Dense(16, activation="relu"), L.Dense(16, activation="relu")]
+    return api.Sequential([api.Input((4,)), *rows, L.Dense(3, activation="softmax")])
+
+
+def digits_mlp(api: Any) -> Any:
+    """64-64-10."""
+    L = api.layers
+    rows = [L.Dense(64, activation="relu"), L.Dense(10, activation="softmax")]
+    return api.Sequential([api.Input((64,)), *rows])
+
+
+def digits_cnn(api: Any) -> Any:
+    """One convolution of 16 filters, a pool, a dense layer, over images of 8 by 8."""
+    L = api.layers
+    rows = [L.Conv2D(16, 3, activation="relu"), L.MaxPooling2D(2), L.Flatten()]
+    return api.Sequential([api.Input((8, 8, 1)), *rows, L.Dense(10, activation="softmax")])
+
+
+def lenet_5(api: Any) -> Any:
+    """LeNet-5 (LeCun et al. 1998, section II.B), its output a softmax."""
+    L = api.layers
+    return api.Sequential(
+        [
+            api.Input((28, 28, 1)),
+            L.Conv2D(6, 5, padding="same", activation="tanh"),
+            L.AveragePooling2D(2),
+            L.Conv2D(16, 5, activation="tanh"),
+            L.AveragePooling2D(2),
+            L.Flatten(),
+            L.Dense(120, activation="tanh"),
+            L.Dense(84, activation="tanh"),
+            L.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def mnist_mlp(api: Any) -> Any:
+    """784-128-10, a fifth of the 128 dropped."""
+    L = api.layers
+    rows = [L.Dense(128, activation="relu"), L.Dropout(0.2), L.Dense(10, activation="softmax")]
+    return api.Sequential([api.Input((784,)), *rows])
+
+
+def small_lstm(api: Any) -> Any:
+    """An LSTM of 32 units over 20 steps of 16 numbers."""
+    L = api.layers
+    return api.Sequential([api.Input((20, 16)), L.LSTM(32), L.Dense(10, activation="softmax")])
+
+
 def scaled(channels: int, api: Any) -> Any:
     """One 3x3 convolution of so many channels, for how time grows."""
     L = api.layers
@@ -182,8 +267,27 @@ TRAINING = {
     "mobilenet": Workload(mobilenet, CIFAR, 64),
     "lstm": Workload(lstm, (100, 64), 64),
     "transformer": Workload(transformer, (64, 128), 64),
+    "wide-mlp": Workload(wide_mlp, (784,), 128),
 }
+INFERENCE = tuple(name for name in TRAINING if name != "wide-mlp")
+OWN_LAYERS = {
+    f"{name}-{own}": TRAINING[name]._replace(build=partial(TRAINING[name].build, own=own))
+    for name in ("mnist-3", "cifar-7")
+    for own in LAYERS
+}
+SMALL = {
+    "iris-mlp": Workload(iris_mlp, (4,), 32, classes=3),
+    "digits-mlp": Workload(digits_mlp, (64,), 32),
+    "digits-cnn": Workload(digits_cnn, (8, 8, 1), 32),
+    "lenet-5": Workload(lenet_5, (28, 28, 1), 32),
+    "mnist-mlp": Workload(mnist_mlp, (784,), 32),
+    "small-lstm": Workload(small_lstm, (20, 16), 32),
+}
+HIDDEN = {"iris-mlp": (16, 16), "digits-mlp": (64,), "mnist-mlp": (128,)}  # as scikit-learn asks
+SMALL_STEPS = 100  # of an epoch of a small network
+WORKLOADS = TRAINING | OWN_LAYERS | SMALL
 PEAK_SIZE = 3072  # of the matrices whose product shows the machine's limit
+MLP_WEIGHTS = 784 * 512 + 512 * 512 + 512 * 10 + 512 + 512 + 10
 
 # Floating point operations of one training step: two a multiplication, the paper's networks' output
 # and both gradients, less the gradient of the images.
@@ -193,7 +297,6 @@ FLOPS = {
     * 2
     * (2 * 32 * 32 * 12 * 32 + 3 * (16 * 16 * 128 * 64 + 4096 * 128 + 8192 + 2048 + 512 + 160)),
 }
-INFERENCE = ("mnist-3", "cifar-7", "vgg", "resnet-20")
 
 # N, H, W, C, D, kernel height and width, stride: the design's grid, and others.
 GRID = (
@@ -208,8 +311,8 @@ GRID = (
 )  # fmt: skip
 
 
-def data(shape: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
+def data(shape: tuple[int, ...], count: int, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """Return samples and one-hot labels, the same for all libraries."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((count, *shape), np.float32)
-    return x, np.eye(10, dtype=np.float32)[rng.integers(0, 10, count)]
+    return x, np.eye(classes, dtype=np.float32)[rng.integers(0, classes, count)]
