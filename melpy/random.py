@@ -6,11 +6,17 @@ A layer or an initializer that was given no seed takes the next one of this proc
 The functions that draw are keras.random's. Their ``seed`` is an int, which draws the same each
 time; a `SeedGenerator`, which draws anew each time and repeats from its seed; or None, for the
 process's stream.
+
+Layers of noise draw from counters: a source's seed, its step, the sample's index in the batch and
+the element within it (`melpy.kernels.spec.philox`). A layer's seed is its own, the process's next
+where it was given none. It stands in the place of the layer's path, which says how many layers the
+process made before: with it in the key, a model that is made twice would draw two ways. The step
+counts the draws. Both are the `state` of the layer's `SeedGenerator`, and all that a backup needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +24,13 @@ import numpy as np
 from melpy import config, ops, tape
 from melpy.configurable import Configurable
 from melpy.errors import ArgumentError
+from melpy.kernels import dispatch as kernels
+from melpy.kernels import program, threads
 from melpy.tensor import Tensor
 
 __all__ = [
-    "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "generator",
-    "next_seed", "normal", "randint", "restore", "set_seed", "shuffle", "state_of",
+    "SeedGenerator", "beta", "binomial", "categorical", "counted", "dropout", "gamma", "generator",
+    "next_seed", "normal", "randint", "remembered", "restore", "set_seed", "shuffle", "state_of",
     "truncated", "truncated_normal", "uniform",
 ]  # fmt: skip
 
@@ -95,8 +103,19 @@ class SeedGenerator(Configurable):
     def next(self, ordered: bool = True) -> np.ndarray:
         """Return the next seed, two ints: (seed, n), or nearly unique ones if not ``ordered``."""
         seed = self.state.value
-        tape.overwrite(self.state, np.add(seed, (0, 1)) if ordered else (seed + 1) * 5387 % 933199)
+        if not ordered:
+            threads.missed("a seed that is not the next one")
+            tape.overwrite(self.state, (seed + 1) * 5387 % 933199)
+        elif threads.is_noted():  # in a program, each step draws anew
+            state = program.state_of(self, lambda: self.state.value, self._stand)
+            seed = kernels.next_seed(state)
+            self._stand(state)
+        else:
+            tape.overwrite(self.state, np.add(seed, (0, 1)))
         return seed
+
+    def _stand(self, state: np.ndarray) -> None:
+        tape.overwrite(self.state, np.array(state, np.int64))
 
 
 def generator(seed: Seed = None) -> np.random.Generator:
@@ -105,7 +124,15 @@ def generator(seed: Seed = None) -> np.random.Generator:
         return np.random.default_rng(seed.next())
     if seed is None:
         return np.random.default_rng(next_seed())
-    given = np.asarray(seed)  # an int, or the two that `SeedGenerator.next` gives
+    given = _known(seed)
+    return np.random.default_rng(
+        [int(n) & _64_BITS for n in given] if given.ndim else int(given) & _64_BITS
+    )
+
+
+def _known(seed: Any) -> np.ndarray:
+    """Return a seed that was given, an int, or the two that `SeedGenerator.next` gives."""
+    given = np.asarray(seed)
     if given.dtype.kind not in "iu":
         raise ArgumentError(
             "random",
@@ -113,9 +140,16 @@ def generator(seed: Seed = None) -> np.random.Generator:
             expected="an int, a SeedGenerator, or None",
             received={"seed": seed},
         )
-    return np.random.default_rng(
-        [int(n) & _64_BITS for n in given] if given.ndim else int(given) & _64_BITS
-    )
+    return given
+
+
+def counted(seed: Seed = None) -> np.ndarray:
+    """Return what the next draw from counters begins with: a source's seed, and the step."""
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    given = _known(next_seed() if seed is None else seed)
+    pair = [int(n) & _64_BITS for n in (given if given.ndim else (given, 0))]
+    return np.array(pair, np.uint64).view(np.int64)
 
 
 def state_of(source: np.random.Generator | SeedGenerator) -> Any:
@@ -128,9 +162,20 @@ def state_of(source: np.random.Generator | SeedGenerator) -> Any:
 def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:
     """Put a generator where another one of its kind stood."""
     if isinstance(source, SeedGenerator):
-        tape.overwrite(source.state, np.asarray(state, np.int64))
+        source._stand(state)
     else:
         source.bit_generator.state = state
+
+
+def remembered(sources: Sequence[np.random.Generator | SeedGenerator]) -> Callable[[], None]:
+    """Return what puts generators, and the process's stream, back where they stand now."""
+    standing = [(source, state_of(source)) for source in (*sources, _stream)]
+
+    def put_back() -> None:
+        for source, state in standing:
+            restore(source, state)
+
+    return put_back
 
 
 def _kind(dtype: Any, who: str, kinds: str = "f") -> np.dtype:
@@ -292,24 +337,6 @@ def dropout(
     noise_shape : shape of the draw, which broadcasts to that of inputs; None in it for the same
         size, None as a whole for one draw an entry
     """
-    if not 0 <= rate <= 1:
-        raise ArgumentError(
-            "dropout", "the rate is no share", expected="0 <= rate <= 1", received={"rate": rate}
-        )
     if rate == 0:
         return inputs
-    if rate == 1:
-        return ops.zeros_like(inputs)
-    sizes = ops.shape(inputs)
-    noise = sizes if noise_shape is None else tuple(noise_shape)
-    if len(noise) > len(sizes):
-        raise ArgumentError(
-            "dropout",
-            "the noise has more axes than the inputs",
-            expected=f"a noise_shape that broadcasts to {sizes}",
-            received={"noise_shape": noise},
-        )
-    owns = sizes[len(sizes) - len(noise) :]
-    drawn = [own if size is None else size for own, size in zip(owns, noise, strict=True)]
-    kept = generator(seed).random(drawn) >= rate
-    return ops.where(kept, ops.divide(inputs, 1 - rate), 0)
+    return ops.dropout(inputs, rate=rate, seed=counted(seed), noise_shape=noise_shape)

@@ -14,6 +14,7 @@ from melpy import config, random, saving
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
 from melpy.errors import ArgumentError, DataError, warn
+from melpy.layers.parts import sources_of
 
 __all__ = ["BackupAndRestore", "CSVLogger", "ModelCheckpoint"]
 
@@ -249,7 +250,7 @@ class BackupAndRestore(Callback):
             return
         try:
             state = json.loads((newest / "state.json").read_text())
-            epoch, generators = int(state["epoch"]), dict(state["generators"])
+            epoch, generators = int(state["epoch"]), state["generators"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 "BackupAndRestore",
@@ -262,10 +263,27 @@ class BackupAndRestore(Callback):
         with np.load(newest / "optimizer.npz", allow_pickle=False) as file:
             for number, variable in enumerate(self.model.optimizer.variables):
                 variable.assign(file[f"{number}"])
-        for layer in self.model.layers_inside:
-            if layer.name in generators and hasattr(layer, "generator"):
-                random.restore(layer.generator, generators[layer.name])
+        self._restore(generators, newest)
         self.model.next_epoch = epoch
+
+    def _restore(self, generators: Any, folder: Path) -> None:
+        """Put what the layers draw from where it stood."""
+        sources = sources_of(self.model)
+        if isinstance(generators, dict):  # of a version in which dropout drew from others
+            warn(
+                "BackupAndRestore: the backup is of an earlier version, whose layers drew other "
+                "random numbers. The training goes on with new ones.",
+            )
+            return
+        if len(generators) != len(sources):
+            raise DataError(
+                "BackupAndRestore",
+                "the backup is of a model that draws from others",
+                expected=f"{len(sources)} generators",
+                received={"generators": len(generators), "backup_dir": str(folder)},
+            )
+        for source, standing in zip(sources, generators, strict=True):
+            random.restore(source, standing)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Remember the epoch."""
@@ -300,11 +318,7 @@ class BackupAndRestore(Callback):
         self.model.save_weights(part / "weights.npz")
         state = {str(n): v.value for n, v in enumerate(self.model.optimizer.variables)}
         np.savez(part / "optimizer.npz", **state)
-        generators = {
-            layer.name: random.state_of(layer.generator)
-            for layer in self.model.layers_inside
-            if hasattr(layer, "generator")
-        }
+        generators = [random.state_of(source) for source in sources_of(self.model)]
         progress = {"epoch": epoch, "generators": generators}
         (part / "state.json").write_text(json.dumps(progress))
         part.rename(self.backup_dir / str(number))

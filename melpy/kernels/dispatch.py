@@ -31,6 +31,8 @@ ROOMS = {
         "spec.normalization",
         "spec.softmax",
         "spec.attention",
+        "spec.philox",
+        "spec.noise",
         "spec.recurrent",
         "spec.tally",
         "spec.updates",
@@ -52,6 +54,8 @@ ROOMS = {
         "compiled.normalization",
         "compiled.softmax",
         "compiled.attention",
+        "compiled.philox",
+        "compiled.noise",
         "compiled.recurrent",
         "compiled.tally",
         "compiled.updates",
@@ -145,6 +149,9 @@ softmax = _kernel("softmax")
 softmax_d_x = _kernel("softmax_d_x")
 attention = _kernel("attention")
 attention_back = _kernel("attention_back")
+next_seed = _kernel("next_seed")
+dropped = _kernel("dropped")
+noisy = _kernel("noisy")
 softmax_cross_entropy = _kernel("softmax_cross_entropy")
 softmax_cross_entropy_d_logits = _kernel("softmax_cross_entropy_d_logits")
 lstm = _kernel("lstm")

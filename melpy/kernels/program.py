@@ -30,7 +30,7 @@ import numpy as np
 from melpy import config
 from melpy.kernels import memory, threads
 
-__all__ = ["Program", "exchange", "fixed", "made_anew", "recorded", "unwritten"]
+__all__ = ["Program", "exchange", "fixed", "made_anew", "recorded", "state_of", "unwritten"]
 
 MOST_WORDS = 512  # of eight bytes, for the arguments of one kernel
 
@@ -67,6 +67,7 @@ class Program:
         self.kept_a_step: list[Callable[[], None]] = []  # what lets go of it
         self.between: list[tuple[int, Callable[[], None]]] = []  # after how many regions, and what
         self.exchanges: list[tuple[np.ndarray, Callable[[], Any], Callable[..., None]]] = []
+        self.states: dict[int, np.ndarray] = {}  # of what is exchanged by more than one
         self._parts: list[_Part] | None = None  # between what Python does
         self._feed: _Feed | None = None
         self._kept: list[Any] = []
@@ -310,6 +311,26 @@ def made_anew(step: Callable[[], Any]) -> list[np.ndarray]:
     with threads.noted_by(note):
         step()
     return made
+
+
+def state_of(
+    owner: Any, read: Callable[[], np.ndarray], give: Callable[[np.ndarray], None]
+) -> np.ndarray:
+    """Return where regions find and change a state of ``owner``'s, as it is now.
+
+    In a program it is one array for all that change it in a step, which goes in before and comes
+    out after, as by `exchange`.
+    """
+    program = _current.get()
+    array = np.array(read())
+    if program is None:
+        return array
+    if id(owner) not in program.states:
+        program.states[id(owner)] = array
+        program.exchanges.append((array, read, give))
+    known = program.states[id(owner)]
+    known[:] = array
+    return known
 
 
 def exchange(

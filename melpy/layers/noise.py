@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,9 +24,6 @@ __all__ = [
     "SpatialDropout3D",
 ]
 
-# The lower limit of selu(x): -1.0507 * 1.6733.
-SELU_LIMIT = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
-
 
 class Dropout(SameShape):
     """While training, set each value to 0 with probability rate and scale the rest up.
@@ -42,6 +38,8 @@ class Dropout(SameShape):
     ------
     N. Srivastava et al. 2014, section 4 (inverted: scaled by 1 / (1 - rate) while training).
     """
+
+    whole = True
 
     def __init__(
         self,
@@ -60,22 +58,13 @@ class Dropout(SameShape):
             )
         self.noise_shape: Any = _noise_shape(noise_shape, type(self).__name__)
         self.rate, self.seed = rate, seed
-        self.generator = random.generator(seed)
+        self.seed_generator = random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the thinned input while training, else the input."""
         if not training or self.rate == 0:
             return inputs
-        if self.rate == 1:
-            return ops.multiply(inputs, np.zeros((), inputs.dtype))
-        kept = self._kept(inputs.shape)
-        return ops.multiply(inputs, kept.astype(inputs.dtype) / (1 - self.rate))
-
-    def _kept(self, shape: Sequence[int]) -> np.ndarray:
-        """Draw which values stay."""
-        if self.noise_shape is not None:
-            shape = tuple(s or size for s, size in zip(self.noise_shape, shape, strict=True))
-        return self.generator.random(shape, dtype=np.float32) >= self.rate
+        return random.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
 
 
 def _noise_shape(shape: Any, who: str) -> tuple[int | None, ...] | None:
@@ -109,6 +98,8 @@ class AlphaDropout(Dropout):
     G. Klambauer et al. 2017, section 3, "new dropout technique".
     """
 
+    whole = True
+
     def __init__(
         self,
         rate: float,
@@ -123,10 +114,8 @@ class AlphaDropout(Dropout):
         """Return the thinned input while training, else the input."""
         if not training or self.rate == 0:
             return inputs
-        kept = self._kept(inputs.shape).astype(inputs.dtype)
-        a = ((1 - self.rate) * (1 + self.rate * SELU_LIMIT**2)) ** -0.5
-        b = -a * SELU_LIMIT * self.rate
-        return a * (inputs * kept + SELU_LIMIT * (1 - kept)) + b
+        seed = self.seed_generator.next()
+        return ops.alpha_dropout(inputs, rate=self.rate, seed=seed, noise_shape=self.noise_shape)
 
 
 class SpatialDropout(Dropout):
@@ -161,6 +150,9 @@ class SpatialDropout1D(SpatialDropout):
     name, dtype : as of every layer
     """
 
+    whole = True
+    rank = 3
+
     def __init__(
         self,
         rate: float,
@@ -170,8 +162,6 @@ class SpatialDropout1D(SpatialDropout):
         **kwargs: Any,
     ) -> None:
         super().__init__(rate, "channels_last", seed, name=name, dtype=dtype, **kwargs)
-
-    rank = 3
 
 
 class PlacedDropout(SpatialDropout):
@@ -201,12 +191,14 @@ class SpatialDropout2D(PlacedDropout):
     name, dtype : as of every layer
     """
 
+    whole = True
     rank = 4
 
 
 class SpatialDropout3D(PlacedDropout):
     """Dropout of whole channels of volumes (N, D, H, W, C); parameters as in `SpatialDropout2D`."""
 
+    whole = True
     rank = 5
 
 
@@ -219,17 +211,19 @@ class GaussianNoise(SameShape):
     seed : int or None
     """
 
+    whole = True
+
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stddev, self.seed = not_negative(stddev, "stddev", "GaussianNoise"), seed
-        self.generator = random.generator(seed)
+        self.seed_generator = random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the noisy input while training, else the input."""
         if not training or self.stddev == 0:
             return inputs
-        noise = self.generator.standard_normal(inputs.shape, dtype=inputs.dtype)
-        return inputs + noise * inputs.dtype.type(self.stddev)
+        seed = self.seed_generator.next()
+        return ops.gaussian_noise(inputs, deviation=self.stddev, seed=seed)
 
 
 def _require_below_one(rate: float, who: str) -> None:
@@ -252,19 +246,19 @@ class GaussianDropout(SameShape):
     N. Srivastava et al. 2014, section 10.
     """
 
+    whole = True
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         _require_below_one(rate, "GaussianDropout")
         self.rate, self.seed = rate, seed
-        self.generator = random.generator(seed)
+        self.seed_generator = random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the noisy input while training, else the input."""
         if not training or self.rate == 0:
             return inputs
-        deviation = inputs.dtype.type(math.sqrt(self.rate / (1 - self.rate)))
-        noise = self.generator.standard_normal(inputs.shape, dtype=inputs.dtype)
-        return inputs * (1 + noise * deviation)
+        return ops.gaussian_dropout(inputs, rate=self.rate, seed=self.seed_generator.next())
 
 
 class ActivityRegularization(SameShape):

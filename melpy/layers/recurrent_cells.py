@@ -50,7 +50,7 @@ class Cell(Layer):
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.mask_a_gate = self.recurrent_dropout > 0 or implementation == 1
-        self.seed, self.generator = seed, random.generator(seed)
+        self.seed, self.seed_generator = seed, random.SeedGenerator(seed)
         self.state_size: int | list[int] = self.units if self.states == 1 else [units] * self.states
         self.output_size = self.units
         self.bias: Any = None
@@ -117,8 +117,8 @@ class Cell(Layer):
         if not 0 < rate < 1:
             return [None]
         count = self.gates if self.mask_a_gate else 1
-        kept = self.generator.random((count, *x.shape), dtype=np.float32) >= rate
-        return list(kept.astype(x.dtype) / (1 - rate))
+        ones = np.ones(x.shape, x.dtype)
+        return [random.dropout(ones, rate, seed=self.seed_generator) for _ in range(count)]
 
 
 def product(

@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock, tree
+from melpy import clock, random, tree
 from melpy.data.samples import Samples
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
 from melpy.kernels.program import recorded
+from melpy.layers.parts import sources_of
 
 __all__ = ["Programs", "programs_of"]
 
@@ -231,24 +232,14 @@ def _cut(batch: Any) -> Any:
     return batch.taken() if isinstance(batch, Piece) else batch
 
 
-def _generators(model: Any) -> list[np.random.Generator]:
-    """Return what a model's layers draw from."""
-    return [
-        value
-        for layer in model.layers_inside
-        for value in vars(layer).values()
-        if isinstance(value, np.random.Generator)
-    ]
-
-
 class _Program:
     """A step for one shape of batch, made while it was written down."""
 
     def __init__(self, model: Any, batch: Any) -> None:
         self.optimizer, self.weights = model.optimizer, model.trainable_weights
-        self.variables = [*model.weights, *self.optimizer.variables]
+        self.variables = [*model.variables, *self.optimizer.variables]
         self.variables += [v for metric in model.metrics for v in metric.variables]
-        self.generators = _generators(model)
+        self.sources = sources_of(model)
         self.own = [None if x is None else x.copy() for x in tree.flatten(batch)]
         flat = self.optimizer._flat
         lent = [flat.parameters, flat.gradient, *flat.slots.values()]
@@ -289,7 +280,7 @@ class _Program:
         """Make a step both ways; return the means so far, and whether both end with one result."""
         held = [v.value for v in self.variables]
         before = [x.copy() for x in held]
-        drawn = [g.bit_generator.state for g in self.generators]
+        put_back = random.remembered(self.sources)
         try:
             self.run(batch)
         except Exception:  # of a layer that has to be called as it was, say; the step will tell
@@ -300,8 +291,7 @@ class _Program:
             np.copyto(array, value)  # where it was: the program goes on from there
             variable.value = array
         del held, array
-        for generator, state in zip(self.generators, drawn, strict=True):
-            generator.bit_generator.state = state
+        put_back()
         clock.values_changed()
         made = model.train_step(batch)
         self.is_trusted = len(by_program) == len(self.variables) and all(

@@ -12,6 +12,7 @@ import numpy as np
 from melpy import clock, random, tape, tree
 from melpy.errors import lookup
 from melpy.layers.base import Layer
+from melpy.layers.parts import sources_of
 from melpy.models.steps import assert_compiled
 from melpy.tensor import Tensor, mask_of, set_mask
 
@@ -291,11 +292,7 @@ def _unchanged(model: Any) -> Iterator[None]:
     layers = [model, *model.layers_inside]
     attributes = [dict(vars(layer)) for layer in layers]
     losses = [list(layer._losses) for layer in layers]
-    generators = [
-        g for own in attributes for g in own.values() if isinstance(g, np.random.Generator)
-    ]
-    generators.append(random._stream)
-    states = [(g.bit_generator, g.bit_generator.state) for g in generators]
+    put_back = random.remembered(sources_of(model))
     try:
         with tape.undone():
             yield
@@ -306,8 +303,7 @@ def _unchanged(model: Any) -> Iterator[None]:
             layer._losses[:] = added
         clock.parts_changed()
         clock.structure_changed()
-        for bits, state in states:
-            bits.state = state
+        put_back()
 
 
 def _leaf(x: Any, dtype: Any) -> Any:

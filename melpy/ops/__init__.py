@@ -48,6 +48,7 @@ from melpy.ops.joining import *
 from melpy.ops.matrix import *
 from melpy.ops.mixing import *
 from melpy.ops.nan_quantiles import *
+from melpy.ops.noise import *
 from melpy.ops.norm import *
 from melpy.ops.patches import *
 from melpy.ops.pooling import *

@@ -168,8 +168,8 @@ class TestEveryLayer:
         count = len([w for w in layer.weights if w.trainable])
 
         def function(x, *weights):
-            if hasattr(layer, "generator"):
-                layer.generator = np.random.default_rng(5)  # the same mask each time
+            if hasattr(layer, "seed_generator"):
+                layer.seed_generator = melpy.random.SeedGenerator(5)  # the same mask each time
             layer.set_weights(start)
             for weight, value in zip(layer.weights, weights, strict=False):
                 bound[weight.name] = value

@@ -183,7 +183,7 @@ class TestEveryKind:
         layer.ensure_built((None, 4, 3))
 
         def function(x):
-            layer.cell.generator = np.random.default_rng(5)  # the same masks each time
+            layer.cell.seed_generator = melpy.random.SeedGenerator(5)  # the same masks each time
             return layer(x, training=True)
 
         check_gradient(function, (np.random.default_rng(0).normal(size=STEPS),))

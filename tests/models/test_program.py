@@ -58,6 +58,33 @@ def residual():
     return melpy.Model(inputs, layers.Dense(3, activation="softmax")(ops.tanh(x)))
 
 
+class Dropping(layers.Layer):
+    """A layer of one's own that draws, from a generator of each kind and from the process's."""
+
+    def __init__(self):
+        super().__init__()
+        self.mine = {"numpy": [np.random.default_rng(1)], "seeds": melpy.random.SeedGenerator(2)}
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        inputs = melpy.random.dropout(inputs, 0.2, seed=self.mine["seeds"])
+        noise = self.mine["numpy"][0].normal() + melpy.random.normal((), seed=None)
+        return inputs * (1 + 0.1 * float(noise))
+
+
+def twice_dropped():
+    drop, inputs = layers.Dropout(0.4), melpy.Input((6,))
+    x = drop(layers.Dense(6, activation="tanh")(drop(inputs)))
+    return melpy.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def attending():
+    inputs = melpy.Input((6, 12))
+    x = layers.MultiHeadAttention(2, 4, dropout=0.3)(inputs, inputs)
+    return melpy.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+
+
 def rows(*made, shape=(6,), last=None):
     end = last or layers.Dense(3, activation="softmax")
     return melpy.Sequential([melpy.Input(shape), *made, end])
@@ -80,6 +107,24 @@ MODELS = {
     ),
     "residual": (residual, {}),
     "dropout": (lambda: rows(layers.Dense(5, activation="elu"), layers.Dropout(0.5, seed=3)), {}),
+    "noise": (
+        lambda: rows(
+            layers.GaussianNoise(0.1), layers.Dense(5), layers.GaussianDropout(0.2),
+            layers.AlphaDropout(0.2, noise_shape=(None, 1)), layers.Dropout(0.2),
+        ),
+        {},
+    ),
+    "whole channels": (
+        lambda: image(layers.SpatialDropout2D(0.4), layers.Conv2D(4, 3), layers.Dropout(0.3)),
+        {"x": IMAGES},
+    ),
+    "one dropout, twice": (twice_dropped, {}),
+    "dropout in a layer of one's own": (lambda: rows(Dropping(), layers.Dropout(0.3)), {}),
+    "thinned sequences": (
+        lambda: rows(layers.LSTM(4, dropout=0.3, recurrent_dropout=0.2), shape=(6, 12)),
+        {"x": IMAGES.reshape(N, 6, 12)},
+    ),
+    "thinned attention": (attending, {"x": IMAGES.reshape(N, 6, 12)}),
     "normalized": (
         lambda: rows(layers.Dense(5), layers.BatchNormalization(), layers.LayerNormalization()),
         {},

@@ -14,6 +14,8 @@ Read it in this order:
     bias_activation   y = act(x + b), and its gradient from y alone
     normalization     of channels over a batch, of features of each sample
     cross_entropy     softmax and cross-entropy in one step
+    philox            random numbers from counters
+    noise             dropout, and noise from the normal distribution
     updates           one optimizer step, in place
 
 The conventions of the room. An ndarray goes in, an ndarray comes out, in the same float type; no
