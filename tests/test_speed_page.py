@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import melpy
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -14,6 +16,7 @@ def peers(monkeypatch):
     import benchmarks.peers.page
     import benchmarks.peers.report
     import benchmarks.peers.rows
+    import benchmarks.peers.workloads
 
     yield benchmarks.peers
     for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
@@ -82,3 +85,20 @@ def test_every_row_has_a_file_and_a_name_of_its_own(peers):
     assert peers.rows.chosen(["small"]) == peers.rows.GROUPS["small"]
     with pytest.raises(SystemExit, match="no such row: nonsense"):
         peers.rows.chosen(["nonsense"])
+
+
+def test_every_row_is_a_network(peers):
+    for name, work in peers.workloads.WORKLOADS.items():
+        assert work.build(melpy).output_shape == (None, work.classes), name
+
+
+@pytest.mark.parity
+def test_pytorchs_networks_have_as_many_weights(peers):
+    pytest.importorskip("torch")
+    from benchmarks.peers.torch_models import MODELS
+
+    for name, work in peers.workloads.WORKLOADS.items():
+        ours = sum(weight.size for weight in work.build(melpy).trainable_weights)
+        theirs = sum(weight.numel() for weight in MODELS[name]().parameters())
+        second_bias = {"lstm": 4 * 128, "small-lstm": 4 * 32}.get(name, 0)
+        assert theirs - second_bias == ours, name

@@ -29,8 +29,9 @@ Versions: {versions}.
 """
 
 SMALL_SAYS = """\
-Batches of 32, Adam, microseconds a step over whole epochs of 100 steps; of each `fit` all epochs
-but the first two, in which libraries compile, trace or write down what they then repeat."""
+Batches of 32, Adam, microseconds a step over whole epochs of 100 steps, as many as take about 0.8 s
+a round and 100 at most; not those of a `fit`'s first two epochs, in which libraries compile, trace
+or write down what they then repeat."""
 
 INFER_SAYS = """\
 The same weights in all but PyTorch, exported by Keras for ONNX Runtime and OpenVINO, whose models
@@ -113,6 +114,14 @@ def beside(
     return [brief(mine), f"{brief(theirs)} ({best})", f"**{ratio:.2f}**"], ratio
 
 
+MEMORY = ["memory, MB: melpy", "PyTorch"]
+
+
+def memory(libraries: dict[str, Any]) -> list[str]:
+    """Return the cells of MEMORY."""
+    return [brief(libraries.get(name, {}).get("memory_mb")) for name in ("melpy", "torch")]
+
+
 def line(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
@@ -130,13 +139,12 @@ def _training(measured: dict[str, Any]) -> list[str]:
     slow = {row.name: libraries for row, libraries in rows_found(measured, "avx2")}
     heads = ["a training step", "melpy, ms", "best peer, ms", "ratio"]
     after = ["AVX2: melpy, ms", "best peer, ms", "ratio"] if slow else []
-    heads += [*after, "memory, MB: melpy", "PyTorch"]
+    heads += [*after, *MEMORY]
     lines, wide, narrow = [line(*heads), "|---" * len(heads) + "|"], [], []
     for row, libraries in rows_found(measured, "train", "layers"):
         cells, ratio = beside(libraries, "step")
         more, other = beside(slow.get(row.name, {}), "step")
-        memory = [brief(libraries.get(n, {}).get("memory_mb")) for n in ("melpy", "torch")]
-        lines.append(line(row.name, *cells, *(more if slow else []), *memory))
+        lines.append(line(row.name, *cells, *(more if slow else []), *memory(libraries)))
         wide.append(ratio)
         narrow.append(other)
     if not wide:
@@ -164,6 +172,7 @@ def _inference(measured: dict[str, Any]) -> list[str]:
     heads = ["a call, ms"]
     for count in ("one image", "32", "256"):
         heads += [f"{count}: melpy", "best peer", "ratio"]
+    heads += MEMORY
     lines, columns = [line(*heads), "|---" * len(heads) + "|"], {3: [], 6: [], 9: []}
     for row, libraries in rows_found(measured, "infer"):
         cells = [row.name]
@@ -171,7 +180,7 @@ def _inference(measured: dict[str, Any]) -> list[str]:
             more, ratio = beside(libraries, key)
             cells += more
             columns[column].append(ratio)
-        lines.append(line(*cells))
+        lines.append(line(*cells, *memory(libraries)))
     if not columns[3]:
         return []
     return [

@@ -7,12 +7,19 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.peers.workloads import HIDDEN, INFERENCE, OWN_LAYERS, SMALL, TRAINING
+from benchmarks.peers.workloads import HIDDEN, INFERENCE, OWN_LAYERS, SMALL, TRAINING, WORKLOADS
 
 TORCH = ["torch", "torch-channels_last", "torch-compile"]
 KERAS = ["keras-tensorflow", "keras-jax", "keras-torch"]
 TRAINERS = ["melpy", *TORCH, *KERAS]
-SMALL_TRAINERS = ["melpy", "torch", "torch-compile", "keras-tensorflow", "keras-jax"]
+SMALL_TRAINERS = [
+    "melpy",
+    "torch",
+    "torch-compile",
+    "keras-tensorflow",
+    "keras-jax",
+    "scikit-learn",
+]
 INFERRERS = ["melpy", "onnxruntime", "openvino", "torch", "torch-channels_last", "keras-tensorflow"]
 LIBRARIES = [*TRAINERS, "scikit-learn", "onnxruntime", "openvino", "numpy"]
 
@@ -62,16 +69,20 @@ class Row(NamedTuple):
         return start_s + rounds * len(libraries) * turn_s
 
 
-def _small(name: str) -> Row:
-    return Row("small", name, [*SMALL_TRAINERS, *(["scikit-learn"] if name in HIDDEN else [])])
+def _row(kind: str, name: str, libraries: list[str], avx2: bool = False) -> Row:
+    """Return a network's row, without the libraries that have nothing of their own for it."""
+    no_image = len(WORKLOADS[name].shape) < 3
+    absent = {"torch-channels_last"} if no_image else set()
+    absent |= set() if name in HIDDEN else {"scikit-learn"}
+    return Row(kind, name, [library for library in libraries if library not in absent], avx2)
 
 
 GROUPS = {
-    "train": [Row("train", name, TRAINERS) for name in TRAINING],
-    "layers": [Row("train", name, TRAINERS) for name in OWN_LAYERS],
-    "avx2": [Row("train", name, TRAINERS, avx2=True) for name in (*AVX2_ROWS, "wide-mlp")],
-    "small": [_small(name) for name in SMALL],
-    "infer": [Row("infer", name, INFERRERS) for name in INFERENCE],
+    "train": [_row("train", name, TRAINERS) for name in TRAINING],
+    "layers": [_row("train", name, TRAINERS) for name in OWN_LAYERS],
+    "avx2": [_row("train", name, TRAINERS, avx2=True) for name in (*AVX2_ROWS, "wide-mlp")],
+    "small": [_row("small", name, SMALL_TRAINERS) for name in SMALL],
+    "infer": [_row("infer", name, INFERRERS) for name in INFERENCE],
     "grid": [Row("grid", "convolutions", ["melpy", "torch"])],
     "grow": [Row("grow", "steps", ["melpy", "keras-tensorflow", "keras-torch"])],
     "peak": [Row("peak", "sgemm", ["numpy"]), Row("peak", "read", ["numpy"])],
