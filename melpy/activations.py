@@ -112,6 +112,13 @@ FUSED = {
     tanh: ("tanh", 0.0),
 }
 
+# Those that a block of a convolution knows.
+IN_BLOCK = FUSED | {
+    silu: ("silu", 0.0),
+    gelu: ("gelu", 0.0),
+    ops.gelu: ("gelu_tanh", 0.0),
+}
+
 
 def get(identifier: Any) -> Callable[..., Any]:
     """Return the activation that an identifier stands for.

@@ -50,6 +50,7 @@ from melpy.layers.depthwise import (
     SeparableConv2D,
 )
 from melpy.layers.embedding import Embedding, Masking
+from melpy.layers.group_norm import GroupNormalization
 from melpy.layers.grouped_attention import GroupedQueryAttention
 from melpy.layers.hashing import HashedCrossing, Hashing
 from melpy.layers.input import Input, InputLayer
@@ -88,7 +89,7 @@ from melpy.layers.noise import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from melpy.layers.norm import BatchNormalization, GroupNormalization, LayerNormalization
+from melpy.layers.norm import BatchNormalization, LayerNormalization
 from melpy.layers.padding import (
     Cropping1D,
     Cropping2D,

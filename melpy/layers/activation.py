@@ -12,6 +12,7 @@ from melpy.errors import ArgumentError, ShapeError, warn
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import NO_ACTIVATION, not_negative
+from melpy.layers.joining import Act
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "PReLU", "ReLU", "SameShape", "Softmax"]
 
@@ -48,6 +49,7 @@ class Activation(SameShape):
     """
 
     whole = True
+    joins = True
     none_means = NO_ACTIVATION
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
@@ -57,6 +59,10 @@ class Activation(SameShape):
     def call(self, inputs: Any) -> Any:
         """Return act(x)."""
         return self.activation(inputs)
+
+    def as_activation(self) -> Act | None:
+        """Return the activation, where it is one of those that the kernels know."""
+        return activations.IN_BLOCK.get(self.activation)
 
 
 class ReLU(SameShape):
@@ -70,6 +76,7 @@ class ReLU(SameShape):
     """
 
     whole = True
+    joins = True
 
     def __init__(
         self,
@@ -91,6 +98,12 @@ class ReLU(SameShape):
         """Return the rectified input."""
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
+    def as_activation(self) -> Act | None:
+        """Return relu or leaky_relu, where neither a limit nor a threshold is set."""
+        if self.max_value is not None or self.threshold:
+            return None
+        return ("leaky_relu", self.negative_slope) if self.negative_slope else ("relu", 0.0)
+
 
 class LeakyReLU(SameShape):
     """y = x where x > 0, else negative_slope x. A. Maas et al. 2013.
@@ -101,6 +114,7 @@ class LeakyReLU(SameShape):
     """
 
     whole = True
+    joins = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
@@ -113,6 +127,10 @@ class LeakyReLU(SameShape):
         """Return the rectified input."""
         return ops.leaky_relu(inputs, self.negative_slope)
 
+    def as_activation(self) -> Act:
+        """Return leaky_relu with the layer's own slope."""
+        return "leaky_relu", self.negative_slope
+
 
 class ELU(SameShape):
     """y = x where x > 0, else alpha (exp(x) - 1). D.-A. Clevert et al. 2015.
@@ -123,6 +141,7 @@ class ELU(SameShape):
     """
 
     whole = True
+    joins = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -131,6 +150,10 @@ class ELU(SameShape):
     def call(self, inputs: Any) -> Any:
         """Return the activated input."""
         return ops.elu(inputs, self.alpha)
+
+    def as_activation(self) -> Act:
+        """Return elu with the layer's own alpha."""
+        return "elu", self.alpha
 
 
 class PReLU(SameShape):

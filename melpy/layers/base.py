@@ -25,9 +25,9 @@ from melpy.layers.arguments import (
 )
 from melpy.layers.building import noting
 from melpy.layers.input_spec import require_compatible
+from melpy.layers.joining import Joining
 from melpy.layers.phase import is_training, phase
 from melpy.layers.scope import within
-from melpy.layers.taking import Taking
 from melpy.probing import Like
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
@@ -53,7 +53,7 @@ class MadeByInit:
         raise error
 
 
-class Layer(Taking):
+class Layer(Joining):
     """A function with weights. Abstract: subclasses define ``call`` and, with weights, ``build``.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,15 @@ from melpy.errors import ArgumentError
 from melpy.layers.arguments import Shape
 from melpy.layers.checks import NO_ACTIVATION, positive
 from melpy.layers.input_spec import InputSpec
+from melpy.layers.joining import Act, Joint, activation_after, folded
 from melpy.layers.spatial import Spatial, known_padding, output_size, refuse_both, refuse_empty
 from melpy.layers.variable import Variable
 from melpy.ops.spatial import PADDINGS, Layout, whole
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
+
+LINEAR = activations.FUSED[activations.linear]
+MOST_CELLS = 256  # of a window whose cells a kernel counts
 
 
 class Convolving(Spatial):
@@ -86,6 +92,27 @@ class Convolving(Spatial):
     def finished(self, y: Any) -> Any:
         """Return act(y + b)."""
         return activations.add_bias(y, self.bias, self.activation)
+
+    def joined(self, following: Sequence[Any]) -> Joint | None:
+        """Return the layer and an activation, which is one sweep with its bias."""
+        act, count = activation_after(self.activation, following)
+        if act is None or not count or self.channels_first or not self.use_bias:
+            return None
+
+        def run(x: Any) -> Any:
+            self.check_rank(x.shape)
+            y = self.windowed(x)
+            return ops.bias_activation(y, self.bias, activation=act[0], slope=act[1])
+
+        return Joint(1, lambda x: self.stand_in(run, x))
+
+    def windowed(self, x: Any) -> Any:
+        """Return x * W, the channels last. Abstract."""
+        raise NotImplementedError
+
+    def call_last(self, x: Any) -> Any:
+        """Return act(x * W + b)."""
+        return self.finished(self.windowed(x))
 
     def window_sizes(self, shape: Shape) -> list[int | None]:
         """Return the output's size along each axis over which the windows slide."""
@@ -179,28 +206,49 @@ class Conv(Convolving):
 
     def call_last(self, x: Any) -> Any:
         """Return act(x * W + b)."""
-        return self.convolved(*self.checked(x))
+        act = activations.IN_BLOCK.get(self.activation)
+        y = self.convolved(x, act or LINEAR)
+        return y if act else self.activation(y)
 
-    def call_pooled(self, inputs: Any, pool_size: Any) -> Any:
-        """Return the largest of each window of the output, windows side by side; channels last."""
-        return self.convolved(*self.checked(inputs), pool_size)
+    def joined(self, following: Sequence[Any]) -> Joint | None:
+        """Return the layer with an activation and max pooling; at inference a normalization too."""
+        if self.channels_first or self.convolves_by_op():
+            return None
+        act, windows, count = self._block(self.activation, following)
+        if act and count:
+            return Joint(
+                count, lambda x: self.stand_in(lambda y: self.convolved(y, act, windows), x)
+            )
+        scaling = following[0].as_scaling(self.rank + 2)
+        if scaling is None or self.activation is not activations.linear:
+            return None
+        end, cells, count = self._block(activations.linear, following[1:])
+        return folded(
+            self, scaling, following[: 1 + count],
+            lambda x, w, b: self.convolved(x, end or LINEAR, cells, w, b),
+        )  # fmt: skip
 
-    def checked(self, x: Any) -> tuple[Any, str]:
-        """Return an input that fits, the channels last, and its padding."""
-        self.check_rank(x.shape)
-        self.check_channels(x, self.kernel.shape[-2] * self.groups)
-        return self.seen_before(x)
+    def _block(self, own: Any, following: Sequence[Any]) -> tuple[Act | None, Any, int]:
+        """Return the activation and the windows of a block, and how many layers they take."""
+        act, count = activation_after(own, following, activations.IN_BLOCK)
+        windows = following[count].as_max_pooling() if act and following[count:] else None
+        if windows is None or len(windows) != self.rank or math.prod(windows) > MOST_CELLS:
+            return act, 1, count
+        return act, windows, count + 1
 
     def convolved(
-        self, x: Any, padding: str, pool_size: Any = 1, numbers: Any = None, act: str = ""
+        self, x: Any, act: Act, windows: Any = 1, kernel: Any = None, bias: Any = None
     ) -> Any:
-        """Return act(max(x * W + b)) over windows of pool_size, as one operation if it can be.
+        """Return the largest of each window of act(x * W + b), as one operation.
 
-        ``numbers`` (W, b) and ``act`` stand in for the layer's own.
+        ``kernel`` and ``bias`` stand in for the layer's own.
         """
-        name, slope = (act, 0.0) if act else activations.FUSED.get(self.activation, ("linear", 0.0))
-        kernel, bias = (self.kernel, self.bias) if numbers is None else numbers
-        y = ops.conv_block(
+        self.check_rank(x.shape)
+        self.check_channels(x, self.kernel.shape[-2] * self.groups)
+        x, padding = self.seen_before(x)
+        if kernel is None:
+            kernel, bias = self.kernel, self.bias
+        return ops.conv_block(
             x,
             kernel,
             np.zeros(self.filters, x.dtype) if bias is None else bias,
@@ -208,11 +256,10 @@ class Conv(Convolving):
             padding=padding,
             data_format="channels_last",
             dilation_rate=self.dilation_rate,
-            activation=name,
-            slope=slope,
-            pool_size=pool_size,
+            activation=act[0],
+            slope=act[1],
+            pool_size=windows,
         )
-        return y if act or self.activation in activations.FUSED else self.activation(y)
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, D)."""
@@ -237,6 +284,7 @@ class Conv1D(Conv):
     """
 
     whole = True
+    joins = True
     rank = 1
     paddings = (*PADDINGS, "causal")
 
@@ -271,6 +319,7 @@ class Conv2D(Conv):
     """
 
     whole = True
+    joins = True
     rank = 2
 
 

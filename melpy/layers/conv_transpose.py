@@ -65,10 +65,10 @@ class ConvTranspose(Convolving):
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (self.filters,))
 
-    def call_last(self, x: Any) -> Any:
-        """Return act(x spread by W + b)."""
+    def windowed(self, x: Any) -> Any:
+        """Return x spread by W."""
         self.check_channels(x, self.kernel.shape[-1])
-        y = ops.conv_transpose(
+        return ops.conv_transpose(
             x,
             self.kernel,
             strides=self.strides,
@@ -77,7 +77,6 @@ class ConvTranspose(Convolving):
             data_format="channels_last",
             dilation_rate=self.dilation_rate,
         )
-        return self.finished(y)
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, D)."""
@@ -99,6 +98,7 @@ class Conv1DTranspose(ConvTranspose):
     Input (N, T, C), output (N, oT, D); weights: kernel (K, D, C), bias (D,).
     """
 
+    joins = True
     rank = 1
 
 
@@ -129,6 +129,7 @@ class Conv2DTranspose(ConvTranspose):
     (1, 8, 8, 3)
     """
 
+    joins = True
     rank = 2
 
 
@@ -149,4 +150,5 @@ class Conv3DTranspose(ConvTranspose):
     (1, 4, 8, 8, 3)
     """
 
+    joins = True
     rank = 3

@@ -16,6 +16,7 @@ from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
 from melpy.layers.checks import NO_ACTIVATION, positive
 from melpy.layers.input_spec import InputSpec
+from melpy.layers.joining import Joint, activation_after, folded
 from melpy.layers.variable import Variable
 
 __all__ = ["Dense", "EinsumDense", "Identity", "Lambda"]
@@ -45,6 +46,7 @@ class Dense(Layer):
     """
 
     whole = True
+    joins = True
     supports_masking = True
     none_means = NO_ACTIVATION
     implied = ("activity_regularizer",)
@@ -90,6 +92,14 @@ class Dense(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Return act(x W + b)."""
+        self._check(inputs)
+        if self.bias is None:
+            x = ops.matmul(inputs, self.kernel)  # (..., C) (C, D) -> (..., D)
+            return x if self.activation is activations.linear else self.activation(x)
+        return activations.dense(inputs, self.kernel, self.bias, self.activation)
+
+    def _check(self, inputs: Any) -> None:
+        """Refuse another number of features than the kernel was built for."""
         if inputs.shape[-1] != self.kernel.shape[0]:
             raise ShapeError(
                 "call",
@@ -99,10 +109,25 @@ class Dense(Layer):
                 received={"shape": tuple(inputs.shape)},
                 mend="Build a new layer for this input; images may miss a Flatten before it.",
             )
-        if self.bias is None:
-            x = ops.matmul(inputs, self.kernel)  # (..., C) (C, D) -> (..., D)
-            return x if self.activation is activations.linear else self.activation(x)
-        return activations.dense(inputs, self.kernel, self.bias, self.activation)
+
+    def joined(self, following: Sequence[Any]) -> Joint | None:
+        """Return the layer with an activation; at inference with a normalization before that."""
+        act, count = activation_after(self.activation, following)
+        if act and count and self.use_bias:
+            return Joint(
+                1, lambda x: self.stand_in(lambda y: self._one(y, self.kernel, self.bias, act), x)
+            )
+        scaling = following[0].as_scaling(None)
+        if scaling is None or self.activation is not activations.linear:
+            return None
+        act, count = activation_after(self.activation, following[1:])
+        row = following[: 1 + count]
+        return folded(self, scaling, row, lambda x, w, b: self._one(x, w, b, act))
+
+    def _one(self, x: Any, kernel: Any, bias: Any, act: Any) -> Any:
+        """Return act(x W + b) as one operation."""
+        self._check(x)
+        return ops.dense(x, kernel, bias, activation=act[0], slope=act[1])
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (..., D)."""

@@ -49,10 +49,10 @@ class Depthwise(Convolving):
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (C * M,))
 
-    def call_last(self, x: Any) -> Any:
-        """Return act(x * W + b), channel by channel."""
+    def windowed(self, x: Any) -> Any:
+        """Return x * W, channel by channel."""
         self.check_channels(x, self.kernel.shape[-2])
-        y = ops.depthwise_conv(
+        return ops.depthwise_conv(
             x,
             self.kernel,
             strides=self.strides,
@@ -60,7 +60,6 @@ class Depthwise(Convolving):
             data_format="channels_last",
             dilation_rate=self.dilation_rate,
         )
-        return self.finished(y)
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, C * M)."""
@@ -71,6 +70,7 @@ class Depthwise(Convolving):
 class DepthwiseConv1D(Depthwise):
     """y = act(x * W + b), each channel of the sequences alone; as `DepthwiseConv2D`."""
 
+    joins = True
     rank = 1
 
 
@@ -102,6 +102,7 @@ class DepthwiseConv2D(Depthwise):
     (1, 3, 3, 8)
     """
 
+    joins = True
     rank = 2
 
 
@@ -155,10 +156,10 @@ class Separable(Convolving):
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (self.filters,))
 
-    def call_last(self, x: Any) -> Any:
-        """Return act((x * W) * P + b)."""
+    def windowed(self, x: Any) -> Any:
+        """Return (x * W) * P."""
         self.check_channels(x, self.depthwise_kernel.shape[-2])
-        y = ops.separable_conv(
+        return ops.separable_conv(
             x,
             self.depthwise_kernel,
             self.pointwise_kernel,
@@ -167,7 +168,6 @@ class Separable(Convolving):
             data_format="channels_last",
             dilation_rate=self.dilation_rate,
         )
-        return self.finished(y)
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, D)."""
@@ -177,6 +177,7 @@ class Separable(Convolving):
 class SeparableConv1D(Separable):
     """y = act((x * W) * P + b), for sequences; parameters as in `SeparableConv2D`."""
 
+    joins = True
     rank = 1
 
 
@@ -202,4 +203,5 @@ class SeparableConv2D(Separable):
     F. Chollet 2017, section 2.
     """
 
+    joins = True
     rank = 2

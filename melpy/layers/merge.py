@@ -13,6 +13,7 @@ from melpy import config, ops
 from melpy.errors import ArgumentError, DtypeError, ShapeError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
+from melpy.layers.joining import Joint
 
 __all__ = [
     "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract",
@@ -154,9 +155,23 @@ class Add(Merge):
     array([[3.]], dtype=float32)
     """
 
+    joins = True
+
     def merge(self, inputs: list, masks: list) -> Any:
         """Return the sum."""
         return reduce(ops.add, inputs)
+
+    def joined(self, following: Sequence[Any]) -> Joint | None:
+        """Return the sum of two and a relu as one sweep."""
+        if following[0].as_activation() != ("relu", 0.0):
+            return None
+
+        def run(xs: Any) -> Any:
+            if len(xs) != 2 or xs[0].shape != xs[1].shape:
+                return following[0](self(xs))
+            return self.stand_in(lambda pair: ops.add_relu(*pair), xs)
+
+        return Joint(1, run)
 
 
 class Subtract(Merge):

@@ -1,4 +1,4 @@
-"""Normalization: of channels over a batch, of features, of groups of channels."""
+"""Normalization: of channels over a batch, of features."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 
 from melpy import config, ops
 from melpy.errors import ArgumentError, ShapeError, warn
+from melpy.kernels import threads
 from melpy.layers.activation import SameShape
 from melpy.layers.arguments import Shape
-from melpy.layers.checks import positive, whole_numbers_of
+from melpy.layers.checks import whole_numbers_of
+from melpy.layers.joining import Joint, Scaling
+from melpy.layers.phase import is_training
 
-__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization"]
+__all__ = ["BatchNormalization", "LayerNormalization"]
 
 
 class BatchNormalization(SameShape):
@@ -56,6 +59,8 @@ class BatchNormalization(SameShape):
     array([[-1.],
            [ 1.]], dtype=float32)
     """
+
+    joins = True
 
     def __init__(
         self,
@@ -132,6 +137,24 @@ class BatchNormalization(SameShape):
         else:
             y = ops.scale_offset(x, *self.scale_and_offset(x))
         return y if last else ops.swapaxes(y, self.axis, -1)
+
+    def joined(self, following: Sequence[Any]) -> Joint | None:
+        """Return the normalization and a relu as one sweep."""
+        if self.renorm or following[0].as_activation() != ("relu", 0.0):
+            return None
+
+        def run(x: Any) -> Any:
+            is_last = self.axis in (-1, x.ndim - 1)
+            if not is_last or (threads.is_noted() and not self._is_whole()):
+                return following[0](self(x))
+            return self.stand_in(lambda y: self.call_relu(y, is_training()), x)
+
+        return Joint(1, run)
+
+    def as_scaling(self, ndim: int | None) -> Scaling | None:
+        """Return `scale_and_offset`, for channels that are the last axis."""
+        is_last = self.axis == -1 or (ndim is not None and self.axis == ndim - 1)
+        return self.scale_and_offset if is_last and not self.renorm else None
 
     def call_relu(self, inputs: Any, training: bool) -> Any:
         """Return max(y, 0) in one sweep; the channels last, no mask, no renorm."""
@@ -309,75 +332,3 @@ class LayerNormalization(SameShape):
         if self.scale:
             y = y * ops.reshape(self.gamma, shape)
         return y + ops.reshape(self.beta, shape) if self.center else y
-
-
-class GroupNormalization(SameShape):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, each sample's groups of channels.
-
-    Parameters
-    ----------
-    groups : int > 0 that divides the channels; -1 for one group a channel
-    axis : int, the channels' axis
-    Others as in `LayerNormalization`.
-
-    Notes
-    -----
-    Weights: gamma, beta, each (C,).
-
-    Source
-    ------
-    Y. Wu, K. He 2018, section 3.1.
-    """
-
-    def __init__(
-        self,
-        groups: int = 32,
-        axis: int = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if groups != -1:
-            positive(groups, "groups", "GroupNormalization")
-        self.groups, self.axis, self.epsilon = groups, axis, epsilon
-        self.center, self.scale = center, scale
-        self.rules("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
-        self.rules("beta", beta_initializer, beta_regularizer, beta_constraint)
-
-    def build(self, input_shape: Shape) -> None:
-        """Make gamma and beta."""
-        C = input_shape[self.axis]
-        if not C or (self.groups != -1 and (self.groups > C or C % self.groups)):
-            raise ArgumentError(
-                "build",
-                f"{self.groups} groups do not divide {C} channels",
-                expected="channels that are a multiple of groups",
-                received={"shape": tuple(input_shape), "groups": self.groups},
-            )
-        if self.scale:
-            self.gamma = self.ruled_weight("gamma", (C,))
-        if self.center:
-            self.beta = self.ruled_weight("beta", (C,))
-
-    def call(self, inputs: Any) -> Any:
-        """Return the normalized input."""
-        last = self.axis in (-1, inputs.ndim - 1)
-        x = inputs if last else ops.moveaxis(inputs, self.axis, -1)
-        C = x.shape[-1]
-        groups = C if self.groups == -1 else self.groups
-        split = ops.reshape(x, (*x.shape[:-1], groups, C // groups))
-        axes = (*range(1, x.ndim - 1), x.ndim)  # all but the batch and the groups
-        y = ops.reshape(ops.standardize(split, axis=axes, epsilon=self.epsilon), x.shape)
-        if self.scale:
-            y = y * self.gamma
-        if self.center:
-            y = y + self.beta
-        return y if last else ops.moveaxis(y, -1, self.axis)

@@ -63,6 +63,12 @@ class WindowPooling(Spatial):
             data_format="channels_last",
         )
 
+    def as_max_pooling(self) -> tuple[int, ...] | None:
+        """Return the windows, where they lie side by side and their largest values are kept."""
+        is_tiled = self.padding == "valid" and self.strides == self.pool_size
+        is_max = type(self).pool is ops.max_pool
+        return self.pool_size if is_max and is_tiled and not self.channels_first else None
+
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, C)."""
         geometry = zip(shape[1:-1], self.pool_size, self.strides, strict=True)
@@ -75,6 +81,7 @@ class MaxPooling1D(WindowPooling):
     """Keep each window's largest value, along sequences (N, T, C); as `MaxPooling2D`."""
 
     whole = True
+    joins = True
     rank = 1
     pool = staticmethod(ops.max_pool)
 
@@ -98,6 +105,7 @@ class MaxPooling2D(WindowPooling):
     """
 
     whole = True
+    joins = True
     rank = 2
     pool = staticmethod(ops.max_pool)
 

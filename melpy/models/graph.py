@@ -10,8 +10,8 @@ from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, MelpyError, ShapeError, warn
 from melpy.layers.base import Layer
 from melpy.layers.input import Input, InputLayer
-from melpy.models.fusion import Step, steps_of
 from melpy.models.inference import InferencePrograms
+from melpy.models.joined import Step, steps_of
 from melpy.symbolic import Call, Symbolic, replace
 
 __all__ = ["Graph", "calls_between", "path_to", "require_symbolic", "unique_names"]

@@ -18,14 +18,14 @@ KERAS_ROOM = None
 
 def _like(torch, x, kernel, bias, *, activation="linear", slope=0.0, pool_size=1, **options):
     y = conv_like(torch, x, kernel, **options)
+    y = bias_activation_like(torch, y, bias, activation=activation, slope=slope)
     images = y if y.ndim == 4 else y[:, None]
     window = (pool_size,) * 2 if isinstance(pool_size, int) else pool_size
     if y.ndim == 3:
         window = (1, pool_size)
     images = torch.nn.functional.max_pool2d(images.permute(0, 3, 1, 2), window)
     pooled = images.permute(0, 2, 3, 1)
-    pooled = pooled if y.ndim == 4 else pooled[:, 0]
-    return bias_activation_like(torch, pooled, bias, activation=activation, slope=slope)
+    return pooled if y.ndim == 4 else pooled[:, 0]
 
 
 def _sample(shape, kernel, **options):
@@ -35,6 +35,7 @@ def _sample(shape, kernel, **options):
         while True:
             x, w, b = rng.normal(size=shape), rng.normal(size=kernel), rng.normal(size=kernel[-1])
             z = conv(x, w, padding=options.get("padding", "valid"))
+            z = kernels.activation(z, options.get("activation", "linear"), 0.0)
             near = np.diff(np.sort(z.reshape(-1, kernel[-1]), axis=0), axis=0).min()
             if "pool_size" not in options or near > 1e-3:
                 return x, w, b, options
@@ -49,6 +50,9 @@ def _sample(shape, kernel, **options):
         _sample((1, 7, 6, 4), (3, 2, 2, 4), strides=2, padding="same", activation="sigmoid"),
         _sample((2, 6, 7, 1), (2, 2, 1, 3), activation="tanh", pool_size=2),
         _sample((2, 7, 3), (3, 3, 2), padding="same", pool_size=3),
+        _sample((2, 4, 5, 2), (2, 2, 2, 3), activation="silu"),
+        _sample((2, 6, 7, 1), (2, 2, 1, 3), activation="gelu", pool_size=2),
+        _sample((1, 5, 6, 2), (2, 2, 2, 2), activation="gelu_tanh", pool_size=(1, 2)),
     ],
     like=_like,
     whole=True,
@@ -66,7 +70,7 @@ def conv_block(
     slope=0.0,
     pool_size=1,
 ):
-    """Convolve, add a bias, keep each window's largest value and activate: act(max(x * W + b)).
+    """Convolve, add a bias, activate and keep each window's largest value: max(act(x * W + b)).
 
     Parameters
     ----------
@@ -74,7 +78,7 @@ def conv_block(
     kernel : tensor, shape (kH, kW, C / groups, D), or (K, C / groups, D) for sequences
     bias : tensor, shape (D,)
     strides, padding, data_format, dilation_rate : as in `conv`
-    activation, slope : as in `bias_activation`
+    activation, slope : as in `bias_activation`; "silu", "gelu" or "gelu_tanh" too
     pool_size : int or pair of ints > 0, h w <= 256; windows lie side by side, and what fills none
         is dropped, as `max_pool` with "valid" padding does
 
@@ -84,8 +88,8 @@ def conv_block(
 
     Gradient
     --------
-    d_z = g act'(z) at each window's first maximum, 0 elsewhere; d_inputs and d_kernel are those of
-    `conv`, d_bias = d_z summed to (D,).
+    d_z = g act'(z) at each window's first maximum of act(z), 0 elsewhere; d_inputs and d_kernel
+    are those of `conv`, d_bias = d_z summed to (D,).
 
     Raises
     ------
@@ -110,11 +114,11 @@ def conv_block(
     )
     x, w, geometry, pool = settled
     act = (activation, slope)
-    y, where, z_size = kernels.conv2d_block(x, w, bias, geometry, act, pool)
+    y, known, where, z_size = kernels.conv2d_block(x, w, bias, geometry, act, pool)
 
     def back(g, wanted):
         d_x, d_w, d_b = kernels.conv2d_block_back(
-            layout.images(g), x, w, y, where, geometry, act, pool, z_size, wanted
+            layout.images(g), x, w, known, where, geometry, act, pool, z_size, wanted
         )
         return (
             None if d_x is None else layout.given(d_x),

@@ -25,6 +25,9 @@ def bias_activation_like(torch, x, b, *, activation="linear", slope=0.0):
         "elu": lambda z: functional.elu(z, slope),
         "sigmoid": torch.sigmoid,
         "tanh": torch.tanh,
+        "silu": functional.silu,
+        "gelu": functional.gelu,
+        "gelu_tanh": lambda z: functional.gelu(z, approximate="tanh"),
     }[activation](x + b)
 
 

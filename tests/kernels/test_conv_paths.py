@@ -107,7 +107,16 @@ def test_a_way_that_does_not_fit_is_refused():
 
 @pytest.mark.parametrize("pool", [(1, 1), (2, 2), (1, 3)], ids=str)
 @pytest.mark.parametrize(
-    "act", [("linear", 0.0), ("relu", 0.0), ("leaky_relu", 0.2), ("elu", 1.0), ("tanh", 0.0)]
+    "act",
+    [
+        ("linear", 0.0),
+        ("relu", 0.0),
+        ("leaky_relu", 0.2),
+        ("elu", 1.0),
+        ("tanh", 0.0),
+        ("gelu", 0.0),
+        ("silu", 0.0),
+    ],
 )
 @pytest.mark.parametrize("shape", [*SHAPES[:4], SHAPES[5], SHAPES[8], SHAPES[9]], ids=str)
 def test_blocks(shape, act, pool):
@@ -116,20 +125,23 @@ def test_blocks(shape, act, pool):
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=x_shape), rng.normal(size=w_shape) / np.sqrt(np.prod(w_shape[:3]))
     b = rng.normal(size=w_shape[3])
-    y, where, size = block_spec.conv2d_block(x, w, b, geometry, act, pool)
+    y, known, where, size = block_spec.conv2d_block(x, w, b, geometry, act, pool)
     assert size == output_size(x_shape[1:3], w_shape[:2], *geometry[:3])
-    ours, cells, our_size = conv_block.conv2d_block(x, w, b, geometry, act, pool)
+    ours, ours_known, cells, our_size = conv_block.conv2d_block(x, w, b, geometry, act, pool)
     assert our_size == size
     np.testing.assert_allclose(ours, y, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(ours_known, known, rtol=0, atol=1e-12)
     assert (where is None) == (cells is None)
     if where is not None:
         np.testing.assert_array_equal(cells, where)
     g = rng.normal(size=y.shape)
     for wanted in ((True, True, True), (False, True, True), (True, False, False)):
         expected = block_spec.conv2d_block_back(
-            g, x, w, y, where, geometry, act, pool, size, wanted
+            g, x, w, known, where, geometry, act, pool, size, wanted
         )
-        actual = conv_block.conv2d_block_back(g, x, w, y, where, geometry, act, pool, size, wanted)
+        actual = conv_block.conv2d_block_back(
+            g, x, w, known, where, geometry, act, pool, size, wanted
+        )
         for a, e in zip(actual, expected, strict=True):
             assert (a is None) == (e is None)
             if e is not None:
@@ -141,7 +153,7 @@ def test_a_nan_wins_its_window():
     x[0, 1, 0, 0] = np.nan
     w, b = np.ones((1, 1, 1, 16)), np.zeros(16)
     geometry = (ONE, ((0, 0), (0, 0)), ONE, 1)
-    y, where, _ = conv_block.conv2d_block(x, w, b, geometry, ("linear", 0.0), (2, 2))
+    y, _, where, _ = conv_block.conv2d_block(x, w, b, geometry, ("linear", 0.0), (2, 2))
     assert np.isnan(y[0, 0, 0]).all()
     assert (where[0, 0, 0] == 2).all()
 

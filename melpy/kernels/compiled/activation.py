@@ -20,6 +20,7 @@ from melpy.kernels.threads import Region
 NAMES = (*IN_TILE, *(name for name in (*ACTIVATIONS, *spec.GATES) if name not in IN_TILE))
 CODES = {name: code for code, name in enumerate(NAMES)}
 ELU, SIGMOID, TANH, SILU, GELU, GELU_TANH = list(CODES.values())[len(IN_TILE) :]
+FIRST_GATE = SILU  # from here on, slopes are known from x
 HEAVY = 8  # an exp or a tanh counts as reading so many numbers
 
 
@@ -81,19 +82,13 @@ def _plain_back(g, y, d_x, code, slope, part, first, last):
 
 @for_team
 def _activated(x, y, code, slope, part, first, last):
-    x, y = x[first:last], y[first:last]
-    if code >= SILU:
-        _gate(x, y, code)
-        return
-    for n in range(x.size):
-        y[n] = x[n]
-    activate(y, code, slope)
+    activate_to(x[first:last], y[first:last], code, slope)
 
 
 @for_team
 def _back(g, known, d_x, code, slope, part, first, last):
     g, known, d_x = g[first:last], known[first:last], d_x[first:last]
-    if code >= SILU:
+    if code >= FIRST_GATE:
         _gate_back(g, known, d_x, code)
     else:
         _smooth_back(g, known, d_x, code, slope)
@@ -118,6 +113,17 @@ def slide(g, y, d_x, code, slope):
     s = one if code == LINEAR else zero if code == RELU else g.dtype.type(slope)
     for n in range(g.size):
         d_x[n] = g[n] * (one if y[n] > zero else s)
+
+
+@compiled
+def activate_to(x, y, code, slope):
+    """y = act(x), flat, for those that the tile does not know."""
+    if code >= FIRST_GATE:
+        _gate(x, y, code)
+        return
+    for n in range(x.size):
+        y[n] = x[n]
+    activate(y, code, slope)
 
 
 @compiled

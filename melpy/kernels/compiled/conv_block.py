@@ -11,20 +11,31 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled import conv, conv_plans, winograd
-from melpy.kernels.compiled.activation import activating, slide
-from melpy.kernels.compiled.arithmetic import total
-from melpy.kernels.compiled.bias_activation import (
+from melpy.kernels.compiled.activation import (
     CODES,
-    bias_activation_d_x,
-    sum_rows,
+    FIRST_GATE,
+    activate_to,
+    activating,
+    activation_d_x,
+    slide,
 )
+from melpy.kernels.compiled.arithmetic import total
+from melpy.kernels.compiled.bias_activation import sum_rows
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import IN_TILE, LINEAR, VECTOR_BYTES, multiply
-from melpy.kernels.compiled.winners import pooling, scattered, scattered_of, winners_of
+from melpy.kernels.compiled.winners import (
+    choosing,
+    chosen_of,
+    pooling,
+    scattered,
+    scattered_of,
+    winners_of,
+)
 from melpy.kernels.program import fixed
 from melpy.kernels.spec import conv_block as spec
-from melpy.kernels.spec.conv_block import Act, Geometry
+from melpy.kernels.spec.activation import GATES
+from melpy.kernels.spec.conv_block import Act, Block, Geometry
 from melpy.kernels.spec.windows import Pair, output_size
 from melpy.kernels.threads import Region
 
@@ -33,53 +44,55 @@ WHOLE: Pair = (1, 1)
 
 def conv2d_block(
     x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
-) -> tuple[np.ndarray, np.ndarray | None, Pair]:
-    """Return y, where it comes from and the size before pooling; see the specification."""
+) -> Block:
+    """Return y, known, where and the size of z; see the specification."""
     arrays = contiguous(x, w, b)
-    if arrays is None:
+    if arrays is None or act[0] not in CODES:
         return spec.conv2d_block(x, w, b, geometry, act, pool)
     x, w, b = arrays
-    y, where, size, regions = _block(x, w, b, geometry, act, pool)
+    block, regions = _block(x, w, b, geometry, act, pool)
     threads.run(regions)
-    return y, where, size
+    return block
 
 
 def _block(
     x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
-) -> tuple[np.ndarray, np.ndarray | None, Pair, list[Region]]:
-    """Return y, where it comes from, the size before pooling, and what makes them."""
+) -> tuple[Block, list[Region]]:
+    """Return the block's arrays, and what fills them."""
     strides, pads, dilation, groups = geometry
     size = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
-    code, D = (IN_TILE.get(act[0], LINEAR) if pool == WHOLE else LINEAR), w.shape[3]
-    way = conv.path(w.shape, strides, dilation, groups, x.itemsize)
-    where = None
+    way, D = conv.path(w.shape, strides, dilation, groups, x.itemsize), w.shape[3]
     if pool != WHOLE and way == "direct":
-        y, where, regions = _pooled(x, w, b, geometry, size, pool)
+        return _pooled(x, w, b, geometry, size, act, pool)
+    code = IN_TILE.get(act[0], LINEAR)
+    z = memory.empty((len(x), *size, D), x.dtype)
+    if way == "winograd":
+        regions = winograd.convolution(x, fixed(winograd.transformed, w), pads, z, b, code, act[1])
     else:
-        y = memory.empty((len(x), *size, D), x.dtype)
-        if way == "winograd":
-            regions = winograd.convolution(
-                x, fixed(winograd.transformed, w), pads, y, b, code, act[1]
-            )
-        else:
-            plan = conv_plans.forward(
-                conv.frame_size(x, pads), w.shape, strides, dilation, groups, size
-            )
-            regions = conv.convolution(x, pads, w, D // groups, plan, y, strides, b, code, act[1])
-        if pool != WHOLE:
-            y, where, region = pooling(y, pool)
-            regions.append(region)
-    if act[0] != "linear" and (pool != WHOLE or code == LINEAR):
-        flat = y.reshape(-1)
-        regions.append(activating(flat, flat, CODES[act[0]], act[1]))
-    return y, where, size, regions
+        plan = conv_plans.forward(
+            conv.frame_size(x, pads), w.shape, strides, dilation, groups, size
+        )
+        regions = conv.convolution(x, pads, w, D // groups, plan, z, strides, b, code, act[1])
+    is_gate = act[0] in GATES
+    y = memory.empty(z.shape, z.dtype) if is_gate else z
+    if act[0] not in IN_TILE:
+        regions.append(activating(z.reshape(-1), y.reshape(-1), CODES[act[0]], act[1]))
+    if pool == WHOLE:
+        return (y, z, None, size), regions
+    y, where, region = pooling(y, pool)
+    regions.append(region)
+    known = y
+    if is_gate:
+        known, region = choosing(z, where, pool)
+        regions.append(region)
+    return (y, known, where, size), regions
 
 
 def conv2d_block_back(
     g: np.ndarray,
     x: np.ndarray,
     w: np.ndarray,
-    y: np.ndarray,
+    known: np.ndarray,
     where: np.ndarray | None,
     geometry: Geometry,
     act: Act,
@@ -88,37 +101,49 @@ def conv2d_block_back(
     wanted: tuple[bool, bool, bool],
 ) -> list[np.ndarray | None]:
     """Return d_x, d_w and d_b; see `melpy.kernels.spec.conv_block.conv2d_block_back`."""
-    arrays = contiguous(g, x, w, y)
+    arrays = contiguous(g, x, w, known)
     if arrays is None or 0 in g.shape or 0 in w.shape or not all(z_size):
-        return spec.conv2d_block_back(g, x, w, y, where, geometry, act, pool, z_size, wanted)
-    g, x, w, y = arrays
+        return spec.conv2d_block_back(g, x, w, known, where, geometry, act, pool, z_size, wanted)
+    g, x, w, known = arrays
     strides, _, dilation, groups = geometry
     direct = conv.path(w.shape, strides, dilation, groups, x.itemsize) == "direct"
-    if direct and w.size < conv.BIG_KERNEL and wanted[1] and act[0] in IN_TILE:
-        return _back(g, x, w, y, where, geometry, act, pool, z_size, wanted)
-    d_u = bias_activation_d_x(g, y, *act) if act[0] != "linear" else g
+    is_one_sweep = direct and w.size < conv.BIG_KERNEL and wanted[1]
+    if is_one_sweep and act[0] in IN_TILE:
+        return _back(g, x, w, known, where, geometry, act, pool, z_size, wanted)
+    d_u = activation_d_x(g, known, known, *act) if act[0] != "linear" else g
+    if is_one_sweep:
+        return _back(d_u, x, w, known, where, geometry, ("linear", 0.0), pool, z_size, wanted)
     d_z = d_u if where is None else scattered(d_u, where, pool, z_size)
     return [
         conv.conv2d_d_x(d_z, w, x.shape, *geometry) if wanted[0] else None,
         conv.conv2d_d_w(d_z, x, w.shape, *geometry) if wanted[1] else None,
-        sum_rows(d_u) if wanted[2] else None,
+        sum_rows(d_z) if wanted[2] else None,
     ]
 
 
 def _pooled(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, size: Pair, pool: Pair
-) -> tuple[np.ndarray, np.ndarray, list[Region]]:
-    """Return x * w + b, pooled, and where, and what makes them: image by image."""
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray,
+    geometry: Geometry,
+    size: Pair,
+    act: Act,
+    pool: Pair,
+) -> tuple[Block, list[Region]]:
+    """Return the arrays of a block that is pooled image by image, and what fills them."""
     strides, pads, dilation, groups = geometry
     D = w.shape[3]
     plan = conv_plans.forward(conv.frame_size(x, pads), w.shape, strides, dilation, groups, size)
     shape = (len(x), size[0] // pool[0], size[1] // pool[1], D)
-    u, where = memory.empty(shape, x.dtype), memory.empty(shape, np.dtype(np.uint8))
+    y, where = memory.empty(shape, x.dtype), memory.empty(shape, np.dtype(np.uint8))
+    known = memory.empty(shape, x.dtype) if act[0] in GATES else y
+    sweep, chosen = (_images_pooled, ()) if act[0] in IN_TILE else (_images_activated, (known,))
     region = (
-        _images_pooled, len(x), len(x) * size[0] * size[1] * w.size // groups // 16,
-        x, *conv.placing(x, pads), w.reshape(-1), D, b, u, where, *size, *pool, *plan, D // groups,
+        sweep, len(x), len(x) * size[0] * size[1] * w.size // groups // 16,
+        x, *conv.placing(x, pads), w.reshape(-1), D, b, y, where, *size, *pool, *plan, D // groups,
+        CODES[act[0]], act[1], *chosen,
     )  # fmt: skip
-    return u, where, [region]
+    return (y, known, where, size), [region]
 
 
 def _back(
@@ -171,22 +196,81 @@ def _back(
 
 @for_team
 def _images_pooled(
-    x, H, W, top, left, is_framed, b, b_row, start, u, where, oH, oW, pool_h, pool_w,
-    a_at, c_at, k_at, lines, columns, part, first, last,
+    x, H, W, top, left, is_framed, b, b_row, start, y, where, oH, oW, pool_h, pool_w,
+    a_at, c_at, k_at, lines, columns, code, slope, part, first, last,
 ):  # fmt: skip
-    C, panel, zero = x.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
-    z = np.empty(oH * oW * u.shape[3], x.dtype)
-    frames = np.zeros((is_framed, H, W, C), x.dtype)
+    a = np.empty(oH * oW * y.shape[3], x.dtype)
+    frames = np.zeros((is_framed, H, W, x.shape[3]), x.dtype)
     for n in range(first, last):
-        a, at = conv.images_at(x, n, 1, frames, top, left)
-        for m in range(lines.shape[0]):
-            line = lines[m]
-            multiply(
-                z, c_at, line[8], a, a_at, at + line[5], line[0], line[1],
-                k_at, line[2], line[3], line[4], 1, b, line[6] * b_row + line[7], b_row, panel,
-                columns, start, line[7], 0, LINEAR, zero,
-            )  # fmt: skip
-        winners_of(z, 0, oW, u, where, n, pool_h, pool_w)
+        _image(
+            a,
+            x,
+            n,
+            frames,
+            top,
+            left,
+            b,
+            b_row,
+            start,
+            a_at,
+            c_at,
+            k_at,
+            lines,
+            columns,
+            code,
+            slope,
+        )
+        winners_of(a, 0, oW, y, where, n, pool_h, pool_w)
+
+
+@for_team
+def _images_activated(
+    x, H, W, top, left, is_framed, b, b_row, start, y, where, oH, oW, pool_h, pool_w,
+    a_at, c_at, k_at, lines, columns, code, slope, known, part, first, last,
+):  # fmt: skip
+    """As `_images_pooled`, for activations that are compiled apart from the tile's."""
+    z = np.empty(oH * oW * y.shape[3], x.dtype)
+    a = np.empty_like(z)
+    frames = np.zeros((is_framed, H, W, x.shape[3]), x.dtype)
+    for n in range(first, last):
+        _image(
+            z,
+            x,
+            n,
+            frames,
+            top,
+            left,
+            b,
+            b_row,
+            start,
+            a_at,
+            c_at,
+            k_at,
+            lines,
+            columns,
+            LINEAR,
+            slope,
+        )
+        activate_to(z, a, code, slope)
+        winners_of(a, 0, oW, y, where, n, pool_h, pool_w)
+        if code >= FIRST_GATE:
+            chosen_of(z, 0, oW, where, n, known, pool_h, pool_w)
+
+
+@compiled
+def _image(
+    z, x, n, frames, top, left, b, b_row, start, a_at, c_at, k_at, lines, columns, code, slope
+):  # fmt: skip
+    """z = act(x_n * w + start), flat."""
+    panel, s = 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(slope)
+    a, at = conv.images_at(x, n, 1, frames, top, left)
+    for m in range(lines.shape[0]):
+        line = lines[m]
+        multiply(
+            z, c_at, line[8], a, a_at, at + line[5], line[0], line[1],
+            k_at, line[2], line[3], line[4], 1, b, line[6] * b_row + line[7], b_row, panel,
+            columns, start, line[7], 0, code, s,
+        )  # fmt: skip
 
 
 @for_team
@@ -210,15 +294,13 @@ def _images_back(
     for n in range(first, last, together):
         count = min(together, last - n)
         for m in range(count):
-            at = (n + m) * shrunk
+            at, whole = (n + m) * shrunk, d_z[m * image : (m + 1) * image]
             if is_pooled:
                 slide(flat_g[at : at + shrunk], flat_y[at : at + shrunk], d_u, code, slope)
-                _add_rows(d_u, d_b)
                 scattered_of(d_u, 0, where, n + m, d_z, m * image, zH, zW, pool_h, pool_w)
             else:
-                whole = d_z[m * image : (m + 1) * image]
                 slide(flat_g[at : at + shrunk], flat_y[at : at + shrunk], whole, code, slope)
-                _add_rows(whole, d_b)
+            _add_rows(whole, d_b)
         a, at = conv.images_at(x, n, count, frames, top, left)
         for m in range(lines.shape[0]):
             line = lines[m]

@@ -30,6 +30,12 @@ def pooling(z: np.ndarray, pool: Pair) -> tuple[np.ndarray, np.ndarray, Region]:
     return u, where, (_winners, len(z), z.size, z, u, where, *pool)
 
 
+def choosing(z: np.ndarray, where: np.ndarray, pool: Pair) -> tuple[np.ndarray, Region]:
+    """Return the value of each window's cell of a number, and what fills it."""
+    u = memory.empty(where.shape, z.dtype)
+    return u, (_chosen, len(z), z.size, z, where, u, *pool)
+
+
 def scattered(g: np.ndarray, where: np.ndarray, pool: Pair, size: Pair) -> np.ndarray:
     """Put each value at its cell of its window; see `melpy.kernels.spec.conv_block`."""
     d_z = memory.empty((len(g), *size, g.shape[3]), g.dtype)
@@ -178,6 +184,21 @@ def winners_of(z, z0, W, u, where, n, pool_h, pool_w):
 
 
 @compiled
+def chosen_of(z, z0, W, where, n, u, pool_h, pool_w):
+    """Image n of u = the cells that ``where`` tells of an image of width W, at z0 of a flat z."""
+    _, oH, oW, C = u.shape
+    for p in range(oH):
+        for q in range(oW):
+            won, kept = where[n, p, q], u[n, p, q]
+            for i in range(pool_h):
+                for j in range(pool_w):
+                    number = i * pool_w + j
+                    cell = z[z0 + ((p * pool_h + i) * W + q * pool_w + j) * C :]
+                    for c in range(C):
+                        kept[c] = cell[c] if won[c] == number else kept[c]
+
+
+@compiled
 def scattered_of(g, g0, where, n, d_z, z0, H, W, pool_h, pool_w):
     """Put an image's values, which begin at g0 of a flat g, at their cells of an image at z0."""
     _, oH, oW, C = where.shape
@@ -205,6 +226,14 @@ def _winners(z, u, where, pool_h, pool_w, part, first, last):
     flat = z.reshape(-1)
     for n in range(first, last):
         winners_of(flat, n * H * W * C, W, u, where, n, pool_h, pool_w)
+
+
+@for_team
+def _chosen(z, where, u, pool_h, pool_w, part, first, last):
+    _, H, W, C = z.shape
+    flat = z.reshape(-1)
+    for n in range(first, last):
+        chosen_of(flat, n * H * W * C, W, where, n, u, pool_h, pool_w)
 
 
 @for_team

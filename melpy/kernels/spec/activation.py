@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from melpy.errors import lookup
 from melpy.kernels.spec.bias_activation import ACTIVATIONS, sigmoid
 
 __all__ = ["GATES", "activation", "activation_d_x", "erf"]
@@ -89,7 +90,10 @@ def activation(x: np.ndarray, name: str, slope: float) -> np.ndarray:
     >>> activation(np.array([-2.0, 2.0]), "relu", 0.0)
     array([0., 2.])
     """
-    y = GATES[name][0](x) if name in GATES else ACTIVATIONS[name][0](x, float(slope))
+    if name in GATES:
+        y = GATES[name][0](x)
+    else:
+        y = lookup("activation", name, ACTIVATIONS, "activation")[0](x, float(slope))
     return y.astype(x.dtype, copy=False) if x.dtype.kind == "f" else y
 
 
