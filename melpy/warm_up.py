@@ -72,6 +72,7 @@ def _networks() -> Iterator[tuple[str, Callable[[], Any], tuple[int, ...]]]:
         "convolution, pooling, dense",
         row(
             L.Conv2D(16, 2, activation="leaky_relu", **same), L.MaxPooling2D(),
+            L.Conv2D(16, 2, **same), L.Activation("gelu"), L.MaxPooling2D((1, 2)),
             L.Conv2D(20, 3, activation="relu", strides=2, **same),
             L.AveragePooling2D(2, **same), L.Flatten(), L.Dense(32, "tanh"), L.Dropout(0.5),
             shape=image,
@@ -83,6 +84,7 @@ def _networks() -> Iterator[tuple[str, Callable[[], Any], tuple[int, ...]]]:
         row(
             L.Conv2D(32, 3, use_bias=False, **same), L.BatchNormalization(), L.Activation("relu"),
             L.Conv2D(32, 3, **same), L.BatchNormalization(), L.MaxPooling2D(3, 2, **same),
+            L.Conv2D(32, 3, **same), L.Activation("silu"), L.MaxPooling2D((1, 2)),
             L.DepthwiseConv2D(3, **same), L.Conv2DTranspose(16, 2, 2), L.LeakyReLU(),
             L.GaussianNoise(0.1),
             L.GlobalAveragePooling2D(), L.LayerNormalization(),
