@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from melpy import config, ops, tree
-from melpy.configurable import Configurable, snake_case
+from melpy.configurable import Configurable, is_ours, snake_case
 from melpy.errors import ArgumentError, ShapeError, lookup
+from melpy.kernels import threads
 from melpy.losses.checks import smoothing
 from melpy.symbolic import Symbolic
 from melpy.tape import Variable, adopted
-from melpy.tensor import mask_of
+from melpy.tensor import Tensor, mask_of
 
 __all__ = [
     "FunctionLoss",
@@ -164,7 +165,11 @@ class Loss(Configurable):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         mask = mask_of(y_pred)
-        y_true, y_pred = (self._floats(y) for y in (y_true, y_pred))
+        y_true, y_pred = self.labels(y_true), self._floats(y_pred)
+        if threads.is_noted():  # as tensors: so that what is made of labels alone is ops' work too
+            y_true = tree.map_structure(lambda y: y if isinstance(y, Tensor) else Tensor(y), y_true)
+            if mask is not None:
+                threads.missed("a loss of what a mask leaves")
         losses = as_float(self.call(y_true, y_pred), self.dtype)
         valid = self.valid(y_true, losses)
         if valid is not None:
@@ -173,6 +178,10 @@ class Loss(Configurable):
             losses = ops.where(mask, losses, 0.0)
         weight = self._weight(sample_weight, mask, losses)
         return self._reduced(losses if weight is None else ops.multiply(losses, weight), weight)
+
+    def labels(self, y_true: Any) -> Any:
+        """Return labels as ``call`` takes them: here, in the type of this loss."""
+        return self._floats(y_true)
 
     def _floats(self, y: Any) -> Any:
         """Return labels or predictions in the type of this loss; they may be nested."""
@@ -189,7 +198,9 @@ class Loss(Configurable):
         A mean over what a mask leaves is a mean over all, times all / left.
         """
         who = type(self).__name__
-        weight = None if sample_weight is None else np.asarray(sample_weight, losses.dtype)
+        weight = None
+        if sample_weight is not None:
+            weight = np.asarray(as_float(np.asarray(sample_weight), losses.dtype))
         if mask is not None:
             left = int(np.count_nonzero(mask))
             scale = (mask.size / left if left else 0.0) if self.reduction in MEANS else 1.0
@@ -230,7 +241,9 @@ class PairLoss(Loss):
     @property
     def is_whole(self) -> bool:
         """Whether the function is, as it says itself."""
-        return getattr(self.function, "is_of_ops", False)
+        is_of_ops = getattr(self.function, "is_of_ops", False)
+        own = type(self).call, type(self).__call__, type(self).labels
+        return is_of_ops and all(map(is_ours, own)) and self.reduction != "mean_with_sample_weight"
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from melpy import config, ops
 from melpy.errors import ArgumentError
-from melpy.kernels import threads
+from melpy.kernels import dispatch as kernels
 from melpy.losses import checks
 from melpy.losses.base import PairLoss, as_float, paired
 from melpy.tape import Variable
@@ -93,21 +93,15 @@ def sparse_categorical_crossentropy(
     if labels.ndim < y_pred.ndim:
         labels = np.expand_dims(labels, axis)
     checks.one_a_sample(who, labels, y_pred, axis)
-    classes, one = labels.astype(np.intp), 1
     if ignore_class is not None:  # no class is the target there: the loss is 0, and so is d_p
-        classes, one = np.where(labels == ignore_class, 0, classes), labels != ignore_class
         values = y_pred.value if isinstance(y_pred, Variable) else y_pred
         if not np.isfinite(values).all():  # nor do predictions matter there
-            y_pred = ops.where(one, y_pred, 0.0)
-    target = np.zeros(y_pred.shape, y_pred.dtype)
-    np.put_along_axis(target, classes, one, axis=axis)
-    threads.again(lambda: _one_hot(labels, target, axis))
+            y_pred = ops.where(labels != ignore_class, y_pred, 0.0)
+        labels = np.where(labels == ignore_class, -1, labels)
+    target = kernels.one_hot(labels.reshape(-1), y_pred.shape[axis], y_pred.dtype)  # (M,C)
+    rows = np.moveaxis(labels, axis, -1).shape[:-1]
+    target = np.moveaxis(target.reshape(*rows, -1), -1, axis)
     return _cross_entropy(target, y_pred, from_logits, axis)
-
-
-def _one_hot(labels: np.ndarray, target: np.ndarray, axis: int) -> None:
-    target[...] = 0
-    np.put_along_axis(target, labels.astype(np.intp), 1, axis=axis)
 
 
 def _cross_entropy(target: Any, y_pred: Any, from_logits: bool, axis: int) -> Any:
@@ -146,6 +140,14 @@ def _logits_of(y_pred: Any) -> Any:
     if node.options.get("axis", -1) not in (-1, y_pred.value.ndim - 1):
         return None
     return as_float(node.inputs[0], y_pred.dtype)
+
+
+binary_crossentropy.is_of_ops = True  # type: ignore[attr-defined]
+categorical_crossentropy.is_of_ops = True  # type: ignore[attr-defined]
+sparse_categorical_crossentropy.is_of_ops = True  # type: ignore[attr-defined]
+sparse_categorical_crossentropy.is_whole = (  # type: ignore[attr-defined]
+    lambda t, y, ignore_class=None, **options: ignore_class is None
+)
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
@@ -250,11 +252,6 @@ class CategoricalCrossentropy(CrossentropyLoss):
             axis=axis,
         )  # fmt: skip
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is made of ops that are whole: smoothing the labels is not."""
-        return type(self) is CategoricalCrossentropy and not self._options["label_smoothing"]
-
     def check(self, y_true: np.ndarray, output_shape: tuple[int | None, ...]) -> None:
         """Refuse labels that are no distributions over the classes."""
         checks.distributions("CategoricalCrossentropy", y_true, output_shape, self.axis)
@@ -299,7 +296,13 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
     @property
     def is_whole(self) -> bool:
         """Whether it is made of ops alone: passing over a class is not."""
-        return type(self) is SparseCategoricalCrossentropy and self.ignore_class is None
+        return super().is_whole and self.ignore_class is None
+
+    def labels(self, y_true: Any) -> Any:
+        """Return class numbers in their own type."""
+        labels = np.asarray(y_true)
+        is_own = labels.dtype.kind in "iub" and hasattr(y_true, "dtype")
+        return labels if is_own else self._floats(y_true)
 
     def valid(self, y_true: Any, losses: Any) -> np.ndarray | None:
         """Return where the label is not the ignored one."""

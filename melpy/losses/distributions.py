@@ -29,6 +29,10 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(y - ops.log(y + config.epsilon()) * t, axis=-1)
 
 
+for _function in (kl_divergence, poisson):
+    _function.is_of_ops = True  # type: ignore[attr-defined]
+
+
 class KLDivergence(ShapedLoss):
     """loss = sum y_true log(y_true / y_pred), both clipped to [epsilon, 1].
 

@@ -85,7 +85,7 @@ def unit(x: Any, axis: int) -> Any:
 
 for _function in (
     mean_squared_error, mean_absolute_error, mean_absolute_percentage_error,
-    mean_squared_logarithmic_error, huber, log_cosh,
+    mean_squared_logarithmic_error, huber, log_cosh, cosine_similarity,
 ):  # fmt: skip
     _function.is_of_ops = True  # type: ignore[attr-defined]
 

@@ -9,6 +9,7 @@ import numpy as np
 from melpy import config
 from melpy.errors import ShapeError
 from melpy.kernels import dispatch as kernels
+from melpy.kernels.spec import tally as spec
 from melpy.losses.base import same_rank
 from melpy.metrics.base import MeanMetricWrapper, array
 
@@ -60,24 +61,27 @@ def accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
     """y = 1 where a prediction is above the threshold and the label is 1, or neither, else 0."""
-    t, y = same_rank(array(y_true), array(y_pred))
+    t, y = array(y_true), array(y_pred)
+    if _are_bits(t, y):
+        return kernels.threshold_hits(t.reshape(y.shape), y, threshold)
+    t, y = same_rank(t, y)
     return _as_numbers(t == (y > threshold))
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """y = 1 where the largest prediction is at the one-hot label's class, else 0."""
     t, y = array(y_true), array(y_pred)
-    if t.ndim == 2 and t.shape == y.shape and t.dtype == y.dtype == config.floatx():
+    if _are_pairs(t, y):
         return kernels.class_hits(t, y)
     return _as_numbers(_hits("categorical_accuracy", t.argmax(axis=-1), y))
-
-
-categorical_accuracy.is_whole = True  # type: ignore[attr-defined]
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
     """y = 1 where the largest prediction is at the label, a class's number, else 0."""
     t, y = _without_column(array(y_true), array(y_pred)), array(y_pred)
+    if _fit_kernels(t, y) and _is_label_a_row(t, y):
+        rows = y.reshape(-1, y.shape[-1])  # (...,C) -> (M,C)
+        return kernels.label_hits(t.reshape(-1), rows).reshape(t.shape)
     hint = "Use categorical_accuracy for one-hot labels."
     return _as_numbers(_hits("sparse_categorical_accuracy", t, y, hint))
 
@@ -108,12 +112,46 @@ def sparse_top_k_categorical_accuracy(
         )
     if from_sorted_ids:
         return _as_numbers((t[..., np.newaxis] == y[..., :k]).any(axis=-1))
-    # A class is among them where fewer than k predictions are larger than its own. NaN is larger
-    # than all, and never right; nor is a label that is no class, such as -1 for padding.
-    known = (t >= 0) & (t < y.shape[-1])
-    own = np.take_along_axis(y, np.where(known, t, 0).astype(np.intp)[..., np.newaxis], axis=-1)
-    known &= ~np.isnan(own[..., 0])
-    return _as_numbers(known & ((~(y <= own)).sum(axis=-1) < k))
+    # A class is among them where fewer than k predictions are larger than its own.
+    rows = y.reshape(-1, y.shape[-1])  # (...,C) -> (M,C)
+    if _fit_kernels(t, y):
+        return kernels.top_hits(t.reshape(-1), rows, k).reshape(t.shape)
+    return _as_numbers(spec.top_hits(t.reshape(-1), rows, k).reshape(t.shape))
+
+
+# Which arrays are work of kernels alone; a model's program asks.
+
+
+def _fit_kernels(t: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether labels are numbers, and predictions of the float type of what comes out."""
+    is_number = t.dtype.kind in "iub" or t.dtype in (np.float32, np.float64)
+    return is_number and y.dtype == config.floatx() and y.size > 0
+
+
+def _are_pairs(t: np.ndarray, y: np.ndarray) -> bool:
+    return t.ndim == 2 and t.shape == y.shape and t.dtype == y.dtype == config.floatx()
+
+
+def _is_label_a_row(t: np.ndarray, y: np.ndarray) -> bool:
+    return y.ndim > 0 and t.shape == y.shape[:-1]
+
+
+def _are_bits(t: np.ndarray, y: np.ndarray, **options: Any) -> bool:
+    alike = t.shape == y.shape or (*t.shape, 1) == y.shape or t.shape == (*y.shape, 1)
+    return _fit_kernels(t, y) and alike
+
+
+def _are_labels(t: np.ndarray, y: np.ndarray, from_sorted_ids: bool = False, **_: Any) -> bool:
+    return _fit_kernels(t, y) and _is_label_a_row(_without_column(t, y), y) and not from_sorted_ids
+
+
+for _function, _is_whole in (
+    (binary_accuracy, _are_bits),
+    (categorical_accuracy, _are_pairs),
+    (sparse_categorical_accuracy, _are_labels),
+    (sparse_top_k_categorical_accuracy, _are_labels),
+):
+    _function.is_whole = _is_whole  # type: ignore[attr-defined]
 
 
 class Accuracy(MeanMetricWrapper):

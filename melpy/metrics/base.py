@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from melpy import config, initializers, tape, tree
-from melpy.configurable import Configurable, snake_case
+from melpy.configurable import Configurable, is_ours, snake_case
 from melpy.errors import ArgumentError, GraphError
 from melpy.kernels import dispatch as kernels
-from melpy.kernels import program
 from melpy.layers.variable import Variable as LayersVariable
 from melpy.losses.base import along
+from melpy.metrics.written import as_ops_take, exchanged, is_one_a_sample
 from melpy.tape import Variable
 from melpy.tensor import Tensor, mask_of
 
@@ -94,7 +94,6 @@ class Metric(Configurable):
     0.75
     """
 
-    is_whole = False  # whether ``update_state`` is made of kernels alone
     # What callbacks take for better: "up", "down", or "" where a metric does not say.
     direction: str = ""
 
@@ -165,6 +164,10 @@ class Metric(Configurable):
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take in a batch. Abstract."""
         raise NotImplementedError
+
+    def is_whole(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> bool:
+        """Return whether taking in such a batch is work of kernels alone."""
+        return False
 
     def result(self) -> Any:
         """Return the number so far. Abstract."""
@@ -244,23 +247,6 @@ def samplewise(
     return values, weight
 
 
-@contextmanager
-def exchanged(variables: Sequence[Tensor]) -> Iterator[np.ndarray]:
-    """Let a kernel change variables, each of one number, in one array of float64."""
-
-    def read() -> list[float]:
-        return [float(variable.value) for variable in variables]
-
-    def give(state: np.ndarray) -> None:
-        for variable, number in zip(variables, state, strict=True):
-            tape.overwrite(variable, np.asarray(number, variable.value.dtype))
-
-    state = np.array(read(), np.float64)
-    yield state
-    give(state)
-    program.exchange(state, read, give)
-
-
 class Mean(Metric):
     """The mean of the numbers given: total / count, 0 if nothing was seen.
 
@@ -275,8 +261,6 @@ class Mean(Metric):
     2.0
     """
 
-    is_whole = True
-
     def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_weight(name="total")
@@ -285,12 +269,17 @@ class Mean(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Take in numbers, each sample's with a weight."""
         values = array(values)
-        is_plain = values.ndim <= 1 and values.dtype.kind == "f" and values.size
-        if is_plain and (sample_weight is None or np.ndim(sample_weight) == 0):
-            scale = None if sample_weight is None else float(sample_weight)
-            with exchanged([self.total, self.count]) as state:
-                kernels.tally(values.reshape(-1), scale, state)
-            return
+        if values.dtype.kind == "f" and values.size:
+            rows = values.reshape(len(values) if values.ndim else 1, -1)  # (N,..) -> (N,K)
+            if sample_weight is None or np.ndim(sample_weight) == 0:
+                scale = None if sample_weight is None else float(sample_weight)
+                with exchanged([self.total, self.count]) as state:
+                    kernels.tally(rows, scale, state)
+                return
+            if is_one_a_sample(sample_weight, len(rows)):
+                with exchanged([self.total, self.count]) as state:
+                    kernels.tally_weighted(rows, sample_weight.reshape(-1), state)
+                return
         values, weight = samplewise(values, sample_weight, np.mean, type(self).__name__)
         self.total.assign_add(values.sum())
         if weight is not None:
@@ -351,16 +340,25 @@ class MeanMetricWrapper(Mean):
         super().__init__(name or snake_case(getattr(fn, "__name__", type(fn).__name__)), dtype)
         self._fn, self._options = fn, kwargs
 
-    @property
-    def is_whole(self) -> bool:  # type: ignore[override]
-        """Whether the function is made of kernels, as it says itself."""
-        return getattr(self._fn, "is_whole", False)
+    def is_whole(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> bool:
+        """Return whether the function is made of kernels, as it says itself of such arrays."""
+        if not hasattr(self._fn, "is_whole") and not hasattr(self._fn, "is_of_ops"):
+            return False
+        is_fn_whole = getattr(self._fn, "is_whole", lambda *_, **__: True)
+        return (
+            is_ours(type(self).update_state)
+            and mask_of(y_pred) is None
+            and self._floats(y_pred) is array(y_pred)
+            and (sample_weight is None or is_one_a_sample(sample_weight, len(y_pred)))
+            and is_fn_whole(array(y_true), array(y_pred), **self._options)
+        )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take in a batch."""
         mask = mask_of(y_pred)
         with tape.no_grad():
-            values = array(self._fn(array(y_true), self._floats(y_pred), **self._options))
+            pair = as_ops_take(array(y_true), self._floats(y_pred))
+            values = array(self._fn(*pair, **self._options))
         if mask is not None:
             sample_weight = masked(sample_weight, mask, type(self).__name__)
             if mask.shape == values.shape:  # what is left out may be infinite

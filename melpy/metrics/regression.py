@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, losses
+from melpy import config, losses, ops, tape
+from melpy.configurable import is_ours
 from melpy.errors import ArgumentError, ShapeError, lookup, warn
 from melpy.losses.base import paired, same_rank
-from melpy.metrics.base import Mean, MeanMetricWrapper, Metric, Number
+from melpy.metrics.base import Mean, MeanMetricWrapper, Metric, Number, array
+from melpy.metrics.written import as_ops_take, is_one_a_sample
+from melpy.tensor import mask_of
 
 __all__ = [
     "ConcordanceCorrelation",
@@ -124,8 +127,18 @@ class RootMeanSquaredError(Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take in a batch."""
-        t, y = paired(y_true, self._floats(y_pred))
-        super().update_state(np.square(y - t), sample_weight)
+        with tape.no_grad():
+            t, y = paired(*as_ops_take(array(y_true), self._floats(y_pred)))
+            super().update_state(ops.square(y - t), sample_weight)
+
+    def is_whole(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> bool:
+        """Return whether there is no mask, and at most one weight a sample."""
+        return (
+            is_ours(type(self).update_state)
+            and mask_of(y_pred) is None
+            and self._floats(y_pred) is array(y_pred)
+            and (sample_weight is None or is_one_a_sample(sample_weight, len(y_pred)))
+        )
 
     def result(self) -> float:
         """Return the root so far."""

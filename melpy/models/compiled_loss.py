@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from melpy import losses, metrics, tree
+from melpy import losses, metrics, ops, tree
 from melpy.errors import ArgumentError, UnknownKeyError, nearest
 from melpy.kernels import threads
 from melpy.layers.apart import performed_apart
 from melpy.models.outputs import Outputs
+from melpy.tensor import Tensor, mask_of
 
 __all__ = ["CompiledLoss"]
 
@@ -181,10 +182,11 @@ class CompiledLoss:
             if term.loss.is_whole or not threads.is_noted():
                 loss = term.loss(*given)
             else:
-                loss = performed_apart(term.loss.name, [], term.loss, *given)
+                loss = _apart(term.loss, *given)
             if self.trackers:
                 rows = predictions[term.leaves.start].shape[0]
-                self.trackers[place].update_state(float(np.asarray(loss).mean()), rows)
+                value = np.asarray(loss)
+                self.trackers[place].update_state(value if value.ndim == 0 else value.mean(), rows)
             if term.weight is not None:
                 loss = loss * term.weight
             total = loss if total is None else total + loss
@@ -206,6 +208,22 @@ class CompiledLoss:
             if target is None or tree.is_nested(term.nesting) or not shape or None in shape[1:]:
                 continue
             term.loss.check(np.asarray(target), (rows, *shape[1:]))
+
+
+def _apart(loss: Any, y_true: Any, y_pred: Any, weight: Any) -> Any:
+    """Return a loss as one operation; of a softmax's logits, where predictions come out of one.
+
+    A cross-entropy of them is one step with the softmax, which it must see to be.
+    """
+    node = y_pred.node if isinstance(y_pred, Tensor) and mask_of(y_pred) is None else None
+    if node is None or node.op != "softmax":
+        return performed_apart(loss.name, [], loss, y_true, y_pred, weight)
+
+    def of_logits(y_true: Any, logits: Any, weight: Any) -> Any:
+        return loss(y_true, ops.softmax(logits, **options), weight)
+
+    options = dict(node.options)
+    return performed_apart(loss.name, [], of_logits, y_true, node.inputs[0], weight)
 
 
 def _is_number(value: Any) -> bool:

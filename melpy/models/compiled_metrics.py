@@ -123,7 +123,7 @@ class CompiledMetrics(metrics.Metric):
                     received={"y": None},
                 )
             given = labels[leaf], predictions[leaf], *([weights[leaf]] if is_weighted else [])
-            if metric.is_whole or not threads.is_noted():
+            if not threads.is_noted() or metric.is_whole(*given):
                 metric.update_state(*given)
             else:
                 with program.unwritten():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import compiled, contiguous, laid
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import tally as spec
 
@@ -42,6 +42,14 @@ def tally(x: np.ndarray, weight: float | None, state: np.ndarray) -> None:
     threads.share(_tally, 1, 1, arrays[0], has_weight, float(weight or 0.0), state)
 
 
+def tally_weighted(x: np.ndarray, weights: np.ndarray, state: np.ndarray) -> None:
+    """See `melpy.kernels.spec.tally.tally_weighted`."""
+    arrays = contiguous(x)
+    if arrays is None or not x.size:
+        return spec.tally_weighted(x, weights, state)
+    threads.share(_tally_weighted, 1, 1, arrays[0], laid(weights), state)
+
+
 def class_hits(target: np.ndarray, y: np.ndarray) -> np.ndarray:
     """See `melpy.kernels.spec.tally.class_hits`."""
     arrays = contiguous(target, y)
@@ -50,6 +58,44 @@ def class_hits(target: np.ndarray, y: np.ndarray) -> np.ndarray:
     hits = memory.empty((len(y),), y.dtype)
     threads.share(_hits, len(y), y.size, *arrays, hits)
     return hits
+
+
+def label_hits(labels: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """See `melpy.kernels.spec.tally.label_hits`."""
+    arrays = contiguous(y)
+    if arrays is None or 0 in y.shape:
+        return spec.label_hits(labels, y)
+    hits = memory.empty((len(y),), y.dtype)
+    threads.share(_label_hits, len(y), y.size, laid(labels), *arrays, hits)
+    return hits
+
+
+def top_hits(labels: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
+    """See `melpy.kernels.spec.tally.top_hits`."""
+    arrays = contiguous(y)
+    if arrays is None or 0 in y.shape:
+        return spec.top_hits(labels, y, k)
+    hits = memory.empty((len(y),), y.dtype)
+    threads.share(_top_hits, len(y), y.size, laid(labels), *arrays, k, hits)
+    return hits
+
+
+def threshold_hits(target: np.ndarray, y: np.ndarray, threshold: float) -> np.ndarray:
+    """See `melpy.kernels.spec.tally.threshold_hits`."""
+    arrays = contiguous(y)
+    if arrays is None or target.shape != y.shape:
+        return spec.threshold_hits(target, y, threshold)
+    hits = memory.empty(y.shape, y.dtype)
+    flat = [x.reshape(-1) for x in (laid(target), *arrays, hits)]
+    threads.share(_threshold_hits, y.size, y.size, *flat, y.dtype.type(threshold))
+    return hits
+
+
+def one_hot(labels: np.ndarray, classes: int, dtype: np.dtype) -> np.ndarray:
+    """See `melpy.kernels.spec.tally.one_hot`."""
+    y = memory.empty((len(labels), classes), dtype)
+    threads.share(_one_hot, len(labels), y.size, laid(labels), y)
+    return y
 
 
 @for_team
@@ -78,10 +124,25 @@ def _spread(g, d_x, part, first, last):
 @for_team
 def _tally(x, has_weight, weight, state, part, first, last):
     total = 0.0
-    for n in range(x.size):
-        total += x[n]
-    state[0] += total / x.size * weight if has_weight else total
-    state[1] += weight if has_weight else x.size
+    for n in range(len(x)):
+        total += _mean_of(x[n])
+    state[0] += total / len(x) * weight if has_weight else total
+    state[1] += weight if has_weight else len(x)
+
+
+@for_team
+def _tally_weighted(x, weights, state, part, first, last):
+    for n in range(len(x)):
+        state[0] += _mean_of(x[n]) * weights[n]
+        state[1] += weights[n]
+
+
+@compiled
+def _mean_of(x):
+    total = 0.0
+    for k in range(x.size):
+        total += x[k]
+    return total / x.size
 
 
 @for_team
@@ -89,6 +150,42 @@ def _hits(target, y, hits, part, first, last):
     one = y.dtype.type(1)
     for n in range(first, last):
         hits[n] = one if _largest(target[n]) == _largest(y[n]) else one - one
+
+
+@for_team
+def _label_hits(labels, y, hits, part, first, last):
+    one = y.dtype.type(1)
+    for n in range(first, last):
+        hits[n] = one if labels[n] == _largest(y[n]) else one - one
+
+
+@for_team
+def _top_hits(labels, y, k, hits, part, first, last):
+    one = y.dtype.type(1)
+    for n in range(first, last):
+        hits[n] = one - one
+        if 0 <= labels[n] < y.shape[1]:
+            own, larger = y[n, int(labels[n])], 0
+            for c in range(y.shape[1]):
+                larger += not (y[n, c] <= own)
+            if own == own and larger < k:
+                hits[n] = one
+
+
+@for_team
+def _threshold_hits(target, y, hits, threshold, part, first, last):
+    one = y.dtype.type(1)
+    for n in range(first, last):
+        is_one = one if y[n] > threshold else one - one
+        hits[n] = one if target[n] == is_one else one - one
+
+
+@for_team
+def _one_hot(labels, y, part, first, last):
+    one = y.dtype.type(1)
+    for n in range(first, last):
+        for c in range(y.shape[1]):
+            y[n, c] = one if labels[n] == c else one - one
 
 
 @compiled
