@@ -36,6 +36,7 @@ ROOMS = {
         "spec.recurrent",
         "spec.tally",
         "spec.updates",
+        "spec.gradients",
         "volumes",
     ),
     "compiled": (
@@ -59,6 +60,7 @@ ROOMS = {
         "compiled.recurrent",
         "compiled.tally",
         "compiled.updates",
+        "compiled.gradients",
     ),
 }
 
@@ -170,6 +172,12 @@ top_hits = _kernel("top_hits")
 threshold_hits = _kernel("threshold_hits")
 one_hot = _kernel("one_hot")
 scale = _kernel("scale")
+average = _kernel("average")
+divide = _kernel("divide")
+accumulate = _kernel("accumulate")
+accumulated = _kernel("accumulated")
+clip_norm = _kernel("clip_norm")
+clip_values = _kernel("clip_values")
 sgd = _kernel("sgd")
 rmsprop = _kernel("rmsprop")
 adam = _kernel("adam")

@@ -123,8 +123,8 @@ class Programs:
 
     def _run_over(self, program: _Program, leaves: list[Any], pieces: list[Any]) -> int:
         """Make a step on each of the first pieces, those of one size; return how many they are."""
-        size = len(pieces[0])
-        alike = list(itertools.takewhile(lambda piece: len(piece) == size, pieces))
+        size, most = len(pieces[0]), self.model.optimizer.alike_ahead
+        alike = list(itertools.takewhile(lambda piece: len(piece) == size, pieces[:most]))
         begun = time.perf_counter()
         program.run_over(leaves, [piece.rows for piece in alike])
         count = len(alike)
@@ -195,13 +195,13 @@ class Programs:
 
     def _key(self, batch: Any) -> tuple[Any, ...]:
         """Return what batches of one program have in common."""
+        moves = self.model.optimizer.left_to_accumulate == 1
         if not isinstance(batch, Piece):
-            return tuple(
-                (x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in tree.flatten(batch)
-            )
+            leaves = tree.flatten(batch)
+            return moves, *((x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in leaves)
         if self.whole is None or self.whole.samples is not batch.samples:
             self.whole = _Whole(batch.samples)
-        return self.whole.key_of(len(batch))
+        return moves, *self.whole.key_of(len(batch))
 
 
 def programs_of(model: Any) -> Programs:

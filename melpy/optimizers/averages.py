@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from melpy import clock
+from melpy.kernels import dispatch as kernels
 from melpy.optimizers.flat import Flat
 from melpy.optimizers.state import Stateful, require
 from melpy.tape import Variable
@@ -23,12 +24,11 @@ class Averaging(Stateful):
 
     def _average(self) -> None:
         """Move the averages towards the weights, and now and then the weights onto them."""
-        average, p = self._flat.slots["average"], self._flat.parameters
-        momentum = self.ema_momentum if self.t > 1 else 0.0
-        average *= momentum
-        average += (1 - momentum) * p
-        if self.ema_overwrite_frequency and self.t % self.ema_overwrite_frequency == 0:
-            p[...] = average
+        every = self.ema_overwrite_frequency
+        kernels.average(
+            self._flat.slots["average"], self._flat.parameters,
+            self.ema_momentum if self.t > 1 else 0.0, bool(every) and self.t % every == 0,
+        )  # fmt: skip
 
     def swap_averages(self) -> None:
         """Exchange the weights and their running means; before the first step there are none."""

@@ -6,7 +6,6 @@ the gradients and the optimizer's slots lie the same way. One kernel then update
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -132,9 +131,10 @@ class Optimizer(Paced):
                 self._flat.lay()
             self._flat.gather(grads, weights)
             if self.loss_scale_factor is not None:
-                self._flat.gradient /= self.loss_scale_factor
+                kernels.divide(self._flat.gradient, self.loss_scale_factor)
             if self._accumulated(self._flat.spans(weights)):
                 self._move(weights)
+                self._constrain(weights)
         self._end_step()
 
     def _end_step(self) -> None:
@@ -155,12 +155,13 @@ class Optimizer(Paced):
         for weight in weights:
             if id(weight) in overwritten:
                 part = self._flat.part(weight)
-                self._flat.parameters[part] = self._flat.gradient[part]
+                kernels.copy(self._flat.gradient[part], self._flat.parameters[part])
         return [w for w in weights if id(w) not in overwritten]
 
     def _again(self, weights: list[Any]) -> None:
         """Do what Python does in a step whose regions a program runs: numbers, and counting."""
-        self._move(weights)
+        if self.left_to_accumulate == 1:
+            self._move(weights)
         self._end_step()
 
     def _move(self, weights: list[Any]) -> None:
@@ -169,30 +170,29 @@ class Optimizer(Paced):
             weights = self._overwrite(weights)
         rate = float(self.learning_rate)
         if threads.is_noted() and not self.is_plain:
-            threads.missed("an optimizer that clips, averages or constrains")
+            threads.missed("an optimizer with a rule of its own")
         self._clip(weights)
         self.decay(weights, rate)
         self.step(weights, rate)
         if self.use_ema:
             self._average()
+
+    def _constrain(self, weights: list[Any]) -> None:
+        """Put weights back inside their limits."""
         for weight in weights:
             constraint = getattr(weight, "constraint", None)
             if constraint is not None:
-                self.assign(weight, constraint(weight))
+                value = np.asarray(constraint(weight), weight.value.dtype)
+                kernels.copy(value.reshape(-1), self._flat.parameters[self._flat.part(weight)])
 
     @property
     def is_plain(self) -> bool:
-        """Whether a step is its rule and the decay of weights, and nothing else."""
-        limits = self.clipnorm, self.clipvalue, self.global_clipnorm, self.loss_scale_factor
-        more = any(limits) or self.use_ema or self.gradient_accumulation_steps
-        own = (self.update_step, self.rule, self.step, self.decay)
-        if more or not all(map(is_ours, own)) or self._is_followed_by_weight:
+        """Whether a step is work of kernels: of the library's own rules and constraints."""
+        own = (self.update_step, self.rule, self.step, self.decay, self.apply)
+        if not all(map(is_ours, own)) or self._is_followed_by_weight:
             return False
-        weights = self._flat.weights if self.built else []
-        return not any(
-            getattr(w, "constraint", None) or getattr(w, "overwrite_with_gradient", False)
-            for w in weights
-        )
+        constraints = (getattr(w, "constraint", None) for w in self._flat.weights)
+        return all(c is None or is_ours(type(c)) for c in constraints) if self.built else True
 
     def step(self, weights: list[Any], rate: float) -> None:
         """Change the weights: by ``rule``, all at once, or by a subclass's ``update_step``."""
@@ -301,29 +301,36 @@ class Optimizer(Paced):
         if not every:
             return True
         sums, g = self._flat.slots["gradient_accumulator"], self._flat.gradient
-        full = (int(self._iterations) + 1) % every == 0
+        is_time = self.left_to_accumulate == 1
         for span in spans:
-            if full:
-                g[span] = (g[span] + sums[span]) / every
+            if is_time:
+                kernels.accumulated(sums[span], g[span], every)
             else:
-                sums[span] += g[span]
-        if full:
-            sums[...] = 0
-        return full
+                kernels.accumulate(sums[span], g[span])
+        return is_time
+
+    @property
+    def left_to_accumulate(self) -> int:
+        """How many gradients the next step waits for: 1 where it is time, or always."""
+        every = self.gradient_accumulation_steps
+        return every - int(self._iterations) % every if every else 1
+
+    @property
+    def alike_ahead(self) -> int | None:
+        """How many of the coming steps do the same, None for all."""
+        if not self.gradient_accumulation_steps:
+            return None
+        return max(1, self.left_to_accumulate - 1)
 
     def _clip(self, weights: list[Any]) -> None:
         flat, g = self._flat, self._flat.gradient
         if self.clipnorm:
             for weight in weights:
-                part = g[flat.part(weight)]
-                part *= _shrinking([part], self.clipnorm)
+                kernels.clip_norm([g[flat.part(weight)]], self.clipnorm)
         elif self.global_clipnorm:
-            parts = [g[span] for span in flat.spans(weights)]
-            factor = _shrinking(parts, self.global_clipnorm)
-            for part in parts:
-                part *= factor
+            kernels.clip_norm([g[span] for span in flat.spans(weights)], self.global_clipnorm)
         elif self.clipvalue:
-            np.clip(g, -self.clipvalue, self.clipvalue, out=g)
+            kernels.clip_values(g, self.clipvalue)
 
     def decay(self, weights: list[Any], rate: float) -> None:
         """Multiply the weights by 1 - weight_decay * rate."""
@@ -350,19 +357,3 @@ class Optimizer(Paced):
         var_names : regular expressions; a weight whose name, such as "bias", one of them matches
         """
         self._undecayed = list(var_list or []), "|".join(var_names or [])
-
-
-def _shrinking(parts: list[np.ndarray], limit: float) -> float:
-    """Return the factor that makes a norm at most ``limit``; NaN where a value is not finite."""
-    with np.errstate(over="ignore"):
-        norm = math.sqrt(_squares(parts))
-    if norm == math.inf:
-        largest = max(float(np.abs(part).max()) for part in parts if part.size)
-        if largest < math.inf:  # only the squares are too large
-            norm = largest * math.sqrt(_squares([part / largest for part in parts]))
-    return limit / max(norm, limit) if math.isfinite(norm) else math.nan
-
-
-def _squares(parts: list[np.ndarray]) -> float:
-    """Return the sum of squares, by NumPy's own sum: BLAS's depends on its threads."""
-    return sum(float(np.sum(part * part)) for part in parts)

@@ -30,7 +30,8 @@ class Paced(Averaging):
         Of each array that a step makes, (count,), there is one (steps, count), or (1, count) where
         it stays the same.
         """
-        if steps == 1 or not self.is_paced:
+        more = self.use_ema or self.gradient_accumulation_steps
+        if steps == 1 or more or not self.is_paced:
             made = [made_anew(lambda: self._again(weights)) for _ in range(steps)]
             return [np.stack(column) for column in zip(*made, strict=True)]
         rates, first = self._rates(steps), self.t

@@ -14,9 +14,16 @@ from melpy.kernels.spec import updates as spec
 
 def scale(p: np.ndarray, factor: float) -> None:
     """See `melpy.kernels.spec.updates.scale`."""
-    if not _fits(p):
+    if not fits(p):
         return spec.scale(p, factor)
     _sweep(_scale, (p,), (factor,))
+
+
+def average(average: np.ndarray, p: np.ndarray, momentum: float, is_onto: bool) -> None:
+    """See `melpy.kernels.spec.updates.average`."""
+    if not fits(average, p):
+        return spec.average(average, p, momentum, is_onto)
+    _sweep(_average, (average, p), (momentum, 1.0 - momentum, float(is_onto)))
 
 
 def sgd(
@@ -28,7 +35,7 @@ def sgd(
     nesterov: bool,
 ) -> None:
     """See `melpy.kernels.spec.updates.sgd`."""
-    if not _fits(p, g, *(() if velocity is None else (velocity,))):
+    if not fits(p, g, *(() if velocity is None else (velocity,))):
         return spec.sgd(p, g, velocity, learning_rate, momentum, nesterov)
     if velocity is None:
         return _sweep(_sgd, (p, g), (learning_rate,))
@@ -47,10 +54,15 @@ def rmsprop(
     epsilon: float,
 ) -> None:
     """See `melpy.kernels.spec.updates.rmsprop`."""
-    if buffer is not None or mean_g is not None or not _fits(p, g, v):
-        threads.missed("rmsprop")
+    more = [x for x in (buffer, mean_g) if x is not None]
+    if not fits(p, g, v, *more):
         return spec.rmsprop(p, g, v, buffer, mean_g, learning_rate, rho, momentum, epsilon)
-    _sweep(_rmsprop, (p, g, v), (learning_rate, rho, 1.0 - rho, epsilon))
+    if not more:
+        return _sweep(_rmsprop, (p, g, v), (learning_rate, rho, 1.0 - rho, epsilon))
+    is_moving, is_centered = buffer is not None, mean_g is not None
+    slots = (v if buffer is None else buffer, v if mean_g is None else mean_g)  # v: not looked at
+    numbers = (learning_rate, rho, 1.0 - rho, epsilon, momentum, is_moving, is_centered)
+    _sweep(_rmsprop_more, (p, g, v, *slots), numbers)
 
 
 def adam(
@@ -66,7 +78,7 @@ def adam(
 ) -> None:
     """See `melpy.kernels.spec.updates.adam`."""
     slots = (m, v) if v_hat is None else (m, v, v_hat)
-    if not _fits(p, g, *slots):
+    if not fits(p, g, *slots):
         return spec.adam(p, g, m, v, step_size, beta_1, beta_2, epsilon, v_hat)
     loop = _adam if v_hat is None else _amsgrad
     _sweep(loop, (p, g, *slots), (step_size, 1.0 - beta_1, 1.0 - beta_2, epsilon))
@@ -85,7 +97,7 @@ def nadam(
     epsilon: float,
 ) -> None:
     """See `melpy.kernels.spec.updates.nadam`."""
-    if not _fits(p, g, m, v):
+    if not fits(p, g, m, v):
         return spec.nadam(
             p, g, m, v, weight_m, weight_g, correction, beta_1, beta_2, epsilon
         )  # fmt: skip
@@ -104,7 +116,7 @@ def adamax(
     epsilon: float,
 ) -> None:
     """See `melpy.kernels.spec.updates.adamax`."""
-    if not _fits(p, g, m, u):
+    if not fits(p, g, m, u):
         return spec.adamax(p, g, m, u, step_size, beta_1, beta_2, epsilon)
     _sweep(_adamax, (p, g, m, u), (step_size, 1.0 - beta_1, beta_2, epsilon))
 
@@ -113,7 +125,7 @@ def adagrad(
     p: np.ndarray, g: np.ndarray, v: np.ndarray, learning_rate: float, epsilon: float
 ) -> None:
     """See `melpy.kernels.spec.updates.adagrad`."""
-    if not _fits(p, g, v):
+    if not fits(p, g, v):
         return spec.adagrad(p, g, v, learning_rate, epsilon)
     _sweep(_adagrad, (p, g, v), (learning_rate, epsilon))
 
@@ -128,7 +140,7 @@ def adadelta(
     epsilon: float,
 ) -> None:
     """See `melpy.kernels.spec.updates.adadelta`."""
-    if not _fits(p, g, v, moved):
+    if not fits(p, g, v, moved):
         return spec.adadelta(p, g, v, moved, learning_rate, rho, epsilon)
     _sweep(_adadelta, (p, g, v, moved), (learning_rate, rho, 1.0 - rho, epsilon))
 
@@ -142,7 +154,7 @@ def lion(
     beta_2: float,
 ) -> None:
     """See `melpy.kernels.spec.updates.lion`."""
-    if not _fits(p, g, m):
+    if not fits(p, g, m):
         return spec.lion(p, g, m, learning_rate, beta_1, beta_2)
     _sweep(_lion, (p, g, m), (learning_rate, beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2))
 
@@ -159,7 +171,7 @@ def ftrl(
     shrinkage: float,
 ) -> None:
     """See `melpy.kernels.spec.updates.ftrl`."""
-    if not _fits(p, g, n, z):
+    if not fits(p, g, n, z):
         return spec.ftrl(p, g, n, z, learning_rate, power, l1, l2, shrinkage)
     numbers = (learning_rate, power, l1, 2.0 * l2, 2.0 * shrinkage)
     _sweep(_ftrl, (p, g, n, z), numbers)
@@ -171,7 +183,7 @@ def _sweep(loop: Callable[..., bool], arrays: Sequence[np.ndarray], numbers: Seq
     threads.share(loop, size, size, *arrays, threads.numbers(numbers, arrays[0].dtype))
 
 
-def _fits(*arrays: np.ndarray) -> bool:
+def fits(*arrays: np.ndarray) -> bool:
     """Whether all are flat, contiguous and of one float type: what is written in place must be."""
     fits = all(
         x.dtype == arrays[0].dtype and x.dtype in FLOATS and x.flags.c_contiguous and x.ndim == 1
@@ -219,6 +231,34 @@ def _rmsprop(p, g, v, numbers, part, first, last):
     for n in range(p.size):
         v[n] = rho * v[n] + rest * (g[n] * g[n])
         p[n] -= learning_rate * g[n] / np.sqrt(v[n] + epsilon)
+
+
+@for_team
+def _rmsprop_more(p, g, v, buffer, mean_g, numbers, part, first, last):
+    learning_rate, rho, rest, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
+    momentum, is_moving, is_centered = numbers[4], numbers[5] != 0, numbers[6] != 0
+    p, g, v = p[first:last], g[first:last], v[first:last]
+    buffer, mean_g, zero = buffer[first:last], mean_g[first:last], p.dtype.type(0)
+    for n in range(p.size):
+        v[n] = rho * v[n] + rest * (g[n] * g[n])
+        moment = v[n]
+        if is_centered:
+            mean_g[n] = rho * mean_g[n] + rest * g[n]
+            moment = max(v[n] - mean_g[n] * mean_g[n], zero)  # rounding may give < 0
+        step = learning_rate * g[n] / np.sqrt(moment + epsilon)
+        if is_moving:
+            buffer[n] = momentum * buffer[n] + step
+            step = buffer[n]
+        p[n] -= step
+
+
+@for_team
+def _average(average, p, numbers, part, first, last):
+    momentum, rest, is_onto = numbers[0], numbers[1], numbers[2] != 0
+    average, p = average[first:last], p[first:last]
+    for n in range(p.size):
+        average[n] = momentum * average[n] + rest * p[n]
+        p[n] = average[n] if is_onto else p[n]
 
 
 @for_team

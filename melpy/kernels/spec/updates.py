@@ -14,6 +14,7 @@ __all__ = [
     "adagrad",
     "adam",
     "adamax",
+    "average",
     "ftrl",
     "lion",
     "nadam",
@@ -34,6 +35,22 @@ def scale(p: np.ndarray, factor: float) -> None:
     array([0.5, 1. ])
     """
     p *= factor
+
+
+def average(average: np.ndarray, p: np.ndarray, momentum: float, is_onto: bool) -> None:
+    """average = momentum average + (1 - momentum) p, in place; with ``is_onto``, then p = average.
+
+    Examples
+    --------
+    >>> mean, p = np.array([1.0]), np.array([3.0])
+    >>> average(mean, p, 0.5, False)
+    >>> mean, p
+    (array([2.]), array([3.]))
+    """
+    average *= momentum
+    average += (1.0 - momentum) * p
+    if is_onto:
+        p[...] = average
 
 
 def sgd(
