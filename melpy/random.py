@@ -210,7 +210,8 @@ def normal(
     (2, 3)
     """
     kind = _kind(dtype, "normal")
-    return np.asarray(mean + stddev * generator(seed).normal(size=shape)).astype(kind)
+    drawn = kernels.drawn(counted(seed), tuple(shape), kind, True)
+    return np.asarray(mean + stddev * drawn).astype(kind, copy=False)
 
 
 def truncated(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
@@ -244,7 +245,8 @@ def uniform(
     kind = _kind(dtype, "uniform")
     # a float32 may round up to maxval, which is excluded
     limit = np.nextafter(kind.type(maxval), kind.type(minval))
-    drawn = np.asarray(generator(seed).uniform(minval, maxval, shape)).astype(kind)
+    shares = kernels.drawn(counted(seed), tuple(shape), kind, False)
+    drawn = np.asarray(minval + (maxval - minval) * shares).astype(kind, copy=False)
     return np.minimum(drawn, limit) if maxval > minval else drawn
 
 

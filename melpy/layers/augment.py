@@ -128,10 +128,10 @@ class RandomFlip(RandomImageLayer):
     --------
     >>> x = np.tile([1.0, 2.0], (4, 1)).reshape(4, 1, 2, 1)
     >>> RandomFlip("horizontal", seed=0)(x, training=True).numpy()[:, 0, :, 0]
-    array([[1., 2.],
+    array([[2., 1.],
            [2., 1.],
            [2., 1.],
-           [2., 1.]], dtype=float32)
+           [1., 2.]], dtype=float32)
     """
 
     def __init__(

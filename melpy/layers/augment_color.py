@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops, random
+from melpy import config, ops
 from melpy.layers.augment import Factor, RandomImageLayer, count, each, interval, range_of
 from melpy.layers.base import Shape
 from melpy.layers.checks import fraction
@@ -298,9 +298,8 @@ class RandomPosterization(FactorLayer):
     def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
         """Return how many bits of each image go."""
         low, high = map(int, self.factor)
-        source = self.generator if seed is None else seed
-        bits = random.randint((count(shape),), low, max(high, low + 1), "uint8", source)
-        return {"shift_factor": 8 - bits}
+        bits = np.floor(self.evenly((count(shape),), (low, max(high, low + 1)), seed))
+        return {"shift_factor": 8 - bits.astype("uint8")}
 
     def change(self, images: Any, transformation: Any) -> Any:
         """Return the images in fewer colours."""

@@ -63,7 +63,7 @@ class RandomErasing(RandomImageLayer):
     def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
         """Return which images are changed, which of their pixels, and what is put there."""
         N = count(shape)
-        sides = np.sqrt(self.evenly((2, N), self.scale, seed))
+        sides = np.sqrt(self.evenly((N, 2), self.scale, seed)).T
         chosen = self.evenly((N,), (0.0, 1.0), seed) < self.evenly((N,), self.factor, seed)
         inside, _ = rectangles(self, shape, sides, seed)
         return {
@@ -92,7 +92,8 @@ class RandomErasing(RandomImageLayer):
         low, high = self.value_range
         if self.fill_value is None:
             source = self.generator if seed is None else seed
-            values = random.normal(shape, dtype=self.dtype, seed=source) * high
+            batch = (count(shape), *shape[-3:])
+            values = random.normal(batch, dtype=self.dtype, seed=source).reshape(shape) * high
         else:
             values = np.asarray(self.fill_value, float)
             if values.ndim and self.data_format == "channels_first":

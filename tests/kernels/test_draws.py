@@ -42,27 +42,26 @@ def test_seeds_steps_samples_and_elements_differ():
 
 
 def test_statistics():
-    bits = philox.words(np.array([1, 0]), 200, 1000)
-    x = philox.uniforms(bits, np.dtype(np.float64))
+    seed, shape, dtype = np.array([1, 0]), (200, 1000), np.dtype(np.float64)
+    x = kernels.drawn(seed, shape, dtype, False)
     assert 0 <= x.min() < x.max() < 1
     counts = np.histogram(x, bins=100, range=(0, 1))[0]
     assert np.sum((counts - 2000) ** 2 / 2000) < 99 + 5 * np.sqrt(2 * 99)  # chi-square
     for near in (x[:, 1:] * x[:, :-1], x[1:] * x[:-1]):  # neighbours know nothing of each other
         assert near.mean() == pytest.approx(0.25, abs=5 * np.sqrt(7 / 144 / near.size))
-    z = philox.normals(bits, np.dtype(np.float64))
+    z = kernels.drawn(seed, shape, dtype, True)
     for power, moment in ((1, 0), (2, 1), (3, 0), (4, 3), (6, 15)):
         wide = 5 * np.sqrt(np.mean(z ** (2 * power)) / z.size)
         assert np.mean(z**power) == pytest.approx(moment, abs=wide)
     assert abs(np.mean(z[:, ::2] * z[:, 1::2])) < 5 / np.sqrt(z.size / 2)
 
 
-def test_uniforms_of_the_ends():
-    ends = np.array([0, 2**32 - 1], np.uint32)
-    for dtype in ("float32", "float64"):
-        low, high = philox.uniforms(ends, np.dtype(dtype))
-        assert low == 0
-        assert high == 1 - 2.0**-24
-    assert np.isfinite(philox.normals(ends[np.newaxis], np.dtype(np.float64))).all()
+def test_the_ends_of_what_is_drawn():
+    ends = np.array([[0, 0, 2**32 - 1, 2**32 - 1]], np.uint32)
+    for dtype, unit in (("float32", 2.0**-24), ("float64", 2.0**-53)):
+        made = philox._uniforms(ends, np.dtype(dtype))[0]
+        assert (made[0], made[-1]) == (0, 1 - unit)
+    assert np.isfinite(philox._normals(ends, np.dtype(np.float64))).all()
 
 
 @pytest.mark.parametrize("chosen", ["numpy", "compiled"])
@@ -111,6 +110,24 @@ def test_compiled_twins(shape, shared, dtype, rate, first):
     for is_factor in (False, True):
         y, wanted = (room.noisy(x, SEED, 0.5, is_factor, first) for room in (fast, noise))
         np.testing.assert_allclose(y, wanted, rtol=tolerance, atol=tolerance, strict=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=SHAPES, dtype=st.sampled_from(["float32", "float64"]), is_normal=st.booleans(),
+    first=st.sampled_from([0, 11]),
+)  # fmt: skip
+def test_compiled_twins_of_numbers(shape, dtype, is_normal, first):
+    pytest.importorskip("numba")
+    from melpy.kernels.compiled import philox as fast
+
+    given_ = (SEED, shape, np.dtype(dtype), is_normal)
+    y, wanted = fast.drawn(*given_, first), philox.drawn(*given_, first)
+    tolerance = 0 if not is_normal else 1e-6 if dtype == "float32" else 1e-14
+    np.testing.assert_allclose(y, wanted, rtol=tolerance, atol=tolerance, strict=True)
+    if shape:  # a batch from its second sample on
+        rest = philox.drawn(SEED, (shape[0] - 1, *shape[1:]), *given_[2:], first + 1)
+        np.testing.assert_array_equal(rest, wanted[1:])
 
 
 @pytest.mark.filterwarnings("ignore:.*take turns")

@@ -291,3 +291,14 @@ class TestNormalization:
 def test_arguments_out_of_range(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_an_image_is_changed_the_same_however_many_come_after_it():
+    x = np.random.default_rng(0).uniform(1, 9, (9, 8, 8, 3))
+    for kind, arguments in (
+        (layers.RandomErasing, {"factor": 1.0}), (layers.RandomPosterization, {"factor": (1, 8)}),
+        (layers.RandomRotation, {"factor": 0.3}), (layers.RandomPerspective, {"scale": 0.6}),
+    ):  # fmt: skip
+        many, few = (np.asarray(kind(**arguments, seed=2)(x[:n], training=True)) for n in (9, 5))
+        np.testing.assert_array_equal(few, many[:5])
+        assert not np.array_equal(few, x[:5])

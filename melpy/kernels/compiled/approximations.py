@@ -18,7 +18,7 @@ from numba.extending import intrinsic, overload
 
 from melpy.kernels.compiled.jit import OPTIONS
 
-__all__ = ["erf", "exp", "tanh"]
+__all__ = ["bits_of", "erf", "exp", "of_bits", "tanh"]
 
 f32 = np.float32
 
@@ -30,6 +30,26 @@ def _power_of_two(typingctx, n):
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bits = builder.shl(builder.add(args[0], ir.IntType(32)(127)), ir.IntType(32)(23))
         return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(types.int32), emit
+
+
+@intrinsic
+def bits_of(typingctx, x):
+    """The bits of a float32, as a whole number."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.int32(types.float32), emit
+
+
+@intrinsic
+def of_bits(typingctx, n):
+    """The float32 of such bits."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType())
 
     return types.float32(types.int32), emit
 

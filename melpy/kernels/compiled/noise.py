@@ -12,11 +12,10 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import contiguous
-from melpy.kernels.compiled.philox import fill, normals
+from melpy.kernels.compiled.philox import TILE, fill, normals
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import noise as spec
 
-TILE = 1 << 10  # words at a time, which stay in the first-level cache
 WORK = 2  # a draw costs about what reading so many numbers does
 HEAVY = 16  # and one from the normal distribution
 

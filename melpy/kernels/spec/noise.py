@@ -69,8 +69,5 @@ def noisy(
     deviation : float >= 0
     is_factor : bool, whether the noise multiplies
     """
-    N = x.shape[0] if x.ndim else 1
-    D = x.size // max(N, 1)
-    bits = philox.words(seed, N, D + D % 2, first_sample)
-    z = philox.normals(bits, x.dtype)[:, :D].reshape(x.shape) * x.dtype.type(deviation)
+    z = philox.drawn(seed, x.shape, x.dtype, True, first_sample) * x.dtype.type(deviation)
     return x * (1 + z) if is_factor else x + z

@@ -15,9 +15,11 @@ Source: J. K. Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3, P
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-__all__ = ["next_seed", "normals", "philox", "uniforms", "words"]
+__all__ = ["drawn", "next_seed", "philox", "words"]
 
 ROUNDS = 10
 MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
@@ -83,18 +85,41 @@ def words(seed: np.ndarray, samples: int, elements: int, first_sample: int = 0) 
     return np.stack(made, axis=-1).reshape(samples, 4 * len(block))[:, :elements].astype(np.uint32)
 
 
-def uniforms(bits: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return numbers in [0, 1), of words: the first 24 bits of each, which a float32 has.
+def drawn(
+    seed: np.ndarray, shape: tuple[int, ...], dtype: np.dtype, is_normal: bool,
+    first_sample: int = 0,
+) -> np.ndarray:  # fmt: skip
+    """Return numbers of [0, 1), or from the standard normal distribution.
+
+    Parameters
+    ----------
+    seed, first_sample : as in `words`
+    shape : tuple of ints, (N,...)
+    dtype : a float type
+    is_normal : bool
 
     Examples
     --------
-    >>> uniforms(np.array([0, 2**31, 2**32 - 1], np.uint32), np.dtype(np.float32)).tolist()
-    [0.0, 0.5, 0.9999999403953552]
+    >>> drawn(np.array([1, 0]), (2, 3), np.dtype(np.float32), False).shape
+    (2, 3)
     """
-    return (bits >> np.uint32(8)).astype(dtype) * dtype.type(2.0**-24)
+    N, *rest = shape or (1,)
+    D = math.prod(rest)
+    made = _normals if is_normal else _uniforms
+    each = 1 if is_normal or dtype.itemsize < 8 else 2  # words for a number
+    bits = words(seed, N, each * D + D % 2, first_sample)
+    return made(bits, dtype)[:, :D].reshape(shape)
 
 
-def normals(bits: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _uniforms(bits: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return numbers in [0, 1): of the first 24 bits of a word, or of 53 of two for float64."""
+    if dtype.itemsize < 8:
+        return (bits >> 8).astype(dtype) * dtype.type(2.0**-24)
+    pairs = bits[:, : bits.shape[1] // 2 * 2]
+    return ((pairs[:, ::2] >> 5) * 2.0**26 + (pairs[:, 1::2] >> 6)) * 2.0**-53
+
+
+def _normals(bits: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return numbers from the standard normal distribution, of words (N, D), of even D.
 
     Two make two: z = r cos t and r sin t, with r^2 = -2 ln u, t = 2 pi v, and u in (0, 1], v in
