@@ -20,7 +20,7 @@ import numpy as np
 from melpy import clock
 from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
-from melpy.kernels import threads
+from melpy.kernels import tracing
 
 __all__ = [
     "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording",
@@ -269,10 +269,10 @@ def _replay(
 
 def _fitted(g: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return a gradient in the shape and the type of what it is the gradient of."""
-    d = np.asarray(unbroadcast(g, shape), dtype=dtype)
-    if d is not g:
-        threads.again(lambda: np.copyto(d, unbroadcast(g, shape), casting="same_kind"))
-    return d
+    g = np.asarray(g)
+    if g.shape == shape and g.dtype == dtype:
+        return g
+    return tracing.computed(lambda g: unbroadcast(g, shape).astype(dtype, copy=False), g)
 
 
 def _serial_of(variable: Variable) -> int:

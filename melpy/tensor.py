@@ -10,6 +10,7 @@ import numpy as np
 
 from melpy import clock, config, foreign, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
+from melpy.kernels import threads, tracing
 from melpy.ops.registry import OPS
 from melpy.symbolic import Symbolic, any_in, defer, like
 
@@ -31,7 +32,9 @@ def _of_values(function: Callable[..., Any], op: Callable[..., Any]) -> Callable
 
     def operate(self: Any, other: Any) -> Any:
         symbolic = isinstance(self, Symbolic) or isinstance(other, Symbolic)
-        return op(self, other) if symbolic else function(_plain(self), _plain(other))
+        if symbolic:
+            return op(self, other)
+        return tracing.computed(function, _plain(self), _plain(other))
 
     return operate
 
@@ -257,11 +260,17 @@ class Tensor(Operators, tape.Variable):
 
     def numpy(self) -> np.ndarray:
         """Return the plain array, not a copy."""
+        return self._seen()
+
+    def _seen(self) -> np.ndarray:
+        """Return the values, for Python to look at: what a layer makes of them is in no program."""
+        if tape.phase.get() is not None:
+            threads.missed("a look at a tensor's values")
         return self.value
 
     def item(self) -> float:
         """Return the only value of a tensor of size 1 as a Python number."""
-        return self.value.item()
+        return self._seen().item()
 
     def detach(self) -> Tensor:
         """Return the same values, without their history."""
@@ -297,22 +306,22 @@ class Tensor(Operators, tape.Variable):
         return len(self.value)
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(self._seen())
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(self._seen())
 
     def __int__(self) -> int:
-        return int(self.value)
+        return int(self._seen())
 
     def __index__(self) -> int:
-        return self.value.__index__()
+        return self._seen().__index__()
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[index] for index in range(len(self.value)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.value, dtype=dtype, copy=copy)
+        return np.array(self._seen(), dtype=dtype, copy=copy)
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
         """Become a constant of TensorFlow's, but not where a layer learns."""

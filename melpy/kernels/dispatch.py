@@ -13,6 +13,7 @@ from typing import Any
 
 from melpy import config
 from melpy.errors import warn
+from melpy.kernels import threads, tracing
 
 ROOMS = {
     "loops": ("spec.conv_loops", "spec.conv_block_loops", "spec.pooling_loops"),
@@ -67,7 +68,8 @@ ROOMS = {
 
 def find(name: str) -> Callable[..., Any]:
     """Return the kernel ``name`` of the chosen set."""
-    return _find(config.kernels(), name)
+    kernel = _find(config.kernels(), name)
+    return functools.partial(tracing.through, kernel) if threads.is_noted() else kernel
 
 
 def are_compiled() -> bool:

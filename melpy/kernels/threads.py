@@ -21,7 +21,7 @@ from melpy import config
 
 __all__ = [
     "GROUPS", "Region", "again", "groups", "is_noted", "missed", "noted_by", "numbers", "parts",
-    "run", "share",
+    "run", "share", "write_down",
 ]  # fmt: skip
 
 GROUPS = 8  # blocks of a batch: enough to share among cores, few enough to add up in order
@@ -128,6 +128,14 @@ def again(do: Callable[[], None], let_go: Callable[[], None] | None = None) -> N
     note = _note.get()
     if note is not None:
         note(None, 0, 0, (do, let_go))
+
+
+def write_down(regions: Iterable[Region]) -> None:
+    """Show regions that have run already to whoever is shown them."""
+    note = _note.get()
+    if note is not None:
+        for region in regions:
+            note(*region)
 
 
 def numbers(values: Iterable[float], dtype: Any) -> np.ndarray:

@@ -41,6 +41,7 @@ class AdaptivePooling(Spatial):
 class AdaptiveAveragePooling1D(AdaptivePooling):
     """Average windows of sequences (N, T, C); as `AdaptiveAveragePooling2D`, along one axis."""
 
+    whole = True
     rank = 1
     pool = staticmethod(ops.adaptive_average_pool)
 
@@ -69,6 +70,7 @@ class AdaptiveAveragePooling2D(AdaptivePooling):
     (2, 3, 3, 4)
     """
 
+    whole = True
     rank = 2
     pool = staticmethod(ops.adaptive_average_pool)
 
@@ -79,6 +81,7 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
     Parameters and windows are those of `AdaptiveAveragePooling2D`, along three axes.
     """
 
+    whole = True
     rank = 3
     pool = staticmethod(ops.adaptive_average_pool)
 
@@ -86,6 +89,7 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
 class AdaptiveMaxPooling1D(AdaptivePooling):
     """Keep the largest of windows of sequences (N, T, C); as `AdaptiveMaxPooling2D`."""
 
+    whole = True
     rank = 1
     pool = staticmethod(ops.adaptive_max_pool)
 
@@ -114,6 +118,7 @@ class AdaptiveMaxPooling2D(AdaptivePooling):
     (2, 3, 3, 4)
     """
 
+    whole = True
     rank = 2
     pool = staticmethod(ops.adaptive_max_pool)
 
@@ -124,5 +129,6 @@ class AdaptiveMaxPooling3D(AdaptivePooling):
     Parameters and windows are those of `AdaptiveMaxPooling2D`, along three axes.
     """
 
+    whole = True
     rank = 3
     pool = staticmethod(ops.adaptive_max_pool)

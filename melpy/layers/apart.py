@@ -13,7 +13,7 @@ from typing import Any
 from melpy import tape, tree
 from melpy.kernels import program, threads
 from melpy.layers.phase import phase
-from melpy.ops.registry import done_again
+from melpy.ops.written import done_again
 from melpy.tensor import Tensor, mask_of, set_mask
 
 __all__ = ["performed_apart"]

@@ -340,6 +340,7 @@ class Conv3D(Conv):
     (1, 4, 5, 5, 2)
     """
 
+    whole = True
     rank = 3
 
     def convolves_by_op(self) -> bool:

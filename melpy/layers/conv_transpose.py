@@ -98,7 +98,7 @@ class Conv1DTranspose(ConvTranspose):
     Input (N, T, C), output (N, oT, D); weights: kernel (K, D, C), bias (D,).
     """
 
-    joins = True
+    whole = joins = True
     rank = 1
 
 
@@ -129,7 +129,7 @@ class Conv2DTranspose(ConvTranspose):
     (1, 8, 8, 3)
     """
 
-    joins = True
+    whole = joins = True
     rank = 2
 
 
@@ -150,5 +150,5 @@ class Conv3DTranspose(ConvTranspose):
     (1, 4, 8, 8, 3)
     """
 
-    joins = True
+    whole = joins = True
     rank = 3

@@ -70,7 +70,7 @@ class Depthwise(Convolving):
 class DepthwiseConv1D(Depthwise):
     """y = act(x * W + b), each channel of the sequences alone; as `DepthwiseConv2D`."""
 
-    joins = True
+    whole = joins = True
     rank = 1
 
 
@@ -102,7 +102,7 @@ class DepthwiseConv2D(Depthwise):
     (1, 3, 3, 8)
     """
 
-    joins = True
+    whole = joins = True
     rank = 2
 
 
@@ -177,7 +177,7 @@ class Separable(Convolving):
 class SeparableConv1D(Separable):
     """y = act((x * W) * P + b), for sequences; parameters as in `SeparableConv2D`."""
 
-    joins = True
+    whole = joins = True
     rank = 1
 
 
@@ -203,5 +203,5 @@ class SeparableConv2D(Separable):
     F. Chollet 2017, section 2.
     """
 
-    joins = True
+    whole = joins = True
     rank = 2

@@ -31,6 +31,8 @@ class GroupNormalization(SameShape):
     Y. Wu, K. He 2018, section 3.1.
     """
 
+    whole = True
+
     def __init__(
         self,
         groups: int = 32,

@@ -155,7 +155,7 @@ class Add(Merge):
     array([[3.]], dtype=float32)
     """
 
-    joins = True
+    whole = joins = True
 
     def merge(self, inputs: list, masks: list) -> Any:
         """Return the sum."""
@@ -177,6 +177,7 @@ class Add(Merge):
 class Subtract(Merge):
     """y = a - b, of two inputs."""
 
+    whole = True
     count = 2
 
     def merge(self, inputs: list, masks: list) -> Any:
@@ -186,6 +187,8 @@ class Subtract(Merge):
 
 class Multiply(Merge):
     """y = a b ...; a masked value counts as 1, and y is 0 where all inputs are masked."""
+
+    whole = True
 
     def merge(self, inputs: list, masks: list) -> Any:
         """Return the product."""
@@ -200,6 +203,8 @@ class Multiply(Merge):
 
 class Average(Merge):
     """y = (a + b + ...) / n."""
+
+    whole = True
 
     def merge(self, inputs: list, masks: list) -> Any:
         """Return the mean."""
@@ -225,12 +230,14 @@ class _Extreme(Merge):
 class Maximum(_Extreme):
     """y = max(a, b, ...); a masked value does not count."""
 
+    whole = True
     extreme = staticmethod(ops.maximum)
 
 
 class Minimum(_Extreme):
     """y = min(a, b, ...); a masked value does not count."""
 
+    whole = True
     extreme = staticmethod(ops.minimum)
 
 
@@ -247,6 +254,8 @@ class Concatenate(Merge):
     >>> Concatenate()([np.zeros((5, 2)), np.zeros((5, 3))]).shape
     (5, 5)
     """
+
+    whole = True
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -320,6 +329,7 @@ class Dot(Merge):
     (4, 5, 10)
     """
 
+    whole = True
     count = 2
 
     def __init__(self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import config, ops
 from melpy.errors import ArgumentError, ShapeError, warn
-from melpy.kernels import threads
+from melpy.kernels import program, threads, tracing
 from melpy.layers.activation import SameShape
 from melpy.layers.arguments import Shape
 from melpy.layers.checks import whole_numbers_of
@@ -60,7 +60,7 @@ class BatchNormalization(SameShape):
            [ 1.]], dtype=float32)
     """
 
-    joins = True
+    whole = joins = True
 
     def __init__(
         self,
@@ -127,6 +127,9 @@ class BatchNormalization(SameShape):
             ):
                 setattr(self, name, self.add_weight(one_each, "zeros", trainable=False, name=name))
                 getattr(self, name).assign(start)
+
+    def _is_whole(self) -> bool:
+        return super()._is_whole() and not self.renorm
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """Return the normalized input."""
@@ -223,7 +226,13 @@ class BatchNormalization(SameShape):
 
 def _follow(moving: Any, batch: Any, momentum: float) -> None:
     """Bring a moving average nearer to a batch's number."""
-    moving.assign(moving.value * momentum + batch * (1 - momentum))
+    state = program.state_of(moving, lambda: moving.value, lambda x: moving.assign(x.copy()))
+    tracing.computed(_follow_in_place, state, batch, momentum)
+    moving.assign(state.copy())
+
+
+def _follow_in_place(state: Any, batch: Any, momentum: float) -> None:
+    state[...] = state * momentum + batch * (1 - momentum)
 
 
 def _limits(clipping: Mapping[str, float]) -> dict[str, float]:
@@ -267,6 +276,8 @@ class LayerNormalization(SameShape):
     >>> np.round(LayerNormalization()(np.array([[1.0, 3.0]])).numpy(), 2)
     array([[-1.,  1.]], dtype=float32)
     """
+
+    whole = True
 
     def __init__(
         self,

@@ -104,6 +104,7 @@ class ZeroPadding1D(ZeroPadding):
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
+    whole = True
     rank = 1
 
 
@@ -116,6 +117,7 @@ class ZeroPadding2D(ZeroPadding):
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
+    whole = True
     rank = 2
     settled = ("padding",)
 
@@ -135,6 +137,7 @@ class ZeroPadding3D(ZeroPadding):
     (1, 2, 4, 6, 3)
     """
 
+    whole = True
     rank = 3
     settled = ("padding",)
 
@@ -162,6 +165,7 @@ class Cropping1D(Cropping):
     cropping : int, or (before, after), each >= 0
     """
 
+    whole = True
     rank = 1
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
@@ -190,6 +194,7 @@ class Cropping2D(PlacedCropping):
     data_format : "channels_last", "channels_first", or None for the setting
     """
 
+    whole = True
     rank = 2
 
 
@@ -208,6 +213,7 @@ class Cropping3D(PlacedCropping):
     (1, 2, 2, 3, 3)
     """
 
+    whole = True
     rank = 3
 
     def __init__(
@@ -227,6 +233,7 @@ class UpSampling1D(Spatial):
     size : int > 0
     """
 
+    whole = True
     rank = 1
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
@@ -261,6 +268,7 @@ class UpSampling2D(Spatial):
     (1, 4, 6, 1)
     """
 
+    whole = True
     rank = 2
     settled = ("size",)
 
@@ -307,6 +315,7 @@ class UpSampling3D(Spatial):
     (1, 2, 4, 6, 4)
     """
 
+    whole = True
     rank = 3
     settled = ("size",)
 

@@ -145,6 +145,7 @@ class MaxPooling3D(WindowPooling):
     7.0
     """
 
+    whole = True
     rank = 3
     pool = staticmethod(ops.max_pool)
 
@@ -152,6 +153,7 @@ class MaxPooling3D(WindowPooling):
 class AveragePooling3D(WindowPooling):
     """Average each box, in volumes (N, D, H, W, C); as `AveragePooling2D`."""
 
+    whole = True
     rank = 3
     pool = staticmethod(ops.average_pool)
 
@@ -196,6 +198,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     keepdims : bool, keep the steps' axis as 1
     """
 
+    whole = True
     rank = 1
     supports_masking = True
     reduce = staticmethod(ops.mean)
@@ -223,6 +226,7 @@ class GlobalAveragePooling2D(GlobalPooling):
     keepdims : bool, keep the image axes as 1
     """
 
+    whole = True
     rank = 2
     reduce = staticmethod(ops.mean)
 
@@ -230,6 +234,7 @@ class GlobalAveragePooling2D(GlobalPooling):
 class GlobalMaxPooling1D(GlobalPooling):
     """Keep each channel's largest value: (N, T, C) -> (N, C); as `GlobalMaxPooling2D`."""
 
+    whole = True
     rank = 1
     reduce = staticmethod(ops.max)
 
@@ -243,6 +248,7 @@ class GlobalMaxPooling2D(GlobalPooling):
     keepdims : bool, keep the image axes as 1
     """
 
+    whole = True
     rank = 2
     reduce = staticmethod(ops.max)
 
@@ -250,6 +256,7 @@ class GlobalMaxPooling2D(GlobalPooling):
 class GlobalAveragePooling3D(GlobalPooling):
     """Average each channel: (N, D, H, W, C) -> (N, C); as `GlobalAveragePooling2D`."""
 
+    whole = True
     rank = 3
     reduce = staticmethod(ops.mean)
 
@@ -257,5 +264,6 @@ class GlobalAveragePooling3D(GlobalPooling):
 class GlobalMaxPooling3D(GlobalPooling):
     """Keep each channel's largest value: (N, D, H, W, C) -> (N, C); as `GlobalMaxPooling2D`."""
 
+    whole = True
     rank = 3
     reduce = staticmethod(ops.max)

@@ -36,6 +36,7 @@ class RMSNormalization(SameShape):
     array([[ 1., -1.]], dtype=float32)
     """
 
+    whole = True
     supports_masking = False  # as in Keras
 
     def __init__(
@@ -68,6 +69,8 @@ class UnitNormalization(SameShape):
     >>> np.round(UnitNormalization()(np.array([[3.0, 4.0]])).numpy(), 6)
     array([[0.6, 0.8]], dtype=float32)
     """
+
+    whole = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

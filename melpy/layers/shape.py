@@ -104,6 +104,8 @@ class Permute(Layer):
     dims : tuple of ints, a permutation of 1 .. number of axes; axis 0 is the batch
     """
 
+    whole = True
+
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if sorted(dims) != list(range(1, len(dims) + 1)):
@@ -133,6 +135,8 @@ class RepeatVector(Layer):
     ----------
     n : int > 0
     """
+
+    whole = True
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

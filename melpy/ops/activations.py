@@ -32,7 +32,7 @@ def activated(x, name, slope=0.0):
 
 
 @in_keras(None)
-@op(sample=normal((2, 3)), like=lambda torch, x: x, whole=True)
+@op(sample=normal((2, 3)), like=lambda torch, x: x)
 def linear(x):
     """Do nothing: y = x.
 
@@ -61,7 +61,7 @@ def linear(x):
     return x, (lambda g: g,)
 
 
-@op(sample=away((2, 3)), like="torch.relu", whole=True)
+@op(sample=away((2, 3)), like="torch.relu")
 def relu(x):
     """Cut off below zero: y = max(x, 0).
 
@@ -127,7 +127,6 @@ def relu6(x):
 @op(
     sample=[away((2, 3)), away((2, 3), negative_slope=0.01)],
     like=lambda torch, x, negative_slope=0.2: torch.nn.functional.leaky_relu(x, negative_slope),
-    whole=lambda x, negative_slope=0.2: negative_slope >= 0,
 )
 def leaky_relu(x, *, negative_slope=0.2):
     """Flatten below zero: y = x where x > 0, negative_slope x elsewhere.
@@ -176,7 +175,6 @@ def _elu(x, alpha, scale):
 @op(
     sample=[away((2, 3)), away((2, 3), alpha=0.5)],
     like=lambda torch, x, alpha=1.0: torch.nn.functional.elu(x, alpha),
-    whole=lambda x, alpha=1.0: alpha >= 0,
 )
 def elu(x, *, alpha=1.0):
     """Saturate below zero: y = x where x > 0, alpha (e^x - 1) elsewhere.
@@ -237,7 +235,7 @@ def selu(x):
     return _elu(x, SELU_ALPHA, SELU_SCALE)
 
 
-@op(sample=normal((2, 3)), like="torch.sigmoid", whole=True)
+@op(sample=normal((2, 3)), like="torch.sigmoid")
 def sigmoid(x):
     """Squash into (0, 1): y = 1 / (1 + e^-x).
 
@@ -331,7 +329,7 @@ def hard_sigmoid(x):
 
 
 @in_keras("numpy")
-@op(sample=normal((2, 3)), like="torch.tanh", whole=True)
+@op(sample=normal((2, 3)), like="torch.tanh")
 def tanh(x):
     """Squash into (-1, 1): y = (e^x - e^-x) / (e^x + e^-x).
 

@@ -42,7 +42,7 @@ def _pooled(who: str, x: Any, output_size: Any, data_format: str | None, along: 
     return x
 
 
-@composed
+@composed(whole=True)
 def adaptive_average_pool(inputs: Any, *, output_size: Any, data_format: str | None = None) -> Any:
     """Average windows of nearly equal sizes, as many as are asked for.
 
@@ -77,7 +77,7 @@ def adaptive_average_pool(inputs: Any, *, output_size: Any, data_format: str | N
     return _pooled("adaptive_average_pool", array(inputs), output_size, data_format, along)
 
 
-@composed
+@composed(whole=True)
 def adaptive_max_pool(inputs: Any, *, output_size: Any, data_format: str | None = None) -> Any:
     """Keep the largest of windows of nearly equal sizes; see `adaptive_average_pool`.
 

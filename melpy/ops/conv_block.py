@@ -55,7 +55,6 @@ def _sample(shape, kernel, **options):
         _sample((1, 5, 6, 2), (2, 2, 2, 2), activation="gelu_tanh", pool_size=(1, 2)),
     ],
     like=_like,
-    whole=True,
 )
 def conv_block(
     inputs,

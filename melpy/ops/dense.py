@@ -46,7 +46,6 @@ def _sample(shape, units, activation, slope=0.0):
         _sample((0, 2), 4, "relu"),
     ],
     like=_like,
-    whole=True,
 )
 def dense(x, kernel, bias, *, activation="linear", slope=0.0):
     """Multiply, add a bias and activate in one sweep: y = act(x W + b).

@@ -88,7 +88,7 @@ def depthwise_conv(
     return layout.given(y), (d_inputs, d_kernel)
 
 
-@composed
+@composed(whole=True)
 def separable_conv(
     inputs: Any,
     depthwise_kernel: Any,

@@ -91,7 +91,7 @@ def multi_hot(
     return largest(rows, axis=1 if len(rows.shape) > 2 else 0, initial=0)
 
 
-@composed
+@composed(whole=True)
 def normalize(x: Any, *, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
     """Divide by the length along an axis: y = x / max((Σ |x|^order)^(1 / order), epsilon).
 

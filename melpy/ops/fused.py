@@ -54,7 +54,6 @@ def _biased(activation: str, slope: float = 0.0):
         _biased("tanh"),
     ],
     like=bias_activation_like,
-    whole=True,
 )
 def bias_activation(x, b, *, activation="linear", slope=0.0):
     """Add a bias and activate in one sweep: y = act(x + b).
@@ -121,7 +120,6 @@ def _add_relu_like(torch, x1, x2):
         lambda rng: (_off_zero(rng, (7,)), rng.uniform(-0.1, 0.1, size=(7,))),
     ],
     like=_add_relu_like,
-    whole=True,
 )
 def add_relu(x1, x2):
     """Add and cut off below zero in one sweep: y = max(x1 + x2, 0), where a residual block ends.
@@ -312,7 +310,6 @@ def _targets(rng: np.random.Generator, count: int, classes: int) -> np.ndarray:
     like=lambda torch, logits, target, epsilon=1e-7: torch.nn.functional.cross_entropy(
         logits, target.double(), reduction="none"
     ),
-    whole=True,
 )
 def softmax_cross_entropy(logits, target, *, epsilon=1e-7):
     """Cross-entropy of softmax(logits): loss_n = -sum_c target_nc log(clip(p_nc, eps, 1 - eps)).

@@ -19,7 +19,7 @@ __all__ = [
 KERAS_ROOM = "nn"
 
 
-@op(sample=normal((2, 3)), like="torch.nn.functional.silu", whole=True)
+@op(sample=normal((2, 3)), like="torch.nn.functional.silu")
 def silu(x):
     """Gate x by its sigmoid: y = x / (1 + e^-x). Also called ``swish``.
 
@@ -145,7 +145,7 @@ def _torch_gelu(torch, x, approximate=True):
     return torch.nn.functional.gelu(x, approximate="tanh" if approximate else "none")
 
 
-@op(sample=[normal((2, 3)), normal((2, 3), approximate=False)], like=_torch_gelu, whole=True)
+@op(sample=[normal((2, 3)), normal((2, 3), approximate=False)], like=_torch_gelu)
 def gelu(x, *, approximate=True):
     """Gate x by the normal distribution: y = x Φ(x), Φ(x) = (1 + erf(x / √2)) / 2.
 
@@ -190,7 +190,6 @@ def _by_rows(x, axis):
     sample=[normal((2, 3)), normal((2, 3, 2), axis=1)],
     like=lambda torch, x, axis=-1: torch.softmax(x, axis),
     floats=True,
-    whole=lambda x, axis=-1: _by_rows(x, axis),
 )
 def softmax(x, *, axis=-1):
     """Turn scores into probabilities: y_i = e^x_i / Σ_j e^x_j along an axis.

@@ -74,7 +74,7 @@ def get_item(x, *, key):
     shape = x.shape
 
     def d_x(g):
-        d = np.zeros(shape, g.dtype)
+        d = np.zeros_like(g, shape=shape)
         if _is_basic(key):
             d[key] = g
         else:

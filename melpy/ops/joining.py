@@ -234,7 +234,7 @@ def pieces(x, indices_or_sections, axis=0):
     return [like((*before, size, *after), x.dtype) for size in (*sizes, None)]
 
 
-@composed(made_of=pieces)
+@composed(whole=True, made_of=pieces)
 def split(x, *, indices_or_sections, axis=0):
     """Cut along an axis into a list of pieces, the reverse of `concatenate`; each is a `get_item`.
 

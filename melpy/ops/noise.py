@@ -61,7 +61,6 @@ def _require_rate(rate: float, who: str) -> None:
         normal((), rate=0.5, seed=SEED),
     ],
     floats=True,
-    whole=True,
 )
 def dropout(x, *, rate, seed, noise_shape=None):
     """Drop a share of the values, and scale the others up: y = k x / (1 - rate).
@@ -117,7 +116,6 @@ def dropout(x, *, rate, seed, noise_shape=None):
         normal((3, 4, 2), rate=0.5, seed=SEED, noise_shape=(None, 1, None)),
     ],
     floats=True,
-    whole=True,
 )
 def alpha_dropout(x, *, rate, seed, noise_shape=None):
     """Drop a share of what a selu gives, mean and variance kept: y = a (k x + (1 - k) l) + b.
@@ -164,7 +162,7 @@ def alpha_dropout(x, *, rate, seed, noise_shape=None):
     return kernels.dropped(x, seed, noise, rate, a, b, a * SELU_LIMIT + b), (d_x,)
 
 
-@op(sample=normal((3, 5), deviation=0.4, seed=SEED), floats=True, whole=True)
+@op(sample=normal((3, 5), deviation=0.4, seed=SEED), floats=True)
 def gaussian_noise(x, *, deviation, seed):
     """Add noise: y = x + e, with e from the normal distribution of mean 0.
 
@@ -196,7 +194,7 @@ def gaussian_noise(x, *, deviation, seed):
     return kernels.noisy(x, seed, deviation, False), (lambda g: g,)
 
 
-@op(sample=normal((3, 5), rate=0.4, seed=SEED), floats=True, whole=True)
+@op(sample=normal((3, 5), rate=0.4, seed=SEED), floats=True)
 def gaussian_dropout(x, *, rate, seed):
     """Multiply by noise of mean 1: y = x e, with e's variance rate / (1 - rate).
 

@@ -62,7 +62,7 @@ SAMPLES = [
 ]
 
 
-@op(sample=SAMPLES, like=_max_pool_like, whole=True)
+@op(sample=SAMPLES, like=_max_pool_like)
 def max_pool(inputs, *, pool_size, strides=None, padding="valid", data_format=None):
     """Keep each window's largest value: y[n,p,q,c] = max_ij x[n, p*s+i, q*s+j, c].
 
@@ -109,7 +109,7 @@ def max_pool(inputs, *, pool_size, strides=None, padding="valid", data_format=No
     return layout.given(y), (d_inputs,)
 
 
-@op(sample=SAMPLES, like=_average_pool_like, whole=True)
+@op(sample=SAMPLES, like=_average_pool_like)
 def average_pool(inputs, *, pool_size, strides=None, padding="valid", data_format=None):
     """Average each window: y[n,p,q,c] = mean_ij x[n, p*s+i, q*s+j, c].
 

@@ -109,7 +109,6 @@ def sum(x, *, axis=None, keepdims=False):
 @op(
     sample=_samples(normal),
     like=_like("mean"),
-    whole=lambda x, axis=None, keepdims=False: _in_one_go(x, axis, keepdims),
 )
 def mean(x, *, axis=None, keepdims=False):
     """Average: y = Σ x / n over the axes, n entries each.

@@ -28,12 +28,12 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy import foreign, symbolic, tape
 from melpy.errors import DtypeError, MelpyError, ShapeError
-from melpy.kernels import threads
+from melpy.kernels import threads, tracing
 from melpy.ops.promotion import as_floats, settled_as, together
+from melpy.ops.written import written_down
 
 __all__ = [
-    "OPS", "Op", "OutOfRangeError", "axes_within", "composed", "done_again", "in_keras",
-    "keras_class", "op",
+    "OPS", "Op", "OutOfRangeError", "axes_within", "composed", "in_keras", "keras_class", "op",
 ]  # fmt: skip
 
 Sample = Callable[[np.random.Generator], tuple]
@@ -69,7 +69,6 @@ def op(
     poles: bool = False,
     constant: bool = False,
     made_of: Callable[..., Any] | None = None,
-    whole: bool | Callable[..., bool] = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a public operation of a function that returns its output and its vjps.
 
@@ -87,8 +86,6 @@ def op(
         whose y does not count, g = 0, has the gradient 0 there too, not 0 · ∞ = NaN.
     constant : whether no gradient passes although floats go in and come out.
     made_of : as in `composed`: says what comes out of symbolic tensors, or refuses them.
-    whole : whether all its work, and its vjps', is done by kernels or is a view, so that a program
-        can do it without Python; or a function of the arguments that says for which.
     """
 
     def decorate(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,6 +95,7 @@ def op(
         variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         name = forward.__name__
         kept = {n for n, p in enumerate(arrays) if p.name in keeps}
+        performed = _careful(forward) if poles else forward
 
         @functools.wraps(forward)
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -122,13 +120,16 @@ def op(
             if is_noted and not _as_given(args, values):
                 threads.missed(f"{name} of other types than its arguments'")
             try:
-                y, vjps = forward(*values, **kwargs)
+                if is_noted:
+                    y, vjps = written_down(performed, args, values, kwargs)
+                else:
+                    y, vjps = performed(*values, **kwargs)
                 first = y[0] if isinstance(y, tuple) else y
                 dtype = settled_as(first, values, kwargs)
                 if dtype is not None:
                     threads.missed(f"{name} in another type")
                     if dtype.kind == "f":
-                        y, vjps = forward(*as_floats(values, kept), **kwargs)
+                        y, vjps = performed(*as_floats(values, kept), **kwargs)
                     else:
                         y = first.astype(dtype)
             except MelpyError:
@@ -138,12 +139,6 @@ def op(
             except TypeError as error:
                 _refuse_wrong_type(name, error, values)
                 raise
-            if is_noted and not (whole(*values, **kwargs) if callable(whole) else whole):
-                now = _arrays_of(args, values)
-                del values  # a program that kept the weights would be seen by who counts
-                y, vjps = done_again(lambda: forward(*now(), **kwargs), y, vjps)
-            if poles:
-                vjps = tuple(vjp and _of_what_counts(vjp) for vjp in vjps)
             if isinstance(y, tuple):
                 return tape.record(name, y[0], args, vjps, kwargs), *y[1:]
             return tape.record(name, y, args, vjps, kwargs)
@@ -164,62 +159,11 @@ def _as_given(args: Sequence[Any], values: Sequence[Any]) -> bool:
     )
 
 
-def _arrays_of(args: Sequence[Any], values: Sequence[Any]) -> Callable[[], list[Any]]:
-    """Return what gives an op's arrays at any time; it keeps the arguments, not their arrays."""
-    pairs = [
-        (arg, None) if isinstance(arg, tape.Variable) else (None, value)
-        for arg, value in zip(args, values, strict=False)
-    ]
-    return lambda: [value if arg is None else arg.value for arg, value in pairs]
-
-
-def done_again(
-    forward: Callable[[], tuple[Any, Sequence[Any]]], y: Any, vjps: Sequence[Any]
-) -> tuple[Any, Sequence[Any]]:
-    """Let a program do an op anew whose work is in no region; return what it does anew."""
-    y = tuple(map(_own, y)) if isinstance(y, tuple) else _own(y)
-    latest: list[Sequence[Any]] = [vjps]
-    wanted = vjps.wanted if isinstance(vjps, tape.Selective) else None
-
-    def do() -> None:
-        made, fresh = forward()
-        if wanted is not None:
-            fresh.wanted[:] = wanted  # type: ignore[attr-defined]
-        latest[0] = fresh
-        _overwrite(y, made)
-
-    def one(index: int) -> Any:
-        def vjp(g: np.ndarray) -> np.ndarray:
-            d = _own(latest[0][index](g))
-            threads.again(lambda: _overwrite(d, latest[0][index](g)))
-            return d
-
-        return vjp
-
-    threads.again(do, lambda: latest.__setitem__(0, ()))
-    wrapped = [vjp and one(n) for n, vjp in enumerate(vjps)]
-    if wanted is None:
-        return y, tuple(wrapped)
-    same = tape.Selective(wrapped)
-    same.wanted = wanted
-    return y, same
-
-
-def _own(x: Any) -> np.ndarray:
-    """Return an array that can be written over."""
-    return np.require(x, requirements=["C", "W"])
-
-
-def _overwrite(old: Any, new: Any) -> None:
-    """Write arrays over those of before, where they are not views of what has changed anyway."""
-    pairs = zip(old, new, strict=True) if isinstance(old, tuple) else [(old, new)]
-    for a, b in pairs:
-        if a is not b and not np.may_share_memory(a, b):
-            np.copyto(a, b)
-
-
 def composed(
-    function: Callable[..., Any] | None = None, *, made_of: Callable[..., Any] | None = None
+    function: Callable[..., Any] | None = None,
+    *,
+    made_of: Callable[..., Any] | None = None,
+    whole: bool = False,
 ) -> Callable[..., Any]:
     """Make one call of a function that is composed of ops, and not differentiated itself.
 
@@ -231,9 +175,10 @@ def composed(
     function : arrays positional, options keyword-only
     made_of : function of the same arguments that says what comes out of symbolic tensors (see
         `symbolic.defer`), for what must not be run to find out; or that returns None
+    whole : whether all that it does with its arguments' values are ops, so that a program has it
     """
     if function is None:
-        return functools.partial(composed, made_of=made_of)
+        return functools.partial(composed, made_of=made_of, whole=whole)
     name, code = function.__name__, function.__code__
     arrays, is_variadic = code.co_argcount, bool(code.co_flags & inspect.CO_VARARGS)
     options = list(code.co_varnames[arrays : arrays + code.co_kwonlyargcount])
@@ -243,7 +188,8 @@ def composed(
         if symbolic.any_in(args, kwargs):
             outputs = made_of(*args, **kwargs) if made_of else None
             return symbolic.defer_op(call, args, kwargs, outputs)
-        threads.missed(name)
+        if not whole:
+            threads.missed(name)
         if len(args) > arrays and not is_variadic:
             _by_position(name, options, args[arrays:], kwargs)
             args = args[:arrays]
@@ -336,15 +282,24 @@ def _by_position(name: str, options: list[str], rest: tuple, kwargs: dict[str, A
         kwargs[key] = value
 
 
-def _of_what_counts(vjp: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a vjp that is 0 wherever g is, though the derivative may be infinite or NaN."""
+def _careful(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an op whose gradients are 0 wherever g is, though the derivative may be infinite."""
 
-    def careful(g: np.ndarray) -> np.ndarray:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            d = vjp(g)
-            return np.where(g == 0, 0, d) if np.isnan(np.sum(d)) else d
+    def of_what_counts(vjp: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def careful(g: Any) -> Any:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                d = vjp(g)
+                if isinstance(d, tracing.Traced) or np.isnan(np.sum(d)):
+                    return np.where(np.isnan(d) & (g == 0), 0, d)
+                return d
 
-    return careful
+        return careful
+
+    def performed(*values: Any, **options: Any) -> tuple[Any, Sequence[Any]]:
+        y, vjps = forward(*values, **options)
+        return y, tuple(vjp and of_what_counts(vjp) for vjp in vjps)
+
+    return performed
 
 
 def _axes_as_tuples(options: dict[str, Any]) -> None:

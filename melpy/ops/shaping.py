@@ -32,7 +32,6 @@ def _shaped(x, newshape):
     made_of=_shaped,
     sample=[normal((2, 6), newshape=(3, -1)), normal((2, 3), newshape=(-1,))],
     like=lambda torch, x, newshape: torch.reshape(x, newshape),
-    whole=True,
 )
 def reshape(x, *, newshape):
     """Reshape, y = x with its entries in the same (row-major) order.

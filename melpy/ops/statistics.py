@@ -124,7 +124,7 @@ def layer_normalization(
 
 
 @in_keras("nn.RMSNorm")
-@composed
+@composed(whole=True)
 def rms_normalization(
     x: Any, scale: Any = None, *, axis: Any = -1, epsilon: float | None = None
 ) -> Any:

@@ -65,7 +65,7 @@ def euclidean_norm(x, *, axis=None, keepdims=False):
     """
     axes = tuple(range(x.ndim)) if axis is None else axis
     scale = np.max(np.abs(x), initial=0)  # so that squares neither overflow nor vanish
-    scale = scale if np.isfinite(scale) and scale > 0 else x.dtype.type(1)
+    scale = np.where(np.isfinite(scale) & (scale > 0), scale, x.dtype.type(1))
     y = np.sqrt(np.sum(np.square(x / scale), axes, keepdims=True)) * scale
 
     def d_x(g):
@@ -76,7 +76,7 @@ def euclidean_norm(x, *, axis=None, keepdims=False):
 
 
 @in_keras("linalg")
-@composed
+@composed(whole=True)
 def norm(x: Any, *, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the norm of vectors or matrices, as numpy.linalg.norm does, as a float.
 

@@ -113,7 +113,7 @@ def test_what_is_no_region_is_missed_or_done_again():
     x[...] = 2.0
     program.run()
     assert not program.missed
-    assert not program.is_whole
+    assert program.is_whole
     assert (y == 8.0).all()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import contiguous
+from melpy.kernels import memory, threads, tracing
+from melpy.kernels.compiled.jit import FLOATS, laid
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import arithmetic as spec
 
@@ -16,20 +16,20 @@ RUN = 1 << 10  # numbers whose sums stay in the first-level cache
 def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """y = a + b; see `melpy.kernels.spec.arithmetic.add`."""
     y = _summed(a, b, is_relu=False)
-    return spec.add(a, b) if y is None else y
+    return tracing.computed(spec.add, a, b) if y is None else y
 
 
 def add_relu(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """y = max(a + b, 0); see `melpy.kernels.spec.arithmetic.add_relu`."""
     y = _summed(a, b, is_relu=True)
-    return spec.add_relu(a, b) if y is None else y
+    return tracing.computed(spec.add_relu, a, b) if y is None else y
 
 
 def _summed(a: np.ndarray, b: np.ndarray, is_relu: bool) -> np.ndarray | None:
     fits = a.shape == b.shape and (a.size >= WORTH_IT or threads.is_noted())
-    arrays = contiguous(a, b) if fits else None
-    if arrays is None:
+    if not fits or a.dtype != b.dtype or a.dtype not in FLOATS or a.ndim == 0:
         return None
+    arrays = [laid(a), laid(b)]
     y = memory.empty(a.shape, a.dtype)
     flat_a, flat_b, flat_y = (x.reshape(-1) for x in (*arrays, y))
     threads.share(_add, a.size, a.size, flat_a, flat_b, flat_y, is_relu)

@@ -14,6 +14,7 @@ from melpy.kernels.compiled.softmax import probabilities, probabilities_back
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, VECTOR_BYTES, lines, multiply
 from melpy.kernels.spec import attention as spec
+from melpy.kernels.tracing import computed
 
 
 def attention(
@@ -28,7 +29,8 @@ def attention(
     y, p = memory.empty((N, T, H, V), q.dtype), memory.empty((N, H, T, S), q.dtype)
     added = np.zeros((0, 0, T, S), q.dtype)  # none
     if bias is not None:
-        added = np.broadcast_to(bias.astype(q.dtype, copy=False), (*bias.shape[:2], T, S)).copy()
+        shape = *bias.shape[:2], T, S
+        added = computed(lambda b: np.broadcast_to(b.astype(q.dtype), shape).copy(), bias)
     threads.share(
         _heads, N * H, N * H * T * S * (K + V + 16) // 16,
         q, k, v, added, q.dtype.type(scale), y, p.reshape(-1),

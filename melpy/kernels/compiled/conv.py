@@ -14,7 +14,7 @@ import numpy as np
 
 from melpy import config
 from melpy.errors import ArgumentError
-from melpy.kernels import memory, threads
+from melpy.kernels import memory, threads, tracing
 from melpy.kernels.compiled import conv_plans, winograd
 from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.conv_plans import Plan
@@ -113,8 +113,12 @@ def backward_plan(
     )  # fmt: skip
     if groups == 1:
         return around, plan, transposed(w.reshape(kH * kW, C, D), taps)
-    w = w.reshape(kH * kW, C, groups, D // groups)[taps].transpose(2, 0, 3, 1)
-    return around, plan, np.ascontiguousarray(w)
+
+    def laid(w: np.ndarray) -> np.ndarray:
+        apart = w.reshape(kH * kW, C, groups, D // groups)
+        return np.take(apart, list(taps), axis=0).transpose(2, 0, 3, 1).copy()
+
+    return around, plan, tracing.computed(laid, w)
 
 
 def conv2d_d_w(

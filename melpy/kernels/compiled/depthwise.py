@@ -14,6 +14,7 @@ from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import depthwise as spec
 from melpy.kernels.spec.windows import Pads, Pair, output_size
+from melpy.kernels.tracing import computed
 
 
 def depthwise_conv2d(
@@ -46,7 +47,7 @@ def depthwise_conv2d_d_x(
     g, w = arrays[0], _rows(arrays[1])
     d_x = memory.empty((*x_shape[:3], C * M), g.dtype)
     threads.share(_d_x, len(g), _work(g, w), g, w, d_x, *_geometry(strides, pads, dilation))
-    return d_x if M == 1 else d_x.reshape(*x_shape, M).sum(axis=-1)
+    return d_x if M == 1 else computed(lambda d: d.reshape(*x_shape, M).sum(axis=-1), d_x)
 
 
 def depthwise_conv2d_d_w(
@@ -69,7 +70,9 @@ def depthwise_conv2d_d_w(
 
 
 def _repeat(x: np.ndarray, M: int) -> np.ndarray:
-    return x if M == 1 else np.repeat(x, M, axis=3)  # (N,H,W,C) -> (N,H,W,C*M)
+    return (
+        x if M == 1 else computed(lambda x: np.repeat(x, M, axis=3), x)
+    )  # (N,H,W,C) -> (N,H,W,C*M)
 
 
 def _rows(w: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import cfunc, njit
 
-from melpy.kernels import threads
+from melpy.kernels import threads, tracing
 from melpy.kernels.compiled.numba_private import PartCompiler, renew_when_any_source_changes
 
 # "contract" fuses a*b+c; it reorders no sum, so results do not depend on vector width.
@@ -98,11 +98,14 @@ def laid(x: np.ndarray) -> np.ndarray:
     """
     if x.flags.c_contiguous and x.flags.writeable:
         return x
-    y = writeable(np.ascontiguousarray(x))
-    threads.again(lambda: np.copyto(y, x))
-    return y
+    return copied(x)
+
+
+def copied(x: np.ndarray) -> np.ndarray:
+    """Return a copy, C-contiguous, which a program makes anew."""
+    return tracing.computed(lambda x: x.copy(), x)
 
 
 def writeable(x: np.ndarray) -> np.ndarray:
     """Copy a read-only array: Numba would compile every kernel once more for its type."""
-    return x if x.flags.writeable else x.copy()
+    return x if x.flags.writeable else copied(x)

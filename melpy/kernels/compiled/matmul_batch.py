@@ -10,13 +10,11 @@ import math
 
 import numpy as np
 
-from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import FLOATS, prepare, writeable
+from melpy.kernels import memory, threads, tracing
+from melpy.kernels.compiled.jit import FLOATS, copied, prepare, writeable
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, VECTOR_BYTES, lines, multiply
 from melpy.kernels.spec import matmul as spec
-
-SMALL = 1 << 15  # multiplications in all; below, NumPy's call costs less
 
 
 def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -24,16 +22,17 @@ def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     (P, K), Q = a.shape[-2:], b.shape[-1]
     fits = a.dtype == b.dtype and a.dtype in FLOATS and b.shape[-2] == K
     if not fits or a.ndim < 2 or b.ndim < 2:
+        threads.missed("matmul_batch")
         return spec.matmul_batch(a, b)
     leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     count, size = math.prod(leading), a.itemsize
-    if count * P * K * Q < SMALL:
-        return spec.matmul_batch(a, b)
+    if 0 in (count, P, K, Q):
+        return tracing.computed(spec.matmul_batch, a, b)
     prepare(a.dtype)
     if b.strides[-1] != size:
-        b = np.ascontiguousarray(b)
+        b = copied(b)
     if any(stride % size for stride in (*a.strides, *b.strides)):
-        a, b = a.copy(), b.copy()
+        a, b = copied(a), copied(b)
     a, b = writeable(a), writeable(b)
     y = memory.empty((*leading, P, Q), a.dtype)
     a_first, b_first = _beginnings(a, leading), _beginnings(b, leading)
@@ -62,7 +61,7 @@ def _beginnings(x: np.ndarray, leading: tuple[int, ...]) -> np.ndarray:
 
 def _pointed(x: np.ndarray) -> np.ndarray:
     """Return an array of one number where x begins: of one type for Numba, however x lies."""
-    return np.lib.stride_tricks.as_strided(x, (1,), (x.itemsize,))
+    return x[(slice(0, 1),) * x.ndim].reshape(1)
 
 
 @for_team

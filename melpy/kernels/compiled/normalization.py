@@ -7,6 +7,8 @@ of a gradient is one line, d_x = a d + b (x - mean) + c, with numbers of the cha
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from melpy.kernels import memory, threads
@@ -16,6 +18,7 @@ from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import RELU
 from melpy.kernels.spec import normalization as spec
 from melpy.kernels.spec.normalization import Three
+from melpy.kernels.tracing import computed, zeros
 
 BLOCK = 64  # rows that are added up before their sum goes to the total
 IS_RELU = {"linear": False, "relu": True}
@@ -29,15 +32,17 @@ def batch_norm(
     if arrays is None:
         return spec.batch_norm(x, gamma, beta, epsilon, act)
     x, gamma, beta = arrays
-    first = x[0].copy()  # sums of x - first lose no digits to a mean far from 0
+    first = x[0]  # sums of x - first lose no digits to a mean far from 0
     totals = _totals(_moments, x, first)
-    middle = totals[0] / len(x)
-    variance = np.maximum(totals[1] / len(x) - middle * middle, 0)
-    mean = first + middle
+
+    def numbers(totals: Any, first: Any, gamma: Any) -> Any:
+        middle = totals[0] / len(x)
+        variance = np.maximum(totals[1] / len(x) - middle * middle, 0)
+        return _typed(x, first + middle, variance, gamma / np.sqrt(variance + epsilon))
+
+    mean, variance, scale = computed(numbers, totals, first, gamma)
     y = memory.empty(x.shape, x.dtype)
-    numbers = _typed(x, mean, gamma / np.sqrt(variance + epsilon), beta)
-    threads.share(_scaled, len(x), x.size, x, y, *numbers, IS_RELU[act])
-    mean, variance = _typed(x, mean, variance)
+    threads.share(_scaled, len(x), x.size, x, y, mean, scale, beta, IS_RELU[act])
     return y, mean, variance
 
 
@@ -56,15 +61,17 @@ def batch_norm_d_x(
     if arrays is None:
         return spec.batch_norm_d_x(g, x, y, mean, variance, gamma, epsilon, act)
     g, x, y, mean, variance, gamma = arrays
-    d_beta, along = _totals(_moments_back, x, mean, g, y, IS_RELU[act])
-    s = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
-    d_gamma, a, M = along * s, gamma * s, len(x)
-    b = -a * s * d_gamma / M
-    c = -a * d_beta / M
+    totals, M = _totals(_moments_back, x, mean, g, y, IS_RELU[act]), len(x)
+
+    def numbers(totals: Any, variance: Any, gamma: Any) -> Any:
+        d_beta, along = totals[0], totals[1]
+        s = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
+        d_gamma, a = along * s, gamma * s
+        return _typed(x, d_gamma, d_beta, a, -a * s * d_gamma / M, -a * d_beta / M)
+
+    d_gamma, d_beta, *line = computed(numbers, totals, variance, gamma)
     d_x = memory.empty(x.shape, x.dtype)
-    numbers = _typed(x, mean, a, b, c)
-    threads.share(_combined, M, x.size, g, x, y, d_x, *numbers, IS_RELU[act])
-    d_gamma, d_beta = _typed(x, d_gamma, d_beta)
+    threads.share(_combined, M, x.size, g, x, y, d_x, mean, *line, IS_RELU[act])
     return d_x, d_gamma, d_beta
 
 
@@ -87,8 +94,8 @@ def layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: floa
     x, gamma, beta = arrays
     y, mean, s = (
         memory.empty(x.shape, x.dtype),
-        np.empty(len(x), x.dtype),
-        np.empty(len(x), x.dtype),
+        memory.empty((len(x),), x.dtype),
+        memory.empty((len(x),), x.dtype),
     )
     threads.share(_layer, len(x), 4 * x.size, x, gamma, beta, epsilon, y, mean, s)
     return y, mean, s
@@ -103,14 +110,13 @@ def layer_norm_d_x(
         return spec.layer_norm_d_x(g, x, mean, s, gamma)
     g, x, mean, s, gamma = arrays
     d_x = memory.empty(x.shape, x.dtype)
-    totals = np.zeros((threads.parts(len(x), 4 * x.size), 2, x.shape[1]))
+    totals = zeros((threads.parts(len(x), 4 * x.size), 2, x.shape[1]), np.float64)
     threads.share(_layer_back, len(x), 4 * x.size, g, x, mean, s, gamma, d_x, totals)
-    d_gamma, d_beta = _typed(x, *totals.sum(axis=0))
-    return d_x, d_gamma, d_beta
+    return d_x, *computed(lambda totals: _typed(x, *totals.sum(axis=0)), totals)
 
 
-def _typed(x: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
-    return [array.astype(x.dtype, copy=False) for array in arrays]
+def _typed(x: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(array.astype(x.dtype, copy=False) for array in arrays)
 
 
 def _totals(loop, x, *arguments):
@@ -126,12 +132,12 @@ def _totals(loop, x, *arguments):
             return a
         if a.ndim == 2:
             return a.reshape(M // together, C * together)
-        return np.concatenate([a] * together)
+        return computed(lambda a: np.concatenate([a] * together), a) if together > 1 else a
 
     given = [wide(a) for a in (x, *arguments)]
-    totals = np.zeros((threads.parts(M // together, x.size), 2, C * together))
+    totals = zeros((threads.parts(M // together, x.size), 2, C * together), np.float64)
     threads.share(loop, M // together, x.size, *given, totals)
-    return totals.sum(axis=0).reshape(2, together, C).sum(axis=1)
+    return computed(lambda totals: totals.sum(axis=0).reshape(2, together, C).sum(axis=1), totals)
 
 
 @for_team

@@ -10,10 +10,11 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import tanh
-from melpy.kernels.compiled.jit import compiled, contiguous
+from melpy.kernels.compiled.jit import compiled, contiguous, copied, laid
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import multiply_add
 from melpy.kernels.spec import recurrent as spec
+from melpy.kernels.tracing import computed, zeros
 
 UNMASKED = np.zeros((1, 1), np.bool_)
 ROWS = 8  # groups are whole register tiles of samples
@@ -26,8 +27,12 @@ def _run(sweep, x, *args) -> None:
 
 def _states(start: np.ndarray, T: int) -> np.ndarray:
     h = memory.empty((len(start), T + 1, start.shape[1]), start.dtype)
-    h[:, 0] = start
+    computed(_begin, h, start)
     return h
+
+
+def _begin(h: np.ndarray, start: np.ndarray) -> None:
+    h[:, 0] = start
 
 
 def lstm(x, u, b, h0, c0, mask):
@@ -48,8 +53,8 @@ def lstm_d_x(g_h, g_c, u, c, gates, mask):
     if arrays is None:
         return spec.lstm_d_x(g_h, g_c, u, c, gates, mask)
     g_h, g_c, u, c, gates = arrays
-    d_x, d_h, d_c = memory.empty(gates.shape, gates.dtype), np.zeros_like(g_c), g_c.copy()
-    u_t = np.ascontiguousarray(u.T)
+    d_x, d_h, d_c = memory.empty(gates.shape, gates.dtype), zeros(g_c.shape, g_c.dtype), copied(g_c)
+    u_t = copied(u.T)
     _run(_lstm_back, gates, g_h, u_t, c, gates, d_x, d_h, d_c, *_mask(mask))
     return d_x, d_h, d_c
 
@@ -74,14 +79,14 @@ def gru_d_x(g_h, u, h, gates, inner, mask, reset_after):
         return spec.gru_d_x(g_h, u, h, gates, inner, mask, reset_after)
     g_h, u, h, gates, inner = arrays
     d_x = memory.empty(gates.shape, gates.dtype)
-    d_h, part = np.zeros_like(g_h, shape=(len(h), len(u))), np.empty_like(g_h, shape=h[:, 0].shape)
-    u_t = np.ascontiguousarray(u.T)
+    d_h, part = zeros((len(h), len(u)), g_h.dtype), memory.empty(h[:, 0].shape, g_h.dtype)
+    u_t = copied(u.T)
     _run(_gru_back, gates, g_h, u_t, h, gates, inner, d_x, d_h, part, reset_after, *_mask(mask))
     return d_x, d_h
 
 
 def _mask(mask):
-    return (UNMASKED, False) if mask is None else (np.ascontiguousarray(mask), True)
+    return (UNMASKED, False) if mask is None else (laid(mask), True)
 
 
 @compiled

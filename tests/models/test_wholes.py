@@ -1,0 +1,146 @@
+"""Which layers and networks train as whole programs, without Python between their kernels."""
+
+import types
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+import melpy
+from benchmarks.peers import workloads
+from melpy import layers as L
+from melpy import ops
+from melpy.models.program import _Program
+
+B = 4
+VECTOR, STEPS, IMAGE = (6,), (5, 6), (6, 6, 4)
+
+
+def program_of(model, loss="mse"):
+    """Return a model's program, and whether it gave the bits of a step of the tape."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(B, *model.input_shape[1:])).astype(np.float32)
+    y = rng.normal(size=(B, *model.output_shape[1:])).astype(np.float32)
+    if loss != "mse":
+        y = np.eye(y.shape[1], dtype=np.float32)[np.arange(B) % y.shape[1]]
+    model.compile("adam", loss)
+    for _ in range(2):
+        model.train_step((x, y))
+    model.optimizer._flat.lay()
+    made = _Program(model, (x, y, None))
+    other = rng.normal(size=x.shape).astype(np.float32)
+    return made.program, made.proved((other, y, None))[1]
+
+
+def require_whole(model, loss="mse"):
+    program, is_right = program_of(model, loss)
+    assert program.missed == []
+    assert program.is_whole
+    assert is_right
+
+
+LAYERS = {
+    "BatchNormalization": (L.BatchNormalization, IMAGE),
+    "BatchNormalization of axis 1": (lambda: L.BatchNormalization(axis=1), IMAGE),
+    "LayerNormalization": (L.LayerNormalization, STEPS),
+    "LayerNormalization of two axes": (lambda: L.LayerNormalization(axis=(1, 2)), STEPS),
+    "RMSNormalization": (L.RMSNormalization, VECTOR),
+    "UnitNormalization": (L.UnitNormalization, VECTOR),
+    "GroupNormalization": (lambda: L.GroupNormalization(2), IMAGE),
+    "LSTM": (lambda: L.LSTM(4), STEPS),
+    "LSTM, backwards": (lambda: L.LSTM(4, go_backwards=True, return_sequences=True), STEPS),
+    "GRU": (lambda: L.GRU(4, return_sequences=True), STEPS),
+    "DepthwiseConv2D": (lambda: L.DepthwiseConv2D(3, depth_multiplier=2), IMAGE),
+    "SeparableConv2D": (lambda: L.SeparableConv2D(5, 3, activation="relu"), IMAGE),
+    "Conv2DTranspose": (lambda: L.Conv2DTranspose(3, 3, strides=2, padding="same"), IMAGE),
+    "Conv1D": (lambda: L.Conv1D(4, 3, padding="causal"), STEPS),
+    "Conv2D of groups": (lambda: L.Conv2D(4, 3, groups=2), IMAGE),
+    "Conv2D, channels first": (lambda: L.Conv2D(4, 3, data_format="channels_first"), IMAGE),
+    "MaxPooling1D": (lambda: L.MaxPooling1D(2), STEPS),
+    "AveragePooling2D": (lambda: L.AveragePooling2D(3, 2, padding="same"), IMAGE),
+    "GlobalAveragePooling2D": (L.GlobalAveragePooling2D, IMAGE),
+    "GlobalMaxPooling1D": (L.GlobalMaxPooling1D, STEPS),
+    "ZeroPadding2D": (lambda: L.ZeroPadding2D(1), IMAGE),
+    "Cropping2D": (lambda: L.Cropping2D(1), IMAGE),
+    "UpSampling2D, bilinear": (lambda: L.UpSampling2D(2, interpolation="bilinear"), IMAGE),
+    "Permute": (lambda: L.Permute((2, 1)), STEPS),
+    "Softmax of axis 1": (lambda: L.Softmax(axis=1), STEPS),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_whole(name):
+    make, shape = LAYERS[name]
+    first = L.Conv2D(shape[-1], 1) if len(shape) == 3 else L.Dense(shape[-1])
+    require_whole(melpy.Sequential([melpy.Input(shape), first, make()]))
+
+
+FUNCTIONS = {
+    "merged": lambda a, b: L.Average()([L.Multiply()([a, b]), L.Maximum()([a, b])]),
+    "joined": lambda a, b: L.Concatenate()([L.Subtract()([a, b]), L.Add()([a, b])]),
+    "products": lambda a, b: L.Dot(1)([a, b]) * 2.0,
+    "operators": lambda a, b: -a / (b * b + 1.0) + a**2 - 2.0,
+    "functions": lambda a, b: ops.exp(a) + ops.log(ops.sqrt(ops.square(b) + 1.0)),
+    "reductions": lambda a, b: ops.mean(a, axis=-1) + ops.sum(b, axis=-1) - ops.max(a, axis=1),
+    "choices": lambda a, b: ops.where(a > 0, ops.clip(a, -1, 1), ops.maximum(b, 0.0)),
+    "cut": lambda a, b: ops.concatenate([a[:, 1:3], b[:, ::2], a[:, :1]], axis=-1),
+    "split": lambda a, b: ops.stack(ops.split(a, 2, axis=-1), axis=1),
+    "moved": lambda a, b: ops.transpose(ops.reshape(a, (-1, 3, 2)), (0, 2, 1)),
+    "multiplied": lambda a, b: ops.matmul(a, ops.transpose(b)) @ b,
+    "normalized": lambda a, b: (a - ops.mean(a, -1, True)) / (ops.std(b, -1, True) + 1.0),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_whole(name):
+    inputs = melpy.Input(VECTOR)
+    outputs = FUNCTIONS[name](L.Dense(6)(inputs), L.Dense(6)(inputs))
+    require_whole(melpy.Model(inputs, outputs))
+
+
+SMALL = types.SimpleNamespace(
+    **{name: getattr(melpy, name) for name in ("layers", "Input", "Sequential", "Model")}
+)
+NETWORKS = ("mnist_3", "cifar_7", "vgg", "resnet_20", "mlp", "mobilenet", "lstm")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_the_benchmarks_are_whole(name):
+    model = getattr(workloads, name)(SMALL)
+    require_whole(model, "categorical_crossentropy")
+
+
+def test_moving_averages_are_the_tape_s_own_and_leave_what_was_read_out():
+    x = np.random.default_rng(0).normal(3, 2, (24, 6)).astype(np.float32)
+    means = []
+    for by_steps in (False, True):
+        melpy.utils.set_random_seed(0)
+        norm = L.BatchNormalization(momentum=0.9)
+        model = melpy.Sequential([melpy.Input((6,)), norm, L.Dense(1), norm2 := L.Dense(1)])
+        assert norm2.built
+        model.compile("sgd", "mse", run_eagerly=by_steps)
+        model.fit(x, x[:, :1], batch_size=4, verbose=0)
+        before = norm.moving_mean.numpy()
+        kept = before.copy()
+        model.fit(x, x[:, :1], batch_size=4, epochs=2, verbose=0)
+        np.testing.assert_array_equal(before, kept)
+        means.append((kept, norm.moving_mean.numpy(), norm.moving_variance.numpy()))
+        y = model.predict(x, verbose=0)
+        means[-1] += (y,)
+    for by_program, by_step in zip(*means, strict=True):
+        np.testing.assert_array_equal(by_program, by_step)
+
+
+def test_a_normalization_called_twice_follows_both_batches():
+    x = np.random.default_rng(0).normal(1, 2, (16, 6)).astype(np.float32)
+    found = []
+    for by_steps in (False, True):
+        melpy.utils.set_random_seed(0)
+        norm, inputs = L.BatchNormalization(momentum=0.5), melpy.Input((6,))
+        model = melpy.Model(inputs, L.Dense(1)(norm(norm(inputs) * 2.0 + 1.0)))
+        model.compile("sgd", "mse", run_eagerly=by_steps)
+        model.fit(x, x[:, :1], batch_size=4, epochs=3, shuffle=False, verbose=0)
+        found.append(model.get_weights())
+    for by_program, by_step in zip(*found, strict=True):
+        np.testing.assert_array_equal(by_program, by_step)
