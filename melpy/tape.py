@@ -20,11 +20,11 @@ import numpy as np
 from melpy import clock
 from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
-from melpy.kernels import tracing
+from melpy.kernels import threads, tracing
 
 __all__ = [
     "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording",
-    "is_training", "joint", "no_grad", "overwrite", "phase", "read_out", "selective", "undone",
+    "is_training", "joint", "looked_at", "no_grad", "overwrite", "phase", "read_out", "selective", "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]
@@ -109,6 +109,13 @@ def undone() -> Iterator[Mapping[int, tuple[Variable, np.ndarray]]]:
             variable.value = value
         if before:
             clock.values_changed()
+
+
+def looked_at(variable: Variable) -> np.ndarray:
+    """Return a variable's values for Python to look at: what a layer makes of them is no region."""
+    if phase.get() is not None:
+        threads.missed("a look at a tensor's values")
+    return variable.value
 
 
 def is_recording() -> bool:

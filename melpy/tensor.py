@@ -10,7 +10,7 @@ import numpy as np
 
 from melpy import clock, config, foreign, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
-from melpy.kernels import threads, tracing
+from melpy.kernels.tracing import computed
 from melpy.ops.registry import OPS
 from melpy.symbolic import Symbolic, any_in, defer, like
 
@@ -32,9 +32,7 @@ def _of_values(function: Callable[..., Any], op: Callable[..., Any]) -> Callable
 
     def operate(self: Any, other: Any) -> Any:
         symbolic = isinstance(self, Symbolic) or isinstance(other, Symbolic)
-        if symbolic:
-            return op(self, other)
-        return tracing.computed(function, _plain(self), _plain(other))
+        return op(self, other) if symbolic else computed(function, _plain(self), _plain(other))
 
     return operate
 
@@ -260,17 +258,11 @@ class Tensor(Operators, tape.Variable):
 
     def numpy(self) -> np.ndarray:
         """Return the plain array, not a copy."""
-        return self._seen()
-
-    def _seen(self) -> np.ndarray:
-        """Return the values, for Python to look at: what a layer makes of them is in no program."""
-        if tape.phase.get() is not None:
-            threads.missed("a look at a tensor's values")
-        return self.value
+        return tape.looked_at(self)
 
     def item(self) -> float:
         """Return the only value of a tensor of size 1 as a Python number."""
-        return self._seen().item()
+        return self.numpy().item()
 
     def detach(self) -> Tensor:
         """Return the same values, without their history."""
@@ -306,22 +298,22 @@ class Tensor(Operators, tape.Variable):
         return len(self.value)
 
     def __bool__(self) -> bool:
-        return bool(self._seen())
+        return bool(self.numpy())
 
     def __float__(self) -> float:
-        return float(self._seen())
+        return float(self.numpy())
 
     def __int__(self) -> int:
-        return int(self._seen())
+        return int(self.numpy())
 
     def __index__(self) -> int:
-        return self._seen().__index__()
+        return self.numpy().__index__()
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[index] for index in range(len(self.value)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._seen(), dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
         """Become a constant of TensorFlow's, but not where a layer learns."""

@@ -15,15 +15,16 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy.kernels import threads
-from melpy.kernels.tracing import (
-    Traced,
-    UntraceableError,
+from melpy.kernels.traced_loops import (
     begin,
     constant,
     empty_like,
-    plain,
+    note_loop,
+    of_type,
+    operand,
     write,
 )
+from melpy.kernels.tracing import Traced, UntraceableError, plain
 
 __all__ = ["call"]
 
@@ -144,7 +145,6 @@ def _std(x, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
 
 def _where(condition, x=None, y=None):
     from melpy.kernels.compiled import loops
-    from melpy.kernels.tracing import note_loop, of_type, operand
 
     if x is None or y is None or not isinstance(condition, Traced) or condition.dtype != bool:
         raise UntraceableError("numpy.where of other than bools, or for places")
@@ -211,7 +211,7 @@ def _clip(x, a_min=None, a_max=None, out=None, **options):
         return np.minimum(x, high, out=out)
     if high is None:
         return np.maximum(x, low, out=out)
-    return np._core.umath.clip(x, low, high, out=out)
+    return np.minimum(np.maximum(x, low), high, out=out)
 
 
 def _copyto(y, x, casting="same_kind", where=True):

@@ -19,20 +19,18 @@ from melpy.tensor import Tensor, mask_of, set_mask
 __all__ = ["performed_apart"]
 
 
-def performed_apart(
-    name: str, all_weights: Sequence[Any], perform: Callable[..., Any], *given: Any
-) -> Any:
+def performed_apart(layer: Any, perform: Callable[..., Any], *given: Any) -> Any:
     """Return what ``perform(*given)`` does, as one operation of the tensors in ``given``.
 
     Parameters
     ----------
-    name : str
-    all_weights : the weights that it uses
+    layer : Layer, whose weights it uses
     perform : function, whose result is one tensor
     given : its arguments, nested as they may be
     """
     tensors = [x for x in tree.flatten(given) if isinstance(x, Tensor)]
-    weights = [w for w in all_weights if w.requires_grad]
+    name = type(layer).__name__
+    weights = [w for w in layer.weights if w.requires_grad]
     training = phase.get()
 
     def forward() -> tuple[Any, Sequence[Any]]:

@@ -17,6 +17,7 @@ from melpy.layers.arguments import (
     Shape,
     TakenArguments,
     as_shape,
+    have_no_masks,
     masks_of,
     outputs_like,
     shapes_of,
@@ -233,9 +234,10 @@ class Layer(Joining):
         self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]
     ) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
-        if threads.is_noted() and not (self._is_whole() and _have_no_masks(first, kwargs)):
-            perform = functools.partial(self._perform, taken)
-            return performed_apart(type(self).__name__, self.weights, perform, args, first, kwargs)
+        if threads.is_noted() and not (self._is_whole() and have_no_masks(first, args, kwargs)):
+            return performed_apart(
+                self, functools.partial(self._perform, taken), args, first, kwargs
+            )
         outer = phase.get()
         training = kwargs.pop("training", None)
         if training is None:
@@ -361,12 +363,6 @@ class Layer(Joining):
     def _output_dtype(self) -> Any:
         """The type of a symbolic output, where a rule says its shape."""
         return self.dtype
-
-
-def _have_no_masks(first: Any, kwargs: dict[str, Any]) -> bool:
-    """Return whether a call goes without masks, which are arrays of NumPy's making."""
-    masks = masks_of(first), kwargs.get("mask")
-    return all(mask is None for mask in tree.flatten(masks))
 
 
 def float_type(dtype: Any, who: str) -> str:
