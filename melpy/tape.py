@@ -24,7 +24,8 @@ from melpy.kernels import threads, tracing
 
 __all__ = [
     "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording",
-    "is_training", "joint", "looked_at", "no_grad", "overwrite", "phase", "read_out", "selective", "undone",
+    "is_training", "joint", "looked_at", "no_grad", "overwrite", "phase", "read_out", "selective",
+    "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]

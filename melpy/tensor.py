@@ -250,7 +250,6 @@ class Tensor(Operators, tape.Variable):
         tape.Variable.__init__(tensor, np.asarray(value), node is not None, node)
         return tensor
 
-    # What an array is.
     shape = property(lambda self: self.value.shape)
     dtype = property(lambda self: self.value.dtype)
     ndim = property(lambda self: self.value.ndim)

@@ -16,21 +16,32 @@ from melpy.layers.phase import phase
 from melpy.ops.written import done_again
 from melpy.tensor import Tensor, mask_of, set_mask
 
-__all__ = ["performed_apart"]
+__all__ = ["have_no_masks", "performed_apart"]
 
 
-def performed_apart(layer: Any, perform: Callable[..., Any], *given: Any) -> Any:
+def have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
+    """Return whether a call goes without masks, which are arrays of NumPy's making."""
+    named = [value for name, value in kwargs.items() if name.endswith("mask")]
+    if any(mask is not None for mask in tree.flatten(named)):
+        return False
+    tensors = tree.flatten([first, *args[1:], list(kwargs.values())])
+    return all(mask_of(x) is None for x in tensors if isinstance(x, Tensor))
+
+
+def performed_apart(
+    name: str, all_weights: Sequence[Any], perform: Callable[..., Any], *given: Any
+) -> Any:
     """Return what ``perform(*given)`` does, as one operation of the tensors in ``given``.
 
     Parameters
     ----------
-    layer : Layer, whose weights it uses
+    name : str
+    all_weights : the weights that it uses
     perform : function, whose result is one tensor
     given : its arguments, nested as they may be
     """
     tensors = [x for x in tree.flatten(given) if isinstance(x, Tensor)]
-    name = type(layer).__name__
-    weights = [w for w in layer.weights if w.requires_grad]
+    weights = [w for w in all_weights if w.requires_grad]
     training = phase.get()
 
     def forward() -> tuple[Any, Sequence[Any]]:

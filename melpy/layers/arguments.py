@@ -177,15 +177,6 @@ def masks_of(first: Any) -> Any:
     return masks if any(m is not None for m in tree.flatten(masks)) else None
 
 
-def have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
-    """Return whether a call goes without masks, which are arrays of NumPy's making."""
-    named = [value for name, value in kwargs.items() if name.endswith("mask")]
-    if any(mask is not None for mask in tree.flatten(named)):
-        return False
-    tensors = tree.flatten([first, *args[1:], list(kwargs.values())])
-    return all(mask_of(x) is None for x in tensors if isinstance(x, Tensor))
-
-
 def no_array(inputs: Any) -> DtypeError:
     """Return the refusal of what a layer is called on and cannot compute with."""
     return DtypeError(

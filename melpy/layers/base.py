@@ -12,12 +12,11 @@ from melpy import config, foreign, regularizers, symbolic, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, InitError, MelpyError, ShapeError, lookup, signature_error
 from melpy.kernels import threads
-from melpy.layers.apart import performed_apart
+from melpy.layers.apart import have_no_masks, performed_apart
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
     as_shape,
-    have_no_masks,
     masks_of,
     outputs_like,
     shapes_of,
@@ -235,9 +234,8 @@ class Layer(Joining):
     ) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
         if threads.is_noted() and not (self._is_whole() and have_no_masks(first, args, kwargs)):
-            return performed_apart(
-                self, functools.partial(self._perform, taken), args, first, kwargs
-            )
+            run = functools.partial(self._perform, taken)
+            return performed_apart(type(self).__name__, self.weights, run, args, first, kwargs)
         outer = phase.get()
         training = kwargs.pop("training", None)
         if training is None:
