@@ -57,6 +57,9 @@ class MetricVariable(Tensor):
         return self
 
 
+PLAIN = {bool, int, float, str, type(None), type(len), type(lambda: None), MetricVariable}
+
+
 def array(values: Any) -> np.ndarray:
     """Return the plain array of a tensor, a list or a number."""
     return values.value if isinstance(values, Variable) else np.asarray(values)
@@ -156,7 +159,12 @@ class Metric(Configurable):
     @property
     def variables(self) -> list[Tensor]:
         """The metric's own variables, then those of metrics that are its attributes."""
-        held = tree.flatten([value for name, value in vars(self).items() if name != "_arguments"])
+        held = [
+            leaf
+            for name, value in vars(self).items()
+            if name not in ("_arguments", "_variables") and type(value) not in PLAIN
+            for leaf in tree.flatten(value)
+        ]
         own = [*self._variables, *(leaf for leaf in held if isinstance(leaf, LayersVariable))]
         inner = [leaf for leaf in held if isinstance(leaf, Metric)]
         return [*own, *(v for metric in inner for v in metric.variables)]

@@ -188,7 +188,7 @@ class Optimizer(Paced):
     @property
     def is_plain(self) -> bool:
         """Whether a step is work of kernels: of the library's own rules and constraints."""
-        own = (self.update_step, self.rule, self.step, self.decay, self.apply)
+        own = (self.update_step, self.rule, self.pace, self.step, self.decay, self.apply)
         if not all(map(is_ours, own)) or self._is_followed_by_weight:
             return False
         constraints = (getattr(w, "constraint", None) for w in self._flat.weights)

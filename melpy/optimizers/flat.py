@@ -76,6 +76,7 @@ class Flat:
         self.parameters, self.gradient = np.empty(self.size, dtype), np.empty(self.size, dtype)
         self.slots: dict[str, np.ndarray] = {}
         self.moves = 0  # how often the weights went to new memory
+        self.numbers: Any = None, []  # of a step, kept by the optimizer
         self._parts = self._places()
         self.lay()
 
@@ -87,6 +88,7 @@ class Flat:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._parts = self._places()  # a copy's weights are other objects
+        self.numbers = None, []
 
     def lay(self) -> None:
         """Take the weights' values into ``parameters``, where only the weights hold them.

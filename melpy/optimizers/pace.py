@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock
+from melpy import clock, tape
 from melpy.kernels.program import made_anew
 from melpy.optimizers.averages import Averaging
 from melpy.tensor import Tensor
@@ -19,7 +19,7 @@ class Paced(Averaging):
     """What an optimizer says of its next steps. Abstract."""
 
     is_paced = True  # whether `pace` tells all numbers that change; else each step is asked
-    weight_decay: float | None
+    weight_decay: Any
     decay: Callable[..., None]
     step: Callable[..., None]
     _again: Callable[..., None]
@@ -31,25 +31,35 @@ class Paced(Averaging):
         it stays the same.
         """
         more = self.use_ema or self.gradient_accumulation_steps
-        if steps == 1 or more or not self.is_paced:
+        if more or not self.is_paced:
             made = [made_anew(lambda: self._again(weights)) for _ in range(steps)]
             return [np.stack(column) for column in zip(*made, strict=True)]
         rates, first = self._rates(steps), self.t
-        dtype, decay = self._flat.parameters.dtype, self.weight_decay
-        paces = [self.pace(rate, first + n) for n, rate in enumerate(rates)]
-        scales = [(1 - decay * rate,) for rate in rates] if decay else [()] * steps
-        changing = [
-            (made_anew(lambda: self.decay(weights, rates[0])), np.array(scales, dtype)),
-            (made_anew(lambda: self.step(weights, rates[0])), np.array(paces, dtype)),
-        ]
-        ahead = []
-        for arrays, columns in changing:
-            for array in arrays:
-                ahead.append(np.repeat(array[np.newaxis], steps, axis=0))
-                ahead[-1][:, : columns.shape[1]] = columns
+        decays, rules = self._numbers(weights, rates[0])
+        dtype, ahead = self._flat.parameters.dtype, []
+        if decays:
+            scales = np.array([(1 - self.weight_decay * rate,) for rate in rates], dtype)
+            ahead += [scales] * len(decays)
+        paces = np.array([self.pace(rate, first + n) for n, rate in enumerate(rates)], dtype)
+        for array in rules:
+            ahead.append(np.repeat(array[np.newaxis], steps, axis=0))
+            ahead[-1][:, : paces.shape[1]] = paces
         clock.values_changed()
-        self.assign_add(self._iterations, steps)
+        tape.overwrite(self._iterations, np.asarray(self._iterations.value + steps))
         return ahead
+
+    def _numbers(self, weights: list[Any], rate: float) -> list[list[np.ndarray]]:
+        """Return the numbers of one step, of the decay and of the rule, as some step had them.
+
+        They are kept until the clock says that an attribute was set: then all may be others. What
+        follows from the learning rate and from the step's number is out of date.
+        """
+        key = clock.structure(), *map(id, weights)
+        if self._flat.numbers[0] != key:
+            decays = made_anew(lambda: self.decay(weights, rate))
+            rules = made_anew(lambda: self.step(weights, rate))
+            self._flat.numbers = key, [decays, rules]
+        return self._flat.numbers[1]
 
     def _rates(self, steps: int) -> list[float]:
         """Return the learning rates of the coming steps."""
