@@ -68,7 +68,7 @@ def test_a_page_of_some_rows_has_their_tables_only(peers, tmp_path):
     for name, written in rows.items():
         peers.report.write(written, tmp_path / name)
     text = peers.page.page(tmp_path)
-    assert "| iris-mlp | 50 | 200 (torch) | **4.00** |" in text
+    assert "| iris-mlp | 50 | 200 | **4.00** |" in text
     assert text.count("## ") == 5  # two tables of all rows, and one of each
     assert "| mlp | 0.05 | 0.2 (torch) | **4.00** | 0.05 | 0.2 (torch) | **4.00** | 5 | 5 |" in text
     assert "## mlp: train, AVX2" in text

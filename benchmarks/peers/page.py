@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.peers.report import RESULTS, brief, geometric_mean, ratios, table, unit
 from benchmarks.peers.rows import GROUPS, Row
-from benchmarks.peers.workloads import FLOPS, MLP_WEIGHTS, PEAK_SIZE
+from benchmarks.peers.workloads import FLOPS, MLP_WEIGHTS, OWN_LAYERS, PEAK_SIZE, TRAINING
 
 PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 DETAILS = ["train", "small", "infer", "grid", "grow"]  # kinds, in the page's order
@@ -102,16 +102,20 @@ def rows_found(
                 yield row, result["libraries"]
 
 
-def beside(
-    libraries: dict[str, Any], key: str, many: float = 1.0
-) -> tuple[list[str], float | None]:
+def cell(libraries: dict[str, Any], library: str, key: str, many: float = 1.0) -> str:
+    """Return a library's median, or nothing where there is none."""
+    found = libraries.get(library, {}).get("ms", {}).get(key)
+    return brief(found[0] * many) if found else ""
+
+
+def beside(libraries: dict[str, Any], key: str) -> tuple[list[str], float | None]:
     """Return the cells melpy, best peer, ratio; and the ratio as a number."""
+    ours = cell(libraries, "melpy", key)
     found = ratios(libraries, key)
     if found is None:
-        return ["", "", ""], None
+        return [ours, "", ""], None
     best, ratio = found
-    mine, theirs = (libraries[name]["ms"][key][0] * many for name in ("melpy", best))
-    return [brief(mine), f"{brief(theirs)} ({best})", f"**{ratio:.2f}**"], ratio
+    return [ours, f"{cell(libraries, best, key)} ({best})", f"**{ratio:.2f}**"], ratio
 
 
 MEMORY = ["memory, MB: melpy", "PyTorch"]
@@ -136,35 +140,41 @@ def mean_line(count: int, ratios_by_column: dict[int, list[float | None]]) -> st
 
 
 def _training(measured: dict[str, Any]) -> list[str]:
+    full = {row.name: libraries for row, libraries in rows_found(measured, "train", "layers")}
     slow = {row.name: libraries for row, libraries in rows_found(measured, "avx2")}
+    if not full and not slow:
+        return []
     heads = ["a training step", "melpy, ms", "best peer, ms", "ratio"]
     after = ["AVX2: melpy, ms", "best peer, ms", "ratio"] if slow else []
     heads += [*after, *MEMORY]
     lines, wide, narrow = [line(*heads), "|---" * len(heads) + "|"], [], []
-    for row, libraries in rows_found(measured, "train", "layers"):
-        cells, ratio = beside(libraries, "step")
-        more, other = beside(slow.get(row.name, {}), "step")
-        lines.append(line(row.name, *cells, *(more if slow else []), *memory(libraries)))
-        wide.append(ratio)
-        narrow.append(other)
-    if not wide:
-        return []
+    for name in TRAINING | OWN_LAYERS:
+        if name in full or name in slow:
+            cells, ratio = beside(full.get(name, {}), "step")
+            more, other = beside(slow.get(name, {}), "step")
+            memories = memory(full.get(name, {}))
+            lines.append(line(name, *cells, *(more if slow else []), *memories))
+            wide.append(ratio)
+            narrow.append(other)
     columns = {3: wide, 6: narrow} if slow else {3: wide}
     says = [AVX2_SAYS, ""] if slow else []
     return ["## Training", "", *says, *lines, mean_line(len(heads), columns), ""]
 
 
 def _small(measured: dict[str, Any]) -> list[str]:
-    _, many = unit("small")
-    heads = ["a step of 32", "melpy, µs", "best peer, µs", "ratio"]
-    lines, all_ratios = [line(*heads), "|---" * len(heads) + "|"], []
-    for row, libraries in rows_found(measured, "small"):
-        cells, ratio = beside(libraries, "step", many)
-        lines.append(line(row.name, *cells))
-        all_ratios.append(ratio)
-    if not all_ratios:
+    found = list(rows_found(measured, "small"))
+    if not found:
         return []
-    mean = mean_line(len(heads), {3: all_ratios})
+    name, many = unit("small")
+    names = list(dict.fromkeys(library for _, libraries in found for library in libraries))
+    heads = [f"a step of 32, {name}", *names, "ratio"]
+    lines, all_ratios = [line(*heads), "|---" * len(heads) + "|"], []
+    for row, libraries in found:
+        cells = [cell(libraries, library, "step", many) for library in names]
+        (*_, shown), ratio = beside(libraries, "step")
+        lines.append(line(row.name, *cells, shown))
+        all_ratios.append(ratio)
+    mean = mean_line(len(heads), {len(heads) - 1: all_ratios})
     return ["## Small networks", "", SMALL_SAYS, "", *lines, mean, ""]
 
 
@@ -198,9 +208,9 @@ def _reading(measured: dict[str, Any]) -> list[str]:
     (ms, *_) = next(iter(found["libraries"]["numpy"]["ms"].values()))
     speed = MLP_WEIGHTS * 4 / ms / 1e6
     times = [
-        f"{name} {brief(row['ms'][CALLS[0]][0])} ms"
-        for name, row in mlp["libraries"].items()
-        if CALLS[0] in row.get("ms", {})
+        f"{name} {found} ms"
+        for name in mlp["libraries"]
+        if (found := cell(mlp["libraries"], name, CALLS[0]))
     ]
     return [
         f"One image of the MLP reads {MLP_WEIGHTS * 4 / 1e6:.2f} MB of weights, which takes two "

@@ -12,14 +12,7 @@ from benchmarks.peers.workloads import HIDDEN, INFERENCE, OWN_LAYERS, SMALL, TRA
 TORCH = ["torch", "torch-channels_last", "torch-compile"]
 KERAS = ["keras-tensorflow", "keras-jax", "keras-torch"]
 TRAINERS = ["melpy", *TORCH, *KERAS]
-SMALL_TRAINERS = [
-    "melpy",
-    "torch",
-    "torch-compile",
-    "keras-tensorflow",
-    "keras-jax",
-    "scikit-learn",
-]
+SMALL_TRAINERS = ["melpy", "torch", "torch-compile", *KERAS[:2], "scikit-learn"]
 INFERRERS = ["melpy", "onnxruntime", "openvino", "torch", "torch-channels_last", "keras-tensorflow"]
 LIBRARIES = [*TRAINERS, "scikit-learn", "onnxruntime", "openvino", "numpy"]
 
