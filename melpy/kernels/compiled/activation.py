@@ -8,9 +8,10 @@ import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import erf, exp, tanh
+from melpy.kernels.compiled.emission import LEAKY_RELU, LINEAR, RELU
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import IN_TILE, LEAKY_RELU, LINEAR, RELU
+from melpy.kernels.compiled.tile import IN_TILE
 from melpy.kernels.spec import activation as spec
 from melpy.kernels.spec.bias_activation import ACTIVATIONS
 from melpy.kernels.threads import Region

@@ -12,46 +12,32 @@ import math
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
-from melpy.kernels.compiled.jit import OPTIONS
+from melpy.kernels.compiled.jit import OPTIONS, compiled
 
 __all__ = ["bits_of", "erf", "exp", "of_bits", "tanh"]
 
 f32 = np.float32
 
 
-@intrinsic
-def _power_of_two(typingctx, n):
-    """2^n for a whole number n from -126 to 127, by its bits."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        bits = builder.shl(builder.add(args[0], ir.IntType(32)(127)), ir.IntType(32)(23))
-        return builder.bitcast(bits, ir.FloatType())
-
-    return types.float32(types.int32), emit
-
-
-@intrinsic
-def bits_of(typingctx, x):
+@compiled
+def bits_of(x):
     """The bits of a float32, as a whole number."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), emit
+    return np.float32(x).view(np.int32)
 
 
-@intrinsic
-def of_bits(typingctx, n):
+@compiled
+def of_bits(n):
     """The float32 of such bits."""
+    return np.int32(n).view(np.float32)
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
 
-    return types.float32(types.int32), emit
+@compiled
+def _power_of_two(n):
+    """2^n for a whole number n from -126 to 127, by its bits."""
+    return of_bits((n + 127) << 23)
 
 
 def exp(x: Any) -> Any:

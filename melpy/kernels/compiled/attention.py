@@ -6,15 +6,56 @@ Heads are read and written where they lie, between each other: no array is trans
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.softmax import probabilities, probabilities_back
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, VECTOR_BYTES, lines, multiply
+from melpy.kernels.compiled.tile import (
+    AT_ONCE,
+    LINEAR,
+    VECTOR_BYTES,
+    Ends,
+    Lines,
+    Panels,
+    Terms,
+    lines,
+    multiply,
+)
 from melpy.kernels.spec import attention as spec
 from melpy.kernels.tracing import computed
+
+
+class Heads(NamedTuple):
+    """Queries, keys and values, (N,T,H,K), (N,S,H,K) and (N,S,H,V), or their gradients."""
+
+    q: np.ndarray
+    k: np.ndarray
+    v: np.ndarray
+
+
+class Forward(NamedTuple):
+    """Where the rows of a head begin, in each array that a product reads or writes."""
+
+    q: np.ndarray
+    p: np.ndarray
+    y: np.ndarray
+    zeros: np.ndarray  # what sums begin with
+
+
+class Backward(NamedTuple):
+    """Where the rows of a head begin; ``turned``: of the scores, walked column by column."""
+
+    g: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    turned: np.ndarray
+    k: np.ndarray
+    v: np.ndarray
+    zeros: np.ndarray
 
 
 def attention(
@@ -34,7 +75,7 @@ def attention(
     threads.share(
         _heads, N * H, N * H * T * S * (K + V + 16) // 16,
         q, k, v, added, q.dtype.type(scale), y, p.reshape(-1),
-        lines(T, H * K), lines(T, S), lines(T, H * V), np.zeros(max(S, V), q.dtype),
+        *Forward(lines(T, H * K), lines(T, S), lines(T, H * V), np.zeros(max(S, V), q.dtype)),
     )  # fmt: skip
     return y, p
 
@@ -52,9 +93,12 @@ def attention_back(
     d_s = memory.empty(p.shape, p.dtype)
     threads.share(
         _heads_back, N * H, N * H * T * S * (2 * K + 2 * V + 16) // 16,
-        g, q, k, v, p.reshape(-1), q.dtype.type(scale), d_q, d_k, d_v, d_s.reshape(-1),
-        lines(T, H * V), lines(T, S), lines(T, H * K), lines(S, 1), lines(S, H * K),
-        lines(S, H * V), np.zeros(max(K, V, S), q.dtype),
+        g, *Heads(q, k, v), p.reshape(-1), q.dtype.type(scale), *Heads(d_q, d_k, d_v),
+        d_s.reshape(-1),
+        *Backward(
+            lines(T, H * V), lines(T, S), lines(T, H * K), lines(S, 1), lines(S, H * K),
+            lines(S, H * V), np.zeros(max(K, V, S), q.dtype),
+        ),
     )  # fmt: skip
     return d_q, d_k, d_v, d_s
 
@@ -70,20 +114,20 @@ def _turn(x, n, h, turned):
 
 
 @for_team
-def _heads(q, k, v, bias, scale, y, p, q_at, p_at, y_at, zeros, part, first, last):
+def _heads(q, k, v, bias, scale, y, p, at: Forward, part, first, last):
+    """p = softmax(q k^T scale + bias), y = p v, for some heads of some samples."""
     T, H, K = q.shape[1:]
     S, V = v.shape[1], v.shape[3]
-    panel, zero = 2 * VECTOR_BYTES // q.itemsize, q.dtype.type(0)
     turned, lanes = np.empty(K * S, q.dtype), np.zeros(16, q.dtype)
     scores = np.empty(T * S, q.dtype)  # not p: in place, the compiler makes no vectors of softmax
     flat_q, flat_v, flat_y = q.reshape(-1), v.reshape(-1), y.reshape(-1)
     for unit in range(first, last):
         n, h = unit // H, unit % H
-        at, v0 = unit * T * S, (n * S * H + h) * V
+        p0, v0 = unit * T * S, (n * S * H + h) * V
         _turn(k, n, h, turned)
-        multiply(
-            scores, p_at, 0, flat_q, q_at, (n * T * H + h) * K, 0, q_at.size, AT_ONCE, 0, 1, K, 1,
-            turned, 0, S, panel, S, zeros, 0, 0, LINEAR, zero,
+        _product(
+            Lines(scores, at.p, 0), Lines(flat_q, at.q, (n * T * H + h) * K), (K, 1),
+            (turned, 0, S), S, at.zeros,
         )  # fmt: skip
         for t in range(T):
             row = scores[t * S : (t + 1) * S]
@@ -93,48 +137,56 @@ def _heads(q, k, v, bias, scale, y, p, q_at, p_at, y_at, zeros, part, first, las
                 more = bias[min(n, bias.shape[0] - 1), min(h, bias.shape[1] - 1), t]
                 for s in range(S):
                     row[s] += more[s]
-            probabilities(row, p[at + t * S : at + (t + 1) * S], lanes)
-        multiply(
-            flat_y, y_at, (n * T * H + h) * V, p, p_at, at, 0, p_at.size, AT_ONCE, 0, 1, S, 1,
-            flat_v, v0, H * V, panel, V, zeros, 0, 0, LINEAR, zero,
+            probabilities(row, p[p0 + t * S : p0 + (t + 1) * S], lanes)
+        _product(
+            Lines(flat_y, at.y, (n * T * H + h) * V), Lines(p, at.p, p0), (S, 1),
+            (flat_v, v0, H * V), V, at.zeros,
         )  # fmt: skip
 
 
 @for_team
 def _heads_back(
-    g, q, k, v, p, scale, d_q, d_k, d_v, d_s, g_at, p_at, q_at, s_at, k_at, v_at, zeros,
-    part, first, last,
+    g, x: Heads, p, scale, d: Heads, d_s, at: Backward, part, first, last
 ):  # fmt: skip
-    T, H, K = q.shape[1:]
-    S, V = v.shape[1], v.shape[3]
-    panel, zero = 2 * VECTOR_BYTES // q.itemsize, q.dtype.type(0)
-    turned, lanes = np.empty(V * S, q.dtype), np.zeros(16, q.dtype)
-    scaled = np.empty(T * S, q.dtype)
-    flat_g, flat_q, flat_k = g.reshape(-1), q.reshape(-1), k.reshape(-1)
-    flat_d_q, flat_d_k, flat_d_v = d_q.reshape(-1), d_k.reshape(-1), d_v.reshape(-1)
+    """Make the gradients of q, k, v and of the scores, for some heads of some samples."""
+    T, H, K = x.q.shape[1:]
+    S, V = x.v.shape[1], x.v.shape[3]
+    turned, lanes = np.empty(V * S, g.dtype), np.zeros(16, g.dtype)
+    scaled = np.empty(T * S, g.dtype)
+    flat_g, flat_q, flat_k = g.reshape(-1), x.q.reshape(-1), x.k.reshape(-1)
+    flat_d_q, flat_d_k, flat_d_v = d.q.reshape(-1), d.k.reshape(-1), d.v.reshape(-1)
     for unit in range(first, last):
         n, h = unit // H, unit % H
-        at, q0, k0 = unit * T * S, (n * T * H + h) * K, (n * S * H + h) * K
+        p0, q0, k0 = unit * T * S, (n * T * H + h) * K, (n * S * H + h) * K
         g0, v0 = (n * T * H + h) * V, (n * S * H + h) * V
-        _turn(v, n, h, turned)
-        multiply(
-            scaled, p_at, 0, flat_g, g_at, g0, 0, g_at.size, AT_ONCE, 0, 1, V, 1,
-            turned, 0, S, panel, S, zeros, 0, 0, LINEAR, zero,
-        )  # fmt: skip
+        _turn(x.v, n, h, turned)
+        _product(
+            Lines(scaled, at.p, 0), Lines(flat_g, at.g, g0), (V, 1), (turned, 0, S), S, at.zeros
+        )
         for t in range(T):
-            row, here = scaled[t * S : (t + 1) * S], slice(at + t * S, at + (t + 1) * S)
+            row, here = scaled[t * S : (t + 1) * S], slice(p0 + t * S, p0 + (t + 1) * S)
             probabilities_back(row, p[here], d_s[here], lanes)
             for s in range(S):
-                row[s] = d_s[at + t * S + s] * scale
-        multiply(
-            flat_d_q, q_at, q0, scaled, p_at, 0, 0, p_at.size, AT_ONCE, 0, 1, S, 1,
-            flat_k, k0, H * K, panel, K, zeros, 0, 0, LINEAR, zero,
+                row[s] = d_s[p0 + t * S + s] * scale
+        _product(
+            Lines(flat_d_q, at.q, q0), Lines(scaled, at.p, 0), (S, 1), (flat_k, k0, H * K), K,
+            at.zeros,
         )  # fmt: skip
-        multiply(
-            flat_d_k, k_at, k0, scaled, s_at, 0, 0, s_at.size, AT_ONCE, 0, 1, T, S,
-            flat_q, q0, H * K, panel, K, zeros, 0, 0, LINEAR, zero,
+        _product(
+            Lines(flat_d_k, at.k, k0), Lines(scaled, at.turned, 0), (T, S), (flat_q, q0, H * K), K,
+            at.zeros,
         )  # fmt: skip
-        multiply(
-            flat_d_v, v_at, v0, p, s_at, at, 0, s_at.size, AT_ONCE, 0, 1, T, S,
-            flat_g, g0, H * V, panel, V, zeros, 0, 0, LINEAR, zero,
+        _product(
+            Lines(flat_d_v, at.v, v0), Lines(p, at.turned, p0), (T, S), (flat_g, g0, H * V), V,
+            at.zeros,
         )  # fmt: skip
+
+
+@compiled
+def _product(c, a, sum_of, b, columns, zeros):
+    """C = A B of one head; ``sum_of`` is (terms, A's step), b (numbers, begin, row)."""
+    panel, zero = 2 * VECTOR_BYTES // zeros.itemsize, zeros.dtype.type(0)
+    multiply(
+        c, a, (0, a.at.size), Terms(AT_ONCE, 0, 1, sum_of[0], sum_of[1]),
+        Panels(b[0], b[1], b[2], panel), columns, Ends(zeros, 0, 0, LINEAR, zero),
+    )  # fmt: skip

@@ -10,6 +10,8 @@ shapes decide, such as which images are summed together, knows nothing of the nu
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from melpy import config
@@ -20,13 +22,59 @@ from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.conv_plans import Plan
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import LINEAR, ROWS, VECTOR_BYTES, multiply
+from melpy.kernels.compiled.tile import (
+    LINEAR,
+    ROWS,
+    VECTOR_BYTES,
+    Act,
+    Ends,
+    Lines,
+    Panels,
+    Terms,
+    multiply,
+)
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import conv_windows as spec
 from melpy.kernels.spec.windows import Pads, Pair, output_size
 from melpy.kernels.threads import Region
 
 Shape = tuple[int, ...]
+
+
+class Framed(NamedTuple):
+    """Images x (N,H,W,C), and the frame of zeros that each has where it is read."""
+
+    x: np.ndarray
+    height: int  # of an image and its frame
+    width: int
+    top: int  # the image begins there, in its frame
+    left: int
+    is_framed: int
+
+
+class Weights(NamedTuple):
+    """A kernel as products read it: rows of so many numbers, of which some columns at a time."""
+
+    numbers: np.ndarray
+    row: int
+    columns: int
+
+
+class Pieces(NamedTuple):
+    """Into how many pieces an image's rows are cut, and how many rows are made in one go."""
+
+    number: int
+    rows: int
+
+
+class Sweep(NamedTuple):
+    """How the kernel's gradient is summed."""
+
+    zeros: np.ndarray
+    columns: int
+    step: int  # of x, from a pixel of g to the next
+    together: int  # images that one product adds up
+
 
 NONE: Pads = ((0, 0), (0, 0))
 BLOCK_BYTES = 1 << 17  # what a block of pixels reads of an image stays in the second-level cache
@@ -151,8 +199,9 @@ def conv2d_d_w(
     parts = memory.empty((len(images), *w_shape), x.dtype)
     threads.share(
         _images_d_w, len(images) * len(tiles), g.size * (size // D) // 16,
-        x, *placing(x, pads), g, parts.reshape(len(images), -1), np.zeros(D, x.dtype), *plan,
-        columns, strides[1] * x.shape[3], together, np.array(images), np.array(tiles) * ROWS,
+        *framed_by(x, pads), g, parts.reshape(len(images), -1), *plan,
+        *Sweep(np.zeros(D, x.dtype), columns, strides[1] * x.shape[3], together),
+        np.array(images), np.array(tiles) * ROWS,
     )  # fmt: skip
     return total(parts)
 
@@ -177,9 +226,9 @@ def frame_size(x: np.ndarray, pads: Pads) -> Pair:
     return h, w
 
 
-def placing(x: np.ndarray, pads: Pads) -> tuple[int, ...]:
-    """Return the size of a framed image, where the image lies in it, whether there is a frame."""
-    return *frame_size(x, pads), pads[0][0], pads[1][0], int(any(map(any, pads)))
+def framed_by(x: np.ndarray, pads: Pads) -> Framed:
+    """Return images with the frame that is put around them where they are read."""
+    return Framed(x, *frame_size(x, pads), pads[0][0], pads[1][0], int(any(map(any, pads))))
 
 
 def _reach(
@@ -217,7 +266,7 @@ def convolution(
     if 0 in y.shape:
         return []
     start = np.zeros(y.shape[3], x.dtype) if b is None else b
-    rows = int((plan.lines[:, 1] - plan.lines[:, 0]).max())
+    rows = int((plan.products["last_row"] - plan.products["first_row"]).max())
     pixel_bytes = x.shape[3] * x.itemsize * strides[0] * strides[1]
     block = max(ROWS, BLOCK_BYTES // max(1, pixel_bytes) // ROWS * ROWS)
     regions: list[Region] = []
@@ -228,71 +277,104 @@ def convolution(
         pieces = max(1, min(threads.GROUPS, rows // (4 * ROWS)))
     region = (
         _images, len(x) * pieces, work(y, w),
-        x, *placing(x, pads), w.reshape(-1), w.shape[-1], start, y.reshape(-1), *plan, columns,
-        code, slope, block, pieces,
+        *framed_by(x, pads), *Weights(w.reshape(-1), w.shape[-1], columns), start,
+        *Act(code, slope), y.reshape(-1), *plan, *Pieces(pieces, block),
     )  # fmt: skip
     return [*regions, region]
 
 
 @for_team
 def _images(
-    x, H, W, top, left, is_framed, b, b_row, start, y, a_at, c_at, k_at, lines, columns,
-    code, slope, block, pieces, part, first, last,
+    images: Framed, w: Weights, start, act: Act, y, plan: Plan, cut: Pieces, part, first, last
 ):  # fmt: skip
-    """Make pieces ``first`` to ``last`` of the images' pieces."""
-    C, size, panel = x.shape[3], y.size // x.shape[0], 2 * VECTOR_BYTES // x.itemsize
-    slope = x.dtype.type(slope)
-    frames = np.zeros((is_framed, H, W, C), x.dtype)
+    """Make pieces ``first`` to ``last`` of the images' pieces, a block of pixels at a time."""
+    size, slope = y.size // images.x.shape[0], images.x.dtype.type(act.slope)
+    frames = frames_of(images, 1)
     for piece in range(first, last):
-        n, part = piece // pieces, piece % pieces
-        a, at = images_at(x, n, 1, frames, top, left)
-        for m in range(lines.shape[0]):
-            line = lines[m]
-            tiles = (line[1] - line[0]) // ROWS
-            begin = line[0] + tiles * part // pieces * ROWS
-            end = line[0] + tiles * (part + 1) // pieces * ROWS
-            for r in range(begin, end, block):
-                multiply(
-                    y, c_at, n * size + line[8], a, a_at, at + line[5], r, min(end, r + block),
-                    k_at, line[2], line[3], line[4], 1, b, line[6] * b_row + line[7], b_row, panel,
-                    columns, start, line[7], 0, code, slope,
-                )  # fmt: skip
+        n, part = piece // cut.number, piece % cut.number
+        factors = images_at(images, n, 1, frames)
+        for product in plan.products:
+            tiles = (product.last_row - product.first_row) // ROWS
+            begin = product.first_row + tiles * part // cut.number * ROWS
+            end = product.first_row + tiles * (part + 1) // cut.number * ROWS
+            for r in range(begin, end, cut.rows):
+                rows = (r, min(end, r + cut.rows))
+                multiply_weights(
+                    plan, product, rows, (y, n * size), factors, w, (start, act.code, slope)
+                )
 
 
 @for_team
 def _images_d_w(
-    x, H, W, top, left, is_framed, g, parts, zeros, a_at, c_at, k_at, lines, columns, a_k,
-    together, groups, tiles, part, first_unit, last_unit,
+    images: Framed, g, parts, plan: Plan, sweep: Sweep, groups, tiles, part, first_unit, last_unit
 ):  # fmt: skip
-    """Sum the kernel's gradient over groups of images, ``together`` at a time."""
-    C, D = x.shape[3], g.shape[3]
-    panel, size = 2 * VECTOR_BYTES // x.itemsize, k_at.size // together
-    pixels = g.shape[1] * g.shape[2] * D
-    zero = x.dtype.type(0)
-    b = g.reshape(-1)
-    frames = np.zeros((together * is_framed, H, W, C), x.dtype)
+    """Sum the kernel's gradient over groups of images, some at a time."""
+    pixels = g.shape[1] * g.shape[2] * g.shape[3]
+    flat_g = g.reshape(-1)
+    frames = frames_of(images, sweep.together)
     for unit in range(first_unit, last_unit):
         group, block = unit // len(tiles), unit % len(tiles)
-        first, last, d_w = groups[group, 0], groups[group, 1], parts[group]
-        for n in range(first, last, together):
-            count = min(together, last - n)
-            a, at = images_at(x, n, count, frames, top, left)
-            for m in range(lines.shape[0]):
-                line = lines[m]
-                multiply(
-                    d_w, c_at, line[8], a, a_at, at + line[5], tiles[block, 0], tiles[block, 1],
-                    k_at, 0, count * size, line[4], a_k, b, n * pixels + line[7], D, panel,
-                    columns, zeros, 0, int(n > first), LINEAR, zero,
+        first, last = groups[group, 0], groups[group, 1]
+        for n in range(first, last, sweep.together):
+            count = min(sweep.together, last - n)
+            factors = images_at(images, n, count, frames)
+            for product in plan.products:
+                multiply_pixels(
+                    plan, product, (tiles[block, 0], tiles[block, 1]), parts[group], factors,
+                    (flat_g, n * pixels, g.shape[3], count), sweep, int(n > first),
                 )  # fmt: skip
 
 
 @compiled
-def images_at(x, n, count, frames, top, left):
+def multiply_weights(plan, product, rows, to, factors, w, ends):
+    """Make some rows of one product of a plan, by weights: y or d_x of an image.
+
+    ``to`` and ``factors`` are numbers and where the image's begin, ``ends`` (start, code, slope).
+    """
+    (y, y0), (a, a0), (start, code, slope) = to, factors, ends
+    multiply(
+        Lines(y, plan.c_at, y0 + product.c0), Lines(a, plan.a_at, a0 + product.a0), rows,
+        Terms(plan.k_at, product.first_run, product.runs, product.run, 1),
+        Panels(
+            w.numbers, product.b_row * w.row + product.b_column, w.row,
+            2 * VECTOR_BYTES // y.itemsize,
+        ),
+        w.columns, Ends(start, product.b_column, 0, code, slope),
+    )  # fmt: skip
+
+
+@compiled
+def multiply_pixels(plan, product, rows, d_w, factors, g, sweep, goes_on):
+    """Add up the kernel's gradient over the pixels of some images, for one product of a plan.
+
+    ``g`` is (numbers, where the images' begin, channels, how many images).
+    """
+    (a, a0), (numbers, g0, D, count) = factors, g
+    runs = plan.k_at.size // sweep.together * count
+    multiply(
+        Lines(d_w, plan.c_at, product.c0), Lines(a, plan.a_at, a0 + product.a0), rows,
+        Terms(plan.k_at, 0, runs, product.run, sweep.step),
+        Panels(numbers, g0 + product.b_column, D, 2 * VECTOR_BYTES // d_w.itemsize),
+        sweep.columns, Ends(sweep.zeros, 0, goes_on, LINEAR, d_w.dtype.type(0)),
+    )  # fmt: skip
+
+
+@compiled
+def frames_of(images, count):
+    """Return where ``count`` images get their frames; nothing, if they have none."""
+    x = images.x
+    shape = (count * images.is_framed, images.height, images.width, x.shape[3])
+    return np.zeros(shape, x.dtype)
+
+
+@compiled
+def images_at(images, n, count, frames):
     """Return where ``count`` images lie from number n on: in x, or in frames, if there are any."""
+    x = images.x
     if len(frames) == 0:
         return x.reshape(-1), n * x[0].size
     for m in range(count):
-        place(x[n + m], frames[m], top, left)
+        place(x[n + m], frames[m], images.top, images.left)
     return frames.reshape(-1), 0
 
 

@@ -7,6 +7,8 @@ activation is made there, and both gradients of the convolution and the bias's r
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from melpy.kernels import memory, threads
@@ -21,9 +23,11 @@ from melpy.kernels.compiled.activation import (
 )
 from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.bias_activation import sum_rows
+from melpy.kernels.compiled.conv import Framed, Sweep, Weights
+from melpy.kernels.compiled.conv_plans import Plan
 from melpy.kernels.compiled.jit import compiled, contiguous
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import IN_TILE, LINEAR, VECTOR_BYTES, multiply
+from melpy.kernels.compiled.tile import IN_TILE, LINEAR, Act
 from melpy.kernels.compiled.winners import (
     choosing,
     chosen_of,
@@ -35,15 +39,46 @@ from melpy.kernels.compiled.winners import (
 from melpy.kernels.program import fixed
 from melpy.kernels.spec import conv_block as spec
 from melpy.kernels.spec.activation import GATES
-from melpy.kernels.spec.conv_block import Act, Block, Geometry
+from melpy.kernels.spec.conv_block import Act as NamedAct
+from melpy.kernels.spec.conv_block import Block, Geometry
 from melpy.kernels.spec.windows import Pair, output_size
 from melpy.kernels.threads import Region
 
 WHOLE: Pair = (1, 1)
 
 
+class Window(NamedTuple):
+    """The size of an image before pooling, and of what is pooled."""
+
+    height: int
+    width: int
+    pool_h: int
+    pool_w: int
+
+
+class Arrived(NamedTuple):
+    """What comes back to a block, and what its way forward left."""
+
+    g: np.ndarray  # (N,oH,oW,D)
+    y: np.ndarray
+    where: np.ndarray  # which cell won, if it was pooled
+    is_pooled: bool
+
+
+class Inverse(NamedTuple):
+    """Where the input's gradient goes, unless it has size 0, and what it is made with."""
+
+    d_x: np.ndarray
+    height: int  # of a d_z and its frame
+    width: int
+    top: int
+    left: int
+    weights: np.ndarray
+    channels: int
+
+
 def conv2d_block(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: NamedAct, pool: Pair
 ) -> Block:
     """Return y, known, where and the size of z; see the specification."""
     arrays = contiguous(x, w, b)
@@ -56,7 +91,7 @@ def conv2d_block(
 
 
 def _block(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: NamedAct, pool: Pair
 ) -> tuple[Block, list[Region]]:
     """Return the block's arrays, and what fills them."""
     strides, pads, dilation, groups = geometry
@@ -95,7 +130,7 @@ def conv2d_block_back(
     known: np.ndarray,
     where: np.ndarray | None,
     geometry: Geometry,
-    act: Act,
+    act: NamedAct,
     pool: Pair,
     z_size: Pair,
     wanted: tuple[bool, bool, bool],
@@ -127,7 +162,7 @@ def _pooled(
     b: np.ndarray,
     geometry: Geometry,
     size: Pair,
-    act: Act,
+    act: NamedAct,
     pool: Pair,
 ) -> tuple[Block, list[Region]]:
     """Return the arrays of a block that is pooled image by image, and what fills them."""
@@ -140,8 +175,8 @@ def _pooled(
     sweep, chosen = (_images_pooled, ()) if act[0] in IN_TILE else (_images_activated, (known,))
     region = (
         sweep, len(x), len(x) * size[0] * size[1] * w.size // groups // 16,
-        x, *conv.placing(x, pads), w.reshape(-1), D, b, y, where, *size, *pool, *plan, D // groups,
-        CODES[act[0]], act[1], *chosen,
+        *conv.framed_by(x, pads), *Weights(w.reshape(-1), D, D // groups), b,
+        *Act(CODES[act[0]], act[1]), y, where, *Window(*size, *pool), *plan, *chosen,
     )  # fmt: skip
     return (y, known, where, size), [region]
 
@@ -153,7 +188,7 @@ def _back(
     y: np.ndarray,
     where: np.ndarray | None,
     geometry: Geometry,
-    act: Act,
+    act: NamedAct,
     pool: Pair,
     z_size: Pair,
     wanted: tuple[bool, bool, bool],
@@ -166,160 +201,127 @@ def _back(
     kernel = conv_plans.kernel(
         conv.frame_size(x, pads), w.shape, strides, dilation, groups, z_size, together
     )
-    if wanted[0]:
-        around, back, w_t = conv.backward_plan(z_size, w, x.shape, geometry)
-        frame = (z_size[0] + sum(around[0]), z_size[1] + sum(around[1]))
-        d_x = memory.empty(x.shape, x.dtype)
-    else:
-        around, back, w_t, frame, d_x = (
-            conv.NONE,
-            kernel,
-            w,
-            z_size,
-            np.empty((0, 0, 0, 0), x.dtype),
-        )
     work = 2 * N * z_size[0] * z_size[1] * w.size // groups // 16
     parts = threads.parts(N, work)
     d_w = memory.empty((parts, w.size), x.dtype)
     d_b = memory.empty((parts, D), x.dtype)
     zeros = np.zeros(max(D, C * groups), x.dtype)
+    if wanted[0]:
+        d_x = memory.empty(x.shape, x.dtype)
+        around, back, w_t = conv.backward_plan(z_size, w, x.shape, geometry)
+        height, width = (z + sum(more) for z, more in zip(z_size, around, strict=True))
+        inverse = Inverse(d_x, height, width, around[0][0], around[1][0], w_t.reshape(-1), C)
+    else:
+        back = kernel  # of the right type; never looked at
+        inverse = Inverse(np.empty((0, 0, 0, 0), x.dtype), 0, 0, 0, 0, w.reshape(-1), C)
     cells = np.empty((0, 0, 0, 0), np.uint8) if where is None else where
     threads.share(
         _images_back, N, work,
-        x, *conv.placing(x, pads), g, y, cells, where is not None, *pool, *z_size, CODES[act[0]],
-        act[1], d_w, d_b, *kernel, D // groups, strides[1] * x.shape[3], together,
-        d_x, wanted[0], *frame, around[0][0], around[1][0], w_t.reshape(-1), C, *back, C, zeros,
+        *conv.framed_by(x, pads), *Arrived(g, y, cells, where is not None),
+        *Window(*z_size, *pool), *Act(CODES[act[0]], act[1]), d_w, d_b, *kernel,
+        *Sweep(zeros, D // groups, strides[1] * x.shape[3], together), *back, *inverse,
     )  # fmt: skip
     d_w = total(d_w).reshape(w.shape)
-    return [d_x if wanted[0] else None, d_w, total(d_b) if wanted[2] else None]
+    return [inverse.d_x if wanted[0] else None, d_w, total(d_b) if wanted[2] else None]
 
 
 @for_team
 def _images_pooled(
-    x, H, W, top, left, is_framed, b, b_row, start, y, where, oH, oW, pool_h, pool_w,
-    a_at, c_at, k_at, lines, columns, code, slope, part, first, last,
+    images: Framed, w: Weights, start, act: Act, y, where, window: Window, plan: Plan,
+    part, first, last,
 ):  # fmt: skip
-    a = np.empty(oH * oW * y.shape[3], x.dtype)
-    frames = np.zeros((is_framed, H, W, x.shape[3]), x.dtype)
+    """Convolve and pool an image at a time: what the convolution makes stays in the cache."""
+    a = np.empty(window.height * window.width * y.shape[3], y.dtype)
+    frames = conv.frames_of(images, 1)
     for n in range(first, last):
-        _image(
-            a,
-            x,
-            n,
-            frames,
-            top,
-            left,
-            b,
-            b_row,
-            start,
-            a_at,
-            c_at,
-            k_at,
-            lines,
-            columns,
-            code,
-            slope,
-        )
-        winners_of(a, 0, oW, y, where, n, pool_h, pool_w)
+        _image(a, images, n, frames, plan, w, (start, act.code, y.dtype.type(act.slope)))
+        winners_of(a, 0, window.width, y, where, n, (window.pool_h, window.pool_w))
 
 
 @for_team
 def _images_activated(
-    x, H, W, top, left, is_framed, b, b_row, start, y, where, oH, oW, pool_h, pool_w,
-    a_at, c_at, k_at, lines, columns, code, slope, known, part, first, last,
+    images: Framed, w: Weights, start, act: Act, y, where, window: Window, plan: Plan, known,
+    part, first, last,
 ):  # fmt: skip
     """As `_images_pooled`, for activations that are compiled apart from the tile's."""
-    z = np.empty(oH * oW * y.shape[3], x.dtype)
-    a = np.empty_like(z)
-    frames = np.zeros((is_framed, H, W, x.shape[3]), x.dtype)
+    z = np.empty(window.height * window.width * y.shape[3], y.dtype)
+    a, pool = np.empty_like(z), (window.pool_h, window.pool_w)
+    frames = conv.frames_of(images, 1)
     for n in range(first, last):
-        _image(
-            z,
-            x,
-            n,
-            frames,
-            top,
-            left,
-            b,
-            b_row,
-            start,
-            a_at,
-            c_at,
-            k_at,
-            lines,
-            columns,
-            LINEAR,
-            slope,
-        )
-        activate_to(z, a, code, slope)
-        winners_of(a, 0, oW, y, where, n, pool_h, pool_w)
-        if code >= FIRST_GATE:
-            chosen_of(z, 0, oW, where, n, known, pool_h, pool_w)
+        _image(z, images, n, frames, plan, w, (start, LINEAR, y.dtype.type(0)))
+        activate_to(z, a, act.code, act.slope)
+        winners_of(a, 0, window.width, y, where, n, pool)
+        if act.code >= FIRST_GATE:
+            chosen_of(z, 0, window.width, where, n, known, pool)
 
 
 @compiled
-def _image(
-    z, x, n, frames, top, left, b, b_row, start, a_at, c_at, k_at, lines, columns, code, slope
-):  # fmt: skip
-    """z = act(x_n * w + start), flat."""
-    panel, s = 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(slope)
-    a, at = conv.images_at(x, n, 1, frames, top, left)
-    for m in range(lines.shape[0]):
-        line = lines[m]
-        multiply(
-            z, c_at, line[8], a, a_at, at + line[5], line[0], line[1],
-            k_at, line[2], line[3], line[4], 1, b, line[6] * b_row + line[7], b_row, panel,
-            columns, start, line[7], 0, code, s,
-        )  # fmt: skip
+def _image(z, images, n, frames, plan, w, ends):
+    """z = act(x_n * w + start), flat; ``ends`` are (start, code, slope)."""
+    factors = conv.images_at(images, n, 1, frames)
+    for product in plan.products:
+        rows = (product.first_row, product.last_row)
+        conv.multiply_weights(plan, product, rows, (z, 0), factors, w, ends)
 
 
 @for_team
 def _images_back(
-    x, H, W, top, left, is_framed, g, y, where, is_pooled, pool_h, pool_w, zH, zW, code, slope,
-    totals_w, totals_b, a_at, c_at, k_at, lines, columns, a_k, together,
-    d_x, wants_x, fH, fW, f_top, f_left, w_t, w_row, xa_at, xc_at, xk_at, x_lines, x_columns,
-    zeros, part, first, last,
+    images: Framed, arrived: Arrived, window: Window, act: Act, totals_w, totals_b, plan: Plan,
+    sweep: Sweep, back: Plan, inverse: Inverse, part, first, last,
 ):  # fmt: skip
-    C, D, panel, zero = x.shape[3], g.shape[3], 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
-    image, shrunk, runs = zH * zW * D, g.shape[1] * g.shape[2] * D, k_at.size // together
-    size = x.shape[1] * x.shape[2] * C
-    flat_g, flat_y, flat_d_x = g.reshape(-1), y.reshape(-1), d_x.reshape(-1)
-    d_w, d_b = totals_w[part], totals_b[part]
+    """Make all gradients of some images, as many at a time as one sum goes over.
+
+    The gradient before pooling and activation, d_z, is made once and read by both products.
+    """
+    zH, zW, D = window.height, window.width, arrived.g.shape[3]
+    d_w, d_b, image = totals_w[part], totals_b[part], zH * zW * D
     d_b[:] = 0
-    d_u = np.empty(shrunk, x.dtype)
-    d_z = np.empty(together * image, x.dtype)
-    frames = np.zeros((together * is_framed, H, W, C), x.dtype)
-    if wants_x:
-        frame = np.zeros((fH, fW, D), x.dtype)
-    for n in range(first, last, together):
-        count = min(together, last - n)
+    d_u = np.empty(arrived.g[0].size, d_w.dtype)
+    d_z = np.empty(sweep.together * image, d_w.dtype)
+    frames = conv.frames_of(images, sweep.together)
+    frame = np.zeros((inverse.height, inverse.width, D), d_w.dtype)
+    for n in range(first, last, sweep.together):
+        count = min(sweep.together, last - n)
         for m in range(count):
-            at, whole = (n + m) * shrunk, d_z[m * image : (m + 1) * image]
-            if is_pooled:
-                slide(flat_g[at : at + shrunk], flat_y[at : at + shrunk], d_u, code, slope)
-                scattered_of(d_u, 0, where, n + m, d_z, m * image, zH, zW, pool_h, pool_w)
-            else:
-                slide(flat_g[at : at + shrunk], flat_y[at : at + shrunk], whole, code, slope)
+            whole = d_z[m * image : (m + 1) * image]
+            _before_pooling(arrived, window, act, n + m, d_u, whole)
             _add_rows(whole, d_b)
-        a, at = conv.images_at(x, n, count, frames, top, left)
-        for m in range(lines.shape[0]):
-            line = lines[m]
-            multiply(
-                d_w, c_at, line[8], a, a_at, at + line[5], line[0], line[1],
-                k_at, 0, count * runs, line[4], a_k, d_z, line[7], D, panel, columns,
-                zeros, 0, int(n > first), LINEAR, zero,
-            )  # fmt: skip
-        if not wants_x:
-            continue
-        for m in range(count):
-            conv.place(d_z[m * image : (m + 1) * image].reshape((zH, zW, D)), frame, f_top, f_left)
-            for k in range(x_lines.shape[0]):
-                line = x_lines[k]
-                multiply(
-                    flat_d_x, xc_at, (n + m) * size + line[8], frame.reshape(-1), xa_at, line[5],
-                    line[0], line[1], xk_at, line[2], line[3], line[4], 1,
-                    w_t, line[6] * w_row, w_row, panel, x_columns, zeros, 0, 0, LINEAR, zero,
-                )  # fmt: skip
+        factors = conv.images_at(images, n, count, frames)
+        for product in plan.products:
+            rows, g = (product.first_row, product.last_row), (d_z, 0, D, count)
+            conv.multiply_pixels(plan, product, rows, d_w, factors, g, sweep, int(n > first))
+        if inverse.d_x.size > 0:
+            for m in range(count):
+                one = d_z[m * image : (m + 1) * image].reshape((zH, zW, D))
+                _image_d_x(one, frame, back, inverse, n + m, sweep.zeros)
+
+
+@compiled
+def _before_pooling(arrived, window, act, n, d_u, d_z):
+    """Fill image n's d_z; d_u is room for what comes between."""
+    size = d_u.size
+    g, y = arrived.g.reshape(-1), arrived.y.reshape(-1)
+    g, y = g[n * size : (n + 1) * size], y[n * size : (n + 1) * size]
+    if arrived.is_pooled:
+        slide(g, y, d_u, act.code, act.slope)
+        sizes, pool = (window.height, window.width), (window.pool_h, window.pool_w)
+        scattered_of(d_u, 0, arrived.where, n, d_z, 0, sizes, pool)
+    else:
+        slide(g, y, d_z, act.code, act.slope)
+
+
+@compiled
+def _image_d_x(d_z, frame, back, inverse, n, zeros):
+    """Make image n of d_x from its d_z, put into a frame first."""
+    d_x = inverse.d_x
+    conv.place(d_z, frame, inverse.top, inverse.left)
+    weights = Weights(inverse.weights, inverse.channels, inverse.channels)
+    for product in back.products:
+        rows = (product.first_row, product.last_row)
+        conv.multiply_weights(
+            back, product, rows, (d_x.reshape(-1), n * d_x[0].size), (frame.reshape(-1), 0),
+            weights, (zeros, LINEAR, d_x.dtype.type(0)),
+        )  # fmt: skip
 
 
 @compiled

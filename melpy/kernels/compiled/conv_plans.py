@@ -19,14 +19,29 @@ Pair = tuple[int, int]
 Shape = tuple[int, ...]
 
 
+# One product of a plan: its part of the tables, and of the matrices.
+PRODUCT = np.dtype(
+    [
+        ("first_row", np.int64),
+        ("last_row", np.int64),
+        ("first_run", np.int64),
+        ("runs", np.int64),
+        ("run", np.int64),  # factors of a run
+        ("a0", np.int64),  # what is added to where A's rows begin
+        ("b_row", np.int64),  # B begins at this row
+        ("b_column", np.int64),  # and column
+        ("c0", np.int64),  # what is added to where C's rows begin
+    ]
+)
+
+
 class Plan(NamedTuple):
-    """Tables of rows and runs, and a line for each product: where its parts of them are."""
+    """Tables of rows and runs, and which parts of them make a product."""
 
     a_at: np.ndarray  # (rows,): where a row's first factors begin
     c_at: np.ndarray  # (rows,): where its results go
     k_at: np.ndarray  # (runs,): where the runs of the sum begin, counted from a row's beginning
-    lines: np.ndarray  # (products, 9): first row, last row, k0, runs, factors a run, a0, the row
-    # and the column of B where its part begins, c0
+    products: np.ndarray  # (products,) of PRODUCT
 
 
 @lru_cache(maxsize=256)
@@ -42,8 +57,10 @@ def forward(
     columns = [j * dilation[1] for j in range(kW)]
     k_at, run = _runs(rows, columns, frame[1], pixel, C)
     each = D // groups
-    lines = [(0, len(a_at), 0, len(k_at), run, n * C, 0, n * each, n * each) for n in range(groups)]
-    return Plan(a_at, c_at, k_at, np.array(lines, np.int64))
+    products = [
+        (0, len(a_at), 0, len(k_at), run, n * C, 0, n * each, n * each) for n in range(groups)
+    ]
+    return Plan(a_at, c_at, k_at, np.array(products, PRODUCT))
 
 
 @lru_cache(maxsize=256)
@@ -63,7 +80,7 @@ def backward(
     c_at: list[np.ndarray] = []
     k_at: list[np.ndarray] = []
     order: list[int] = []
-    lines: list[tuple[int, ...]] = []
+    products: list[tuple[int, ...]] = []
     phases = [
         _phases(axis_size, top, s)
         for axis_size, top, s in zip(size, pads_before, strides, strict=True)
@@ -86,10 +103,10 @@ def backward(
             row += len(a_at[-1])
             for n in range(groups):
                 b_row = (n * kH * kW + first_tap) * each
-                lines.append((first_row, row, k, len(offsets), run, n * each, b_row, 0, n * C))
+                products.append((first_row, row, k, len(offsets), run, n * each, b_row, 0, n * C))
             k += len(offsets)
     a, c, k_runs = map(np.concatenate, (a_at, c_at, k_at))
-    plan = Plan(a, c, k_runs, np.array(lines, np.int64))
+    plan = Plan(a, c, k_runs, np.array(products, PRODUCT))
     return plan, np.array(order, np.int64)
 
 
@@ -106,10 +123,10 @@ def kernel(
     k_at = (np.arange(images)[:, None] * (frame[0] * frame[1] * pixel) + lines_of_pixels).reshape(
         -1
     )
-    lines = [
+    products = [
         (0, len(a_at), 0, len(k_at), out[1], n * C, 0, n * each, n * each) for n in range(groups)
     ]
-    return Plan(a_at, c_at, k_at, np.array(lines, np.int64))
+    return Plan(a_at, c_at, k_at, np.array(products, PRODUCT))
 
 
 def _grid(rows: Sequence[int], columns: Sequence[int], width: int, steps: Pair) -> np.ndarray:

@@ -7,6 +7,7 @@ and how it shares a sum among threads changes the bits of the result with their 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,10 +15,39 @@ from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import cut
 from melpy.kernels.compiled.jit import FLOATS, laid, prepare
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, ROWS, VECTOR_BYTES, lines, multiply
+from melpy.kernels.compiled.tile import (
+    AT_ONCE,
+    LINEAR,
+    ROWS,
+    VECTOR_BYTES,
+    Act,
+    Ends,
+    Lines,
+    Panels,
+    Terms,
+    lines,
+    multiply,
+)
 from melpy.kernels.compiled.transpose import transposed
 from melpy.kernels.spec import matmul as spec
 from melpy.kernels.threads import Region
+
+
+class Rows(NamedTuple):
+    """The first matrix: where each of its rows begins, and what leads on in one."""
+
+    numbers: np.ndarray
+    at: np.ndarray
+    step: int
+
+
+class Columns(NamedTuple):
+    """The second matrix: what leads to its next row, and to its next two vectors of columns."""
+
+    numbers: np.ndarray  # (K,Q)
+    row: int
+    panel: int
+
 
 DEPTH = 512  # a panel of b, DEPTH by two vectors, stays nearly in the first-level cache,
 BLOCK = 64 * DEPTH  # and this many numbers of a in the second
@@ -70,7 +100,8 @@ def multiplication(
     down, across = _shares(*shape, 2 * lanes / ROWS, threads.parts(shape[0] * shape[1], work))
     region = (
         _blocks, len(down) * len(across), work,
-        a, a_at, step, b, b_row, panel, y, c_at, start, code, slope, down, across,
+        *Rows(a, a_at, step), *Columns(b, b_row, panel), y, c_at, start, *Act(code, slope), down,
+        across,
     )  # fmt: skip
     return y, [region]
 
@@ -92,22 +123,24 @@ def _shares(rows: int, columns: int, width: float, count: int) -> tuple[np.ndarr
 
 @for_team
 def _blocks(
-    a, a_at, a_k, b, b_row, panel, y, c_at, start, code, slope, down, across, part, first, last
+    a: Rows, b: Columns, y, c_at, start, act: Act, down, across, part, first, last
 ):  # fmt: skip
-    width, (K, Q) = 2 * VECTOR_BYTES // b.itemsize, b.shape
-    slope = b.dtype.type(slope)
+    """Make blocks of the result: for each depth of the sum, rows of a that stay in the cache."""
+    width, (K, Q) = 2 * VECTOR_BYTES // y.itemsize, b.numbers.shape
+    slope = y.dtype.type(act.slope)
     height = max(ROWS, BLOCK // max(1, min(K, DEPTH)) // ROWS * ROWS)
     for unit in range(first, last):
         rows, columns = down[unit // len(across)], across[unit % len(across)]
         left, right = columns[0] * width, min(Q, columns[1] * width)
         for k in range(0, K, DEPTH):
             depth = min(DEPTH, K - k)
-            act = code if k + depth == K else LINEAR  # once the sum is whole
+            code = act.code if k + depth == K else LINEAR  # once the sum is whole
             for r in range(rows[0] * ROWS, rows[1] * ROWS, height):
                 multiply(
-                    y, c_at, left, a, a_at, k * a_k, r, min(rows[1] * ROWS, r + height),
-                    AT_ONCE, 0, 1, depth, a_k, b, k * b_row + columns[0] * panel, b_row, panel,
-                    right - left, start, left, int(k > 0), act, slope,
+                    Lines(y, c_at, left), Lines(a.numbers, a.at, k * a.step),
+                    (r, min(rows[1] * ROWS, r + height)), Terms(AT_ONCE, 0, 1, depth, a.step),
+                    Panels(b.numbers, k * b.row + columns[0] * b.panel, b.row, b.panel),
+                    right - left, Ends(start, left, int(k > 0), code, slope),
                 )  # fmt: skip
 
 

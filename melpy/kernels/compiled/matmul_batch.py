@@ -7,14 +7,35 @@ the second ones must be contiguous, and are made so.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from melpy.kernels import memory, threads, tracing
 from melpy.kernels.compiled.jit import FLOATS, copied, prepare, writeable
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import AT_ONCE, LINEAR, VECTOR_BYTES, lines, multiply
+from melpy.kernels.compiled.tile import (
+    AT_ONCE,
+    LINEAR,
+    VECTOR_BYTES,
+    Ends,
+    Lines,
+    Panels,
+    Terms,
+    lines,
+    multiply,
+)
 from melpy.kernels.spec import matmul as spec
+
+
+class Matrices(NamedTuple):
+    """Matrices somewhere in memory: where each begins, and what leads to a's next number in a row,
+    to b's next row.
+    """
+
+    numbers: np.ndarray
+    first: np.ndarray
+    step: int
 
 
 def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -43,7 +64,8 @@ def matmul_batch(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     flat = y.reshape(-1)
     threads.share(
         _matrices, count, count * P * K * Q // 16,
-        memory_a, a_first, rows, step, K, memory_b, b_first, b_row, flat, P * Q, c_at, Q, zeros,
+        *Matrices(memory_a, a_first, step), rows, *Matrices(memory_b, b_first, b_row), flat, c_at,
+        K, zeros,
     )  # fmt: skip
     return y
 
@@ -65,12 +87,13 @@ def _pointed(x: np.ndarray) -> np.ndarray:
 
 
 @for_team
-def _matrices(
-    a, a_first, a_at, a_k, K, b, b_first, b_row, y, size, c_at, Q, zeros, part, first, last
-):  # fmt: skip
-    panel, zero = 2 * VECTOR_BYTES // b.itemsize, b.dtype.type(0)
+def _matrices(a: Matrices, a_at, b: Matrices, y, c_at, K, zeros, part, first, last):
+    """Make some of the products; each result lies right after the one before."""
+    Q = zeros.size
+    size, panel = y.size // a.first.size, 2 * VECTOR_BYTES // y.itemsize
     for n in range(first, last):
         multiply(
-            y, c_at, n * size, a, a_at, a_first[n], 0, a_at.size, AT_ONCE, 0, 1, K, a_k,
-            b, b_first[n], b_row, panel, Q, zeros, 0, 0, LINEAR, zero,
+            Lines(y, c_at, n * size), Lines(a.numbers, a_at, a.first[n]), (0, a_at.size),
+            Terms(AT_ONCE, 0, 1, K, a.step), Panels(b.numbers, b.first[n], b.step, panel), Q,
+            Ends(zeros, 0, 0, LINEAR, y.dtype.type(0)),
         )  # fmt: skip

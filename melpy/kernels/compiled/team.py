@@ -17,7 +17,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 import llvmlite.binding
 import numpy as np
@@ -297,10 +297,15 @@ def fan_out(typingctx, kernel, team, size, blocks, args):
 
 
 def _unowned(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """Return an array without its reference count: the caller keeps it alive.
+    """Return an array, or a record of some, without its reference count: the caller keeps it alive.
 
     Threads that count references to one array write to one cache line, at every slice they take.
     """
+    if isinstance(kind, types.BaseTuple):
+        fields = zip(kind.types, cgutils.unpack_tuple(builder, value), strict=True)
+        return context.make_tuple(
+            builder, kind, [_unowned(context, builder, *field) for field in fields]
+        )
     if not isinstance(kind, types.Array):
         return value
     array = context.make_array(kind)(context, builder, value=value)
@@ -310,14 +315,27 @@ def _unowned(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 def for_team(kernel: Callable[..., None]) -> Callable[..., bool]:
-    """Compile ``kernel(*args, part, first, last)`` as ``region(team, size, blocks, *args)``."""
+    """Compile ``kernel(*args, part, first, last)`` as ``region(team, size, blocks, *args)``.
+
+    An argument whose annotation is a NamedTuple's class is a record, whose fields the kernel reads
+    by name. The region is given them one by one, as in ``share(..., x, *frame, y)``: Numba takes a
+    microsecond to tell what a tuple is made of, more than all else of a call.
+    """
     code = kernel.__code__
-    names = ", ".join(code.co_varnames[: code.co_argcount - 3])
-    source = (
-        f"def {kernel.__name__}(_team, _size, _blocks, {names}):\n"
-        f"    return _fan_out(_kernel, _team, _size, _blocks, ({names},))\n"
-    )
+    kinds = get_type_hints(kernel)
     scope: dict[str, Any] = {"_fan_out": fan_out, "_kernel": compiled(kernel)}
+    given: list[str] = []
+    packed: list[str] = []
+    for name in code.co_varnames[: code.co_argcount - 3]:
+        kind = kinds.get(name)
+        fields = [f"{name}__{field}" for field in getattr(kind, "_fields", ())]
+        given += fields or [name]
+        packed.append(f"_record_{name}({', '.join(fields)})" if fields else name)
+        scope[f"_record_{name}"] = kind
+    source = (
+        f"def {kernel.__name__}(_team, _size, _blocks, {', '.join(given)}):\n"
+        f"    return _fan_out(_kernel, _team, _size, _blocks, ({', '.join(packed)},))\n"
+    )
     exec(compile(source, code.co_filename, "exec"), scope)
     region = scope[kernel.__name__]
     region.__module__ = kernel.__module__

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding
 import numba
@@ -34,6 +34,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from melpy.kernels.compiled.emission import (
+    LEAKY_RELU,
+    LINEAR,
+    RELU,
+    activated,
+    fields,
+    place_of,
+    splat,
+)
 from melpy.kernels.compiled.jit import before_first_use, compiled, compiled_for_c
 
 
@@ -51,21 +60,7 @@ ROWS = 4 if VECTOR_BYTES == 32 else 8  # AVX2 has 16 registers, AVX-512 and NEON
 X86 = llvmlite.binding.get_default_triple().startswith(("x86", "i686"))
 FUSED = bool(FEATURES.get("fma") or FEATURES.get("avx512f") or not X86)
 
-LINEAR, RELU, LEAKY_RELU = 0, 1, 2  # the activations of a tile; cheap, monotone
 IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}  # numbered from 0
-
-
-def activated(builder: Any, x: ir.Value, code: ir.Value, slope: ir.Value) -> ir.Value:
-    """Emit act(x) of a vector, for the activation that ``code`` names when the loop runs."""
-    zeros, undefined = ir.Constant(x.type, None), ir.Constant(x.type, ir.Undefined)
-    same_lane = ir.Constant(ir.VectorType(ir.IntType(32), x.type.count), None)
-    lane0 = builder.insert_element(undefined, slope, ir.IntType(32)(0))
-    less = builder.fmul(x, builder.shuffle_vector(lane0, undefined, same_lane))
-    relu = builder.select(builder.fcmp_ordered("<=", x, zeros), zeros, x)  # a NaN stays one
-    leaky = builder.select(builder.fcmp_ordered(">", x, zeros), x, less)
-    is_relu = builder.icmp_signed("==", code, ir.IntType(64)(RELU))
-    is_leaky = builder.icmp_signed("==", code, ir.IntType(64)(LEAKY_RELU))
-    return builder.select(is_relu, relu, builder.select(is_leaky, leaky, x))
 
 
 def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., Any]:
@@ -92,8 +87,6 @@ def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., A
         bytes_ = 4 if isinstance(number, ir.FloatType) else 8
         lanes = VECTOR_BYTES // bytes_
         vector, index = ir.VectorType(number, lanes), ir.IntType(64)
-        undefined = ir.Constant(vector, ir.Undefined)
-        same_lane = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
         width = f"v{lanes}f{bytes_ * 8}"
 
         def function(name: str, returned: Any, *arguments: Any) -> Any:
@@ -108,10 +101,8 @@ def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., A
             loaded = function(f"masked.load.{masked}", vector, place, align, flags, vector)
             stored = function(f"masked.store.{masked}", ir.VoidType(), vector, place, align, flags)
             counts = ir.VectorType(index, lanes)
-            nothing = ir.Constant(counts, ir.Undefined)
-            first = builder.insert_element(nothing, rest, ir.IntType(32)(0))
-            most = builder.shuffle_vector(first, nothing, same_lane)
-            mask = builder.icmp_signed("<", ir.Constant(counts, list(range(lanes))), most)
+            order = ir.Constant(counts, list(range(lanes)))
+            mask = builder.icmp_signed("<", order, splat(builder, rest, counts))
 
         def at(pointer: ir.Value, offset: ir.Value) -> ir.Value:
             return builder.bitcast(builder.gep(pointer, [offset]), vector.as_pointer())
@@ -126,10 +117,6 @@ def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., A
                 builder.call(stored, [value, pointer, align(bytes_), mask])
             else:
                 builder.store(value, pointer, align=bytes_)
-
-        def everywhere(x: ir.Value) -> ir.Value:
-            lane0 = builder.insert_element(undefined, x, ir.IntType(32)(0))
-            return builder.shuffle_vector(lane0, undefined, same_lane)
 
         def multiply_add(x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
             return builder.call(fma, [x, y, z]) if FUSED else builder.fadd(builder.fmul(x, y), z)
@@ -163,7 +150,7 @@ def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., A
             b_vectors = [load(at(b_line, index(v * lanes))) for v in range(vectors)]
             totals = iter(sums)
             for row in rows:
-                element = everywhere(builder.load(builder.gep(a_cell, [row])))
+                element = splat(builder, builder.load(builder.gep(a_cell, [row])), vector)
                 for b_vector in b_vectors:
                     total = next(totals)
                     builder.store(multiply_add(element, b_vector, builder.load(total)), total)
@@ -251,43 +238,95 @@ before_first_use(np.float32, lambda: _compile_product(types.float32))
 before_first_use(np.float64, lambda: _compile_product(types.float64))
 
 
-@intrinsic
-def multiply(
-    typingctx, c, c_at, c0, a, a_at, a0, first, last, k_at, k0, outers, run, a_k, b, b0, b_row,
-    b_panel, columns, start, s0, accumulate, code, slope,
-):  # fmt: skip
-    """Make rows ``first`` to ``last`` (whole tiles of a table that `table` made) of a product.
+class Lines(NamedTuple):
+    """Rows of a matrix that lie anywhere: row r begins at ``at[r] + begin``; see `table`."""
 
-    ``b_panel`` leads from B's first two vectors of columns to the next two. Arrays are read and
-    written as they lie in memory, from the offset that follows each.
+    numbers: np.ndarray
+    at: np.ndarray
+    begin: int
+
+
+class Terms(NamedTuple):
+    """What a sum goes over: runs of ``run`` numbers of A's rows, ``step`` apart.
+
+    Run number o begins at ``at[begin + o]``, counted from where a row begins.
     """
-    size, number = types.intp, c.dtype
-    signature = types.void(
-        c, c_at, size, a, a_at, size, size, size, k_at, size, size, size, size, b, size, size,
-        size, size, start, size, size, size, number,
-    )  # fmt: skip
+
+    at: np.ndarray
+    begin: int
+    runs: int
+    run: int
+    step: int
+
+
+class Panels(NamedTuple):
+    """B: a row for each term, ``row`` apart; the next two vectors of columns, ``panel`` apart."""
+
+    numbers: np.ndarray
+    begin: int
+    row: int
+    panel: int
+
+
+class Ends(NamedTuple):
+    """What sums begin with, a number a column from ``begin`` on, or C as it is; and act."""
+
+    start: np.ndarray
+    begin: int
+    goes_on: int
+    code: int
+    slope: float
+
+
+class Act(NamedTuple):
+    """An activation of the tile's, and the slope of one that has any."""
+
+    code: int
+    slope: float
+
+
+@intrinsic
+def multiply(typingctx, c, a, rows, terms, b, columns, ends):
+    """C = act(start + A B), or act(C + A B), for some rows: whole tiles of a table.
+
+    Parameters
+    ----------
+    c, a : Lines
+    rows : (first, last)
+    terms : Terms
+    b : Panels
+    columns : int
+    ends : Ends
+    """
+    number = c.types[0].dtype
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        def data(position: int, offset: int | None = None) -> Any:
-            kind = signature.args[position]
-            pointer = context.make_array(kind)(context, builder, args[position]).data
-            return pointer if offset is None else builder.gep(pointer, [args[offset]])
+        def record(position: int, *wanted: Any) -> list[Any]:
+            return fields(context, builder, signature.args[position], args[position], *wanted)
 
+        size = types.intp
+        c, c_at, c0 = record(0, None, None, size)
+        a, a_at, a0 = record(1, None, None, size)
+        first, last = record(2, size, size)
+        k_at, k0, runs, run, step = record(3, None, size, size, size, size)
+        b, b0, (b_row, b_panel) = place_of(context, builder, signature.args[4], args[4])
+        start, s0, goes_on, code, slope = record(6, None, size, size, size, number)
         kinds = [context.get_value_type(kind) for kind in _arguments(number)]
         product = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), kinds), _symbol(number)
         )
-        lanes = VECTOR_BYTES // (number.bitwidth // 8)
+        lanes = ir.IntType(64)(VECTOR_BYTES // (number.bitwidth // 8))
         builder.call(
             product,
             [
-                data(0, 2), data(1), data(3, 5), data(4), *args[6:8], data(8, 9), *args[10:13],
-                data(13, 14), *args[15:18], data(18, 19), *args[20:23], ir.IntType(64)(lanes),
+                builder.gep(c, [c0]), c_at, builder.gep(a, [a0]), a_at, first, last,
+                builder.gep(k_at, [k0]), runs, run, step, builder.gep(b, [b0]), b_row, b_panel,
+                args[5], builder.gep(start, [s0]), goes_on, code, slope, lanes,
             ],
         )  # fmt: skip
         return context.get_dummy_value()
 
-    return signature, emit
+    return types.void(c, a, rows, terms, b, types.intp, ends), emit
 
 
 def table(offsets: np.ndarray) -> np.ndarray:
@@ -312,8 +351,8 @@ def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, c
     a_at, c_at = np.empty(tiles, np.int64), np.empty(tiles, np.int64)
     for r in range(tiles):
         a_at[r], c_at[r] = min(r, rows - 1) * a_row, min(r, rows - 1) * c_row
-    zero, panel = c.dtype.type(0), 2 * VECTOR_BYTES // c.itemsize
+    panel = 2 * VECTOR_BYTES // c.itemsize
     multiply(
-        c, c_at, c0, a, a_at, a0, 0, tiles, AT_ONCE, 0, 1, count, a_k,
-        b, b0, b_row, panel, columns, b, 0, 1, LINEAR, zero,
+        Lines(c, c_at, c0), Lines(a, a_at, a0), (0, tiles), Terms(AT_ONCE, 0, 1, count, a_k),
+        Panels(b, b0, b_row, panel), columns, Ends(b, 0, 1, LINEAR, c.dtype.type(0)),
     )  # fmt: skip

@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled.emission import splat
 from melpy.kernels.compiled.jit import compiled
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import VECTOR_BYTES
@@ -56,13 +57,7 @@ class _Emitter:
         if rest is not None:
             counts = ir.VectorType(ir.IntType(64), lanes)
             order = ir.Constant(counts, list(range(lanes)))
-            self.mask = builder.icmp_signed("<", order, self.splat(rest, counts))
-
-    def splat(self, x: Any, kind: Any) -> Any:
-        undefined = ir.Constant(kind, ir.Undefined)
-        lane0 = self.builder.insert_element(undefined, x, ir.IntType(32)(0))
-        same = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), None)
-        return self.builder.shuffle_vector(lane0, undefined, same)
+            self.mask = builder.icmp_signed("<", order, splat(builder, rest, counts))
 
     def _at(self, position: int, start: Any, kind: Any) -> tuple[Any, int, str]:
         array = self.context.make_array(self.signature.args[position])
@@ -121,7 +116,7 @@ def _winner(is_masked: bool) -> Callable[..., Any]:
                     builder.fcmp_unordered(">", v, top), builder.fcmp_ordered("ord", top, top)
                 )
                 number = builder.add(builder.mul(i.index, pool_w), j.index)
-                cell = the.splat(builder.trunc(number, ir.IntType(8)), the.cells)
+                cell = splat(builder, builder.trunc(number, ir.IntType(8)), the.cells)
                 builder.store(builder.select(hit, v, top), best)
                 builder.store(builder.select(hit, cell, builder.load(won)), won)
             the.store(builder.load(best), 0, u0)
@@ -150,7 +145,7 @@ def _putter(is_masked: bool) -> Callable[..., Any]:
                 down, right = builder.mul(i.index, row), builder.mul(j.index, column)
                 place = builder.add(z0, builder.add(down, right))
                 number = builder.add(builder.mul(i.index, pool_w), j.index)
-                cell = the.splat(builder.trunc(number, ir.IntType(8)), the.cells)
+                cell = splat(builder, builder.trunc(number, ir.IntType(8)), the.cells)
                 here = builder.icmp_unsigned("==", won, cell)
                 the.store(builder.select(here, value, ir.Constant(the.values, None)), 4, place)
             return context.get_dummy_value()
@@ -165,9 +160,9 @@ _put, _put_some = _putter(is_masked=False), _putter(is_masked=True)
 
 
 @compiled
-def winners_of(z, z0, W, u, where, n, pool_h, pool_w):
+def winners_of(z, z0, W, u, where, n, pool):
     """Pool one image of width W, which begins at z0 of a flat z, into image n of u."""
-    _, oH, oW, C = u.shape
+    (_, oH, oW, C), (pool_h, pool_w) = u.shape, pool
     lanes, row = VECTOR_BYTES // z.itemsize, W * C
     flat_u, flat_where = u.reshape(-1), where.reshape(-1)
     for p in range(oH):
@@ -184,9 +179,9 @@ def winners_of(z, z0, W, u, where, n, pool_h, pool_w):
 
 
 @compiled
-def chosen_of(z, z0, W, where, n, u, pool_h, pool_w):
+def chosen_of(z, z0, W, where, n, u, pool):
     """Image n of u = the cells that ``where`` tells of an image of width W, at z0 of a flat z."""
-    _, oH, oW, C = u.shape
+    (_, oH, oW, C), (pool_h, pool_w) = u.shape, pool
     for p in range(oH):
         for q in range(oW):
             won, kept = where[n, p, q], u[n, p, q]
@@ -199,9 +194,9 @@ def chosen_of(z, z0, W, where, n, u, pool_h, pool_w):
 
 
 @compiled
-def scattered_of(g, g0, where, n, d_z, z0, H, W, pool_h, pool_w):
+def scattered_of(g, g0, where, n, d_z, z0, size, pool):
     """Put an image's values, which begin at g0 of a flat g, at their cells of an image at z0."""
-    _, oH, oW, C = where.shape
+    (_, oH, oW, C), (H, W), (pool_h, pool_w) = where.shape, size, pool
     lanes, row = VECTOR_BYTES // d_z.itemsize, W * C
     flat_where = where.reshape(-1)
     if oH * pool_h < H or oW * pool_w < W:
@@ -225,7 +220,7 @@ def _winners(z, u, where, pool_h, pool_w, part, first, last):
     _, H, W, C = z.shape
     flat = z.reshape(-1)
     for n in range(first, last):
-        winners_of(flat, n * H * W * C, W, u, where, n, pool_h, pool_w)
+        winners_of(flat, n * H * W * C, W, u, where, n, (pool_h, pool_w))
 
 
 @for_team
@@ -233,7 +228,7 @@ def _chosen(z, where, u, pool_h, pool_w, part, first, last):
     _, H, W, C = z.shape
     flat = z.reshape(-1)
     for n in range(first, last):
-        chosen_of(flat, n * H * W * C, W, where, n, u, pool_h, pool_w)
+        chosen_of(flat, n * H * W * C, W, where, n, u, (pool_h, pool_w))
 
 
 @for_team
@@ -241,4 +236,4 @@ def _scattered(g, where, d_z, pool_h, pool_w, part, first, last):
     _, H, W, C = d_z.shape
     flat_g, flat, image = g.reshape(-1), d_z.reshape(-1), g.shape[1] * g.shape[2] * C
     for n in range(first, last):
-        scattered_of(flat_g, n * image, where, n, flat, n * H * W * C, H, W, pool_h, pool_w)
+        scattered_of(flat_g, n * image, where, n, flat, n * H * W * C, (H, W), (pool_h, pool_w))

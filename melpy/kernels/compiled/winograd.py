@@ -16,26 +16,26 @@ The coefficients are 0, 1, -1 and 1/2: the error is no larger than the direct wa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.copying import copy
 from melpy.kernels.compiled.jit import compiled
+from melpy.kernels.compiled.squares import ALL, Matrix, Square, transform
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import (
     AT_ONCE,
     LINEAR,
     ROWS,
     VECTOR_BYTES,
-    activated,
+    Act,
+    Ends,
+    Lines,
+    Panels,
+    Terms,
     lines,
     multiply,
 )
@@ -43,12 +43,24 @@ from melpy.kernels.program import fixed
 from melpy.kernels.spec.windows import Pads
 from melpy.kernels.threads import Region
 
-Matrix = tuple[tuple[float, ...], ...]
 Shape = tuple[int, ...]
 
 B_T: Matrix = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
 G: Matrix = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 A_T: Matrix = ((1, 1, 1, 0), (0, 1, -1, -1))
+
+
+class Tiles(NamedTuple):
+    """Which tiles an image is cut into, and where products read and write a block of them."""
+
+    top: int  # the image's pads
+    left: int
+    down: int
+    across: int
+    block: int
+    a_at: np.ndarray
+    c_at: np.ndarray
+
 
 BLOCK_BYTES = 1 << 19  # a block of tiles, in and out, stays in the second-level cache
 CENTRE = 5  # the entry (1, 1): a number added there is added to each of a tile's outputs
@@ -86,7 +98,8 @@ def convolution(
         copy(b, start[D:])
     region = (
         _forward, -(-count // ROWS), y.size * C // 4,
-        x, pads[0][0], pads[1][0], u, start, y, *tiles, block, a_at, c_at, code, slope,
+        x, u, start, y, *Tiles(pads[0][0], pads[1][0], *tiles, block, a_at, c_at),
+        *Act(code, slope),
     )  # fmt: skip
     return [region]
 
@@ -107,7 +120,7 @@ def conv2d_d_w(g: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
 
     threads.share(
         _back, len(groups) * len(shares), g.size * C // 4,
-        x, pads[0][0], pads[1][0], g, parts, *tiles, block, a_at, c_at,
+        x, g, parts, *Tiles(pads[0][0], pads[1][0], *tiles, block, a_at, c_at),
         np.array(shares) * lanes, np.array(groups) * ROWS,
     )  # fmt: skip
     return total(parts)
@@ -130,95 +143,20 @@ def transformed(w: np.ndarray) -> np.ndarray:
     return u
 
 
-def _transform(matrix: Matrix, name: str, is_partial: bool = False) -> Callable[..., Any]:
-    """Make y = M x M^T of one vector of channels of a square x, as the code for one matrix M.
-
-    The bits of ``cells`` say which cells of the image's square, row by row, are there: if
-    ``is_partial``, the others count as 0 where they are read, and are not written.
-    """
-
-    @intrinsic
-    def transform(typingctx, y, y0, y_row, y_column, x, x0, x_row, x_column, cells, code, slope):
-        size = types.intp
-        return types.void(y, size, size, size, x, *[size] * 5, x.dtype), emit
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _y, y0, y_row, y_column, _x, x0, x_row, x_column, present, code, slope = args
-        number = context.get_data_type(signature.args[0].dtype)
-        bytes_ = 4 if isinstance(number, ir.FloatType) else 8
-        vector, index = ir.VectorType(number, VECTOR_BYTES // bytes_), ir.IntType(64)
-
-        def at(position: int, start: Any, row: Any, i: int, column: Any, j: int) -> Any:
-            array = context.make_array(signature.args[position])(context, builder, args[position])
-            down, right = builder.mul(row, index(i)), builder.mul(column, index(j))
-            place = builder.add(start, builder.add(down, right))
-            return builder.bitcast(builder.gep(array.data, [place]), vector.as_pointer())
-
-        def constant(value: float) -> Any:
-            return ir.Constant(vector, [value] * vector.count)
-
-        def combined(weights: tuple[float, ...], terms: list[Any]) -> Any:
-            total = None
-            pairs = zip(weights, terms, strict=True)
-            for weight, term in sorted(pairs, key=lambda pair: pair[0] < 0):  # begin with a plus
-                if weight == 0:
-                    continue
-                if abs(weight) != 1:
-                    term = builder.fmul(term, constant(abs(weight)))
-                if total is None:
-                    total = term if weight > 0 else builder.fsub(constant(0), term)
-                else:
-                    total = (builder.fadd if weight > 0 else builder.fsub)(total, term)
-            return total
-
-        def is_there(n: int) -> Any:
-            return builder.trunc(builder.lshr(present, index(n)), ir.IntType(1))
-
-        def cell(n: int, place: Any) -> Any:
-            if is_partial and matrix is not A_T:
-                zeros = cgutils.global_constant(builder, "zeros", constant(0))
-                place = builder.select(is_there(n), place, builder.bitcast(zeros, place.type))
-            return builder.load(place, align=bytes_)
-
-        sides = range(len(matrix[0]))
-        cells = [
-            [cell(len(sides) * i + j, at(4, x0, x_row, i, x_column, j)) for j in sides]
-            for i in sides
-        ]
-        half = [[combined(line, [cells[i][j] for i in sides]) for j in sides] for line in matrix]
-        for i, row in enumerate(half):
-            for j, line in enumerate(matrix):
-                total = combined(line, row)
-                if matrix is A_T:
-                    total = activated(builder, total, code, slope)
-                place = at(0, y0, y_row, i, y_column, j)
-                if is_partial and matrix is A_T:
-                    with builder.if_then(is_there(2 * i + j)):
-                        builder.store(total, place, align=bytes_)
-                else:
-                    builder.store(total, place, align=bytes_)
-        return context.get_dummy_value()
-
-    transform.__name__ = name
-    return transform
-
-
 def _transposed(matrix: Matrix) -> Matrix:
     return tuple(zip(*matrix, strict=True))
 
 
 _x_entries, _x_entries_at_the_edge = (
-    _transform(B_T, "x_entries", is_partial) for is_partial in (False, True)
+    transform(B_T, "x_entries", reads_all=whole) for whole in (True, False)
 )
 _y_of_entries, _y_of_entries_at_the_edge = (
-    _transform(A_T, "y_of_entries", is_partial) for is_partial in (False, True)
+    transform(A_T, "y_of_entries", writes_all=whole, is_last=True) for whole in (True, False)
 )
 _g_entries, _g_entries_at_the_edge = (
-    _transform(_transposed(A_T), "g_entries", is_partial) for is_partial in (False, True)
+    transform(_transposed(A_T), "g_entries", reads_all=whole) for whole in (True, False)
 )
-_w_entries, _d_w_of_entries = _transform(G, "w_entries"), _transform(_transposed(G), "d_w")
-
-ALL = 0xFFFF  # cells
+_w_entries, _d_w_of_entries = transform(G, "w_entries"), transform(_transposed(G), "d_w")
 
 
 @for_team
@@ -229,7 +167,8 @@ def _kernel_transform(w, u, part, first, last):
     for v in range(first * lanes, last * lanes, lanes):
         c, d = v // D, v % D
         at = (d // (2 * lanes) * C + c) * 2 * lanes + d % (2 * lanes)
-        _w_entries(entries, at, 4 * entry, entry, flat, v, 3 * size, size, ALL, 0, zero)
+        to, here = Square(entries, at, 4 * entry, entry), Square(flat, v, 3 * size, size)
+        _w_entries(to, here, ALL, Act(0, zero))
 
 
 @compiled
@@ -246,140 +185,127 @@ def _cells(row, column, side, H, W):
 
 
 @compiled
-def _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last_c):
+def _patches(v, v_step, x, tiles, t0, count, channels):
     """Write the 16 entries of ``count`` tiles, from number t0 of all images' tiles on."""
-    _, H, W, C = x.shape
-    lanes, wide, zero = VECTOR_BYTES // x.itemsize, last_c - first_c, x.dtype.type(0)
+    (_, H, W, C), (first_c, last_c) = x.shape, channels
+    lanes, wide, none = VECTOR_BYTES // x.itemsize, last_c - first_c, Act(0, x.dtype.type(0))
     flat = x.reshape(-1)
-    n, p, q = _tile(t0, tiles_h, tiles_w)
+    n, p, q = _tile(t0, tiles)
     for t in range(count):
-        row, column = 2 * p - top, 2 * q - left
+        row, column = 2 * p - tiles.top, 2 * q - tiles.left
         at = ((n * H + row) * W + column) * C + first_c
         cells = _cells(row, column, 4, H, W)
         if cells == ALL:
             for c in range(0, wide, lanes):
-                _x_entries(
-                    v, t * wide + c, 4 * v_step, v_step, flat, at + c, W * C, C, ALL, 0, zero
-                )
+                to = Square(v, t * wide + c, 4 * v_step, v_step)
+                _x_entries(to, Square(flat, at + c, W * C, C), ALL, none)
         else:
             for c in range(0, wide, lanes):
-                _x_entries_at_the_edge(
-                    v, t * wide + c, 4 * v_step, v_step, flat, at + c, W * C, C, cells, 0, zero
-                )
-        n, p, q = _next(n, p, q, tiles_h, tiles_w)
+                to = Square(v, t * wide + c, 4 * v_step, v_step)
+                _x_entries_at_the_edge(to, Square(flat, at + c, W * C, C), cells, none)
+        n, p, q = _next(n, p, q, tiles)
 
 
 @compiled
-def _tile(t, tiles_h, tiles_w):
+def _tile(t, tiles):
     """Return image, row and column of tile number t of all images' tiles."""
-    return t // (tiles_h * tiles_w), t // tiles_w % tiles_h, t % tiles_w
+    down, across = tiles.down, tiles.across
+    return t // (down * across), t // across % down, t % across
 
 
 @compiled
-def _next(n, p, q, tiles_h, tiles_w):
+def _next(n, p, q, tiles):
     """Return image, row and column of the next tile."""
     q += 1
-    if q == tiles_w:
+    if q == tiles.across:
         q, p = 0, p + 1
-        if p == tiles_h:
+        if p == tiles.down:
             n, p = n + 1, 0
     return n, p, q
 
 
 @for_team
-def _forward(
-    x, top, left, u, start, y, tiles_h, tiles_w, block, a_at, c_at, code, slope,
-    part, first, last,
-):  # fmt: skip
+def _forward(x, u, start, y, tiles: Tiles, act: Act, part, first, last):
     """Make the outputs of tiles ``first`` to ``last`` of all images' tiles."""
-    C, (_, oH, oW, D) = x.shape[3], y.shape
+    C, (_, oH, oW, D), block = x.shape[3], y.shape, tiles.block
     lanes, panel, number = VECTOR_BYTES // x.itemsize, 2 * VECTOR_BYTES // x.itemsize, x.dtype.type
     v_step, m_step = block * C + lanes, block * D + lanes  # steps of 4096 bytes would share a
     v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)  # line of the cache
     flat_u, flat_y = u.reshape(-1), y.reshape(-1)
     entry = u.size // 16
-    slope = number(slope)
-    first, last = first * ROWS, min(len(x) * tiles_h * tiles_w, last * ROWS)
+    act = Act(act.code, number(act.slope))
+    first, last = first * ROWS, min(len(x) * tiles.down * tiles.across, last * ROWS)
     for t0 in range(first, last, block):
         count = min(block, last - t0)
-        _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, 0, C)
+        _patches(v, v_step, x, tiles, t0, count, (0, C))
         rows = -(-count // ROWS) * ROWS
         for e in range(16):
             multiply(
-                m, c_at, e * m_step, v, a_at, e * v_step, 0, rows, AT_ONCE, 0, 1, C, 1,
-                flat_u, e * entry, panel, C * panel, D, start, D * int(e == CENTRE), 0, LINEAR,
-                number(0),
+                Lines(m, tiles.c_at, e * m_step), Lines(v, tiles.a_at, e * v_step), (0, rows),
+                Terms(AT_ONCE, 0, 1, C, 1), Panels(flat_u, e * entry, panel, C * panel), D,
+                Ends(start, D * int(e == CENTRE), 0, LINEAR, number(0)),
             )  # fmt: skip
-        n, p, q = _tile(t0, tiles_h, tiles_w)
+        n, p, q = _tile(t0, tiles)
         for t in range(count):
             at = ((n * oH + 2 * p) * oW + 2 * q) * D
             cells = _cells(2 * p, 2 * q, 2, oH, oW)
             if cells == ALL:
                 for d in range(0, D, lanes):
-                    _y_of_entries(
-                        flat_y, at + d, oW * D, D, m, t * D + d, 4 * m_step, m_step, ALL,
-                        code, slope,
-                    )  # fmt: skip
+                    entries = Square(m, t * D + d, 4 * m_step, m_step)
+                    _y_of_entries(Square(flat_y, at + d, oW * D, D), entries, ALL, act)
             else:
                 for d in range(0, D, lanes):
-                    _y_of_entries_at_the_edge(
-                        flat_y, at + d, oW * D, D, m, t * D + d, 4 * m_step, m_step, cells,
-                        code, slope,
-                    )  # fmt: skip
-            n, p, q = _next(n, p, q, tiles_h, tiles_w)
+                    to = Square(flat_y, at + d, oW * D, D)
+                    entries = Square(m, t * D + d, 4 * m_step, m_step)
+                    _y_of_entries_at_the_edge(to, entries, cells, act)
+            n, p, q = _next(n, p, q, tiles)
 
 
 @for_team
-def _back(
-    x, top, left, g, parts, tiles_h, tiles_w, block, a_at, c_at, shares, groups, part, first, last
-):  # fmt: skip
+def _back(x, g, parts, tiles: Tiles, shares, groups, part, first, last):
     """Sum the kernel's gradient, for some input channels, over some of the tiles, for each unit."""
     for unit in range(first, last):
         n, share = unit // len(shares), unit % len(shares)
-        _sum_tiles(
-            x, top, left, g, parts[n], tiles_h, tiles_w, block, a_at, c_at, shares[share, 0],
-            shares[share, 1],
-            groups[n, 0], min(len(x) * tiles_h * tiles_w, groups[n, 1]),
-        )  # fmt: skip
+        end = min(len(x) * tiles.down * tiles.across, groups[n, 1])
+        channels = (shares[share, 0], shares[share, 1])
+        _sum_tiles(x, g, parts[n], tiles, channels, (groups[n, 0], end))
 
 
 @compiled
-def _sum_tiles(
-    x, top, left, g, d_w, tiles_h, tiles_w, block, a_at, c_at, first_c, last_c, first, last
-):  # fmt: skip
-    """Sum the kernel's gradient, for some input channels, over tiles ``first`` to ``last``."""
-    C, (_, oH, oW, D), wide = x.shape[3], g.shape, last_c - first_c
+def _sum_tiles(x, g, d_w, tiles, channels, some):
+    """Sum the kernel's gradient, for some input channels, over ``some`` of the tiles."""
+    (first_c, last_c), (first, last) = channels, some
+    C, (_, oH, oW, D), wide, block = x.shape[3], g.shape, last_c - first_c, tiles.block
     lanes, panel, zero = VECTOR_BYTES // x.itemsize, 2 * VECTOR_BYTES // x.itemsize, x.dtype.type(0)
     v_step, m_step = block * wide + lanes, block * D + lanes  # as in `_forward`
     v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)
-    d_u = np.zeros(16 * wide * D, x.dtype)
+    d_u, none = np.zeros(16 * wide * D, x.dtype), Act(0, zero)
     flat_g, flat_d_w = g.reshape(-1), d_w.reshape(-1)
     for t0 in range(first, last, block):
         count = min(block, last - t0)
-        _patches(v, v_step, x, top, left, tiles_h, tiles_w, t0, count, first_c, last_c)
-        n, p, q = _tile(t0, tiles_h, tiles_w)
+        _patches(v, v_step, x, tiles, t0, count, channels)
+        n, p, q = _tile(t0, tiles)
         for t in range(count):
             at = ((n * oH + 2 * p) * oW + 2 * q) * D
             cells = _cells(2 * p, 2 * q, 2, oH, oW)
             if cells == ALL:
                 for d in range(0, D, lanes):
-                    _g_entries(
-                        m, t * D + d, 4 * m_step, m_step, flat_g, at + d, oW * D, D, ALL, 0, zero
-                    )
+                    to = Square(m, t * D + d, 4 * m_step, m_step)
+                    _g_entries(to, Square(flat_g, at + d, oW * D, D), ALL, none)
             else:
                 for d in range(0, D, lanes):
-                    _g_entries_at_the_edge(
-                        m, t * D + d, 4 * m_step, m_step, flat_g, at + d, oW * D, D, cells, 0, zero
-                    )
-            n, p, q = _next(n, p, q, tiles_h, tiles_w)
+                    to = Square(m, t * D + d, 4 * m_step, m_step)
+                    _g_entries_at_the_edge(to, Square(flat_g, at + d, oW * D, D), cells, none)
+            n, p, q = _next(n, p, q, tiles)
         for e in range(16):
             multiply(
-                d_u, c_at, e * wide * D, v, a_at, e * v_step, 0, wide, AT_ONCE, 0, 1, count,
-                wide, m, e * m_step, D, panel, D, d_u, 0, 1, LINEAR, zero,
+                Lines(d_u, tiles.c_at, e * wide * D), Lines(v, tiles.a_at, e * v_step), (0, wide),
+                Terms(AT_ONCE, 0, 1, count, wide), Panels(m, e * m_step, D, panel), D,
+                Ends(d_u, 0, 1, LINEAR, zero),
             )  # fmt: skip
     for c in range(wide):
         for d in range(0, D, lanes):
             _d_w_of_entries(
-                flat_d_w, (first_c + c) * D + d, 3 * C * D, C * D,
-                d_u, c * D + d, 4 * wide * D, wide * D, ALL, 0, zero,
+                Square(flat_d_w, (first_c + c) * D + d, 3 * C * D, C * D),
+                Square(d_u, c * D + d, 4 * wide * D, wide * D), ALL, none,
             )  # fmt: skip
