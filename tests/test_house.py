@@ -95,6 +95,34 @@ def test_kernels_know_no_tensor_and_the_tape_knows_no_op():
     assert {room for room, _ in imports_of(PACKAGE / "tape.py")} == {"clock", "errors", "kernels"}
 
 
+EMITTERS = {"emission", "tile", "winners", "squares", "team", "loops"}  # of LLVM's code
+
+
+def test_who_emits_code_runs_text_and_reaches_into_numba():
+    """All else is Python that Numba compiles as it stands."""
+    for path in (PACKAGE / "kernels").rglob("*.py"):
+        text = path.read_text()
+        assert path.stem in EMITTERS or "import ir" not in text, path
+        assert path.stem == "team" or "exec(" not in text, path
+        private = "numba.core.codegen", "numba.core.compiler", "._cache"
+        assert path.stem == "numba_private" or not any(word in text for word in private), path
+
+
+MOST_ARGUMENTS = 13  # beside part, first and last
+
+
+def test_kernels_take_records_instead_of_many_arguments():
+    for path in (PACKAGE / "kernels" / "compiled").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and any(
+                isinstance(x, ast.Name) and x.id in ("for_team", "compiled")
+                for x in node.decorator_list
+            ):
+                names = [x.arg for x in node.args.args]
+                names = [x for x in names if x not in ("part", "first", "last")]
+                assert len(names) <= MOST_ARGUMENTS, f"{path}:{node.lineno} {node.name}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_room_has_at_most_400_lines(path):
     assert len(path.read_text().splitlines()) <= 400

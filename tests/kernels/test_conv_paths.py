@@ -1,9 +1,4 @@
-"""Every way of a convolution, forced, against the specification; and on narrower vectors."""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Every way of a convolution, forced, against the specification."""
 
 import numpy as np
 import pytest
@@ -156,50 +151,3 @@ def test_a_nan_wins_its_window():
     y, _, where, _ = conv_block.conv2d_block(x, w, b, geometry, ("linear", 0.0), (2, 2))
     assert np.isnan(y[0, 0, 0]).all()
     assert (where[0, 0, 0] == 2).all()
-
-
-CHECK = """
-import numpy as np
-from melpy.kernels.compiled import conv, matmul, tile
-from melpy.kernels.spec import conv_windows as spec
-rng = np.random.default_rng(0)
-print(tile.VECTOR_BYTES, tile.ROWS, tile.FUSED)
-for C, D, k in ((3, 10, 2), (16, 40, 3), (32, 32, 3)):
-    x, w = rng.normal(size=(3, 7, 7, C)), rng.normal(size=(k, k, C, D))
-    x, w = x.astype("float32"), w.astype("float32")
-    geometry = ((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
-    y = spec.conv2d(x, w, *geometry)
-    np.testing.assert_allclose(conv.conv2d(x, w, *geometry), y, atol=1e-4)
-    np.testing.assert_allclose(
-        conv.conv2d_d_w(y, x, w.shape, *geometry),
-        spec.conv2d_d_w(y, x, w.shape, *geometry), rtol=1e-4, atol=1e-2,
-    )
-a, b = rng.normal(size=(33, 70)), rng.normal(size=(70, 45))
-np.testing.assert_allclose(matmul.matmul(a, b), a @ b, atol=1e-12)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86's CPUs")
-@pytest.mark.parametrize(
-    ("name", "features", "expected"),
-    [
-        ("haswell", "+avx,+avx2,+fma", "32 4 True"),
-        ("x86-64", "+sse2", "16 8 False"),
-        ("skylake-avx512", "+avx,+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq", "64 8 True"),
-    ],
-)
-def test_other_cpus(tmp_path, name, features, expected):
-    from llvmlite import binding
-
-    if "avx512" in features and not binding.get_host_cpu_features().get("avx512f"):
-        pytest.skip("this CPU has no AVX-512")
-    environment = os.environ | {
-        "NUMBA_CPU_NAME": name,
-        "NUMBA_CPU_FEATURES": features,
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": str(Path(conv.__file__).parents[3]),
-    }
-    ran = subprocess.run(
-        [sys.executable, "-c", CHECK], env=environment, capture_output=True, text=True
-    )
-    assert ran.stdout.strip() == expected, ran.stderr

@@ -12,12 +12,11 @@ from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import tanh
 from melpy.kernels.compiled.jit import compiled, contiguous, copied, laid
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import multiply_add
+from melpy.kernels.compiled.tile import ROWS, multiply_add
 from melpy.kernels.spec import recurrent as spec
 from melpy.kernels.tracing import computed, zeros
 
 UNMASKED = np.zeros((1, 1), np.bool_)
-ROWS = 8  # groups are whole register tiles of samples
 
 
 def _run(sweep, x, *args) -> None:

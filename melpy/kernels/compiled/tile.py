@@ -56,8 +56,11 @@ def _features() -> dict[str, bool]:
 
 FEATURES = _features()
 VECTOR_BYTES = 64 if FEATURES.get("avx512f") else 32 if FEATURES.get("avx2") else 16
-ROWS = 4 if VECTOR_BYTES == 32 else 8  # AVX2 has 16 registers, AVX-512 and NEON have 32
 X86 = llvmlite.binding.get_default_triple().startswith(("x86", "i686"))
+REGISTERS = 16 if X86 and VECTOR_BYTES < 64 else 32
+# A tile's sums, two vectors of B and one element of A are in registers. More than 8 rows fill no
+# tile of the small matrices that there are many of.
+ROWS = min(8, (REGISTERS - 3) // 2)
 FUSED = bool(FEATURES.get("fma") or FEATURES.get("avx512f") or not X86)
 
 IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}  # numbered from 0
@@ -342,17 +345,23 @@ def lines(count: int, step: int) -> np.ndarray:
 
 
 @compiled
+def lines_of(count, step):
+    """Make the table of rows that are evenly spaced, as `lines` does."""
+    at = np.empty(-(-count // ROWS) * ROWS, np.int64)
+    for r in range(at.size):
+        at[r] = min(r, count - 1) * step
+    return at
+
+
+@compiled
 def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, count):
     """C += A B for matrices whose rows are evenly spaced; of any size, without tables.
 
     The last rows of a tile that is not full are made again and again, to the same place.
     """
-    tiles = -(-rows // ROWS) * ROWS
-    a_at, c_at = np.empty(tiles, np.int64), np.empty(tiles, np.int64)
-    for r in range(tiles):
-        a_at[r], c_at[r] = min(r, rows - 1) * a_row, min(r, rows - 1) * c_row
+    a_at, c_at = lines_of(rows, a_row), lines_of(rows, c_row)
     panel = 2 * VECTOR_BYTES // c.itemsize
     multiply(
-        Lines(c, c_at, c0), Lines(a, a_at, a0), (0, tiles), Terms(AT_ONCE, 0, 1, count, a_k),
+        Lines(c, c_at, c0), Lines(a, a_at, a0), (0, a_at.size), Terms(AT_ONCE, 0, 1, count, a_k),
         Panels(b, b0, b_row, panel), columns, Ends(b, 0, 1, LINEAR, c.dtype.type(0)),
     )  # fmt: skip

@@ -36,7 +36,7 @@ from melpy.kernels.compiled.tile import (
     Lines,
     Panels,
     Terms,
-    lines,
+    lines_of,
     multiply,
 )
 from melpy.kernels.program import fixed
@@ -51,15 +51,13 @@ A_T: Matrix = ((1, 1, 1, 0), (0, 1, -1, -1))
 
 
 class Tiles(NamedTuple):
-    """Which tiles an image is cut into, and where products read and write a block of them."""
+    """Which tiles an image is cut into."""
 
     top: int  # the image's pads
     left: int
     down: int
     across: int
-    block: int
-    a_at: np.ndarray
-    c_at: np.ndarray
+    block: int  # tiles that are transformed, then multiplied
 
 
 BLOCK_BYTES = 1 << 19  # a block of tiles, in and out, stays in the second-level cache
@@ -92,13 +90,12 @@ def convolution(
     tiles = -(-y.shape[1] // 2), -(-y.shape[2] // 2)
     count = len(y) * tiles[0] * tiles[1]
     block = _block(C + D, x.itemsize)
-    a_at, c_at = lines(block, C), lines(block, D)
     start = np.zeros(2 * D, x.dtype)  # of the entries; of the one in the centre
     if b is not None:
         copy(b, start[D:])
     region = (
         _forward, -(-count // ROWS), y.size * C // 4,
-        x, u, start, y, *Tiles(pads[0][0], pads[1][0], *tiles, block, a_at, c_at),
+        x, u, start, y, *Tiles(pads[0][0], pads[1][0], *tiles, block),
         *Act(code, slope),
     )  # fmt: skip
     return [region]
@@ -115,12 +112,11 @@ def conv2d_d_w(g: np.ndarray, x: np.ndarray, pads: Pads) -> np.ndarray:
     groups = threads.groups(-(-count // ROWS), max(1, threads.GROUPS // len(shares)))
     most = max(last - first for first, last in shares) * lanes
     block = _block(most + D, x.itemsize)
-    a_at, c_at = lines(most, 1), lines(most, D)
     parts = memory.empty((len(groups), 3, 3, C, D), x.dtype)
 
     threads.share(
         _back, len(groups) * len(shares), g.size * C // 4,
-        x, g, parts, *Tiles(pads[0][0], pads[1][0], *tiles, block, a_at, c_at),
+        x, g, parts, *Tiles(pads[0][0], pads[1][0], *tiles, block),
         np.array(shares) * lanes, np.array(groups) * ROWS,
     )  # fmt: skip
     return total(parts)
@@ -232,7 +228,7 @@ def _forward(x, u, start, y, tiles: Tiles, act: Act, part, first, last):
     v_step, m_step = block * C + lanes, block * D + lanes  # steps of 4096 bytes would share a
     v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)  # line of the cache
     flat_u, flat_y = u.reshape(-1), y.reshape(-1)
-    entry = u.size // 16
+    a_at, c_at, entry = lines_of(block, C), lines_of(block, D), u.size // 16
     act = Act(act.code, number(act.slope))
     first, last = first * ROWS, min(len(x) * tiles.down * tiles.across, last * ROWS)
     for t0 in range(first, last, block):
@@ -241,7 +237,7 @@ def _forward(x, u, start, y, tiles: Tiles, act: Act, part, first, last):
         rows = -(-count // ROWS) * ROWS
         for e in range(16):
             multiply(
-                Lines(m, tiles.c_at, e * m_step), Lines(v, tiles.a_at, e * v_step), (0, rows),
+                Lines(m, c_at, e * m_step), Lines(v, a_at, e * v_step), (0, rows),
                 Terms(AT_ONCE, 0, 1, C, 1), Panels(flat_u, e * entry, panel, C * panel), D,
                 Ends(start, D * int(e == CENTRE), 0, LINEAR, number(0)),
             )  # fmt: skip
@@ -280,6 +276,7 @@ def _sum_tiles(x, g, d_w, tiles, channels, some):
     v_step, m_step = block * wide + lanes, block * D + lanes  # as in `_forward`
     v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)
     d_u, none = np.zeros(16 * wide * D, x.dtype), Act(0, zero)
+    a_at, c_at = lines_of(wide, 1), lines_of(wide, D)
     flat_g, flat_d_w = g.reshape(-1), d_w.reshape(-1)
     for t0 in range(first, last, block):
         count = min(block, last - t0)
@@ -299,7 +296,7 @@ def _sum_tiles(x, g, d_w, tiles, channels, some):
             n, p, q = _next(n, p, q, tiles)
         for e in range(16):
             multiply(
-                Lines(d_u, tiles.c_at, e * wide * D), Lines(v, tiles.a_at, e * v_step), (0, wide),
+                Lines(d_u, c_at, e * wide * D), Lines(v, a_at, e * v_step), (0, a_at.size),
                 Terms(AT_ONCE, 0, 1, count, wide), Panels(m, e * m_step, D, panel), D,
                 Ends(d_u, 0, 1, LINEAR, zero),
             )  # fmt: skip
