@@ -1,6 +1,7 @@
 """Callbacks: checkpoints and backups, learning rates, running means, several as one."""
 
 import csv
+import json
 from unittest.mock import ANY
 
 import numpy as np
@@ -21,7 +22,7 @@ from melpy.callbacks import (
     ReduceLROnPlateau,
     SwapEMAWeights,
 )
-from melpy.errors import ArgumentError
+from melpy.errors import ArgumentError, DataError
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = (X @ np.array([[1.0], [2.0], [-1.0]])).astype("float32")
@@ -244,6 +245,61 @@ class TestFiles:
         for mine, other in zip(again.get_weights(), whole.get_weights(), strict=True):
             np.testing.assert_array_equal(mine, other)
         assert not (tmp_path / "backup").exists()
+
+    def test_all_that_layers_draw_from_is_kept(self, tmp_path):
+        class Fail(Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2:
+                    raise RuntimeError
+
+        class Own(layers.Layer):
+            def __init__(self):
+                super().__init__()
+                self.sources = [{"mine": np.random.default_rng(1)}]
+
+            def call(self, inputs, training=False):
+                return inputs * float(self.sources[0]["mine"].normal()) if training else inputs
+
+        def fitted(*callbacks):
+            melpy.utils.set_random_seed(1)
+            x = melpy.Input((4, 2))  # two layers of one name, parts of others
+            y = layers.MultiHeadAttention(1, 2, dropout=0.3)(x, x)
+            y = layers.MultiHeadAttention(1, 2, dropout=0.3)(y, y)
+            y = layers.LSTM(2, dropout=0.2)(layers.GaussianNoise(0.1)(Own()(y)))
+            model = melpy.Model(x, layers.Dense(1)(y))
+            model.compile("sgd", "mse")
+            rows = np.linspace(-1, 1, 48).reshape(6, 4, 2)
+            model.fit(rows, rows[:, 0, :1], batch_size=2, epochs=4, verbose=0, callbacks=callbacks)
+            return model.get_weights()
+
+        whole = fitted()
+        with pytest.raises(RuntimeError):
+            fitted(BackupAndRestore(tmp_path / "backup"), Fail())
+        for mine, other in zip(fitted(BackupAndRestore(tmp_path / "backup")), whole, strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+    @pytest.mark.parametrize(
+        ("kept", "told"),
+        [({"dropout": {"bit_generator": "PCG64"}}, None), ([[1, 2]] * 3, "draws from others")],
+    )
+    def test_backups_of_other_draws(self, tmp_path, kept, told):
+        class Fail(Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 1:
+                    raise RuntimeError
+
+        callbacks = [BackupAndRestore(tmp_path / "backup"), Fail()]
+        with pytest.raises(RuntimeError):
+            dropout_model().fit(*SMALL, epochs=2, verbose=0, callbacks=callbacks)
+        (state,) = tmp_path.glob("backup/*/state.json")
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"generators": kept}))
+        model, backup = dropout_model(), BackupAndRestore(tmp_path / "backup")
+        if told:
+            with pytest.raises(DataError, match=told):
+                model.fit(*SMALL, epochs=2, verbose=0, callbacks=[backup])
+        else:
+            with pytest.warns(UserWarning, match="of an earlier version"):
+                assert model.fit(*SMALL, epochs=2, verbose=0, callbacks=[backup]).epoch == [1]
 
 
 class TestRates:

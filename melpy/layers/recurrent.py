@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops
+from melpy import ops, random
 from melpy.errors import ArgumentError
 from melpy.layers.recurrent_cells import Cell, GRUCell, LSTMCell, SimpleRNNCell
 from melpy.layers.rnn import RNN
@@ -59,12 +59,12 @@ class Recurrent(RNN):
         self, x: Any, states: list[Any], mask: np.ndarray | None, training: bool
     ) -> tuple[Any, list[Any]]:
         cell = self.cell
-        masks = cell.input_masks(x[:, 0], training)
+        is_thinned = training and 0 < cell.dropout < 1
         recurrent = training and cell.recurrent_dropout > 0
-        if not self._is_whole() or recurrent or len(masks) > 1:
+        if not self._is_whole() or recurrent or (is_thinned and cell.mask_a_gate):
             return super()._sweep(x, states, mask, training)
-        if masks[0] is not None:
-            x = x * masks[0][:, np.newaxis]  # the same values at every step
+        if is_thinned:  # of the same values at every step
+            x = random.dropout(x, cell.dropout, (None, 1, None), cell.seed_generator)
         projected = ops.matmul(x, cell.kernel)  # (N,T,C) (C,GD) -> (N,T,GD), all steps at once
         return self._run(projected, states, mask)
 
