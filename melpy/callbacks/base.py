@@ -12,7 +12,10 @@ __all__ = ["Callback", "History", "LambdaCallback"]
 Logs = Mapping[str, Any]
 
 
-BATCH_EVENTS = "on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"
+BATCH_EVENTS = (
+    "on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end",
+    "on_test_batch_begin", "on_test_batch_end",
+)  # fmt: skip
 
 
 class Callback:
@@ -54,7 +57,7 @@ class Callback:
 
     @property
     def needs_each_batch(self) -> bool:
-        """Whether it looks at single batches: then training stops at each."""
+        """Whether it looks at single batches: then training and measuring stop at each."""
         return any(
             getattr(type(self), event) is not getattr(Callback, event) or event in vars(self)
             for event in BATCH_EVENTS

@@ -21,7 +21,8 @@ __all__ = ["Parts", "sources_of"]
 # Attributes that hold no parts.
 NO_PARTS = {
     "_arguments", "_build_shapes", "_calls", "_input_spec", "_inventory", "_losses", "_symbols",
-    "_compile_config", "_inherited", "_training_programs", "_unchecked", "_weights", "history",
+    "_compile_config", "_inherited", "_measuring_programs", "_training_programs", "_unchecked",
+    "_weights", "history",
 }  # fmt: skip
 # Types of attributes that are set at any time and never are, nor hold, parts.
 PLAIN = {

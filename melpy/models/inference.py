@@ -17,7 +17,7 @@ import numpy as np
 
 from melpy import clock, tape, tree
 from melpy.errors import MelpyError
-from melpy.kernels import dispatch, memory
+from melpy.kernels import dispatch, memory, threads
 from melpy.kernels.program import recorded
 from melpy.layers.phase import inferring, is_training
 from melpy.symbolic import Symbolic
@@ -49,6 +49,8 @@ class InferencePrograms:
         """Return the outputs, or None where the layers are to be asked."""
         if tape.is_recording() or is_training() or not dispatch.are_compiled():
             return None
+        if threads.is_noted():  # a larger program is being written down
+            return None
         leaves = None if self.is_named else _arrays(inputs)
         if leaves is None or len(leaves) != len(self.graph.starts):
             return None
@@ -66,7 +68,8 @@ class InferencePrograms:
 
     def _by_program(self, key: Any, inputs: Any, leaves: list[np.ndarray]) -> Any:
         program = self.known.get(key)
-        if program is None or not program.holds():
+        arrays = program.weights_now() if program is not None else None  # kept while it runs
+        if program is None or arrays is None:
             if key not in self.known or program is not None:
                 self._note(key)
                 return None
@@ -123,14 +126,15 @@ class _Program:
         )
         self.is_trusted = False
 
-    def holds(self) -> bool:
-        """Return whether all weights are what they were."""
+    def weights_now(self) -> list[np.ndarray] | None:
+        """Return the arrays of all weights, None where they are not what they were."""
         if self.changes != clock.values():
-            return False
-        for weight, array in zip(self.weights, self.arrays, strict=True):
-            if weight.value is not array():
-                return False
-        return True
+            return None
+        arrays = [weight.value for weight in self.weights]
+        for x, array in zip(arrays, self.arrays, strict=True):
+            if x is not array():
+                return None
+        return arrays
 
     def run(self, leaves: list[np.ndarray]) -> Any:
         """Return the outputs for inputs of the same shapes."""

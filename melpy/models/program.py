@@ -1,13 +1,14 @@
-"""Training steps as programs: the second step of a shape is written down, later ones are replayed.
+"""Steps as programs: the second step of a shape is written down, later ones are replayed.
 
-A step of `Steps.train_step` makes hundreds of Python calls, which for small networks is most of its
-time. What it does to the numbers is a row of regions (`melpy.kernels.program`), the same ones for
-every batch of a shape; so they are written down while a step runs as always, and later steps copy
-their batch to where the first one lay, and run the program.
+A step of `Steps.train_step` or `Steps.test_step` makes hundreds of Python calls, which for small
+networks is most of its time. What it does to the numbers is a row of regions
+(`melpy.kernels.program`), the same ones for every batch of a shape; so they are written down while
+a step runs as always, and later steps copy their batch to where the first one lay, and run the
+program.
 
 What is no region, a layer of one's own, a loss with code of its own, is told apart while the step
 is written down: such a model trains as before. And before a program is trusted, its first step is
-made twice, by the program and by `train_step`: if one bit differs, it is dropped.
+made twice, by the program and by the step: if one bit differs, it is dropped.
 
 A model keeps its programs from one ``fit`` to the next, until the clock says that what is computed
 is another thing.
@@ -19,6 +20,7 @@ import itertools
 import time
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,8 @@ from melpy.layers.parts import sources_of
 
 __all__ = ["Programs", "programs_of"]
 
+Step = Callable[[Any], dict[str, Any]]  # of a batch, to the means so far
+
 MOST = 4  # shapes of batches
 MOST_TRIES = 3  # of a shape, where the weights move in between
 MOST_STEPS = 1024  # between two looks of Python, and
@@ -40,19 +44,21 @@ MOST_KEPT_BYTES = 1 << 26  # of memory, of a program that waits for the next ``f
 
 
 class Programs:
-    """The training programs of a model, by the shapes of batches.
+    """The programs of a model's steps, by the shapes of batches.
 
     Parameters
     ----------
     model : Model, compiled; it is not kept alive, and a copy of it has programs of its own
+    learns : bool, whether they are training's or measuring's
 
     Attributes
     ----------
     count : int, how many batches make a moment, between two looks of Python
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, learns: bool) -> None:
         self._model = weakref.ref(model)
+        self.learns, self.name = learns, "train_step" if learns else "test_step"
         self.count = 1
         self.known: dict[Any, _Program | None] = {}  # None: there is none yet
         self.tries: Counter[Any] = Counter()  # steps of a shape that were written down
@@ -70,8 +76,8 @@ class Programs:
         """The model; None once nobody else has it."""
         return self._model()
 
-    def train(self, batches: list[Any]) -> dict[str, Any]:
-        """Make a step on each batch, as ``train_step`` does, and return the means so far."""
+    def run(self, batches: list[Any]) -> dict[str, Any]:
+        """Make a step on each batch, as the model's does, and return the means so far."""
         made: dict[str, Any] | None = None
         is_current = False
         while batches:
@@ -90,13 +96,13 @@ class Programs:
                 else:
                     program.run(_cut(batches[0]))
             else:
-                made = self._train_one(batches[0], program)
+                made = self._run_one(batches[0], program)
             batches = batches[count:]
         return self.model.get_metrics_result() if made is None else made
 
-    def train_alone(self, batch: Any) -> dict[str, Any]:
+    def run_alone(self, batch: Any) -> dict[str, Any]:
         """Make a step on a batch that no ``fit`` brings; what is large is not kept for others."""
-        made = self.train([batch])
+        made = self.run([batch])
         self._drop_large()
         return made
 
@@ -132,11 +138,11 @@ class Programs:
             self.count *= 2
         return count
 
-    def _train_one(self, batch: Any, program: _Program | None) -> dict[str, Any]:
+    def _run_one(self, batch: Any, program: _Program | None) -> dict[str, Any]:
         """Make one step by Python, and write it down if that is worth it."""
         key, batch = self._key(batch), _cut(batch)
         if program is not None and not program.is_trusted:
-            made, is_right = program.proved(self.model, batch)
+            made, is_right = program.proved(self._step, batch)
             if not is_right:
                 del self.known[key]
             return made
@@ -146,33 +152,38 @@ class Programs:
                 del self.known[unseen[0]]
             if len(self.known) < MOST:
                 self.known[key] = None
-            return self.model.train_step(batch)  # builds and lays out what is not yet
+            return self._step(batch)  # builds and lays out what is not yet
         if (
             program is not None
             or self.tries[key] >= MOST_TRIES
             or not self._may_be_written_down(batch)
         ):
-            return self.model.train_step(batch)
+            return self._step(batch)
         self.tries[key] += 1
-        program = _Program(self.model, batch)
+        program = _Program(self.model, batch, self._step, self.learns)
         if program.missed:
             self.tries[key] = MOST_TRIES
         else:
             self.known[key] = program
         return program.made
 
+    def _step(self, batch: Any) -> dict[str, Any]:
+        """Make a step as the model says."""
+        return getattr(self.model, self.name)(batch)
+
     def _forget_what_is_old(self) -> None:
         """Drop the programs of a model that is another one now, or whose weights have moved."""
         model, optimizer = self.model, self.model.optimizer
         state = (
             clock.structure(), optimizer, model._compile_loss, model._compile_metrics,
-            model.is_trained_by_the_book(), [id(w) for w in model.trainable_weights],
+            model.is_by_the_book(self.name),
+            [id(w) for w in model.trainable_weights],
         )  # fmt: skip
         if state != self.state:
             self.state = state
             self.known.clear()
             self.tries.clear()
-        if optimizer.built:
+        if self.learns and optimizer.built:
             optimizer._flat.lay()
             if optimizer._flat.moves != self.moves:
                 self.moves = optimizer._flat.moves
@@ -185,17 +196,22 @@ class Programs:
         """Return whether a step is made of nothing that may look at anything but its batch."""
         model, optimizer = self.model, self.model.optimizer
         return (
-            model.is_trained_by_the_book()
+            model.is_by_the_book(self.name)
             and dispatch.are_compiled()
-            and optimizer.is_plain
-            and optimizer.built
-            and len(model.trainable_weights) == len(optimizer._flat.weights)
             and all(x is None or isinstance(x, np.ndarray) for x in tree.flatten(batch))
+            and (
+                not self.learns
+                or (
+                    optimizer.is_plain
+                    and optimizer.built
+                    and len(model.trainable_weights) == len(optimizer._flat.weights)
+                )
+            )
         )
 
     def _key(self, batch: Any) -> tuple[Any, ...]:
         """Return what batches of one program have in common."""
-        moves = self.model.optimizer.left_to_accumulate == 1
+        moves = self.learns and self.model.optimizer.left_to_accumulate == 1
         if not isinstance(batch, Piece):
             leaves = tree.flatten(batch)
             return moves, *((x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in leaves)
@@ -204,11 +220,13 @@ class Programs:
         return moves, *self.whole.key_of(len(batch))
 
 
-def programs_of(model: Any) -> Programs:
-    """Return the programs of a model, which it keeps."""
-    programs = vars(model).get("_training_programs")
+def programs_of(model: Any, learns: bool = True) -> Programs:
+    """Return the programs of a model, which it keeps, for training or for measuring."""
+    name = "_training_programs" if learns else "_measuring_programs"
+    programs = vars(model).get(name)
     if programs is None or programs.model is not model:  # those of what this is a copy of
-        programs = model._training_programs = Programs(model)
+        programs = Programs(model, learns)
+        setattr(model, name, programs)
     return programs
 
 
@@ -235,35 +253,45 @@ def _cut(batch: Any) -> Any:
 class _Program:
     """A step for one shape of batch, made while it was written down."""
 
-    def __init__(self, model: Any, batch: Any) -> None:
-        self.optimizer, self.weights = model.optimizer, model.trainable_weights
-        self.variables = [*model.variables, *self.optimizer.variables]
+    def __init__(self, model: Any, batch: Any, step: Step, learns: bool) -> None:
+        self.weights = model.trainable_weights
+        self.variables = list(model.variables)
         self.variables += [v for metric in model.metrics for v in metric.variables]
+        self.numbers_ahead: Callable[..., list[np.ndarray]] | None = None
         self.sources = sources_of(model)
         self.own = [None if x is None else x.copy() for x in tree.flatten(batch)]
-        flat = self.optimizer._flat
-        lent = [flat.parameters, flat.gradient, *flat.slots.values()]
-        others = [w for w in model.weights if not w.requires_grad]
-        held = [w.value for w in others]  # so that no other array comes to have one's id
-        fixed = {id(x): w for x, w in zip(held, others, strict=True)}
-        with recorded(lent, watched=fixed) as program:
-            self.made = model.train_step(tree.pack_sequence_as(batch, self.own))
+        if learns:
+            self.numbers_ahead = model.optimizer.numbers_ahead
+            self.variables += model.optimizer.variables
+            flat = model.optimizer._flat
+            lent = [flat.parameters, flat.gradient, *flat.slots.values()]
+            others = [w for w in model.weights if not w.requires_grad]
+        else:
+            others = model.weights
+            lent = [w.value if w.value.base is None else w.value.base for w in others]
+        arrays = [w.value for w in others]
+        with recorded(lent, watched=set(map(id, arrays))) as program:
+            self.made = step(tree.pack_sequence_as(batch, self.own))
         self.program, self.is_whole = program, program.is_whole
-        self.relied_on = [(fixed[key], key) for key in program.used]
+        self.relied_on = [
+            (w, weakref.ref(x))
+            for w, x in zip(others, arrays, strict=True)
+            if not learns or id(x) in program.used
+        ]
+        del arrays
         self.missed = program.missed or not self.holds()
         self.is_trusted = False
 
     def holds(self) -> bool:
-        """Return whether weights that training leaves alone lie where they lay."""
-        return all(id(weight.value) == key for weight, key in self.relied_on)
+        """Return whether weights that no optimizer looks after lie where they lay."""
+        return all(weight.value is array() for weight, array in self.relied_on)
 
     def run(self, batch: Any) -> None:
         """Make a step on a batch."""
         for own, given in zip(self.own, tree.flatten(batch), strict=True):
             if own is not None:
                 np.copyto(own, given)
-        numbers = self.optimizer.numbers_ahead(self.weights, 1)
-        for array, (number,) in zip(self.program.numbers, numbers, strict=True):
+        for array, (number,) in zip(self.program.numbers, self._numbers(1), strict=True):
             array[:] = number
         self.program.run()
 
@@ -273,10 +301,13 @@ class _Program:
         order = np.concatenate(
             [np.arange(r.start, r.stop) if isinstance(r, slice) else r for r in rows]
         )
-        numbers = self.optimizer.numbers_ahead(self.weights, len(rows))
-        self.program.run_over(cut, order, numbers, len(rows))
+        self.program.run_over(cut, order, self._numbers(len(rows)), len(rows))
 
-    def proved(self, model: Any, batch: Any) -> tuple[dict[str, Any], bool]:
+    def _numbers(self, steps: int) -> list[np.ndarray]:
+        """Return what Python makes anew for each of the next steps."""
+        return self.numbers_ahead(self.weights, steps) if self.numbers_ahead else []
+
+    def proved(self, step: Step, batch: Any) -> tuple[dict[str, Any], bool]:
         """Make a step both ways; return the means so far, and whether both end with one result."""
         held = [v.value for v in self.variables]
         before = [x.copy() for x in held]
@@ -293,7 +324,7 @@ class _Program:
         del held, array
         put_back()
         clock.values_changed()
-        made = model.train_step(batch)
+        made = step(batch)
         self.is_trusted = len(by_program) == len(self.variables) and all(
             np.array_equal(a, v.value, equal_nan=True)
             for a, v in zip(by_program, self.variables, strict=True)

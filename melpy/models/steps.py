@@ -293,10 +293,10 @@ class Steps(Layer):
         for metric in self.metrics:
             metric.reset_state()
 
-    def is_trained_by_the_book(self) -> bool:
+    def is_by_the_book(self, step: str) -> bool:
         """Return whether a step is what this class says, of a graph of layers."""
         cls = type(self)
-        steps = {"train_step", "compute_loss", "compute_metrics", "_loss_of", "get_metrics_result"}
+        steps = {step, "compute_loss", "compute_metrics", "_loss_of", "get_metrics_result"}
         return (
             all(getattr(cls, name) is getattr(Steps, name) for name in steps)
             and not vars(self).keys() & steps

@@ -16,7 +16,7 @@ from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
 from melpy.layers.base import Layer
 from melpy.models.compiled_metrics import CompiledMetrics
-from melpy.models.program import programs_of
+from melpy.models.program import Programs, programs_of
 from melpy.models.steps import Steps, as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -118,9 +118,7 @@ class Trainer(Steps):
 
         watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
         programs = programs_of(self)
-        together: int | Callable[[], int] = self.steps_per_execution
-        if together == 1 and isinstance(source, ArraySource) and not watching.needs_each_batch:
-            together, source.in_pieces = (lambda: programs.count), True
+        together = self._together(source, watching, programs)
         self.stop_training, self.next_epoch = False, 0
         logs: dict[str, Any] = {}
         watching.on_train_begin()  # may set next_epoch, to go on from a backup
@@ -132,7 +130,7 @@ class Trainer(Steps):
                 made: dict[str, Any] = {}
                 for first, last, batches in executions(source, together):
                     watching.on_train_batch_begin(first)
-                    made = programs.train(batches)
+                    made = programs.run(batches)
                     watching.on_train_batch_end(last, as_logs(made))
                     if self.stop_training:
                         break
@@ -150,6 +148,19 @@ class Trainer(Steps):
             self.optimizer.finalize_variable_values(self.trainable_weights)
         watching.on_train_end(logs)
         return self.history  # type: ignore[return-value]
+
+    def _together(
+        self, source: Source, watching: CallbackList, programs: Programs
+    ) -> int | Callable[[], int]:
+        """Return how many batches are made between two looks of the callbacks."""
+        if (
+            self.steps_per_execution > 1
+            or not isinstance(source, ArraySource)
+            or watching.needs_each_batch
+        ):
+            return self.steps_per_execution
+        source.in_pieces = True
+        return lambda: programs.count
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Source:
         """Return the source of ``validation_data``."""
@@ -212,13 +223,15 @@ class Trainer(Steps):
         watching.on_test_begin()
         self.reset_metrics()
         made: dict[str, Any] = {}
-        for first, last, batches in executions(source, self.steps_per_execution):
-            watching.on_test_batch_begin(first)
-            for batch in batches:
-                made = self.test_step(batch)
-            watching.on_test_batch_end(last, as_logs(made))
-            if self.stop_evaluating:
-                break
+        programs = programs_of(self, learns=False)
+        together = self._together(source, watching, programs)
+        with programs:
+            for first, last, batches in executions(source, together):
+                watching.on_test_batch_begin(first)
+                made = programs.run(batches)
+                watching.on_test_batch_end(last, as_logs(made))
+                if self.stop_evaluating:
+                    break
         logs = dict(sorted(as_logs(made).items()))
         watching.on_test_end(logs)
         return logs
@@ -274,7 +287,7 @@ class Trainer(Steps):
     ) -> Any:
         """Make one step on one batch, and return its loss and metrics."""
         batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        made = programs_of(self).train_alone(batch)
+        made = programs_of(self).run_alone(batch)
         return self._result(as_logs(made), return_dict)
 
     def test_on_batch(
@@ -282,7 +295,8 @@ class Trainer(Steps):
     ) -> Any:
         """Return the loss and the metrics on one batch."""
         batch = self._one_batch("test_on_batch", x, y, sample_weight)
-        return self._result(as_logs(self.test_step(batch)), return_dict)
+        made = programs_of(self, learns=False).run_alone(batch)
+        return self._result(as_logs(made), return_dict)
 
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
         assert_compiled(self, who)
