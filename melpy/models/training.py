@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
 from melpy.layers.base import Layer
 from melpy.models.compiled_metrics import CompiledMetrics
-from melpy.models.program import Programs, programs_of
+from melpy.models.executions import between_looks, executions
+from melpy.models.program import programs_of
 from melpy.models.steps import Steps, as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -118,7 +118,7 @@ class Trainer(Steps):
 
         watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
         programs = programs_of(self)
-        together = self._together(source, watching, programs)
+        together = between_looks(self.steps_per_execution, source, watching, programs)
         self.stop_training, self.next_epoch = False, 0
         logs: dict[str, Any] = {}
         watching.on_train_begin()  # may set next_epoch, to go on from a backup
@@ -148,19 +148,6 @@ class Trainer(Steps):
             self.optimizer.finalize_variable_values(self.trainable_weights)
         watching.on_train_end(logs)
         return self.history  # type: ignore[return-value]
-
-    def _together(
-        self, source: Source, watching: CallbackList, programs: Programs
-    ) -> int | Callable[[], int]:
-        """Return how many batches are made between two looks of the callbacks."""
-        if (
-            self.steps_per_execution > 1
-            or not isinstance(source, ArraySource)
-            or watching.needs_each_batch
-        ):
-            return self.steps_per_execution
-        source.in_pieces = True
-        return lambda: programs.count
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Source:
         """Return the source of ``validation_data``."""
@@ -224,7 +211,7 @@ class Trainer(Steps):
         self.reset_metrics()
         made: dict[str, Any] = {}
         programs = programs_of(self, learns=False)
-        together = self._together(source, watching, programs)
+        together = between_looks(self.steps_per_execution, source, watching, programs)
         with programs:
             for first, last, batches in executions(source, together):
                 watching.on_test_batch_begin(first)
@@ -351,22 +338,6 @@ class Trainer(Steps):
     def _outputs_for(self, samples: Samples) -> Any:
         """Return what tells the outputs' shapes; None where the first call will."""
         return None
-
-
-def executions(
-    source: Source, size: int | Callable[[], int]
-) -> Iterator[tuple[int, int, list[Any]]]:
-    """Yield an epoch's batches, ``size`` at a time, with the numbers of the first and the last.
-
-    The last ones may be fewer, but are counted as the others are, as in Keras; where a function
-    says how many come next, they are counted as they are.
-    """
-    coming = source.epoch(size if isinstance(size, int) else 1)
-    first = 0
-    while batches := list(itertools.islice(coming, size if isinstance(size, int) else size())):
-        count = size if isinstance(size, int) else len(batches)
-        yield first, first + count - 1, batches
-        first += count
 
 
 def _watching(
