@@ -27,7 +27,7 @@ def warm_up(say: Say) -> None:
     if config.kernels() != "compiled" or ".compiled." not in dispatch.find("matmul").__module__:
         say(f"Nothing to compile: the kernels are {config.kernels()!r}, or Numba is not installed.")
         return
-    say("Compiling the kernels for this machine; later runs find them in Numba's cache.")
+    say(dispatch.COMPILING)
     begun_s = time.perf_counter()
     for name, build, shape in _networks():
         started_s = time.perf_counter()

@@ -25,6 +25,34 @@ def test_the_first_training_says_that_it_compiles(tmp_path):
     assert list(cache.rglob("*.nbc")), "nothing was compiled: the cache was not cold"
 
 
+FIT = """
+import numpy as np, melpy
+def fit(verbose):
+    model = melpy.Sequential([melpy.Input((3,)), melpy.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=verbose)
+fit({first})
+fit(2)
+"""
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_fit_says_once_that_it_compiles_and_only_where_it_does(tmp_path, first):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def said():
+        ran = subprocess.run(
+            [sys.executable, "-c", FIT.replace("{first}", str(first))],
+            capture_output=True, text=True, encoding="utf-8", env=environment, cwd=ROOT,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert "loss" in ran.stdout
+        return ran.stdout.count("Compiling the kernels")
+
+    assert said() == (1 if first else 0)
+    assert said() == 0
+
+
 def test_after_a_warm_up_training_compiles_nothing(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     warm = subprocess.run(

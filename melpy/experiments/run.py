@@ -243,7 +243,7 @@ def _warm_up(settings: Settings, shape: tuple[int, ...], classes: int, say: Say)
     """Run one step of a copy, so that compiling is seen, and timed, for itself."""
     if _kernels() != "compiled":
         return
-    say("Compiling the kernels for this machine; later runs find them in Numba's cache ...")
+    say(dispatch.COMPILING)
     started_s = time.perf_counter()
     copy = _compiled(settings, shape, classes)
     x, y = np.zeros((2, *shape), config.floatx()), np.eye(classes, dtype=config.floatx())[:2]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from melpy import config
@@ -64,6 +65,30 @@ ROOMS = {
         "compiled.gradients",
     ),
 }
+
+
+COMPILING = "Compiling the kernels for this machine; later runs find them in Numba's cache."
+_said: set[str] = set()
+
+
+@contextmanager
+def saying_what_is_compiled(say: Callable[[str], None] | None) -> Iterator[None]:
+    """Have a line said, once a process, when kernels are compiled inside the ``with`` block.
+
+    Nothing is said of those that Numba's cache holds, nor without ``say``.
+    """
+    if say is None or _said or not are_compiled():
+        yield
+        return
+    from melpy.kernels.compiled.numba_private import noticing_compilation
+
+    def tell() -> None:
+        if not _said:
+            _said.add(COMPILING)
+            say(COMPILING)
+
+    with noticing_compilation(tell):
+        yield
 
 
 def find(name: str) -> Callable[..., Any]:

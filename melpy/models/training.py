@@ -13,6 +13,7 @@ from melpy.callbacks import Callback, CallbackList, History
 from melpy.data import Samples, Source, source_of, unpacked
 from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
+from melpy.kernels.dispatch import saying_what_is_compiled
 from melpy.layers.base import Layer
 from melpy.models.compiled_metrics import CompiledMetrics
 from melpy.models.executions import between_looks, executions
@@ -122,7 +123,8 @@ class Trainer(Steps):
         self.stop_training, self.next_epoch = False, 0
         logs: dict[str, Any] = {}
         watching.on_train_begin()  # may set next_epoch, to go on from a backup
-        with programs:
+        said = saying_what_is_compiled(config.say if verbose else None)
+        with programs, said:
             for epoch in range(max(initial_epoch, self.next_epoch), epochs):
                 source.number = epoch
                 self.reset_metrics()

@@ -7,14 +7,17 @@ PartCompiler                    a function that only others call is made ready o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from numba.core import event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
-__all__ = ["PartCompiler", "renew_when_any_source_changes"]
+__all__ = ["PartCompiler", "noticing_compilation", "renew_when_any_source_changes"]
 
 
 def renew_when_any_source_changes(kernel: Any) -> None:
@@ -76,3 +79,28 @@ class PartCompiler(Compiler):
         super().__init__(typingctx, targetctx, library, *rest)
         if library is None:
             self.state.library = _Part(self.state.targetctx.codegen(), "part")
+
+
+class _Notice(event.Listener):
+    """Tells when Numba begins to compile one of our functions, which it found in no cache."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.tell = tell
+
+    def on_start(self, event: Any) -> None:
+        if event.data["dispatcher"].py_func.__module__.startswith("melpy."):
+            self.tell()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+@contextmanager
+def noticing_compilation(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` for each kernel, or part of one, that is compiled inside the ``with`` block."""
+    listener = _Notice(tell)
+    event.register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)
