@@ -197,6 +197,16 @@ def test_what_learns_or_records_goes_through_the_layers():
     assert not np.array_equal(a, b)  # dropout acts
 
 
+def test_what_draws_at_inference_draws_anew_at_each_call_and_as_its_layer_does():
+    x = melpy.Input((6,))
+    model, layer = melpy.Model(x, L.Dropout(0.5, seed=1)(x, training=True)), L.Dropout(0.5, seed=1)
+    for _ in range(6):
+        rows = np.ones((3, 6), "float32")
+        np.testing.assert_array_equal(called(model, rows), layer(rows, training=True))
+    (program,) = programs_of(model)
+    assert program.is_trusted
+
+
 def test_other_floats_strides_and_read_only_arrays():
     model = filled(images)
     x = np.random.default_rng(0).normal(size=(1, 9, 8, 3))

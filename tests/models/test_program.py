@@ -9,6 +9,7 @@ pytest.importorskip("numba")
 
 import melpy
 from melpy import layers, ops
+from melpy.layers.parts import sources_of
 from melpy.models import program as room
 
 B, N = 8, 8 * 6 + 3
@@ -295,3 +296,14 @@ def test_a_program_that_is_wrong_is_dropped(monkeypatch, proofs):
     history, _weights, _ = trained(*MODELS["one's own"])
     assert not any(proofs)
     assert history == trained(*MODELS["one's own"], by_steps=True)[0]
+
+
+@pytest.mark.parametrize("name", ["dropout", "noise", "whole channels", "one dropout, twice"])
+def test_noise_is_drawn_without_python(name):
+    *_, model = trained(*MODELS[name])
+    programs = [p for p in model._training_programs.known.values() if p is not None]
+    assert programs
+    assert all(program.is_trusted and program.is_whole for program in programs)
+    drawn = [s.state.value[1] for layer in model.layers_inside for s in sources_of(layer)]
+    assert drawn
+    assert all(count == 7 * 3 * (2 if "twice" in name else 1) for count in drawn)
