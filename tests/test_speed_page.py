@@ -75,6 +75,29 @@ def test_a_page_of_some_rows_has_their_tables_only(peers, tmp_path):
     assert "Inference" not in text
 
 
+def test_an_earlier_melpy_is_no_peer(peers, tmp_path):
+    step = {"melpy": {"step": 2.0}, "melpy-before": {"step": 1.0}, "torch": {"step": 3.0}}
+    peers.report.write(result("train", "mlp", step), tmp_path / "train-mlp-2.json")
+    text = peers.page.page(tmp_path)
+    assert "| mlp | 2 | 3 (torch) | **1.50** | 5 | 5 |" in text
+    assert "| mlp: step | 1 | 2 | 0.50 |" in text
+
+
+def test_what_has_its_file_is_not_measured_again(peers, tmp_path, monkeypatch):
+    from benchmarks.peers import __main__ as program
+
+    (row,) = peers.rows.chosen(["mlp"])
+    there = {"code": program.code(), "cpu": program.cpu()}
+    step = {"melpy": {"step": 2.0}}
+    peers.report.write(result("train", "mlp", step) | there, tmp_path / row.file_name(2))
+    assert program.is_measured(row, ["melpy"], 5, 2, tmp_path)
+    assert not program.is_measured(row, ["melpy", "torch"], 5, 2, tmp_path)
+    assert not program.is_measured(row, ["melpy"], 6, 2, tmp_path)
+    assert not program.is_measured(row, ["melpy"], 5, 1, tmp_path)
+    monkeypatch.setattr(program, "code", lambda: "another")
+    assert not program.is_measured(row, ["melpy"], 5, 2, tmp_path)
+
+
 def test_an_empty_page_is_a_page(peers, tmp_path):
     assert peers.page.page(tmp_path).startswith("# Speed")
 

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.layers import cpu
 from benchmarks.peers import page, report
 from benchmarks.peers.exported import Exported
-from benchmarks.peers.rows import LIBRARIES, Row, chosen
+from benchmarks.peers.rows import BEFORE, LIBRARIES, Row, chosen
 from melpy.config import usable_cpus
 
 ROOT = Path(__file__).parents[2]
@@ -62,8 +62,8 @@ def run(row: Row, libraries: list[str], rounds: int, threads: int) -> dict[str, 
     """Start each library's process, then let them take turns."""
     if row.kind == "infer":
         Exported(row.name).write()
-    if "melpy" in libraries:  # what it compiles once is no part of its memory
-        Worker("melpy", row, threads).end()
+    for library in {"melpy", BEFORE} & set(libraries):
+        Worker(library, row, threads).end()  # what it compiles once is no part of its memory
     workers = {library: Worker(library, row, threads) for library in libraries}
     figures: dict[str, list[dict[str, Any]]] = {library: [] for library in libraries}
     for _ in range(rounds):
@@ -118,6 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="groups and rows, with commas between them")
     parser.add_argument("--libraries", default="", help="libraries, with commas between them")
+    parser.add_argument("--before", type=Path, help="a checkout of melpy, beside this one in rows")
     parser.add_argument("--quick", action="store_true", help="two rounds instead of five")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="measure what has its file, too")
@@ -134,12 +135,16 @@ def main() -> None:
         sys.exit(f"no such library: {', '.join(sorted(unknown))}. Known: {', '.join(LIBRARIES)}")
     if not 1 <= asked.threads <= usable_cpus():
         sys.exit(f"--threads must be from 1 to {usable_cpus()}, not {asked.threads}")
+    if asked.before:
+        os.environ["MELPY_BEFORE"] = str(asked.before.resolve())
     rounds = 2 if asked.quick else 5
     todo = []
     for row in chosen([name for name in asked.only.split(",") if name]):
         libraries = [name for name in row.libraries if not only or name in only]
         if not libraries:
             continue
+        if asked.before and "melpy" in libraries:
+            libraries.insert(1, BEFORE)
         if asked.again or not is_measured(row, libraries, rounds, asked.threads, asked.out):
             todo.append((row, libraries, row.seconds(libraries, rounds)))
         else:

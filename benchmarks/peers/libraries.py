@@ -49,7 +49,7 @@ class KerasLike(Library):
     """melpy, or Keras on one of its backends: the same scripts."""
 
     def __init__(self, library: str, threads: int) -> None:
-        if library == "melpy":
+        if library.startswith("melpy"):
             os.environ["MELPY_NUM_THREADS"] = str(threads)
             import melpy
             from melpy.kernels import dispatch

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.report import RESULTS, brief, geometric_mean, ratios, table, unit
-from benchmarks.peers.rows import GROUPS, Row
+from benchmarks.peers.rows import BEFORE, GROUPS, Row
 from benchmarks.peers.workloads import FLOPS, MLP_WEIGHTS, OWN_LAYERS, PEAK_SIZE, TRAINING
 
 PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
@@ -59,6 +59,7 @@ def page(folder: Path = RESULTS) -> str:
         )
     ]  # fmt: skip
     lines += _training(measured) + _small(measured) + _inference(measured)
+    lines += _before(measured)
     lines += _house({name: one for name, one in found.items() if name not in measured})
     lines += _limit(measured)
     for result in sorted(results, key=lambda r: (r["kind"] not in DETAILS, order(r))):
@@ -217,6 +218,21 @@ def _reading(measured: dict[str, Any]) -> list[str]:
         f"threads that do nothing else {brief(ms)} ms ({speed:.0f} GB/s): {', '.join(times)}.",
         "",
     ]
+
+
+def _before(measured: dict[str, Any]) -> list[str]:
+    """Return melpy beside an earlier melpy, where a run had both."""
+    heads = ["", "before, ms", "now, ms", "ratio"]
+    lines, all_ratios = [line(*heads), "|---" * len(heads) + "|"], []
+    for row, libraries in rows_found(measured, *GROUPS):
+        for key, (now, *_) in libraries.get("melpy", {}).get("ms", {}).items():
+            if then := libraries.get(BEFORE, {}).get("ms", {}).get(key):
+                ratio = then[0] / now
+                lines.append(line(f"{row.key}: {key}", brief(then[0]), brief(now), f"{ratio:.2f}"))
+                all_ratios.append(ratio)
+    if not all_ratios:
+        return []
+    return ["## Before and after", "", *lines, mean_line(len(heads), {3: all_ratios}), ""]
 
 
 HOUSE = {

@@ -23,7 +23,11 @@ def summary(values: list[float]) -> list[float]:
 def ratios(rows: dict[str, Any], key: str) -> tuple[str, float] | None:
     """Return the best peer at a figure, and its time divided by ours."""
     mine = rows.get("melpy", {}).get("ms", {}).get(key)
-    peers = {n: r["ms"][key][0] for n, r in rows.items() if n != "melpy" and key in r.get("ms", {})}
+    peers = {
+        name: row["ms"][key][0]
+        for name, row in rows.items()
+        if not name.startswith("melpy") and key in row.get("ms", {})
+    }
     if not mine or not peers:
         return None
     best = min(peers, key=lambda name: peers[name])

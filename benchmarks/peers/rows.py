@@ -14,6 +14,7 @@ KERAS = ["keras-tensorflow", "keras-jax", "keras-torch"]
 TRAINERS = ["melpy", *TORCH, *KERAS]
 SMALL_TRAINERS = ["melpy", "torch", "torch-compile", *KERAS[:2], "scikit-learn"]
 INFERRERS = ["melpy", "onnxruntime", "openvino", "torch", "torch-channels_last", "keras-tensorflow"]
+BEFORE = "melpy-before"  # an earlier checkout of melpy, which is no peer
 LIBRARIES = [*TRAINERS, "scikit-learn", "onnxruntime", "openvino", "numpy"]
 
 # Where networks are measured as a CPU with AVX2 alone would run them.

@@ -2,13 +2,15 @@
 
     python -m benchmarks.peers.worker LIBRARY KIND NAME THREADS
 
-It writes one line of JSON when it is ready, and one for each "go" on its standard input: a dict
-of milliseconds. KIND is train, small, infer, grid, grow or peak.
+LIBRARY melpy-before is the checkout in the folder that MELPY_BEFORE names. It writes one line of
+JSON when it is ready, and one for each "go" on its standard input: a dict of milliseconds. KIND is
+train, small, infer, grid, grow or peak.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 from benchmarks.peers import sweeps
 from benchmarks.peers.libraries import library
+from benchmarks.peers.rows import BEFORE
 from benchmarks.peers.timing import Timed
 
 
@@ -39,7 +42,7 @@ def prepared(name: str, kind: str, workload: str, threads: int) -> tuple[Timed, 
 def versions(library: str) -> dict[str, str]:
     from importlib.metadata import version
 
-    names = {"melpy": ["numpy", "numba"], "keras-tensorflow": ["keras", "tensorflow"]}
+    names = {"melpy": ["numpy", "numba"], BEFORE: [], "keras-tensorflow": ["keras", "tensorflow"]}
     names |= {"keras-jax": ["keras", "jax"], "keras-torch": ["keras", "torch"]}
     plain = [library.partition("-")[0] if library.startswith("torch") else library]
     found = {name: version(name) for name in names.get(library, plain)}
@@ -54,6 +57,8 @@ def main() -> None:
     name, kind, workload, threads = sys.argv[1:5]
     talk = sys.stdout
     sys.stdout = sys.stderr  # what libraries print stays out of the conversation
+    if name == BEFORE:
+        sys.path.insert(0, os.environ["MELPY_BEFORE"])
     try:
         timed, before, note = prepared(name, kind, workload, int(threads))
         ready: dict[str, Any] = {"versions": versions(name), "keys": list(timed), "note": note}
