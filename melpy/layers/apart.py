@@ -8,15 +8,17 @@ layer run anew as a whole, on a tape of its own, and take its gradients from the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 from melpy import tape, tree
+from melpy.configurable import is_ours
 from melpy.kernels import program, threads
 from melpy.layers.phase import phase
 from melpy.ops.written import done_again
 from melpy.tensor import Tensor, mask_of, set_mask
 
-__all__ = ["have_no_masks", "performed_apart"]
+__all__ = ["have_no_masks", "is_made_of_ops", "performed_apart"]
 
 
 def have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
@@ -28,8 +30,35 @@ def have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
     return all(mask_of(x) is None for x in tensors if isinstance(x, Tensor))
 
 
+def is_made_of_ops(layer: Any) -> bool:
+    """Return whether a layer's class says so, and no function of one's own is among its attributes.
+
+    What such a function reads is not known: a variable of its surroundings may be another one
+    later. A model's functions are its loss and its metrics, who speak for themselves.
+    """
+    own = vars(layer)
+    says_so = bool(vars(type(layer)).get("whole")) and "call" not in own
+    return says_so and (layer.measures_apart or not any(map(_is_ones_own, own.values())))
+
+
+def _is_ones_own(value: Any) -> bool:
+    return isinstance(value, FunctionType) and not is_ours(value)
+
+
+def _ends_in_softmax(y: Tensor) -> bool:
+    """Return whether a cross-entropy of y would be one step with what made it."""
+    node = y.node
+    while node is not None and node.op == "cast":
+        node = node.inputs[0].node if node.inputs[0] is not None else None
+    return node is not None and node.op == "softmax"
+
+
 def performed_apart(
-    name: str, all_weights: Sequence[Any], perform: Callable[..., Any], *given: Any
+    name: str,
+    all_weights: Sequence[Any],
+    perform: Callable[..., Any],
+    *given: Any,
+    added: Callable[[], int] = lambda: 0,
 ) -> Any:
     """Return what ``perform(*given)`` does, as one operation of the tensors in ``given``.
 
@@ -39,13 +68,14 @@ def performed_apart(
     all_weights : the weights that it uses
     perform : function, whose result is one tensor
     given : its arguments, nested as they may be
+    added : function that returns how many losses were added so far, which are results too
     """
     tensors = [x for x in tree.flatten(given) if isinstance(x, Tensor)]
     weights = [w for w in all_weights if w.requires_grad]
     training = phase.get()
 
     def forward() -> tuple[Any, Sequence[Any]]:
-        leaves = [_leaf(x) for x in tensors]
+        leaves, before = [_leaf(x) for x in tensors], added()
         by_id = {id(x): leaf for x, leaf in zip(tensors, leaves, strict=True)}
         token = phase.set(training)
         try:
@@ -53,8 +83,9 @@ def performed_apart(
                 y = perform(*tree.map_structure(lambda x: by_id.get(id(x), x), given))
         finally:
             phase.reset(token)
-        if not isinstance(y, Tensor) or mask_of(y) is not None:
-            threads.missed(f"{name}, whose output is no single tensor")
+        is_one = isinstance(y, Tensor) and mask_of(y) is None and added() == before
+        if not is_one or _ends_in_softmax(y):
+            threads.missed(f"{name}, whose result is no single tensor")
             return y, ()  # still on the step's own tape, by way of the leaves
         for leaf in leaves:
             leaf.node = None

@@ -12,7 +12,7 @@ from melpy import config, foreign, regularizers, symbolic, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, InitError, MelpyError, ShapeError, lookup, signature_error
 from melpy.kernels import threads
-from melpy.layers.apart import have_no_masks, performed_apart
+from melpy.layers.apart import have_no_masks, is_made_of_ops, performed_apart
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
@@ -227,15 +227,15 @@ class Layer(Joining):
 
     def _is_whole(self) -> bool:
         """Whether a call is made of ops alone; a subclass, or another ``call``, says it anew."""
-        return bool(vars(type(self)).get("whole")) and "call" not in vars(self)
+        return is_made_of_ops(self)
 
     def _perform(
         self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]
     ) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
         if threads.is_noted() and not (self._is_whole() and have_no_masks(first, args, kwargs)):
-            run = functools.partial(self._perform, taken)
-            return performed_apart(type(self).__name__, self.weights, run, args, first, kwargs)
+            run, more = functools.partial(self._perform, taken), {"added": self._count_added}
+            return performed_apart(self.name, self.weights, run, args, first, kwargs, **more)
         outer = phase.get()
         training = kwargs.pop("training", None)
         if training is None:

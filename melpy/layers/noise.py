@@ -269,6 +269,8 @@ class ActivityRegularization(SameShape):
     l1, l2 : floats >= 0
     """
 
+    whole = True
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
         self.l1, self.l2 = l1, l2

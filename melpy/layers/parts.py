@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from melpy import clock, tree
+from melpy.configurable import is_ours
+from melpy.kernels import threads
+from melpy.layers.apart import performed_apart
 from melpy.layers.building import late_state
 from melpy.layers.variable import Variable
 from melpy.layers.weights import Weighted
@@ -316,4 +319,16 @@ class Parts(Weighted):
         """What `add_loss` was given in the last call, and the trained weights' penalties."""
         layers = self._gathered().layers
         added = [loss for layer in (self, *layers) for loss in layer._losses]
-        return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer]
+        return added + [_penalty(w) for w in self.trainable_weights if w.regularizer]
+
+    def _count_added(self) -> int:
+        """Return how many losses were added in the call at hand so far."""
+        return sum(len(layer._losses) for layer in (self, *self._gathered().layers))
+
+
+def _penalty(weight: Any) -> Any:
+    """Return what a weight's regularizer says; one's own is asked anew at each step."""
+    regularizer = weight.regularizer
+    if not threads.is_noted() or is_ours(type(regularizer)):
+        return regularizer(weight)
+    return performed_apart("regularizer", [weight], lambda: regularizer(weight))

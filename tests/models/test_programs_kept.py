@@ -223,3 +223,66 @@ def test_shapes_that_are_of_no_use_any_more_make_room(written):
     for size in (2, 4, 5, 6, 8, 16):
         model.fit(X[:32], Y[:32], batch_size=size, epochs=2, verbose=0)
     assert {2, 4, 8, 16} <= set(written)
+
+
+FACTOR = {"value": 1.0}
+
+
+class Penalized(layers.Layer):
+    """A layer of one's own that adds a loss."""
+
+    def call(self, inputs):
+        self.add_loss(ops.sum(ops.square(inputs)) * 0.01)
+        return inputs * 1.0
+
+
+class Watched(layers.Dense):
+    """A layer of the library's, with a penalty on what comes out, in a class of one's own."""
+
+    def __init__(self, units):
+        super().__init__(units, activity_regularizer="l2")
+
+
+MIDDLES = {
+    "adds a loss": lambda: [layers.Dense(5), Penalized()],
+    "in a class of one's own": lambda: [Watched(5)],
+    "a layer of penalties": lambda: [layers.Dense(5), layers.ActivityRegularization(0.01, 0.02)],
+    "a regularizer that reads": lambda: [
+        layers.Dense(5, kernel_regularizer=lambda w: FACTOR["value"] * ops.sum(w * w))
+    ],
+    "an activation that reads": lambda: [layers.Dense(5, activation=lambda x: x * FACTOR["value"])],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MIDDLES)
+def test_what_is_added_or_read_is_that_of_the_step(name, monkeypatch):
+    results = []
+    for by_steps in (False, True):
+        monkeypatch.setitem(FACTOR, "value", 0.1)
+        model = made("sgd", by_steps, lambda: melpy.Sequential([
+            melpy.Input((6,)), *MIDDLES[name](), layers.Dense(3, activation="softmax"),
+        ]))  # fmt: skip
+        logs = [model.fit(X, Y, batch_size=B, epochs=3, verbose=0).history]
+        monkeypatch.setitem(FACTOR, "value", 2.0)
+        logs += [model.fit(X, Y, batch_size=B, epochs=3, verbose=0).history]
+        results.append((logs, model.get_weights()))
+    assert results[0][0] == results[1][0]
+    for a, b in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_softmax_inside_a_layer_of_ones_own_is_seen_by_the_loss():
+    class Halved(layers.Dense):
+        def call(self, inputs):
+            return super().call(inputs * 0.5)
+
+    results = []
+    for by_steps in (False, True):
+        model = made("sgd", by_steps, lambda: melpy.Sequential([
+            melpy.Input((6,)), layers.Dense(5), Halved(3, activation="softmax"),
+        ]))  # fmt: skip
+        logs = model.fit(X, Y, batch_size=B, epochs=3, verbose=0).history
+        results.append((logs, model.get_weights()))
+    assert results[0][0] == results[1][0]
+    for a, b in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_array_equal(a, b)
