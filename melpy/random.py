@@ -7,11 +7,13 @@ The functions that draw are keras.random's. Their ``seed`` is an int, which draw
 time; a `SeedGenerator`, which draws anew each time and repeats from its seed; or None, for the
 process's stream.
 
-Layers of noise draw from counters: a source's seed, its step, the sample's index in the batch and
-the element within it (`melpy.kernels.spec.philox`). A layer's seed is its own, the process's next
-where it was given none. It stands in the place of the layer's path, which says how many layers the
-process made before: with it in the key, a model that is made twice would draw two ways. The step
-counts the draws. Both are the `state` of the layer's `SeedGenerator`, and all that a backup needs.
+Layers of noise, `dropout`, `uniform` and `normal` draw from counters: a source's seed, its step,
+the sample's index along the first axis and the element within it (`melpy.kernels.spec.philox`).
+All else draws from a generator of NumPy's that begins with seed and step. A layer's seed is its
+own, the process's next where it was given none. It stands in the place of the layer's path, which
+says how many layers the process made before: with it in the key, a model that is made twice would
+draw two ways. The step counts the draws. Both are the `state` of the layer's `SeedGenerator`, and
+all that a backup needs.
 """
 
 from __future__ import annotations
@@ -84,6 +86,10 @@ class SeedGenerator(Configurable):
     seed : int >= 0, or None for the next one of the process's stream
     name : str or None
 
+    Attributes
+    ----------
+    state : tensor (2,) of int64, the seed and how many were asked for
+
     Examples
     --------
     >>> from melpy import random
@@ -97,8 +103,9 @@ class SeedGenerator(Configurable):
         if seed is not None:
             _require_seed(seed, "SeedGenerator")
         self.name = name or "seed_generator"
-        start = np.array([next_seed() if seed is None else seed, 0], np.int64)
-        self.state = Tensor(start, name="seed_generator_state")
+        start = next_seed() if seed is None else int(seed) & _64_BITS
+        pair = np.array([start, 0], np.uint64).view(np.int64)
+        self.state = Tensor(pair, name="seed_generator_state")
 
     def next(self, ordered: bool = True) -> np.ndarray:
         """Return the next seed, two ints: (seed, n), or nearly unique ones if not ``ordered``."""

@@ -167,6 +167,13 @@ def test_seeds_of_other_kinds():
             random.uniform((2,), seed=wrong)
 
 
+def test_seeds_of_64_bits():
+    x = np.ones((30, 3), np.float32)
+    seeds = (1, 2**32 + 1, 2**63 + 1, 2**64 - 1)
+    drawn = [np.asarray(layers.Dropout(0.5, seed=s)(x, training=True)).tobytes() for s in seeds]
+    assert len(set(drawn)) == len(seeds)
+
+
 def test_initializers_draw_anew_from_a_generator():
     initializer = initializers.HeNormal(seed=random.SeedGenerator(3))
     again = saving.deserialize_keras_object(saving.serialize_keras_object(initializer))

@@ -34,6 +34,12 @@ class Dropout(SameShape):
     noise_shape : shape of the mask, broadcast to the input's; None for the input's shape
     seed : int or None, for the next one of the process's stream
 
+    Notes
+    -----
+    Every call while training draws anew: whether a value stays follows from the seed, how many
+    calls were before, the sample's place in the batch and the value's in the sample. So layers that
+    were given one seed drop the same values of inputs of one shape.
+
     Source
     ------
     N. Srivastava et al. 2014, section 4 (inverted: scaled by 1 / (1 - rate) while training).
