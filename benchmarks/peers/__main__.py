@@ -156,7 +156,7 @@ def main() -> None:
             print(f"{row.key}: {row.kind}, about {seconds:.0f} s: {', '.join(libraries)}")
             continue
         result = run(row, libraries, rounds, asked.threads)
-        left_s -= seconds
+        left_s = max(left_s - seconds, 0.0)
         print(f"\n{row.key}: {row.kind}", *report.table(result), sep="\n")
         print(f"about {left_s / 60:.0f} minutes left", flush=True)
         if any("ms" in found for found in result["libraries"].values()):
