@@ -65,6 +65,13 @@ class Arrived(NamedTuple):
     is_pooled: bool
 
 
+class Totals(NamedTuple):
+    """Where a part's sums go: the kernel's and the bias's gradients."""
+
+    w: np.ndarray
+    b: np.ndarray
+
+
 class Inverse(NamedTuple):
     """Where the input's gradient goes, unless it has size 0, and what it is made with."""
 
@@ -218,7 +225,7 @@ def _back(
     threads.share(
         _images_back, N, work,
         *conv.framed_by(x, pads), *Arrived(g, y, cells, where is not None),
-        *Window(*z_size, *pool), *Act(CODES[act[0]], act[1]), d_w, d_b, *kernel,
+        *Window(*z_size, *pool), *Act(CODES[act[0]], act[1]), *Totals(d_w, d_b), *kernel,
         *Sweep(zeros, D // groups, strides[1] * x.shape[3], together), *back, *inverse,
     )  # fmt: skip
     d_w = total(d_w).reshape(w.shape)
@@ -266,7 +273,7 @@ def _image(z, images, n, frames, plan, w, ends):
 
 @for_team
 def _images_back(
-    images: Framed, arrived: Arrived, window: Window, act: Act, totals_w, totals_b, plan: Plan,
+    images: Framed, arrived: Arrived, window: Window, act: Act, totals: Totals, plan: Plan,
     sweep: Sweep, back: Plan, inverse: Inverse, part, first, last,
 ):  # fmt: skip
     """Make all gradients of some images, as many at a time as one sum goes over.
@@ -274,7 +281,7 @@ def _images_back(
     The gradient before pooling and activation, d_z, is made once and read by both products.
     """
     zH, zW, D = window.height, window.width, arrived.g.shape[3]
-    d_w, d_b, image = totals_w[part], totals_b[part], zH * zW * D
+    d_w, d_b, image = totals.w[part], totals.b[part], zH * zW * D
     d_b[:] = 0
     d_u = np.empty(arrived.g[0].size, d_w.dtype)
     d_z = np.empty(sweep.together * image, d_w.dtype)

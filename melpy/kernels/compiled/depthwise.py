@@ -6,6 +6,8 @@ of the kernels and of the output are one line, and the inner loop knows no M.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from melpy.kernels import memory, threads
@@ -27,7 +29,7 @@ def depthwise_conv2d(
     x, w = arrays[0], _rows(arrays[1])
     out = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
     y = memory.empty((x.shape[0], *out, w.shape[2]), x.dtype)
-    threads.share(_forward, len(x), _work(y, w), x, w, y, *_geometry(strides, pads, dilation))
+    threads.share(_forward, len(x), _work(y, w), x, w, y, *_taps(strides, pads, dilation))
     return y
 
 
@@ -46,7 +48,7 @@ def depthwise_conv2d_d_x(
     C, M = w.shape[2:]
     g, w = arrays[0], _rows(arrays[1])
     d_x = memory.empty((*x_shape[:3], C * M), g.dtype)
-    threads.share(_d_x, len(g), _work(g, w), g, w, d_x, *_geometry(strides, pads, dilation))
+    threads.share(_d_x, len(g), _work(g, w), g, w, d_x, *_taps(strides, pads, dilation))
     return d_x if M == 1 else computed(lambda d: d.reshape(*x_shape, M).sum(axis=-1), d_x)
 
 
@@ -65,7 +67,7 @@ def depthwise_conv2d_d_w(
     g, x = arrays
     work = g.size * w_shape[0] * w_shape[1]
     totals = memory.empty((threads.parts(len(g), work), *w_shape[:2], g.shape[3]), g.dtype)
-    threads.share(_d_w, len(g), work, g, x, totals, *_geometry(strides, pads, dilation))
+    threads.share(_d_w, len(g), work, g, x, totals, *_taps(strides, pads, dilation))
     return total(totals).reshape(w_shape)  # the groups in order, whoever made them
 
 
@@ -79,8 +81,19 @@ def _rows(w: np.ndarray) -> np.ndarray:
     return w.reshape(*w.shape[:2], w.shape[2] * w.shape[3])  # (kH,kW,C,M) -> (kH,kW,C*M)
 
 
-def _geometry(strides: Pair, pads: Pads, dilation: Pair) -> tuple[int, ...]:
-    return *strides, pads[0][0], pads[1][0], *dilation
+class Taps(NamedTuple):
+    """How far apart windows are, where the first begins, and how far apart a window's taps are."""
+
+    stride_h: int
+    stride_w: int
+    top: int
+    left: int
+    step_h: int
+    step_w: int
+
+
+def _taps(strides: Pair, pads: Pads, dilation: Pair) -> Taps:
+    return Taps(*strides, pads[0][0], pads[1][0], *dilation)
 
 
 def _work(y: np.ndarray, w: np.ndarray) -> int:
@@ -89,7 +102,8 @@ def _work(y: np.ndarray, w: np.ndarray) -> int:
 
 
 @for_team
-def _forward(x, w, y, stride_h, stride_w, top, left, step_h, step_w, part, first, last):
+def _forward(x, w, y, taps: Taps, part, first, last):
+    stride_h, stride_w, top, left, step_h, step_w = taps
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, w.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -110,7 +124,8 @@ def _forward(x, w, y, stride_h, stride_w, top, left, step_h, step_w, part, first
 
 
 @for_team
-def _d_x(g, w, d_x, stride_h, stride_w, top, left, step_h, step_w, part, first, last):
+def _d_x(g, w, d_x, taps: Taps, part, first, last):
+    stride_h, stride_w, top, left, step_h, step_w = taps
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = d_x.shape, w.shape, g.shape
     for n in range(first, last):
         d_x[n] = 0
@@ -131,7 +146,8 @@ def _d_x(g, w, d_x, stride_h, stride_w, top, left, step_h, step_w, part, first, 
 
 
 @for_team
-def _d_w(g, x, totals, stride_h, stride_w, top, left, step_h, step_w, part, first, last):
+def _d_w(g, x, totals, taps: Taps, part, first, last):
+    stride_h, stride_w, top, left, step_h, step_w = taps
     d_w = totals[part]
     d_w[:] = 0
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, d_w.shape, g.shape

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from melpy.kernels import memory, threads
@@ -20,7 +22,7 @@ def max_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.ndarr
         return spec.max_pool2d(x, pool, strides, pads)
     (x,) = arrays
     y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
-    threads.share(_max, len(x), x.size, x, y, *pool, *strides, *_starts(pads))
+    threads.share(_max, len(x), x.size, x, y, *_windows(pool, strides, pads))
     return y
 
 
@@ -33,7 +35,7 @@ def max_pool2d_d_x(
         return spec.max_pool2d_d_x(g, x, y, pool, strides, pads)
     g, x, y = arrays
     d_x = memory.empty(x.shape, x.dtype)
-    threads.share(_max_d_x, len(x), d_x.size, g, x, y, d_x, *pool, *strides, *_starts(pads))
+    threads.share(_max_d_x, len(x), d_x.size, g, x, y, d_x, *_windows(pool, strides, pads))
     return d_x
 
 
@@ -44,7 +46,7 @@ def average_pool2d(x: np.ndarray, pool: Pair, strides: Pair, pads: Pads) -> np.n
         return spec.average_pool2d(x, pool, strides, pads)
     (x,) = arrays
     y = memory.empty(_output_shape(x.shape, pool, strides, pads), x.dtype)
-    threads.share(_mean, len(x), x.size, x, y, *pool, *strides, *_starts(pads))
+    threads.share(_mean, len(x), x.size, x, y, *_windows(pool, strides, pads))
     return y
 
 
@@ -57,12 +59,23 @@ def average_pool2d_d_x(
         return spec.average_pool2d_d_x(g, x_shape, pool, strides, pads)
     (g,) = arrays
     d_x = memory.empty(x_shape, g.dtype)
-    threads.share(_mean_d_x, len(g), d_x.size, g, d_x, *pool, *strides, *_starts(pads))
+    threads.share(_mean_d_x, len(g), d_x.size, g, d_x, *_windows(pool, strides, pads))
     return d_x
 
 
-def _starts(pads: Pads) -> Pair:
-    return pads[0][0], pads[1][0]
+class Windows(NamedTuple):
+    """How large windows are, how far apart, and where the first begins, outside the image."""
+
+    pool_h: int
+    pool_w: int
+    stride_h: int
+    stride_w: int
+    top: int
+    left: int
+
+
+def _windows(pool: Pair, strides: Pair, pads: Pads) -> Windows:
+    return Windows(*pool, *strides, pads[0][0], pads[1][0])
 
 
 def _output_shape(
@@ -77,7 +90,8 @@ def _output_shape(
 
 
 @for_team
-def _max(x, y, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
+def _max(x, y, windows: Windows, part, first, last):
+    pool_h, pool_w, stride_h, stride_w, top, left = windows
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -95,7 +109,8 @@ def _max(x, y, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last)
 
 
 @for_team
-def _max_d_x(g, x, y, d_x, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
+def _max_d_x(g, x, y, d_x, windows: Windows, part, first, last):
+    pool_h, pool_w, stride_h, stride_w, top, left = windows
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     rest = np.empty(C, g.dtype)  # what of g has not found its maximum yet
     for n in range(first, last):
@@ -119,7 +134,8 @@ def _max_d_x(g, x, y, d_x, pool_h, pool_w, stride_h, stride_w, top, left, part, 
 
 
 @for_team
-def _mean(x, y, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
+def _mean(x, y, windows: Windows, part, first, last):
+    pool_h, pool_w, stride_h, stride_w, top, left = windows
     (_, H, W, C), (_, oH, oW, _) = x.shape, y.shape
     for n in range(first, last):
         for p in range(oH):
@@ -139,7 +155,8 @@ def _mean(x, y, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last
 
 
 @for_team
-def _mean_d_x(g, d_x, pool_h, pool_w, stride_h, stride_w, top, left, part, first, last):
+def _mean_d_x(g, d_x, windows: Windows, part, first, last):
+    pool_h, pool_w, stride_h, stride_w, top, left = windows
     (_, H, W, C), (_, oH, oW, _) = d_x.shape, g.shape
     for n in range(first, last):
         d_x[n] = 0

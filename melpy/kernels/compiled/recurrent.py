@@ -6,13 +6,15 @@ not depend on their number. The plain network is left to the specification.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import tanh
 from melpy.kernels.compiled.jit import compiled, contiguous, copied, laid
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import ROWS, multiply_add
+from melpy.kernels.compiled.tile import ROWS, Matrix, multiply_add
 from melpy.kernels.spec import recurrent as spec
 from melpy.kernels.tracing import computed, zeros
 
@@ -84,8 +86,23 @@ def gru_d_x(g_h, u, h, gates, inner, mask, reset_after):
     return d_x, d_h
 
 
+class Mask(NamedTuple):
+    """Which steps of which samples there are, (N,T), if some are not."""
+
+    known: np.ndarray
+    is_masked: bool
+
+
+class Made(NamedTuple):
+    """What a GRU makes on its way forward."""
+
+    h: np.ndarray
+    gates: np.ndarray
+    inner: np.ndarray
+
+
 def _mask(mask):
-    return (UNMASKED, False) if mask is None else (laid(mask), True)
+    return Mask(UNMASKED, False) if mask is None else Mask(laid(mask), True)
 
 
 @compiled
@@ -118,7 +135,8 @@ def _sigmoid(v):
 
 
 @for_team
-def _lstm(x, u, b, h, c, gates, mask, masked, part, first, last):
+def _lstm(x, u, b, h, c, gates, steps: Mask, part, first, last):
+    mask, masked = steps
     first, last = first * ROWS, min(x.shape[0], last * ROWS)
     T, G, D = x.shape[1], x.shape[2], u.shape[0]
     for t in range(T):
@@ -127,8 +145,9 @@ def _lstm(x, u, b, h, c, gates, mask, masked, part, first, last):
             for k in range(G):
                 a[k] = given[k] + b[k]
         multiply_add(
-            gates, (first * T + t) * G, T * G, last - first, G,
-            h, (first * (T + 1) + t) * D, (T + 1) * D, 1, u, 0, G, D,
+            Matrix(gates, (first * T + t) * G, T * G),
+            Matrix(h, (first * (T + 1) + t) * D, (T + 1) * D), Matrix(u, 0, G),
+            (last - first, G, D),
         )  # fmt: skip
         for n in range(first, last):
             a, h_new, c_new, c_old = gates[n, t], h[n, t + 1], c[n, t + 1], c[n, t]
@@ -149,7 +168,8 @@ def _lstm(x, u, b, h, c, gates, mask, masked, part, first, last):
 
 
 @for_team
-def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, mask, masked, part, first, last):
+def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, steps: Mask, part, first, last):
+    mask, masked = steps
     first, last = first * ROWS, min(gates.shape[0], last * ROWS)
     T, G, D = gates.shape[1], gates.shape[2], u_t.shape[1]
     one = g_h.dtype.type(1)
@@ -179,13 +199,14 @@ def _lstm_back(g_h, u_t, c, gates, d_x, d_h, d_c, mask, masked, part, first, las
                 dc[k] *= f[k]
             dh[:] = 0  # what came before is the product alone
         multiply_add(
-            d_h, first * D, D, last - first, D,
-            d_x, (first * T + t) * G, T * G, 1, u_t, 0, D, G,
+            Matrix(d_h, first * D, D), Matrix(d_x, (first * T + t) * G, T * G), Matrix(u_t, 0, D),
+            (last - first, D, G),
         )  # fmt: skip
 
 
 @for_team
-def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, part, first, last):
+def _gru(x, u, b, made: Made, reset_after, steps: Mask, part, first, last):
+    (h, gates, inner), (mask, masked) = made, steps
     first, last = first * ROWS, min(x.shape[0], last * ROWS)
     T, G, D = x.shape[1], x.shape[2], u.shape[0]
     one, rows = x.dtype.type(1), last - first
@@ -194,7 +215,10 @@ def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, part, first, last)
         for n in range(first, last):
             _copy(b, gates[n, t])
         columns = G if reset_after else 2 * D
-        multiply_add(gates, at * G, T * G, rows, columns, h, h_at, (T + 1) * D, 1, u, 0, G, D)
+        multiply_add(
+            Matrix(gates, at * G, T * G), Matrix(h, h_at, (T + 1) * D), Matrix(u, 0, G),
+            (rows, columns, D),
+        )  # fmt: skip
         for n in range(first, last):
             a, given = gates[n, t], x[n, t]
             zr, r, m, h_old, saved = a[: 2 * D], a[D : 2 * D], a[2 * D :], h[n, t], inner[n, t]
@@ -213,8 +237,9 @@ def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, part, first, last)
                     m[k] += x_n[k]
         if not reset_after:
             multiply_add(
-                gates, at * G + 2 * D, T * G, rows, D, inner, at * D, T * D, 1, u, 2 * D, G, D
-            )
+                Matrix(gates, at * G + 2 * D, T * G), Matrix(inner, at * D, T * D),
+                Matrix(u, 2 * D, G), (rows, D, D),
+            )  # fmt: skip
         for n in range(first, last):
             a, h_old, h_new = gates[n, t], h[n, t], h[n, t + 1]
             z, m = a[:D], a[2 * D :]
@@ -228,8 +253,9 @@ def _gru(x, u, b, h, gates, inner, reset_after, mask, masked, part, first, last)
 
 @for_team
 def _gru_back(
-    g_h, u_t, h, gates, inner, d_x, d_h, inside, reset_after, mask, masked, part, first, last
-):
+    g_h, u_t, made: Made, d_x, d_h, inside, reset_after, steps: Mask, part, first, last
+):  # fmt: skip
+    (h, gates, inner), (mask, masked) = made, steps
     first, last = first * ROWS, min(gates.shape[0], last * ROWS)
     T, G, D = gates.shape[1], gates.shape[2], u_t.shape[1]
     one, rows = g_h.dtype.type(1), last - first
@@ -269,11 +295,15 @@ def _gru_back(
             else:
                 p[:] = 0
         if reset_after:
-            multiply_add(d_h, inside_at, D, rows, D, inside, inside_at, D, 1, u_t, 2 * D * D, D, D)
+            multiply_add(
+                Matrix(d_h, inside_at, D), Matrix(inside, inside_at, D), Matrix(u_t, 2 * D * D, D),
+                (rows, D, D),
+            )  # fmt: skip
         else:
             multiply_add(
-                inside, inside_at, D, rows, D, d_x, d_at + 2 * D, T * G, 1, u_t, 2 * D * D, D, D
-            )
+                Matrix(inside, inside_at, D), Matrix(d_x, d_at + 2 * D, T * G),
+                Matrix(u_t, 2 * D * D, D), (rows, D, D),
+            )  # fmt: skip
             for n in range(first, last):
                 if masked and not mask[n, t]:
                     continue
@@ -288,4 +318,6 @@ def _gru_back(
                     dr[k] = p[k] * h_old[k] * r[k] * (one - r[k])
                 for k in range(D):
                     dh[k] += p[k] * r[k]
-        multiply_add(d_h, inside_at, D, rows, D, d_x, d_at, T * G, 1, u_t, 0, D, 2 * D)
+        multiply_add(
+            Matrix(d_h, inside_at, D), Matrix(d_x, d_at, T * G), Matrix(u_t, 0, D), (rows, D, 2 * D)
+        )

@@ -66,27 +66,68 @@ FUSED = bool(FEATURES.get("fma") or FEATURES.get("avx512f") or not X86)
 IN_TILE = {"linear": LINEAR, "relu": RELU, "leaky_relu": LEAKY_RELU}  # numbered from 0
 
 
+class Lines(NamedTuple):
+    """Rows of a matrix that lie anywhere: row r begins at ``at[r] + begin``; see `table`."""
+
+    numbers: np.ndarray
+    at: np.ndarray
+    begin: int
+
+
+class Terms(NamedTuple):
+    """What a sum goes over: runs of ``run`` numbers of A's rows, ``step`` apart.
+
+    Run number o begins at ``at[begin + o]``, counted from where a row begins.
+    """
+
+    at: np.ndarray
+    begin: int
+    runs: int
+    run: int
+    step: int
+
+
+class Panels(NamedTuple):
+    """B: a row for each term, ``row`` apart; the next two vectors of columns, ``panel`` apart."""
+
+    numbers: np.ndarray
+    begin: int
+    row: int
+    panel: int
+
+
+class Ends(NamedTuple):
+    """What sums begin with, a number a column from ``begin`` on, or C as it is; and act."""
+
+    start: np.ndarray
+    begin: int
+    goes_on: int
+    code: int
+    slope: float
+
+
+class Act(NamedTuple):
+    """An activation of the tile's, and the slope of one that has any."""
+
+    code: int
+    slope: float
+
+
 def _tile(height: int, vectors: int, is_masked: bool = False) -> Callable[..., Any]:
     """Make the tile of ``height`` rows by ``vectors`` vectors of columns, masked or whole."""
 
     @intrinsic
-    def tile(
-        typingctx, c, c_at, c0, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row,
-        start, s0, accumulate, code, slope, rest,
-    ):  # fmt: skip
-        size = types.intp
-        signature = types.void(
-            c, c_at, size, a, a_at, size, k_at, size, size, size, b, size, size,
-            start, size, size, size, c.dtype, size,
-        )  # fmt: skip
-        return signature, _emit
+    def tile(typingctx, c, a, r, terms, b, ends, rest):
+        """Make the tile that begins with row r; ``rest`` columns are left. Numbers are pointers."""
+        return types.void(c, a, types.intp, terms, b, ends, types.intp), _emit
 
     def _emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        (
-            c, c_at, c0, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row,
-            start, s0, accumulate, code, slope, rest,
-        ) = args  # fmt: skip
-        number = context.get_data_type(signature.args[0].dtype)
+        c, c_at, c0, a, a_at, _, k_at, _, outers, run, a_k, b, b0, b_row, _ = (
+            part for n in (0, 1, 3, 4) for part in cgutils.unpack_tuple(builder, args[n])
+        )
+        start, s0, accumulate, code, slope = cgutils.unpack_tuple(builder, args[5])
+        r, rest = args[2], args[6]
+        number = context.get_data_type(signature.args[0].types[0].dtype)
         bytes_ = 4 if isinstance(number, ir.FloatType) else 8
         lanes = VECTOR_BYTES // bytes_
         vector, index = ir.VectorType(number, lanes), ir.IntType(64)
@@ -178,39 +219,34 @@ def _product(
     c, c_at, a, a_at, first, last, k_at, outers, run, a_k, b, b_row, b_panel, columns, start,
     accumulate, code, slope, lanes,
 ):  # fmt: skip
-    """Make rows ``first`` to ``last`` of a product; see `multiply`."""
+    """Make rows ``first`` to ``last`` of a product; see `multiply`.
+
+    Its arguments are pointers and numbers, as C knows them.
+    """
+    rows, terms = Lines(a, a_at, 0), Terms(k_at, 0, outers, run, a_k)
     for v in range(0, columns, 2 * lanes):
         b0, rest = v // (2 * lanes) * b_panel, columns - v
+        to, panel = Lines(c, c_at, v), Panels(b, b0, b_row, b_panel)
+        ends = Ends(start, v, accumulate, code, slope)
         for r in range(first, last, ROWS):
             is_half = c_at[r + HALF - 1] == c_at[r + ROWS - 1]  # the table's end, filled up
             if is_half and rest >= 2 * lanes:
-                _half_by_2(
-                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
-                    accumulate, code, slope, rest,
-                )  # fmt: skip
+                _half_by_2(to, rows, r, terms, panel, ends, rest)
                 continue
             if is_half and rest >= lanes and rest % lanes == 0:
-                _half_by_1(
-                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
-                    accumulate, code, slope, rest,
-                )  # fmt: skip
+                _half_by_1(to, rows, r, terms, panel, ends, rest)
                 continue
             if rest >= 2 * lanes:
-                _by_2(
-                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
-                    accumulate, code, slope, rest,
-                )  # fmt: skip
+                _by_2(to, rows, r, terms, panel, ends, rest)
                 continue
             if rest >= lanes:
-                _by_1(
-                    c, c_at, v, a, a_at, r, k_at, outers, run, a_k, b, b0, b_row, start, v,
-                    accumulate, code, slope, rest,
-                )  # fmt: skip
+                _by_1(to, rows, r, terms, panel, ends, rest)
             whole = rest // lanes * lanes
             if rest > whole:
                 _by_part(
-                    c, c_at, v + whole, a, a_at, r, k_at, outers, run, a_k, b, b0 + whole, b_row,
-                    start, v + whole, accumulate, code, slope, rest - whole,
+                    Lines(c, c_at, v + whole), rows, r, terms,
+                    Panels(b, b0 + whole, b_row, b_panel),
+                    Ends(start, v + whole, accumulate, code, slope), rest - whole,
                 )  # fmt: skip
 
 
@@ -239,53 +275,6 @@ def _compile_product(number: Any) -> None:
 
 before_first_use(np.float32, lambda: _compile_product(types.float32))
 before_first_use(np.float64, lambda: _compile_product(types.float64))
-
-
-class Lines(NamedTuple):
-    """Rows of a matrix that lie anywhere: row r begins at ``at[r] + begin``; see `table`."""
-
-    numbers: np.ndarray
-    at: np.ndarray
-    begin: int
-
-
-class Terms(NamedTuple):
-    """What a sum goes over: runs of ``run`` numbers of A's rows, ``step`` apart.
-
-    Run number o begins at ``at[begin + o]``, counted from where a row begins.
-    """
-
-    at: np.ndarray
-    begin: int
-    runs: int
-    run: int
-    step: int
-
-
-class Panels(NamedTuple):
-    """B: a row for each term, ``row`` apart; the next two vectors of columns, ``panel`` apart."""
-
-    numbers: np.ndarray
-    begin: int
-    row: int
-    panel: int
-
-
-class Ends(NamedTuple):
-    """What sums begin with, a number a column from ``begin`` on, or C as it is; and act."""
-
-    start: np.ndarray
-    begin: int
-    goes_on: int
-    code: int
-    slope: float
-
-
-class Act(NamedTuple):
-    """An activation of the tile's, and the slope of one that has any."""
-
-    code: int
-    slope: float
 
 
 @intrinsic
@@ -353,15 +342,25 @@ def lines_of(count, step):
     return at
 
 
+class Matrix(NamedTuple):
+    """A matrix whose rows are evenly spaced."""
+
+    numbers: np.ndarray
+    begin: int
+    row: int
+
+
 @compiled
-def multiply_add(c, c0, c_row, rows, columns, a, a0, a_row, a_k, b, b0, b_row, count):
-    """C += A B for matrices whose rows are evenly spaced; of any size, without tables.
+def multiply_add(c, a, b, shape):
+    """C += A B for matrices C (rows, columns) and B (count, columns): ``shape`` has all three.
 
     The last rows of a tile that is not full are made again and again, to the same place.
     """
-    a_at, c_at = lines_of(rows, a_row), lines_of(rows, c_row)
-    panel = 2 * VECTOR_BYTES // c.itemsize
+    rows, columns, count = shape
+    number, panel = c.numbers.dtype.type, 2 * VECTOR_BYTES // c.numbers.itemsize
+    a_at, c_at = lines_of(rows, a.row), lines_of(rows, c.row)
     multiply(
-        Lines(c, c_at, c0), Lines(a, a_at, a0), (0, a_at.size), Terms(AT_ONCE, 0, 1, count, a_k),
-        Panels(b, b0, b_row, panel), columns, Ends(b, 0, 1, LINEAR, c.dtype.type(0)),
+        Lines(c.numbers, c_at, c.begin), Lines(a.numbers, a_at, a.begin), (0, a_at.size),
+        Terms(AT_ONCE, 0, 1, count, 1), Panels(b.numbers, b.begin, b.row, panel), columns,
+        Ends(b.numbers, 0, 1, LINEAR, number(0)),
     )  # fmt: skip
