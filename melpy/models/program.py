@@ -112,6 +112,7 @@ class Programs:
             self.tries.pop(key, None)
         self.large.clear()
         self.seen.clear()
+        self.count = 1
 
     def __exit__(self, *error: Any) -> None:
         """Let go of the data, and of what is large, until there is more to train."""
@@ -133,10 +134,10 @@ class Programs:
         alike = list(itertools.takewhile(lambda piece: len(piece) == size, pieces[:most]))
         begun = time.perf_counter()
         program.run_over(leaves, [piece.rows for piece in alike])
-        count = len(alike)
-        if time.perf_counter() - begun < MOMENT_S / 2 and count == self.count < MOST_STEPS:
-            self.count *= 2
-        return count
+        program.note_time(len(alike), time.perf_counter() - begun)
+        running = [p for key, p in self.known.items() if p is not None and key in self.seen]
+        self.count = max(one.count for one in running)
+        return len(alike)
 
     def _run_one(self, batch: Any, program: _Program | None) -> dict[str, Any]:
         """Make one step by Python, and write it down if that is worth it."""
@@ -281,6 +282,7 @@ class _Program:
         del arrays
         self.missed = program.missed or not self.holds()
         self.is_trusted = False
+        self.count = 1  # of steps in a moment
 
     def holds(self) -> bool:
         """Return whether weights that no optimizer looks after lie where they lay."""
@@ -294,6 +296,13 @@ class _Program:
         for array, (number,) in zip(self.program.numbers, self._numbers(1), strict=True):
             array[:] = number
         self.program.run()
+
+    def note_time(self, steps: int, seconds: float) -> None:
+        """Learn from a run of so many steps how many fill a moment."""
+        if seconds > 2 * MOMENT_S:
+            self.count = max(1, steps // 2)
+        elif seconds < MOMENT_S / 2 and steps >= self.count:
+            self.count = min(2 * steps, MOST_STEPS)
 
     def run_over(self, leaves: list[Any], rows: list[np.ndarray | slice]) -> None:
         """Make a step on each of several batches of one size, rows of the samples in ``leaves``."""

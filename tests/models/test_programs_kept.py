@@ -286,3 +286,25 @@ def test_a_softmax_inside_a_layer_of_ones_own_is_seen_by_the_loss():
     assert results[0][0] == results[1][0]
     for a, b in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_how_many_steps_fill_a_moment_is_learnt_for_each_shape(monkeypatch):
+    model = made()
+    model.fit(X, Y, batch_size=B, epochs=3, verbose=0)
+    (fast,) = (p for p in model._training_programs.known.values() if len(p.own[0]) == B)
+    fast.count = 1
+    for steps, seconds, expected in (
+        (1, 0.001, 2), (64, 0.001, 128), (64, 0.001, 128), (128, 0.04, 128), (128, 0.001, 256),
+        (100, 1.0, 50), (9, 1.0, 4), (1, 1.0, 1), (1 << 12, 0.001, room.MOST_STEPS),
+    ):  # fmt: skip
+        fast.note_time(steps, seconds)
+        assert fast.count == expected
+    many = []
+    monkeypatch.setattr(
+        room._Program, "run_over", lambda self, leaves, rows: many.append(len(rows))
+    )
+    model.fit(X, Y, batch_size=B, verbose=0)
+    assert many == [1, 3, 1]  # one first: who knows what else is in the way
+    many.clear()
+    model.fit(X, Y, batch_size=16, epochs=4, verbose=0)  # what is learnt of 8 says nothing of 16
+    assert max(many) <= 2
