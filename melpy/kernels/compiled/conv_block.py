@@ -45,6 +45,7 @@ from melpy.kernels.spec.windows import Pair, output_size
 from melpy.kernels.threads import Region
 
 WHOLE: Pair = (1, 1)
+WIDE = 64  # numbers that a loop over channels should have
 
 
 class Window(NamedTuple):
@@ -283,6 +284,7 @@ def _images_back(
     zH, zW, D = window.height, window.width, arrived.g.shape[3]
     d_w, d_b, image = totals.w[part], totals.b[part], zH * zW * D
     d_b[:] = 0
+    wide = np.empty(max(1, WIDE // D) * D, d_w.dtype)
     d_u = np.empty(arrived.g[0].size, d_w.dtype)
     d_z = np.empty(sweep.together * image, d_w.dtype)
     frames = conv.frames_of(images, sweep.together)
@@ -292,7 +294,7 @@ def _images_back(
         for m in range(count):
             whole = d_z[m * image : (m + 1) * image]
             _before_pooling(arrived, window, act, n + m, d_u, whole)
-            _add_rows(whole, d_b)
+            _add_rows(whole, d_b, wide)
         factors = conv.images_at(images, n, count, frames)
         for product in plan.products:
             rows, g = (product.first_row, product.last_row), (d_z, 0, D, count)
@@ -332,13 +334,19 @@ def _image_d_x(d_z, frame, back, inverse, n, zeros):
 
 
 @compiled
-def _add_rows(x, sums):
-    D = sums.size
-    by_four = x.size // (4 * D) * 4 * D
-    for n in range(0, by_four, 4 * D):  # each sum is written and read again: seldom
-        one, two, three, four = x[n:], x[n + D :], x[n + 2 * D :], x[n + 3 * D :]
+def _add_rows(x, sums, wide):
+    """sums += the rows of a flat x; several side by side make a row of ``wide``, a longer loop."""
+    D, C = sums.size, wide.size
+    wide[:] = 0
+    by_four = x.size // (4 * C) * 4 * C
+    for n in range(0, by_four, 4 * C):  # each sum is written and read again: seldom
+        one, two, three, four = x[n:], x[n + C :], x[n + 2 * C :], x[n + 3 * C :]
+        for c in range(C):
+            wide[c] += (one[c] + two[c]) + (three[c] + four[c])
+    for n in range(0, C, D):
+        row = wide[n:]
         for d in range(D):
-            sums[d] += (one[d] + two[d]) + (three[d] + four[d])
+            sums[d] += row[d]
     for n in range(by_four, x.size, D):
         row = x[n:]
         for d in range(D):
