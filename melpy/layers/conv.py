@@ -98,13 +98,12 @@ class Convolving(Spatial):
         act, count = activation_after(self.activation, following)
         if act is None or not count or self.channels_first or not self.use_bias:
             return None
+        return Joint(1, lambda x: self.stand_in(lambda y: self.convolved(y, act), x))
 
-        def run(x: Any) -> Any:
-            self.check_rank(x.shape)
-            y = self.windowed(x)
-            return ops.bias_activation(y, self.bias, activation=act[0], slope=act[1])
-
-        return Joint(1, lambda x: self.stand_in(run, x))
+    def convolved(self, x: Any, act: Act) -> Any:
+        """Return act(x * W + b) by one that the kernels know."""
+        self.check_rank(x.shape)
+        return ops.bias_activation(self.windowed(x), self.bias, activation=act[0], slope=act[1])
 
     def windowed(self, x: Any) -> Any:
         """Return x * W, the channels last. Abstract."""

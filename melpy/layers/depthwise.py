@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from melpy import ops
+import numpy as np
+
+from melpy import activations, ops
 from melpy.layers.arguments import Shape
 from melpy.layers.checks import positive
-from melpy.layers.conv import Convolving
+from melpy.layers.conv import LINEAR, Convolving
+from melpy.layers.joining import Act, Joint, activation_after, folded
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
 
 class Depthwise(Convolving):
     """Each channel has ``depth_multiplier`` filters of its own; as `DepthwiseConv2D`. Abstract."""
+
+    channel_axes = 2
 
     def __init__(
         self,
@@ -49,17 +55,43 @@ class Depthwise(Convolving):
         if self.use_bias:
             self.bias = self.ruled_weight("bias", (C * M,))
 
-    def windowed(self, x: Any) -> Any:
-        """Return x * W, channel by channel."""
+    def call_last(self, x: Any) -> Any:
+        """Return act(x * W + b), channel by channel."""
+        act = activations.FUSED.get(self.activation)
+        y = self.convolved(x, act or LINEAR)
+        return y if act else self.activation(y)
+
+    def convolved(self, x: Any, act: Act, kernel: Any = None, bias: Any = None) -> Any:
+        """Return act(x * W + b) as one operation; ``kernel`` and ``bias`` stand in for its own."""
+        self.check_rank(x.shape)
         self.check_channels(x, self.kernel.shape[-2])
-        return ops.depthwise_conv(
+        if kernel is None:
+            kernel, bias = self.kernel, self.bias
+        channels = kernel.shape[-2] * kernel.shape[-1]
+        return ops.depthwise_block(
             x,
-            self.kernel,
+            kernel,
+            np.zeros(channels, x.dtype) if bias is None else bias,
             strides=self.strides,
             padding=self.padding,
             data_format="channels_last",
             dilation_rate=self.dilation_rate,
+            activation=act[0],
+            slope=act[1],
         )
+
+    def joined(self, following: Sequence[Any]) -> Joint | None:
+        """Return the layer with an activation; at inference with a normalization before that."""
+        joint, scaling = super().joined(following), following[0].as_scaling(self.rank + 2)
+        if joint or scaling is None or self.channels_first:
+            return joint
+        if self.activation is not activations.linear:
+            return None
+        act, count = activation_after(self.activation, following[1:])
+        return folded(
+            self, scaling, following[: 1 + count],
+            lambda x, w, b: self.convolved(x, act or LINEAR, w, b),
+        )  # fmt: skip
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, oH, oW, C * M)."""

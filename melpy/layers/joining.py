@@ -45,6 +45,7 @@ class Joining(Taking):
     """
 
     joins = False
+    channel_axes = 1  # the last ones of its kernel, if there is one, that are the output's channels
     activity_regularizer: Any
 
     def joined(self, following: Sequence[Any]) -> Joint | None:
@@ -151,6 +152,7 @@ def folded(
 def folded_numbers(layer: Any, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
     """Return the kernel (..., D) and the bias (D,) of a layer that scales its output itself."""
     kernel = layer.kernel.value
-    scale, offset = map(np.asarray, scaling(kernel))
+    columns = kernel.reshape(*kernel.shape[: -layer.channel_axes], -1)
+    scale, offset = map(np.asarray, scaling(columns))
     bias = 0 if layer.bias is None else layer.bias.value
-    return kernel * scale, bias * scale + offset
+    return (columns * scale).reshape(kernel.shape), bias * scale + offset

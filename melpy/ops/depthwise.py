@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from melpy.errors import ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.ops.conv import conv, conv_like, geometry_of, layout_of
-from melpy.ops.registry import composed, op
+from melpy.ops.fused import bias_activation_like
+from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
+from melpy.tape import selective
 
-__all__ = ["depthwise_conv", "separable_conv"]
+__all__ = ["depthwise_block", "depthwise_conv", "separable_conv"]
 
 KERAS_ROOM = "nn"
 
@@ -86,6 +89,95 @@ def depthwise_conv(
         return d_w.reshape(kernel.shape)
 
     return layout.given(y), (d_inputs, d_kernel)
+
+
+def _block_like(torch, x, kernel, bias, *, activation="linear", slope=0.0, **options):
+    y = _depthwise_like(torch, x, kernel, **options)
+    return bias_activation_like(torch, y, bias, activation=activation, slope=slope)
+
+
+@in_keras(None)
+@op(
+    sample=[
+        normal((2, 4, 5, 3), (2, 2, 3, 1), (3,), activation="tanh"),
+        normal((2, 5, 4, 2), (2, 3, 2, 3), (6,), padding="same", activation="sigmoid"),
+        normal((1, 7, 6), (3, 6, 1), (6,), strides=2),
+    ],
+    like=_block_like,
+    whole=lambda inputs, kernel, bias, **options: kernel.shape[-1] == 1,
+)
+def depthwise_block(
+    inputs,
+    kernel,
+    bias,
+    *,
+    strides=1,
+    padding="valid",
+    data_format=None,
+    dilation_rate=1,
+    activation="linear",
+    slope=0.0,
+):
+    """Convolve each channel alone, add a bias and activate: y = act(x * W + b).
+
+    Parameters
+    ----------
+    inputs, kernel, strides, padding, data_format, dilation_rate : as in `depthwise_conv`
+    bias : tensor, shape (C * M,)
+    activation, slope : as in `bias_activation`
+
+    Returns
+    -------
+    tensor, shape (N, oH, oW, C * M) or (N, oT, C * M), dtype of inputs
+
+    Gradient
+    --------
+    With d_z = g act'(z), taken from y: d_inputs and d_kernel are those of `depthwise_conv`,
+    d_bias = d_z summed to (C * M,).
+
+    Raises
+    ------
+    ShapeError : inputs, kernel and bias do not fit each other
+    UnknownNameError : the activation or the padding is unknown
+
+    Source
+    ------
+    L. Sifre 2014, Rigid-motion scattering for image classification, section 6.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from melpy import ops
+    >>> x, w = np.ones((1, 2, 2, 2)), np.array([1.0, -2.0]).reshape(1, 1, 2, 1)
+    >>> ops.depthwise_block(x, w, np.ones(2), activation="relu")[0, 0, 0]
+    array([2., 0.])
+    """
+    who = "depthwise_block"
+    layout = layout_of(inputs.shape, kernel.shape, data_format, who)
+    layout.check_channels(inputs.shape, kernel.shape[-2], who)
+    geometry = geometry_of(layout, inputs.shape, kernel.shape, strides, padding, dilation_rate, who)
+    x, w = layout.images(inputs), layout.kernel(kernel)
+    channels = w.shape[2] * w.shape[3]
+    if bias.shape != (channels,):
+        raise ShapeError(
+            who,
+            "the bias does not fit the kernel",
+            expected=f"shape {(channels,)}",
+            received={"bias.shape": bias.shape},
+        )
+    y = kernels.depthwise_block(x, w, bias, *geometry, activation, slope)
+
+    def back(g, wanted):
+        d_z = kernels.activation_d_x(layout.images(g), y, y, activation, slope)
+        d_x = kernels.depthwise_conv2d_d_x(d_z, w, x.shape, *geometry) if wanted[0] else None
+        d_w = kernels.depthwise_conv2d_d_w(d_z, x, w.shape, *geometry) if wanted[1] else None
+        return (
+            None if d_x is None else layout.given(d_x),
+            None if d_w is None else d_w.reshape(kernel.shape),
+            kernels.sum_rows(d_z) if wanted[2] else None,
+        )
+
+    return layout.given(y), selective(back, 3)
 
 
 @composed(whole=True)

@@ -68,6 +68,13 @@ def test_compiled_equals_the_specification(dtype, geometry):
 
     x, w, y, g, options = draw_arrays(geometry, dtype)
     close(fast.depthwise_conv2d(x, w, *options), y, dtype)
+    b = np.linspace(-1, 1, y.shape[3]).astype(dtype)
+    for act in (("linear", 0.0), ("relu", 0.0), ("leaky_relu", 0.3), ("elu", 0.5)):
+        close(
+            fast.depthwise_block(x, w, b, *options, *act),
+            depthwise.depthwise_block(x, w, b, *options, *act),
+            dtype,
+        )
     close(
         fast.depthwise_conv2d_d_x(g, w, x.shape, *options),
         depthwise.depthwise_conv2d_d_x(g, w, x.shape, *options),

@@ -30,6 +30,8 @@ WHOLE = [  # a kernel, its arrays' shapes, and its other arguments
     ("conv2d_block", [(3, 8, 8, 1), (2, 2, 1, 16), (16,)], (GEOMETRY, LEAKY, ONE)),
     ("conv2d_block", [(3, 8, 8, 3), (2, 2, 3, 8), (8,)], (GEOMETRY, TANH, TWO)),
     ("conv2d_block", [(9, 8, 8, 16), (3, 3, 16, 16), (16,)], (AROUND, RELU, ONE)),
+    ("depthwise_block", [(3, 6, 6, 5), (3, 3, 5, 1), (5,)], (*AROUND[:3], *LEAKY)),
+    ("conv2d_block", [(3, 8, 8, 3), (2, 2, 3, 8), (8,)], (GEOMETRY, ("gelu", 0.0), TWO)),
     ("conv2d_d_x", [(2, 6, 6, 16), (3, 3, 16, 16)], ((2, 6, 6, 16), *AROUND)),
     ("conv2d_d_w", [(2, 6, 6, 16), (2, 6, 6, 16)], ((3, 3, 16, 16), *AROUND)),
     ("max_pool2d", [(2, 4, 4, 3)], (TWO, TWO, ((0, 0), (0, 0)))),

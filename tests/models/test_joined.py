@@ -156,3 +156,128 @@ def test_however_the_model_came_to_be(before, way, kernels):
     row += [POOLS[x.shape]()] if x.ndim > 2 else []
     melpy.config.set_kernels(kernels)
     same(row, WAYS[way](row, x), x)
+
+
+def groups(model):
+    """How many layers each step of a model's graph runs as one."""
+    return [len(step.calls) for step in model._graph.steps if step.together]
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "tanh", "sigmoid", "gelu", "silu"])
+def test_what_runs_as_one(name):
+    act = ACTS[name]
+    assert groups(functional([L.Conv2D(4, 2), act(), L.MaxPooling2D()], IMAGES)) == [3]
+    assert groups(functional([L.Conv1D(4, 2, activation=name), L.MaxPooling1D()], ROWS)) == [2]
+    row = [L.Conv2D(4, 2, use_bias=False), L.BatchNormalization(), act(), L.MaxPooling2D()]
+    assert groups(functional(row, IMAGES)) == [4]
+    if name not in ("gelu", "silu"):
+        assert groups(functional([L.Dense(4), act()], FEATURES)) == [2]
+        row = [L.DepthwiseConv2D(2), L.BatchNormalization(), act()]
+        assert groups(functional(row, IMAGES)) == [3]
+
+
+class OwnConv(L.Conv2D):
+    def call_last(self, x):
+        return super().call_last(x) + 1.0
+
+
+class OwnAct(L.LeakyReLU):
+    def call(self, inputs):
+        return super().call(inputs) * 2.0
+
+
+def with_a_call_of_its_own(layer):
+    call = layer.call
+    layer.call = lambda inputs: call(inputs) + 1.0
+    return layer
+
+
+APART = {
+    "a subclass": lambda: [OwnConv(4, 2), L.ReLU()],
+    "an activation's subclass": lambda: [L.Conv2D(4, 2), OwnAct()],
+    "another call": lambda: [with_a_call_of_its_own(L.Conv2D(4, 2)), L.ReLU()],
+    "another call after it": lambda: [L.Conv2D(4, 2), with_a_call_of_its_own(L.ReLU())],
+    "a penalty": lambda: [L.Conv2D(4, 2, activity_regularizer="l2"), L.ReLU()],
+    "a penalty after it": lambda: [L.Conv2D(4, 2), L.ReLU(activity_regularizer="l2")],
+    "another type": lambda: [L.Conv2D(4, 2), L.ReLU(dtype="float64")],
+    "an activation of its own": lambda: [L.Conv2D(4, 2, activation="tanh"), L.ReLU()],
+    "a limit": lambda: [L.Conv2D(4, 2), L.ReLU(max_value=1.0)],
+    "channels first": lambda: [L.Conv2D(4, 2, data_format="channels_first"), L.ReLU()],
+    "windows that overlap": lambda: [L.Conv2D(4, 2, activation=melpy.ops.softplus),
+                                     L.MaxPooling2D(2, strides=1)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", APART)
+def test_what_stays_apart(case):
+    row = APART[case]()
+    model = functional(row, IMAGES)
+    assert groups(model) == []
+    same(row, model, IMAGES)
+
+
+def test_what_others_need_too_is_made():
+    x = melpy.Input(IMAGES.shape[1:])
+    conv, act = L.Conv2D(4, 2), L.LeakyReLU()
+    between = conv(x)
+    model = melpy.Model(x, [between, act(between)])
+    assert groups(model) == []
+    z, y = model(IMAGES)
+    np.testing.assert_array_equal(z, conv(IMAGES))
+    np.testing.assert_array_equal(y, act(z))
+
+
+def test_an_activation_that_is_used_twice():
+    act = L.LeakyReLU()
+    row = [L.Conv2D(4, 2), act, L.Conv2D(4, 2), act, L.MaxPooling2D()]
+    model = functional(row, IMAGES)
+    assert groups(model) == [2, 3]
+    same(row, model, IMAGES)
+
+
+def test_an_attribute_that_is_set_later():
+    row = [L.Conv2D(4, 2), L.LeakyReLU(), L.MaxPooling2D()]
+    model = functional(row, IMAGES)
+    for change in (
+        lambda: setattr(row[1], "negative_slope", 0.7),
+        lambda: setattr(row[0], "activation", activations.get("softplus")),
+        lambda: setattr(row[2], "strides", (1, 1)),
+    ):
+        model.predict(IMAGES, verbose=0)
+        change()
+        same(row, model, IMAGES)
+
+
+def test_a_trace_sees_each_layer():
+    row = [L.Conv2D(4, 2, name="conv"), L.LeakyReLU(name="act"), L.MaxPooling2D(name="pool")]
+    model = functional(row, IMAGES)
+    before = np.asarray(model(IMAGES))
+    traced = model.trace(IMAGES)
+    np.testing.assert_array_equal(traced["conv"].output, row[0](IMAGES))
+    np.testing.assert_array_equal(traced["act"].output, row[1](row[0](IMAGES)))
+    np.testing.assert_array_equal(traced["pool"].output, before)
+    np.testing.assert_array_equal(model(IMAGES), before)
+
+
+def test_masks_go_through_each_layer():
+    row = [L.Masking(), L.Dense(4), L.LeakyReLU()]
+    model = functional(row, ROWS)
+    padded = ROWS.copy()
+    padded[:, 5:] = 0
+    assert melpy.tensor.mask_of(model(padded)).sum() == 5 * len(ROWS)
+
+
+def test_a_normalization_follows_its_batches_between_calls():
+    row = [L.Conv2D(4, 2), L.BatchNormalization(), L.ELU(), L.MaxPooling2D()]
+    model = functional(row, IMAGES)
+    for _ in range(3):
+        model.predict(IMAGES, verbose=0)
+        model(IMAGES, training=True)
+        ours = np.asarray(model.predict(IMAGES, verbose=0))
+        np.testing.assert_allclose(ours, one_by_one(row)(IMAGES, training=False), atol=1e-5)
+
+
+def test_a_message_names_the_layer():
+    model = functional([L.Conv2D(4, 2, name="first"), L.ReLU()], IMAGES)
+    with pytest.raises(melpy.errors.ShapeError, match="'first'"):
+        model._graph.run({id(model._graph.starts[0]): melpy.Tensor(IMAGES[..., :2])})

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from melpy.kernels import memory, threads
+from melpy.kernels.compiled.activation import CODES, activating, cut
 from melpy.kernels.compiled.arithmetic import total
 from melpy.kernels.compiled.jit import contiguous
 from melpy.kernels.compiled.team import for_team
+from melpy.kernels.compiled.tile import IN_TILE, LINEAR
 from melpy.kernels.spec import depthwise as spec
 from melpy.kernels.spec.windows import Pads, Pair, output_size
 from melpy.kernels.tracing import computed
@@ -27,9 +29,46 @@ def depthwise_conv2d(
     if arrays is None:
         return spec.depthwise_conv2d(x, w, strides, pads, dilation)
     x, w = arrays[0], _rows(arrays[1])
+    return _swept(x, w, np.empty(0, x.dtype), strides, pads, dilation, LINEAR, 0.0)
+
+
+def depthwise_block(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    name: str,
+    slope: float,
+) -> np.ndarray:
+    """Convolve each channel and activate; see `melpy.kernels.spec.depthwise.depthwise_block`."""
+    arrays = contiguous(_repeat(x, w.shape[3]), w, b)
+    if arrays is None or name not in CODES:
+        return spec.depthwise_block(x, w, b, strides, pads, dilation, name, slope)
+    x, w, b = arrays[0], _rows(arrays[1]), arrays[2]
+    y = _swept(x, w, b, strides, pads, dilation, IN_TILE.get(name, LINEAR), slope)
+    if name not in IN_TILE:
+        flat = y.reshape(-1)
+        threads.share(*activating(flat, flat, CODES[name], slope))
+    return y
+
+
+def _swept(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    code: int,
+    slope: float,
+) -> np.ndarray:
+    """Return act(x * w + b), without b where it is empty, for the activations of a tile."""
     out = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
     y = memory.empty((x.shape[0], *out, w.shape[2]), x.dtype)
-    threads.share(_forward, len(x), _work(y, w), x, w, y, *_taps(strides, pads, dilation))
+    taps = _taps(strides, pads, dilation)
+    threads.share(_forward, len(x), _work(y, w), x, w, b, y, *taps, code, slope)
     return y
 
 
@@ -102,7 +141,7 @@ def _work(y: np.ndarray, w: np.ndarray) -> int:
 
 
 @for_team
-def _forward(x, w, y, taps: Taps, part, first, last):
+def _forward(x, w, b, y, taps: Taps, code, slope, part, first, last):
     stride_h, stride_w, top, left, step_h, step_w = taps
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, w.shape, y.shape
     for n in range(first, last):
@@ -121,6 +160,9 @@ def _forward(x, w, y, taps: Taps, part, first, last):
                         cell, tap = x[n, row, column], w[i, j]
                         for c in range(C):
                             total[c] += cell[c] * tap[c]
+                for c in range(b.size):
+                    total[c] += b[c]
+            cut(y[n, p].reshape(-1), code, slope)
 
 
 @for_team

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from melpy.kernels.spec.activation import activation
 from melpy.kernels.spec.windows import Pads, Pair, crop, output_size, pad, taps
 
-__all__ = ["depthwise_conv2d", "depthwise_conv2d_d_w", "depthwise_conv2d_d_x"]
+__all__ = ["depthwise_block", "depthwise_conv2d", "depthwise_conv2d_d_w", "depthwise_conv2d_d_x"]
 
 
 def depthwise_conv2d(
@@ -47,6 +48,31 @@ def depthwise_conv2d(
     for i, j, cells in taps((kH, kW), out, strides, dilation):
         y += padded[cells] * w[i, j]  # (N,oH,oW,C,1) * (C,M)
     return y.reshape(*y.shape[:3], C * M)
+
+
+def depthwise_block(
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    name: str,
+    slope: float,
+) -> np.ndarray:
+    """y = act(x * W + b), channel by channel.
+
+    Parameters
+    ----------
+    x, w, strides, pads, dilation : as in `depthwise_conv2d`
+    b : ndarray (C*M,)
+    name, slope : as in `melpy.kernels.spec.activation.activation`
+
+    Returns
+    -------
+    ndarray (N,oH,oW,C*M), the dtype of x
+    """
+    return activation(depthwise_conv2d(x, w, strides, pads, dilation) + b, name, slope)
 
 
 def depthwise_conv2d_d_x(
