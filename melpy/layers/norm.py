@@ -9,7 +9,7 @@ import numpy as np
 
 from melpy import config, ops
 from melpy.errors import ArgumentError, ShapeError, warn
-from melpy.kernels import program, threads, tracing
+from melpy.kernels import program, tracing
 from melpy.layers.activation import SameShape
 from melpy.layers.arguments import Shape
 from melpy.layers.checks import whole_numbers_of
@@ -147,8 +147,7 @@ class BatchNormalization(SameShape):
             return None
 
         def run(x: Any) -> Any:
-            is_last = self.axis in (-1, x.ndim - 1)
-            if not is_last or (threads.is_noted() and not self._is_whole()):
+            if self.axis not in (-1, x.ndim - 1):
                 return following[0](self(x))
             return self.stand_in(lambda y: self.call_relu(y, is_training()), x)
 

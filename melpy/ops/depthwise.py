@@ -104,7 +104,6 @@ def _block_like(torch, x, kernel, bias, *, activation="linear", slope=0.0, **opt
         normal((1, 7, 6), (3, 6, 1), (6,), strides=2),
     ],
     like=_block_like,
-    whole=lambda inputs, kernel, bias, **options: kernel.shape[-1] == 1,
 )
 def depthwise_block(
     inputs,
