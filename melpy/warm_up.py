@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, layers, optimizers
+from melpy import config, layers, metrics, optimizers
 from melpy.kernels import dispatch
 from melpy.models import Input, Model, Sequential
 
@@ -43,10 +43,18 @@ def warm_up(say: Say) -> None:
             model.predict(x[:1], verbose=0)
         say(f"  {name:<40} {time.perf_counter() - started_s:5.1f} s")
     started_s = time.perf_counter()
+    for units, loss, watched in _losses():
+        model = Sequential([Input((2,)), layers.Dense(units, "sigmoid")])
+        model.compile("sgd", loss, metrics=watched, weighted_metrics=watched)
+        x, y, weight = np.zeros((26, 2), config.floatx()), np.arange(26) % 2, np.ones(26)
+        model.fit(x, y, batch_size=13, epochs=3, verbose=0, sample_weight=weight)
+    say(f"  {'losses and metrics':<40} {time.perf_counter() - started_s:5.1f} s")
+    started_s = time.perf_counter()
     for rule in _rules():
         model = Sequential([Input((2,)), layers.Dense(4)])
         model.compile(rule, "mse")
-        model.train_on_batch(np.zeros((2, 2)), np.zeros((2, 4)))
+        for _ in range(2):
+            model.train_on_batch(np.zeros((2, 2)), np.zeros((2, 4)))
     say(f"  {'optimizers':<40} {time.perf_counter() - started_s:5.1f} s")
     say(f"Ready after {time.perf_counter() - begun_s:.1f} s.")
 
@@ -56,6 +64,17 @@ def _rules() -> list[Any]:
     return [
         *(getattr(optimizers, name)() for name in names),
         optimizers.SGD(momentum=0.9), optimizers.Adam(amsgrad=True),
+        optimizers.RMSprop(momentum=0.9), optimizers.SGD(clipnorm=1.0),
+        optimizers.SGD(clipvalue=1.0, weight_decay=0.1), optimizers.SGD(use_ema=True),
+        optimizers.SGD(gradient_accumulation_steps=2),
+    ]  # fmt: skip
+
+
+def _losses() -> list[tuple[int, str, list[Any]]]:
+    top = metrics.SparseTopKCategoricalAccuracy(k=2)
+    return [
+        (4, "sparse_categorical_crossentropy", ["accuracy", top]),
+        (1, "binary_crossentropy", ["accuracy"]), (1, "mse", ["mae"]), (1, "huber", []),
     ]  # fmt: skip
 
 
