@@ -169,6 +169,8 @@ class PReLU(SameShape):
     Weight: alpha, the input's shape without the batch axis, 1 along shared axes.
     """
 
+    whole = True
+
     def __init__(
         self,
         alpha_initializer: Any = "Zeros",

@@ -24,7 +24,7 @@ __all__ = ["have_no_masks", "is_made_of_ops", "performed_apart"]
 def have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
     """Return whether a call goes without masks, which are arrays of NumPy's making."""
     named = [value for name, value in kwargs.items() if name.endswith("mask")]
-    if any(mask is not None for mask in tree.flatten(named)):
+    if not all(mask is None or isinstance(mask, bool) for mask in tree.flatten(named)):
         return False
     tensors = tree.flatten([first, *args[1:], list(kwargs.values())])
     return all(mask_of(x) is None for x in tensors if isinstance(x, Tensor))

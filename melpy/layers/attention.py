@@ -54,6 +54,7 @@ class Attention(Layer):
     M.-T. Luong et al. 2015, section 3.1 ("dot").
     """
 
+    whole = True
     supports_masking = True
 
     def __init__(
@@ -156,6 +157,8 @@ class AdditiveAttention(Attention):
     >>> AdditiveAttention()([np.ones((2, 3, 4)), np.ones((2, 5, 4))]).shape
     (2, 3, 4)
     """
+
+    whole = True
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)

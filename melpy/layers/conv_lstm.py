@@ -194,7 +194,7 @@ class ConvLSTM(Recurrent):
         shape = (N, T, *state[1:]) if self.return_sequences else state
         return (shape, *states) if self.return_state else shape
 
-    def _is_whole(self) -> bool:
+    def _has_sweep(self) -> bool:
         return False
 
 

@@ -156,6 +156,7 @@ class EinsumDense(Layer):
     (3, 4, 2, 5)
     """
 
+    whole = True
     none_means = NO_ACTIVATION
 
     def __init__(

@@ -63,6 +63,7 @@ class GroupedQueryAttention(MultiHeadAttention):
     ((2, 5, 8), (8, 2, 4))
     """
 
+    whole = True
     # Keras's files name the projections of this class so, and those of the other otherwise.
     query_dense, key_dense = _kept_as("_query_dense"), _kept_as("_key_dense")
     value_dense, output_dense = _kept_as("_value_dense"), _kept_as("_output_dense")

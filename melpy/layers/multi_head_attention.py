@@ -62,6 +62,7 @@ class MultiHeadAttention(Layer):
     (2, 5, 8)
     """
 
+    whole = True
     supports_masking = True
 
     def __init__(

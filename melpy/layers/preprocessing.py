@@ -32,6 +32,8 @@ class Rescaling(Layer):
     Tensor([-1.,  1.], dtype=float32)
     """
 
+    whole = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset

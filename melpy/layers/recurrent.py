@@ -61,14 +61,14 @@ class Recurrent(RNN):
         cell = self.cell
         is_thinned = training and 0 < cell.dropout < 1
         recurrent = training and cell.recurrent_dropout > 0
-        if not self._is_whole() or recurrent or (is_thinned and cell.mask_a_gate):
+        if not self._has_sweep() or recurrent or (is_thinned and cell.mask_a_gate):
             return super()._sweep(x, states, mask, training)
         if is_thinned:  # of the same values at every step
             x = random.dropout(x, cell.dropout, (None, 1, None), cell.seed_generator)
         projected = ops.matmul(x, cell.kernel)  # (N,T,C) (C,GD) -> (N,T,GD), all steps at once
         return self._run(projected, states, mask)
 
-    def _is_whole(self) -> bool:
+    def _has_sweep(self) -> bool:
         """Return whether the op over whole sequences has these activations."""
         cell = self.cell
         return cell.activation is ops.tanh and cell.recurrent_activation is ops.sigmoid
@@ -116,6 +116,8 @@ class SimpleRNN(Recurrent):
     array([[3.]], dtype=float32)
     """
 
+    whole = True
+
     def __init__(
         self,
         units: int,
@@ -143,7 +145,7 @@ class SimpleRNN(Recurrent):
     ) -> None:
         self._setup(SimpleRNNCell, "simple_rnn_cell", locals())
 
-    def _is_whole(self) -> bool:
+    def _has_sweep(self) -> bool:
         return self.cell.activation in WHOLE
 
     def _run(self, x: Any, states: list[Any], mask: np.ndarray | None) -> tuple[Any, list[Any]]:
@@ -197,6 +199,8 @@ class LSTM(Recurrent):
     >>> [y.shape for y in layer(np.zeros((4, 3, 5)))]
     [(4, 3, 2), (4, 2), (4, 2)]
     """
+
+    whole = True
 
     def __init__(
         self,
@@ -278,6 +282,8 @@ class GRU(Recurrent):
     >>> GRU(2)(np.zeros((4, 3, 5))).shape
     (4, 2)
     """
+
+    whole = True
 
     def __init__(
         self,

@@ -58,6 +58,8 @@ class TimeDistributed(Wrapper):
     (2, 5, 3)
     """
 
+    whole = True
+
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         self.supports_masking = True
@@ -126,6 +128,8 @@ class Bidirectional(Layer):
     >>> Bidirectional(LSTM(3, return_sequences=True))(np.zeros((2, 5, 4))).shape
     (2, 5, 6)
     """
+
+    whole = True
 
     def __init__(
         self,

@@ -43,7 +43,8 @@ def written_down(
     try:
         return _traced(forward, now, stand_ins, options, told)
     except tracing.UntraceableError:
-        y, vjps = forward(*values, **options)
+        with threads.noted_by(None):
+            y, vjps = forward(*values, **options)
     del values  # a program that kept the weights would be seen by who counts
     return done_again(lambda: forward(*now(), **options), y, vjps)
 
@@ -76,7 +77,8 @@ def _traced(
             try:
                 return tracing.as_regions(lambda: back(g))
             except tracing.UntraceableError:
-                d = _own(anew(g))
+                with threads.noted_by(None):
+                    d = _own(anew(g))
             threads.again(lambda: _overwrite(d, anew(g)))
             return d
 
@@ -118,7 +120,8 @@ def done_again(forward: Callable[[], Made], y: Any, vjps: Sequence[Any]) -> Made
 
     def one(index: int) -> Any:
         def vjp(g: np.ndarray) -> np.ndarray:
-            d = _own(latest[0][index](g))
+            with threads.noted_by(None):  # it is all done anew
+                d = _own(latest[0][index](g))
             threads.again(lambda: _overwrite(d, latest[0][index](g)))
             return d
 

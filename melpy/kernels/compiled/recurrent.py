@@ -1,7 +1,7 @@
 """LSTM and GRU sweeps, compiled: a group of samples walks through all its steps on one thread.
 
 Samples know nothing of each other, so no thread waits for another between steps, and the bits do
-not depend on their number. The plain network is left to the specification.
+not depend on their number. The plain network goes step by step.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import numpy as np
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import tanh
 from melpy.kernels.compiled.jit import compiled, contiguous, copied, laid
+from melpy.kernels.compiled.matmul import matmul
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import ROWS, Matrix, multiply_add
 from melpy.kernels.spec import recurrent as spec
+from melpy.kernels.spec.bias_activation import ACTIVATIONS
 from melpy.kernels.tracing import computed, zeros
 
 UNMASKED = np.zeros((1, 1), np.bool_)
@@ -99,6 +101,43 @@ class Made(NamedTuple):
     h: np.ndarray
     gates: np.ndarray
     inner: np.ndarray
+
+
+def simple_rnn(x, u, b, h0, mask, activation):
+    """Run a plain recurrent network; see `melpy.kernels.spec.recurrent.simple_rnn`."""
+    arrays = contiguous(x, u, b, h0)
+    if arrays is None or mask is not None or 0 in x.shape:
+        threads.missed("simple_rnn")
+        return spec.simple_rnn(x, u, b, h0, mask, activation)
+    x, u, b, h0 = arrays
+    act, h = ACTIVATIONS[activation][0], _states(h0, x.shape[1])
+    for t in range(x.shape[1]):
+        computed(_next, h, x, matmul(h[:, t], u), b, t, act)
+    return h
+
+
+def _next(h, x, z, b, t, act):
+    h[:, t + 1] = act(x[:, t] + z + b, 0.0)
+
+
+def simple_rnn_d_x(g_h, u, h, mask, activation):
+    """Walk a plain network back; see `melpy.kernels.spec.recurrent.simple_rnn_d_x`."""
+    arrays = contiguous(g_h, u, h)
+    if arrays is None or mask is not None or 0 in g_h.shape:
+        threads.missed("simple_rnn_d_x")
+        return spec.simple_rnn_d_x(g_h, u, h, mask, activation)
+    g_h, u, h = arrays
+    slope, u_t = ACTIVATIONS[activation][1], copied(u.T)
+    d_x, d_h = memory.empty(g_h.shape, g_h.dtype), zeros(h[:, 0].shape, h.dtype)
+    for t in reversed(range(g_h.shape[1])):
+        d = computed(lambda d_h, g, h, t: (d_h + g[:, t]) * slope(h[:, t + 1], 0.0), d_h, g_h, h, t)
+        computed(_put, d_x, d, t)
+        d_h = matmul(d, u_t)
+    return d_x, d_h
+
+
+def _put(d_x, d, t):
+    d_x[:, t] = d
 
 
 def _mask(mask):
