@@ -28,6 +28,7 @@ __all__ = [
     "InitError",
     "MelpyError",
     "MissingFileError",
+    "OutOfRangeError",
     "ShapeError",
     "SignatureError",
     "UndefinedError",
@@ -88,6 +89,10 @@ class MelpyError(Exception):
 
 class ShapeError(MelpyError, ValueError):
     """An array has the wrong rank or the wrong size."""
+
+
+class OutOfRangeError(ShapeError, IndexError):
+    """An axis or an index is out of range; an IndexError too, as in NumPy."""
 
 
 class DtypeError(MelpyError, TypeError, ValueError):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from melpy.kernels import threads
+from melpy.errors import OutOfRangeError
+from melpy.kernels import memory, program, threads
 from melpy.kernels.traced_loops import (
     begin,
     constant,
@@ -161,6 +162,39 @@ def _where(condition, x=None, y=None):
     return Traced(made)
 
 
+def _take(x, indices, axis=None, out=None, mode="raise"):
+    """Pick entries, which may be others in each step: who is no entry is told after it."""
+    from melpy.kernels.compiled import copying
+
+    if axis is None or out is not None or mode != "raise" or x.dtype.kind != "f":
+        raise UntraceableError("numpy.take of a flattened array")
+    at = constant(indices) if isinstance(indices, Traced) else np.asarray(indices)
+    expected = np.take(x.array, at, axis)
+    rows = of_type(at, np.dtype(np.int64)).reshape(-1)
+    table = np.moveaxis(x, axis, 0)
+    lines = table.reshape(len(table), -1) if table.size else table
+    if not expected.size:
+        raise UntraceableError("numpy.take of nothing")
+    if not lines.flags.c_contiguous:
+        lines = lines.copy()
+    y, wrong = memory.empty((rows.size, lines.shape[1]), x.dtype), np.zeros(1, np.int64)
+    copying.picked(lines.array, rows, y, wrong)
+    program.exchange(wrong, lambda: (0,), _refuse_wrong)
+    made: Any = Traced(y.reshape(*at.shape, *table.shape[1:]))
+    places = range(at.ndim)
+    made = np.moveaxis(made, places, [axis % x.ndim + n for n in places]) if axis else made
+    return made if made.flags.c_contiguous else made.copy()
+
+
+def _refuse_wrong(wrong):
+    if wrong[0]:
+        raise OutOfRangeError(
+            "take",
+            "an index is out of range",
+            expected="indices of entries that there are, in every batch",
+        )
+
+
 def _filled(value):
     def filled(x, dtype=None, order="K", subok=True, shape=None, **options):
         return _full_like(x, value, dtype, order, subok, shape, **options)
@@ -234,5 +268,6 @@ _RULES: dict[Any, Callable[..., Any]] = {
     np.where: _where, np.clip: _clip, np.copyto: _copyto, np.copy: _copy,
     np.zeros_like: _filled(0), np.ones_like: _filled(1), np.empty_like: _filled(None),
     np.full_like: _full_like, np.concatenate: _concatenate, np.stack: _stack, np.pad: _padded,
+    np.take: _take,
 }  # fmt: skip
 MOVES -= _RULES.keys()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from melpy import ops
+from melpy.kernels import threads
 from melpy.layers.base import Layer, Shape
 from melpy.layers.checks import positive
 from melpy.ops.registry import OutOfRangeError
@@ -40,6 +41,8 @@ class Embedding(Layer):
             [1., 2.]]], dtype=float32)
     """
 
+    whole = True
+
     def __init__(
         self,
         input_dim: int,
@@ -68,9 +71,15 @@ class Embedding(Layer):
         """Make the table (input_dim, D)."""
         self.embeddings = self.ruled_weight("embeddings", (self.input_dim, self.output_dim))
 
+    def _is_whole(self) -> bool:
+        return super()._is_whole() and not self.mask_zero
+
     def call(self, inputs: Any) -> Any:
         """Return the rows."""
         rows = ops.cast(inputs, "int64")
+        if threads.is_noted():  # a program finds out itself
+            rows = ops.where(rows < 0, self.input_dim, rows)
+            return ops.take(self.embeddings, rows, axis=0)
         least = int(np.min(np.asarray(rows), initial=0))
         if least < 0:
             raise OutOfRangeError(

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from melpy import foreign, symbolic, tape
-from melpy.errors import DtypeError, MelpyError, ShapeError
+from melpy.errors import DtypeError, MelpyError, OutOfRangeError, ShapeError
 from melpy.kernels import threads, tracing
 from melpy.ops.promotion import as_floats, settled_as, together
 from melpy.ops.written import written_down
@@ -37,10 +37,6 @@ __all__ = [
 ]  # fmt: skip
 
 Sample = Callable[[np.random.Generator], tuple]
-
-
-class OutOfRangeError(ShapeError, IndexError):
-    """An axis or an index is out of range; an IndexError too, as in NumPy."""
 
 
 @dataclass(frozen=True)

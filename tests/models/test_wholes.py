@@ -50,6 +50,13 @@ LAYERS = {
     "LSTM": (lambda: layers.LSTM(4), STEPS),
     "LSTM, backwards": (lambda: layers.LSTM(4, go_backwards=True, return_sequences=True), STEPS),
     "GRU": (lambda: layers.GRU(4, return_sequences=True), STEPS),
+    "SimpleRNN": (lambda: layers.SimpleRNN(4), STEPS),
+    "Bidirectional": (lambda: layers.Bidirectional(layers.LSTM(4)), STEPS),
+    "LSTM with dropout": (lambda: layers.LSTM(4, dropout=0.5), STEPS),
+    "TimeDistributed": (lambda: layers.TimeDistributed(layers.Dense(3)), STEPS),
+    "EinsumDense": (lambda: layers.EinsumDense("abc,cd->abd", (None, 4), bias_axes="d"), STEPS),
+    "Rescaling": (lambda: layers.Rescaling(2.0, -1.0), IMAGE),
+    "PReLU": (layers.PReLU, VECTOR),
     "DepthwiseConv2D": (lambda: layers.DepthwiseConv2D(3, depth_multiplier=2), IMAGE),
     "SeparableConv2D": (lambda: layers.SeparableConv2D(5, 3, activation="relu"), IMAGE),
     "Conv2DTranspose": (lambda: layers.Conv2DTranspose(3, 3, strides=2, padding="same"), IMAGE),
@@ -87,6 +94,9 @@ FUNCTIONS = {
     "split": lambda a, b: ops.stack(ops.split(a, 2, axis=-1), axis=1),
     "moved": lambda a, b: ops.transpose(ops.reshape(a, (-1, 3, 2)), (0, 2, 1)),
     "multiplied": lambda a, b: ops.matmul(a, ops.transpose(b)) @ b,
+    "attention": lambda a, b: layers.MultiHeadAttention(2, 3)(
+        *(layers.Reshape((3, 2))(x) for x in (a, b)), use_causal_mask=True
+    ),
     "normalized": lambda a, b: (a - ops.mean(a, -1, True)) / (ops.std(b, -1, True) + 1.0),
 }
 
@@ -101,7 +111,7 @@ def test_functions_are_whole(name):
 SMALL = types.SimpleNamespace(
     **{name: getattr(melpy, name) for name in ("layers", "Input", "Sequential", "Model")}
 )
-NETWORKS = ("mnist_3", "cifar_7", "vgg", "resnet_20", "mlp", "mobilenet", "lstm")
+NETWORKS = ("mnist_3", "cifar_7", "vgg", "resnet_20", "mlp", "mobilenet", "lstm", "transformer")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -145,3 +155,18 @@ def test_a_normalization_called_twice_follows_both_batches():
         found.append(model.get_weights())
     for by_program, by_step in zip(*found, strict=True):
         np.testing.assert_array_equal(by_program, by_step)
+
+
+@pytest.mark.parametrize("wrong", [9, -1])
+def test_a_number_without_a_row_is_told_of_by_programs_too(wrong):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 9, (48, 5)), np.zeros((48, 1), np.float32)
+    model = melpy.Sequential(
+        [layers.Embedding(9, 4), layers.GlobalAveragePooling1D(), layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    model.fit(x, y, batch_size=4, verbose=0)
+    assert all(program.is_whole for program in model._training_programs.known.values())
+    x[40, 2] = wrong
+    with pytest.raises(IndexError):
+        model.fit(x, y, batch_size=4, verbose=0)

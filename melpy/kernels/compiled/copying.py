@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from melpy.kernels import memory, threads
-from melpy.kernels.compiled.jit import FLOATS
+from melpy.kernels.compiled.jit import FLOATS, laid
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.spec import copying as spec
 
@@ -28,6 +28,29 @@ def take(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return y
 
 
+def add_rows(rows: np.ndarray, positions: np.ndarray, count: int) -> np.ndarray:
+    """Add rows up where their positions say; see the specification."""
+    if rows.dtype not in FLOATS or positions.dtype != np.int64 or not rows.size:
+        threads.missed("add_rows")
+        return spec.add_rows(rows, positions, count)
+    y = memory.empty((count, *rows.shape[1:]), rows.dtype)
+    given, flat = laid(rows).reshape(len(rows), -1), y.reshape(count, -1)
+    threads.share(_added, flat.shape[1], given.size, given, laid(positions), flat)
+    return y
+
+
+def picked(x: np.ndarray, rows: np.ndarray, y: np.ndarray, wrong: np.ndarray) -> None:
+    """y[n] = x[rows[n]], rows counted from the end where negative; wrong = 1 where one is no row.
+
+    Parameters
+    ----------
+    x, y : ndarrays (R,D) and (N,D) of floats
+    rows : ndarray (N,) of int64
+    wrong : ndarray (1,) of int64
+    """
+    threads.share(_picked, len(rows), y.size, x, rows, y, wrong)
+
+
 def copy(x: np.ndarray, y: np.ndarray) -> None:
     """y = x; see the specification."""
     fits = x.dtype == y.dtype and x.dtype in FLOATS and x.flags.writeable
@@ -46,6 +69,29 @@ def _take(x, rows, y, part, first, last):
         line, taken = x[rows[n]], y[n]
         for k in range(line.size):
             taken[k] = line[k]
+
+
+@for_team
+def _picked(x, rows, y, wrong, part, first, last):
+    for n in range(first, last):
+        row = rows[n] if rows[n] >= 0 else rows[n] + x.shape[0]
+        if row < 0 or row >= x.shape[0]:
+            wrong[0], row = 1, 0
+        line, taken = x[row], y[n]
+        for k in range(line.size):
+            taken[k] = line[k]
+
+
+@for_team
+def _added(rows, positions, y, part, first, last):
+    """Columns ``first`` to ``last``, in the order of the rows."""
+    zero = y.dtype.type(0)
+    for m in range(y.shape[0]):
+        for k in range(first, last):
+            y[m, k] = zero
+    for n in range(positions.size):
+        for k in range(first, last):
+            y[positions[n], k] += rows[n, k]
 
 
 @for_team
