@@ -100,6 +100,7 @@ def test_any_number_of_threads_gives_the_same_bits(count):
     def results():
         return [
             fast.depthwise_conv2d(x, w, *options).tobytes(),
+            fast.depthwise_block(x, w, x[0, 0, 0], *options, "leaky_relu", 0.1).tobytes(),
             fast.depthwise_conv2d_d_x(g, w, x.shape, *options).tobytes(),
             fast.depthwise_conv2d_d_w(g, x, w.shape, *options).tobytes(),
         ]

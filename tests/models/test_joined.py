@@ -248,6 +248,19 @@ def test_an_attribute_that_is_set_later():
         same(row, model, IMAGES)
 
 
+@pytest.mark.parametrize("act", ["gelu", "LeakyReLU"])
+@pytest.mark.filterwarnings("ignore:.*take turns")
+def test_any_number_of_threads_gives_the_same_bits(act):
+    x = RNG.normal(size=(33, 16, 16, 3)).astype("float32")
+    model = functional([L.Conv2D(16, 3), ACTS[act](), L.MaxPooling2D()], x)
+    melpy.config.set_threads(1)
+    alone = step(model, model.weights, x, training=True)
+    for count in (2, 3, 5, 8):
+        melpy.config.set_threads(count)
+        for a, b in zip(step(model, model.weights, x, training=True), alone, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_a_trace_sees_each_layer():
     row = [L.Conv2D(4, 2, name="conv"), L.LeakyReLU(name="act"), L.MaxPooling2D(name="pool")]
     model = functional(row, IMAGES)

@@ -138,6 +138,14 @@ MODELS = {
         lambda: image(layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2)),
         {"x": IMAGES},
     ),
+    "convolutions that join what follows": (
+        lambda: image(
+            layers.Conv2D(4, 2), layers.Activation("gelu"), layers.MaxPooling2D((1, 2)),
+            layers.DepthwiseConv2D(2), layers.BatchNormalization(), layers.ReLU(),
+            layers.DepthwiseConv2D(2, padding="same"), layers.ELU(),
+        ),
+        {"x": IMAGES},
+    ),
     "recurrent": (lambda: rows(layers.LSTM(4), shape=(6, 12)), {"x": IMAGES.reshape(N, 6, 12)}),
     "classes": (
         lambda: rows(layers.Dense(5)), {"y": CLASSES, "loss": "sparse_categorical_crossentropy"},
