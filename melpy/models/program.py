@@ -203,8 +203,8 @@ class Programs:
             and (
                 not self.learns
                 or (
-                    optimizer.is_plain
-                    and optimizer.built
+                    optimizer.built  # not of a model of which nothing is trained
+                    and optimizer.is_plain
                     and len(model.trainable_weights) == len(optimizer._flat.weights)
                 )
             )
