@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock, random, tree
+from melpy import clock, random, tape, tree
 from melpy.data.samples import Samples
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
@@ -321,12 +321,13 @@ class _Program:
         held = [v.value for v in self.variables]
         before = [x.copy() for x in held]
         put_back = random.remembered(self.sources)
-        try:
-            self.run(batch)
-        except Exception:  # of a layer that has to be called as it was, say; the step will tell
-            by_program = []
-        else:
-            by_program = [np.array(v.value) for v in self.variables]
+        with tape.undone():  # the states of seed generators that no layer holds, too
+            try:
+                self.run(batch)
+            except Exception:  # of a layer that has to be called as it was; the step will tell
+                by_program = []
+            else:
+                by_program = [np.array(v.value) for v in self.variables]
         for variable, array, value in zip(self.variables, held, before, strict=True):
             np.copyto(array, value)  # where it was: the program goes on from there
             variable.value = array

@@ -74,6 +74,15 @@ class Dropping(layers.Layer):
         return inputs * (1 + 0.1 * float(noise))
 
 
+def drawing():
+    seeds = melpy.random.SeedGenerator(3)
+
+    def thinned(x):
+        return melpy.random.dropout(x, 0.3, seed=seeds)
+
+    return rows(layers.Dense(5, activation=thinned), layers.Lambda(thinned))
+
+
 def twice_dropped():
     drop, inputs = layers.Dropout(0.4), melpy.Input((6,))
     x = drop(layers.Dense(6, activation="tanh")(drop(inputs)))
@@ -119,6 +128,7 @@ MODELS = {
         lambda: image(layers.SpatialDropout2D(0.4), layers.Conv2D(4, 3), layers.Dropout(0.3)),
         {"x": IMAGES},
     ),
+    "draws of a generator that no layer holds": (drawing, {}),
     "one dropout, twice": (twice_dropped, {}),
     "dropout in a layer of one's own": (lambda: rows(Dropping(), layers.Dropout(0.3)), {}),
     "thinned sequences": (
