@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from melpy import ops
 from melpy.losses.base import paired
 from melpy.losses.regression import ShapedLoss
@@ -39,10 +37,14 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     return ops.maximum(wrong - right + 1.0, 0.0)
 
 
+for _function in (hinge, squared_hinge, categorical_hinge):
+    _function.is_of_ops = True  # type: ignore[attr-defined]
+
+
 def _signs(t: Any) -> Any:
     """Return labels of 0 and 1 as -1 and 1, and others as they are."""
-    bits = np.asarray(t)
-    return t * 2.0 - 1.0 if ((bits == 0) | (bits == 1)).all() else t
+    are_bits = ops.all(ops.logical_or(ops.equal(t, 0.0), ops.equal(t, 1.0)))
+    return ops.where(are_bits, ops.subtract(ops.multiply(t, 2.0), 1.0), t)
 
 
 class Hinge(ShapedLoss):

@@ -78,7 +78,7 @@ CASES = {
     "sizes": (last(1), NUMBERS[:, 0], "mae", ["mape"]),
     "huber": (last(1), NUMBERS, "huber", []),
     "log cosh": (last(1), NUMBERS, "log_cosh", []),
-    "hinge": (last(1), BITS, "hinge", []),
+    "hinge": (last(1), BITS, "hinge", ["hinge"]),
     "divergence": (last(3, "softmax"), ONE_HOT, "kl_divergence", []),
     "poisson": (last(1, "sigmoid"), np.abs(NUMBERS), "poisson", []),
     "cosine": (last(3), ONE_HOT, losses.CosineSimilarity(), []),
@@ -103,7 +103,9 @@ CASES = {
 }  # fmt: skip
 WHOLE = {
     "one-hot", "one-hot, logits", "classes", "classes of 32 bits", "a column of bytes",
-    "classes, logits", "classes of a sequence",
+    "classes, logits", "classes of a sequence", "bits", "bits, logits", "several bits, smoothed",
+    "squares", "sizes", "huber", "log cosh", "hinge", "divergence", "poisson", "cosine",
+    "penalties", "weights", "weights of classes",
 }  # fmt: skip
 
 
