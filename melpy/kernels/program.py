@@ -20,6 +20,7 @@ that ``missed`` something is of no use. Two things that Python makes anew at eac
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -30,7 +31,16 @@ import numpy as np
 from melpy import config
 from melpy.kernels import memory, threads
 
-__all__ = ["Program", "exchange", "fixed", "made_anew", "recorded", "state_of", "unwritten"]
+__all__ = [
+    "Program",
+    "exchange",
+    "fixed",
+    "made_anew",
+    "recorded",
+    "relies_on",
+    "state_of",
+    "unwritten",
+]
 
 MOST_WORDS = 512  # of eight bytes, for the arguments of one kernel
 
@@ -68,6 +78,7 @@ class Program:
         self.between: list[tuple[int, Callable[[], None]]] = []  # after how many regions, and what
         self.exchanges: list[tuple[np.ndarray, Callable[[], Any], Callable[..., None]]] = []
         self.states: dict[int, np.ndarray] = {}  # of what is exchanged by more than one
+        self.relied_on: list[tuple[Any, Any]] = []  # weak references: a variable, its array
         self._parts: list[_Part] | None = None  # between what Python does
         self._feed: _Feed | None = None
         self._kept: list[Any] = []
@@ -178,7 +189,6 @@ class _Part:
         self.table = _table_of(regions)
         self.is_shared = bool((self.table["blocks"] > 1).any())
         self.counters = np.zeros(0, np.int64)
-        self.steps = 0  # that were counted
         self.failed = np.zeros(1, np.int64)
 
     def walk(self, steps: int) -> None:
@@ -190,7 +200,8 @@ class _Part:
         if self.is_shared and config.threads() > 1:
             if not len(self.counters):
                 self.counters = np.zeros(len(self.table) * driver.COUNTERS, np.int64)
-            first, self.steps = self.steps, self.steps + steps
+            # As many as were walked, whatever interrupted what came after.
+            first = int(self.counters[driver.DONE] // self.table[0]["blocks"])
             threads.share(
                 driver.walk, config.threads(), threads.WORTH_WAKING,
                 self.table, self.counters, first, steps, self.failed,
@@ -331,6 +342,13 @@ def state_of(
     known = program.states[id(owner)]
     known[:] = array
     return known
+
+
+def relies_on(variable: Any) -> None:
+    """Note that a program, if one is being written, reads a variable's array where it lies."""
+    program = _current.get()
+    if program is not None and isinstance(variable.value, np.ndarray):
+        program.relied_on.append((weakref.ref(variable), weakref.ref(variable.value)))
 
 
 def exchange(

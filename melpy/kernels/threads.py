@@ -169,6 +169,9 @@ class _Team:
         self.state = team.state_of(workers)
         self.address = self.state.ctypes.data
         self.places = team.places_of(self.state)
+        # Compiled in the caller's thread: Numba changes the process's warnings meanwhile.
+        self.places[0][0] = self.idle
+        self.serve(self.address, 0, 0)
         self.alarms = [threading.Semaphore(0) for _ in range(workers)]
         for number in range(workers):
             threading.Thread(target=self._work, args=(number,), name="melpy", daemon=True).start()

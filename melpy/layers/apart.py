@@ -8,7 +8,7 @@ layer run anew as a whole, on a tape of its own, and take its gradients from the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from melpy import tape, tree
@@ -18,7 +18,7 @@ from melpy.layers.phase import phase
 from melpy.ops.written import done_again
 from melpy.tensor import Tensor, mask_of, set_mask
 
-__all__ = ["have_no_masks", "is_made_of_ops", "performed_apart"]
+__all__ = ["has_ones_own", "have_no_masks", "is_made_of_ops", "is_ones_own", "performed_apart"]
 
 
 def have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
@@ -38,11 +38,30 @@ def is_made_of_ops(layer: Any) -> bool:
     """
     own = vars(layer)
     says_so = bool(vars(type(layer)).get("whole")) and "call" not in own
-    return says_so and (layer.measures_apart or not any(map(_is_ones_own, own.values())))
+    return says_so and (layer.measures_apart or not has_ones_own(layer))
 
 
-def _is_ones_own(value: Any) -> bool:
-    return isinstance(value, FunctionType) and not is_ours(value)
+def is_ones_own(thing: Any) -> bool:
+    """Return whether a layer, a loss, a metric runs code that is not the library's.
+
+    Such code may count its calls, or read what changes: it is called once a step, as it says.
+    """
+    return not is_ours(type(thing)) or "call" in vars(thing) or has_ones_own(thing)
+
+
+def has_ones_own(thing: Any, deep: int = 4) -> bool:
+    """Return whether a function of one's own is among the attributes of a thing or its parts."""
+    for value in vars(thing).values():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, MethodType):
+                one = one.__func__
+            if not callable(one) or isinstance(one, type):
+                continue
+            if not is_ours(one if isinstance(one, FunctionType) else type(one)):
+                return True
+            if deep and hasattr(one, "measures_apart") and has_ones_own(one, deep - 1):
+                return True
+    return False
 
 
 def _ends_in_softmax(y: Tensor) -> bool:

@@ -11,7 +11,6 @@ import numpy as np
 from melpy import clock, tree
 from melpy.configurable import is_ours
 from melpy.kernels import threads
-from melpy.layers.apart import performed_apart
 from melpy.layers.building import late_state
 from melpy.layers.variable import Variable
 from melpy.layers.weights import Weighted
@@ -327,8 +326,8 @@ class Parts(Weighted):
 
 
 def _penalty(weight: Any) -> Any:
-    """Return what a weight's regularizer says; one's own is asked anew at each step."""
+    """Return what a weight's regularizer says."""
     regularizer = weight.regularizer
-    if not threads.is_noted() or is_ours(type(regularizer)):
-        return regularizer(weight)
-    return performed_apart("regularizer", [weight], lambda: regularizer(weight))
+    if not is_ours(type(regularizer)):
+        threads.missed("a regularizer of one's own")
+    return regularizer(weight)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from melpy import metrics, tree
 from melpy.errors import ArgumentError
 from melpy.kernels import program, threads
+from melpy.layers.apart import is_ones_own
 from melpy.models.outputs import Outputs
 
 __all__ = ["CompiledMetrics"]
@@ -124,6 +125,9 @@ class CompiledMetrics(metrics.Metric):
                 )
             given = labels[leaf], predictions[leaf], *([weights[leaf]] if is_weighted else [])
             if not threads.is_noted() or metric.is_whole(*given):
+                metric.update_state(*given)
+            elif is_ones_own(metric):
+                threads.missed(f"{metric.name}, which is one's own")
                 metric.update_state(*given)
             else:
                 with program.unwritten():

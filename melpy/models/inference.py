@@ -112,6 +112,8 @@ class _Program:
         self.weights = [w for layer in graph.layers for w in layer.weights]
         arrays = [w.value for w in self.weights]
         self.arrays = [weakref.ref(x) for x in arrays]  # an optimizer moves what somebody holds
+        for layer in graph.layers:
+            layer._forget_losses()  # of the call before
         with tape.no_grad(), inferring():
             values = graph.begin(inputs)
             with recorded(arrays, is_fixed=True) as program:

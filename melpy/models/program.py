@@ -17,6 +17,7 @@ is another thing.
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 import weakref
 from collections import Counter
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from melpy import clock, random, tape, tree
+from melpy.data import unpacked
 from melpy.data.samples import Samples
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
@@ -59,6 +61,7 @@ class Programs:
     def __init__(self, model: Any, learns: bool) -> None:
         self._model = weakref.ref(model)
         self.learns, self.name = learns, "train_step" if learns else "test_step"
+        self.lock = threading.Lock()
         self.count = 1
         self.known: dict[Any, _Program | None] = {}  # None: there is none yet
         self.tries: Counter[Any] = Counter()  # steps of a shape that were written down
@@ -76,8 +79,20 @@ class Programs:
         """The model; None once nobody else has it."""
         return self._model()
 
-    def run(self, batches: list[Any]) -> dict[str, Any]:
-        """Make a step on each batch, as the model's does, and return the means so far."""
+    def run(self, batches: list[Any], are_checked: bool = False) -> dict[str, Any]:
+        """Make a step on each batch, as the model's does, and return the means so far.
+
+        Labels of arrays, of which a piece comes, were checked before the first step; those of other
+        batches are checked here, unless they ``are_checked``.
+        """
+        if not self.lock.acquire(blocking=False):  # its memory serves one thread at a time
+            return [self._step(_cut(batch)) for batch in batches][-1]
+        try:
+            return self._run(batches, are_checked)
+        finally:
+            self.lock.release()
+
+    def _run(self, batches: list[Any], are_checked: bool) -> dict[str, Any]:
         made: dict[str, Any] | None = None
         is_current = False
         while batches:
@@ -94,6 +109,8 @@ class Programs:
                 if whole is not None and whole.is_contiguous:
                     count = self._run_over(program, whole.leaves, batches)
                 else:
+                    if not are_checked and not isinstance(batches[0], Piece):
+                        self._check_labels(batches[0])
                     program.run(_cut(batches[0]))
             else:
                 made = self._run_one(batches[0], program)
@@ -102,25 +119,43 @@ class Programs:
 
     def run_alone(self, batch: Any) -> dict[str, Any]:
         """Make a step on a batch that no ``fit`` brings; what is large is not kept for others."""
-        made = self.run([batch])
-        self._drop_large()
+        made = self.run([batch], are_checked=True)
+        if self.lock.acquire(blocking=False):
+            try:
+                self._drop_large()
+            finally:
+                self.lock.release()
         return made
+
+    def _check_labels(self, batch: Any) -> None:
+        """Refuse labels that a step would refuse, whose checks are no kernels' work."""
+        x, y, _ = unpacked(batch)
+        loss = self.model._compile_loss
+        loss.check(y, loss.shapes, len(tree.flatten(x)[0]))
 
     def __enter__(self) -> None:
         """Begin a ``fit``, which may write down large programs too."""
-        for key in self.large:
-            self.tries.pop(key, None)
-        self.large.clear()
-        self.seen.clear()
-        self.count = 1
+        if self.lock.acquire(blocking=False):  # else another thread is at it
+            try:
+                for key in self.large:
+                    self.tries.pop(key, None)
+                self.large.clear()
+                self.seen.clear()
+                self.count = 1
+            finally:
+                self.lock.release()
 
     def __exit__(self, *error: Any) -> None:
         """Let go of the data, and of what is large, until there is more to train."""
-        self.whole = None
-        self._drop_large()
-        for program in self.known.values():
-            if program is not None:
-                program.program.forget_samples()
+        if self.lock.acquire(blocking=False):
+            try:
+                self.whole = None
+                self._drop_large()
+                for program in self.known.values():
+                    if program is not None:
+                        program.program.forget_samples()
+            finally:
+                self.lock.release()
 
     def _drop_large(self) -> None:
         for key, program in self.known.items():
@@ -280,6 +315,10 @@ class _Program:
             if not learns or id(x) in program.used
         ]
         del arrays
+        own = set(map(id, self.variables))
+        for variable, array in program.relied_on:
+            if variable() is not None and id(variable()) not in own:
+                self.relied_on.append((variable(), array))
         self.missed = program.missed or not self.holds()
         self.is_trusted = False
         self.count = 1  # of steps in a moment

@@ -241,6 +241,8 @@ class Steps(Layer):
                 self._compile_metrics.lay_out(outputs, losses)
             self._laid_out = True
         shapes = [getattr(x, "shape", None) for x in tree.flatten(y_pred)]
+        if self._compile_loss is not None:
+            self._compile_loss.shapes = shapes
         unchecked, self._unchecked = self._unchecked, ()
         self._settled = True
         for samples, class_weight in unchecked:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from melpy import tape
-from melpy.kernels import threads, tracing
+from melpy.kernels import program, threads, tracing
 
 __all__ = ["done_again", "written_down"]
 
@@ -34,6 +34,9 @@ def written_down(
     values : their arrays
     options : of the op
     """
+    for arg in args:
+        if isinstance(arg, tape.Variable) and arg.node is None:
+            program.relies_on(arg)
     now = _arrays_of(args, values)
     stand_ins = [
         value[()] if isinstance(arg, int | float | np.generic) else tracing.traced(value)

@@ -132,6 +132,9 @@ def test_losses_by_programs_have_the_bits_of_steps(name):
         np.testing.assert_array_equal(a, b)
     programs = list(model._training_programs.known.values())
     assert len(programs) == 2
+    if name == "one's own of the library's":  # what such a function reads may change
+        assert programs == [None, None]
+        return
     assert all(program.is_trusted for program in programs)
     if name in WHOLE:
         assert all(program.is_whole for program in programs)

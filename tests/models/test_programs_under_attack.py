@@ -1,0 +1,162 @@
+"""Programs beside other threads, interruptions, code of one's own and data that came unchecked."""
+
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+import melpy
+from melpy import layers, ops
+from melpy.errors import MelpyError
+from melpy.kernels import threads
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(100, 6)).astype("float32")
+CLASSES = RNG.integers(0, 3, 100)
+SPARSE = "sparse_categorical_crossentropy"
+
+
+def made(*inner, by_steps=False, loss=SPARSE, metrics=()):
+    melpy.utils.set_random_seed(1)
+    end = layers.Dense(3, activation="softmax")
+    model = melpy.Sequential([melpy.Input((6,)), *inner, end])
+    model.compile("adam", loss, metrics=list(metrics), run_eagerly=by_steps)
+    return model
+
+
+@pytest.mark.parametrize("way", ["evaluate", "test_on_batch", "fit"])
+def test_two_threads_with_one_model(way):
+    model = made(layers.Dense(64, activation="relu"))
+    call = getattr(model, way)
+    more = {} if way == "test_on_batch" else {"verbose": 0}
+
+    def work():
+        for _ in range(15):
+            call(X, CLASSES, **more)
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    before = model.evaluate(X, CLASSES, verbose=0)
+    assert before == model.evaluate(X, CLASSES, verbose=0)
+
+
+def test_an_interruption_before_a_program_runs_loses_nothing(monkeypatch):
+    losses = []
+    for by_steps in (False, True):
+        model = made(layers.Dense(256, activation="relu"), by_steps=by_steps)
+        many, labels = np.tile(X, (4, 1)), np.tile(CLASSES, 4)
+        seen = [model.train_on_batch(many, labels) for _ in range(4)]
+        if not by_steps:
+            share = threads.share
+
+            def stop(*_):
+                raise KeyboardInterrupt
+
+            monkeypatch.setattr(threads, "share", stop)
+            for _ in range(5):
+                with pytest.raises(KeyboardInterrupt):
+                    model.train_on_batch(many, labels)
+            monkeypatch.setattr(threads, "share", share)
+            model.optimizer.iterations.assign(4)  # counted ahead of the step that did not come
+        seen += [model.train_on_batch(many, labels) for _ in range(3)]
+        losses.append(seen)
+    assert losses[0] == losses[1]
+
+
+def test_penalties_of_the_call_before_are_forgotten():
+    model = made(layers.Dense(4, activity_regularizer="l2"))
+    measured = [model.evaluate(X, CLASSES, verbose=0) for _ in range(4)]
+    assert measured == [measured[-1]] * 4
+
+
+@pytest.mark.parametrize("wrong", [3, -1])
+@pytest.mark.parametrize("way", ["fit", "evaluate"])
+def test_labels_of_a_stream_are_checked(way, wrong):
+    model = made(layers.Dense(4))
+
+    def batches():
+        for n in range(8):
+            labels = CLASSES[:10].copy()
+            labels[3] = wrong if n == 6 else labels[3]
+            yield X[:10], labels
+
+    call = getattr(model, way)
+    with pytest.raises(MelpyError, match="label"):
+        call(batches(), verbose=0)
+
+
+def test_variables_of_nobody_are_read_anew():
+    results = []
+    for by_steps in (False, True):
+        scale = melpy.Variable(1.0)
+        melpy.utils.set_random_seed(1)
+        inputs = melpy.Input((6,))
+        model = melpy.Model(inputs, layers.Dense(1)(layers.Dense(4)(inputs) * scale))
+        model.compile("sgd", "mse", run_eagerly=by_steps)
+        found = [model.fit(X, X[:, :1], epochs=3, verbose=0).history["loss"]]
+        scale.assign(3.0)
+        found.append(model.fit(X, X[:, :1], epochs=3, verbose=0).history["loss"])
+        found.append(model.evaluate(X, X[:, :1], verbose=0))
+        results.append(found)
+    assert results[0] == results[1]
+
+
+class Scaling:
+    def __init__(self):
+        self.by = 1.0
+
+    def __call__(self, x):
+        return ops.tanh(x) * self.by
+
+
+@pytest.mark.parametrize("kind", ["object", "in a cell"])
+def test_functions_of_ones_own_are_asked_at_each_step(kind):
+    results = []
+    for by_steps in (False, True):
+        scaling = Scaling()
+        rows = [layers.Dense(4, activation=scaling)]
+        if kind == "in a cell":
+            rows = [layers.Reshape((3, 2)), layers.LSTM(4, activation=lambda x, s=scaling: s(x))]
+        model = made(*rows, by_steps=by_steps)
+        found = [model.fit(X, CLASSES, epochs=2, verbose=0).history["loss"]]
+        found.append(model.predict(X, verbose=0))
+        scaling.by = 0.3
+        found.append(model.fit(X, CLASSES, epochs=2, verbose=0).history["loss"])
+        found.append(model.predict(X, verbose=0))
+        results.append(found)
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_code_of_ones_own_runs_once_a_batch():
+    class Seen(melpy.metrics.Metric):
+        def __init__(self):
+            super().__init__(name="seen")
+            self.count = 0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.count += len(np.asarray(y_pred))
+
+        def result(self):
+            return float(self.count)
+
+        def reset_state(self):
+            self.count = 0
+
+    calls = []
+
+    class Noting(layers.Layer):
+        def call(self, inputs):
+            calls.append(1)
+            return inputs * 1.0
+
+    model = made(Noting(), metrics=[Seen()])
+    calls.clear()
+    assert model.fit(X, CLASSES, epochs=3, verbose=0).history["seen"] == [100.0] * 3
+    assert len(calls) == 3 * 4
+    assert [model.evaluate(X, CLASSES, verbose=0)[1] for _ in range(3)] == [100.0] * 3
