@@ -18,10 +18,21 @@ from melpy.layers.phase import phase
 from melpy.ops.written import done_again
 from melpy.tensor import Tensor, mask_of, set_mask
 
-__all__ = ["has_ones_own", "have_no_masks", "is_made_of_ops", "is_ones_own", "performed_apart"]
+__all__ = ["goes_apart", "has_ones_own", "is_made_of_ops", "is_ones_own", "performed_apart"]
 
 
-def have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
+def goes_apart(layer: Any, first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
+    """Return whether a layer's call is one operation in a step that is written down.
+
+    Code of one's own ends the writing down: it is called once a step, as it says.
+    """
+    if not layer.measures_apart and is_ones_own(layer):
+        threads.missed(f"{layer.name}, which is one's own")
+        return False
+    return not (layer._is_whole() and _have_no_masks(first, args, kwargs))
+
+
+def _have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
     """Return whether a call goes without masks, which are arrays of NumPy's making."""
     named = [value for name, value in kwargs.items() if name.endswith("mask")]
     if not all(mask is None or isinstance(mask, bool) for mask in tree.flatten(named)):

@@ -12,12 +12,7 @@ from melpy import config, foreign, regularizers, symbolic, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, InitError, MelpyError, ShapeError, lookup, signature_error
 from melpy.kernels import threads
-from melpy.layers.apart import (
-    have_no_masks,
-    is_made_of_ops,
-    is_ones_own,
-    performed_apart,
-)
+from melpy.layers.apart import goes_apart, is_made_of_ops, performed_apart
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
@@ -238,9 +233,7 @@ class Layer(Joining):
         self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]
     ) -> Any:
         """Settle training and masks, call, and attach what comes with the output."""
-        if threads.is_noted() and not self.measures_apart and is_ones_own(self):
-            threads.missed(f"{self.name}, which is one's own")
-        elif threads.is_noted() and not (self._is_whole() and have_no_masks(first, args, kwargs)):
+        if threads.is_noted() and goes_apart(self, first, args, kwargs):
             run, more = functools.partial(self._perform, taken), {"added": self._count_added}
             return performed_apart(self.name, self.weights, run, args, first, kwargs, **more)
         outer = phase.get()
