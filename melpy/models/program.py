@@ -42,7 +42,7 @@ MOST = 4  # shapes of batches
 MOST_TRIES = 3  # of a shape, where the weights move in between
 MOST_STEPS = 1024  # between two looks of Python, and
 MOMENT_S = 0.05  # about how long they may take: the bar and Ctrl-C are to answer
-MOST_KEPT_BYTES = 1 << 26  # of memory, of a program that waits for the next ``fit``
+MOST_BYTES = 1 << 26  # of a program's memory: what is larger is worth Python's decisions
 
 
 class Programs:
@@ -66,7 +66,6 @@ class Programs:
         self.known: dict[Any, _Program | None] = {}  # None: there is none yet
         self.tries: Counter[Any] = Counter()  # steps of a shape that were written down
         self.seen: set[Any] = set()  # since the last ``fit`` began
-        self.large: set[Any] = set()  # shapes whose programs are not kept
         self.state: Any = None
         self.moves = 0  # of the weights, in memory
         self.whole: _Whole | None = None  # what pieces were cut from last
@@ -118,14 +117,8 @@ class Programs:
         return self.model.get_metrics_result() if made is None else made
 
     def run_alone(self, batch: Any) -> dict[str, Any]:
-        """Make a step on a batch that no ``fit`` brings; what is large is not kept for others."""
-        made = self.run([batch], are_checked=True)
-        if self.lock.acquire(blocking=False):
-            try:
-                self._drop_large()
-            finally:
-                self.lock.release()
-        return made
+        """Make a step on a batch that no ``fit`` brings, whose labels were checked."""
+        return self.run([batch], are_checked=True)
 
     def _check_labels(self, batch: Any) -> None:
         """Refuse labels that a step would refuse, whose checks are no kernels' work."""
@@ -134,34 +127,24 @@ class Programs:
         loss.check(y, loss.shapes, len(tree.flatten(x)[0]))
 
     def __enter__(self) -> None:
-        """Begin a ``fit``, which may write down large programs too."""
+        """Begin a ``fit``."""
         if self.lock.acquire(blocking=False):  # else another thread is at it
             try:
-                for key in self.large:
-                    self.tries.pop(key, None)
-                self.large.clear()
                 self.seen.clear()
                 self.count = 1
             finally:
                 self.lock.release()
 
     def __exit__(self, *error: Any) -> None:
-        """Let go of the data, and of what is large, until there is more to train."""
+        """Let go of the data until there is more to train."""
         if self.lock.acquire(blocking=False):
             try:
                 self.whole = None
-                self._drop_large()
                 for program in self.known.values():
                     if program is not None:
                         program.program.forget_samples()
             finally:
                 self.lock.release()
-
-    def _drop_large(self) -> None:
-        for key, program in self.known.items():
-            if program is not None and program.program.size_bytes > MOST_KEPT_BYTES:
-                self.known[key], self.tries[key] = None, MOST_TRIES
-                self.large.add(key)
 
     def _run_over(self, program: _Program, leaves: list[Any], pieces: list[Any]) -> int:
         """Make a step on each of the first pieces, those of one size; return how many they are."""
@@ -197,7 +180,7 @@ class Programs:
             return self._step(batch)
         self.tries[key] += 1
         program = _Program(self.model, batch, self._step, self.learns)
-        if program.missed:
+        if program.missed or program.program.size_bytes > MOST_BYTES:
             self.tries[key] = MOST_TRIES
         else:
             self.known[key] = program

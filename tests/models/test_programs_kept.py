@@ -206,16 +206,15 @@ def test_an_exception_in_the_middle_leaves_a_model_that_trains_on():
         np.testing.assert_array_equal(a, b)
 
 
-def test_large_programs_are_kept_within_a_fit_only(monkeypatch, written):
-    monkeypatch.setattr(room, "MOST_KEPT_BYTES", 0)
+def test_large_programs_are_written_down_once_and_not_kept(monkeypatch, written):
+    monkeypatch.setattr(room, "MOST_BYTES", 0)
     model = made()
     for _ in range(2):
         model.fit(X[: B * 4], Y[: B * 4], batch_size=B, epochs=2, verbose=0)
-    assert written == [B, B]
-    assert not any(model._training_programs.known.values())
     for _ in range(4):
         model.train_on_batch(X[:B], Y[:B])
-    assert written == [B, B]
+    assert written == [B]
+    assert not any(model._training_programs.known.values())
 
 
 def test_shapes_that_are_of_no_use_any_more_make_room(written):
