@@ -18,16 +18,15 @@ from melpy.layers.phase import phase
 from melpy.ops.written import done_again
 from melpy.tensor import Tensor, mask_of, set_mask
 
-__all__ = ["goes_apart", "has_ones_own", "is_made_of_ops", "is_ones_own", "performed_apart"]
+__all__ = ["ends_a_program", "goes_apart", "performed_apart"]
 
 
 def goes_apart(layer: Any, first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
     """Return whether a layer's call is one operation in a step that is written down.
 
-    Code of one's own ends the writing down: it is called once a step, as it says.
+    A model's functions are its loss and its metrics, who speak for themselves.
     """
-    if not layer.measures_apart and is_ones_own(layer):
-        threads.missed(f"{layer.name}, which is one's own")
+    if not layer.measures_apart and ends_a_program(layer):
         return False
     return not (layer._is_whole() and _have_no_masks(first, args, kwargs))
 
@@ -41,26 +40,18 @@ def _have_no_masks(first: Any, args: tuple, kwargs: dict[str, Any]) -> bool:
     return all(mask_of(x) is None for x in tensors if isinstance(x, Tensor))
 
 
-def is_made_of_ops(layer: Any) -> bool:
-    """Return whether a layer's class says so, and no function of one's own is among its attributes.
-
-    What such a function reads is not known: a variable of its surroundings may be another one
-    later. A model's functions are its loss and its metrics, who speak for themselves.
-    """
-    own = vars(layer)
-    says_so = bool(vars(type(layer)).get("whole")) and "call" not in own
-    return says_so and (layer.measures_apart or not has_ones_own(layer))
-
-
-def is_ones_own(thing: Any) -> bool:
-    """Return whether a layer, a loss, a metric runs code that is not the library's.
+def ends_a_program(thing: Any) -> bool:
+    """Return whether a layer, a loss, a metric runs code of one's own, and tell the step's program.
 
     Such code may count its calls, or read what changes: it is called once a step, as it says.
     """
-    return not is_ours(type(thing)) or "call" in vars(thing) or has_ones_own(thing)
+    is_ones_own = not is_ours(type(thing)) or "call" in vars(thing) or _has_ones_own(thing)
+    if is_ones_own:
+        threads.missed(f"{thing.name}, which is one's own")
+    return is_ones_own
 
 
-def has_ones_own(thing: Any, deep: int = 4) -> bool:
+def _has_ones_own(thing: Any, deep: int = 4) -> bool:
     """Return whether a function of one's own is among the attributes of a thing or its parts."""
     for value in vars(thing).values():
         for one in value if isinstance(value, list | tuple) else (value,):
@@ -70,7 +61,7 @@ def has_ones_own(thing: Any, deep: int = 4) -> bool:
                 continue
             if not is_ours(one if isinstance(one, FunctionType) else type(one)):
                 return True
-            if deep and hasattr(one, "measures_apart") and has_ones_own(one, deep - 1):
+            if deep and hasattr(one, "measures_apart") and _has_ones_own(one, deep - 1):
                 return True
     return False
 

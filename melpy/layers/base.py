@@ -12,7 +12,7 @@ from melpy import config, foreign, regularizers, symbolic, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, InitError, MelpyError, ShapeError, lookup, signature_error
 from melpy.kernels import threads
-from melpy.layers.apart import goes_apart, is_made_of_ops, performed_apart
+from melpy.layers.apart import goes_apart, performed_apart
 from melpy.layers.arguments import (
     Shape,
     TakenArguments,
@@ -227,7 +227,7 @@ class Layer(Joining):
 
     def _is_whole(self) -> bool:
         """Whether a call is made of ops alone; a subclass, or another ``call``, says it anew."""
-        return is_made_of_ops(self)
+        return bool(vars(type(self)).get("whole")) and "call" not in vars(self)
 
     def _perform(
         self, taken: TakenArguments, args: tuple, first: Any, kwargs: dict[str, Any]

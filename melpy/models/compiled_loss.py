@@ -11,7 +11,7 @@ import numpy as np
 from melpy import losses, metrics, ops, tree
 from melpy.errors import ArgumentError, UnknownKeyError, nearest
 from melpy.kernels import threads
-from melpy.layers.apart import is_ones_own, performed_apart
+from melpy.layers.apart import ends_a_program, performed_apart
 from melpy.models.outputs import Outputs
 from melpy.tensor import Tensor, mask_of
 
@@ -180,9 +180,7 @@ class CompiledLoss:
                     mend="A model that needs no labels is compiled without loss=.",
                 )
             given = target, term.seen(predictions), weights[term.leaves.start]
-            if not threads.is_noted() or term.loss.is_whole or is_ones_own(term.loss):
-                if not term.loss.is_whole:
-                    threads.missed(f"{term.loss.name}, which is one's own")
+            if not threads.is_noted() or term.loss.is_whole or ends_a_program(term.loss):
                 loss = term.loss(*given)
             else:
                 loss = _apart(term.loss, *given)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from melpy import metrics, tree
 from melpy.errors import ArgumentError
 from melpy.kernels import program, threads
-from melpy.layers.apart import is_ones_own
+from melpy.layers.apart import ends_a_program
 from melpy.models.outputs import Outputs
 
 __all__ = ["CompiledMetrics"]
@@ -124,10 +124,7 @@ class CompiledMetrics(metrics.Metric):
                     received={"y": None},
                 )
             given = labels[leaf], predictions[leaf], *([weights[leaf]] if is_weighted else [])
-            if not threads.is_noted() or metric.is_whole(*given):
-                metric.update_state(*given)
-            elif is_ones_own(metric):
-                threads.missed(f"{metric.name}, which is one's own")
+            if not threads.is_noted() or metric.is_whole(*given) or ends_a_program(metric):
                 metric.update_state(*given)
             else:
                 with program.unwritten():

@@ -21,7 +21,8 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -84,12 +85,20 @@ class Programs:
         Labels of arrays, of which a piece comes, were checked before the first step; those of other
         batches are checked here, unless they ``are_checked``.
         """
-        if not self.lock.acquire(blocking=False):  # its memory serves one thread at a time
-            return [self._step(_cut(batch)) for batch in batches][-1]
+        with self._unless_taken() as is_free:
+            if is_free:
+                return self._run(batches, are_checked)
+        return [self._step(_cut(batch)) for batch in batches][-1]
+
+    @contextmanager
+    def _unless_taken(self) -> Iterator[bool]:
+        """Keep other threads out, whose memory this is too; or say that one of them was first."""
+        is_free = self.lock.acquire(blocking=False)
         try:
-            return self._run(batches, are_checked)
+            yield is_free
         finally:
-            self.lock.release()
+            if is_free:
+                self.lock.release()
 
     def _run(self, batches: list[Any], are_checked: bool) -> dict[str, Any]:
         made: dict[str, Any] | None = None
@@ -112,13 +121,9 @@ class Programs:
                         self._check_labels(batches[0])
                     program.run(_cut(batches[0]))
             else:
-                made = self._run_one(batches[0], program)
+                made = self._run_one(key, _cut(batches[0]), program)
             batches = batches[count:]
         return self.model.get_metrics_result() if made is None else made
-
-    def run_alone(self, batch: Any) -> dict[str, Any]:
-        """Make a step on a batch that no ``fit`` brings, whose labels were checked."""
-        return self.run([batch], are_checked=True)
 
     def _check_labels(self, batch: Any) -> None:
         """Refuse labels that a step would refuse, whose checks are no kernels' work."""
@@ -128,23 +133,20 @@ class Programs:
 
     def __enter__(self) -> None:
         """Begin a ``fit``."""
-        if self.lock.acquire(blocking=False):  # else another thread is at it
-            try:
+        with self._unless_taken() as is_free:
+            if is_free:
                 self.seen.clear()
                 self.count = 1
-            finally:
-                self.lock.release()
 
     def __exit__(self, *error: Any) -> None:
         """Let go of the data until there is more to train."""
-        if self.lock.acquire(blocking=False):
-            try:
-                self.whole = None
-                for program in self.known.values():
-                    if program is not None:
-                        program.program.forget_samples()
-            finally:
-                self.lock.release()
+        with self._unless_taken() as is_free:
+            if not is_free:
+                return
+            self.whole = None
+            for program in self.known.values():
+                if program is not None:
+                    program.program.forget_samples()
 
     def _run_over(self, program: _Program, leaves: list[Any], pieces: list[Any]) -> int:
         """Make a step on each of the first pieces, those of one size; return how many they are."""
@@ -157,9 +159,8 @@ class Programs:
         self.count = max(one.count for one in running)
         return len(alike)
 
-    def _run_one(self, batch: Any, program: _Program | None) -> dict[str, Any]:
+    def _run_one(self, key: Any, batch: Any, program: _Program | None) -> dict[str, Any]:
         """Make one step by Python, and write it down if that is worth it."""
-        key, batch = self._key(batch), _cut(batch)
         if program is not None and not program.is_trusted:
             made, is_right = program.proved(self._step, batch)
             if not is_right:

@@ -276,7 +276,7 @@ class Trainer(Steps):
     ) -> Any:
         """Make one step on one batch, and return its loss and metrics."""
         batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        made = programs_of(self).run_alone(batch)
+        made = programs_of(self).run([batch], are_checked=True)
         return self._result(as_logs(made), return_dict)
 
     def test_on_batch(
@@ -284,7 +284,7 @@ class Trainer(Steps):
     ) -> Any:
         """Return the loss and the metrics on one batch."""
         batch = self._one_batch("test_on_batch", x, y, sample_weight)
-        made = programs_of(self, learns=False).run_alone(batch)
+        made = programs_of(self, learns=False).run([batch], are_checked=True)
         return self._result(as_logs(made), return_dict)
 
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
