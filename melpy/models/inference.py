@@ -21,6 +21,7 @@ from melpy.kernels import dispatch, memory, threads
 from melpy.kernels.program import recorded
 from melpy.layers.parts import sources_of
 from melpy.layers.phase import inferring, is_training
+from melpy.models.step_program import same_bits
 from melpy.symbolic import Symbolic
 from melpy.tensor import Tensor, mask_of
 
@@ -87,7 +88,7 @@ class InferencePrograms:
         made = program.run(leaves)
         put_back()  # what draws in training's way draws the same both times
         by_layers = _by_layers(self.graph, inputs)
-        program.is_trusted = _same_bits(made, by_layers)
+        program.is_trusted = same_bits(tree.flatten(made), tree.flatten(by_layers))
         if not program.is_trusted:
             self._refuse(key)
         return by_layers
@@ -180,13 +181,6 @@ def _own(x: Tensor) -> np.ndarray:
 def _by_layers(graph: Any, inputs: Any) -> Any:
     with tape.no_grad(), inferring():
         return graph.run(graph.begin(inputs))
-
-
-def _same_bits(one: Any, other: Any) -> bool:
-    return all(
-        np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
-        for a, b in zip(tree.flatten(one), tree.flatten(other), strict=True)
-    )
 
 
 def _sample_bytes(call: Any) -> int:

@@ -21,28 +21,23 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from melpy import clock, random, tape, tree
+from melpy import clock, tree
 from melpy.data import unpacked
 from melpy.data.samples import Samples
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
-from melpy.kernels.program import recorded
-from melpy.layers.parts import sources_of
+from melpy.models.step_program import StepProgram
 
 __all__ = ["Programs", "programs_of"]
 
-Step = Callable[[Any], dict[str, Any]]  # of a batch, to the means so far
-
 MOST = 4  # shapes of batches
 MOST_TRIES = 3  # of a shape, where the weights move in between
-MOST_STEPS = 1024  # between two looks of Python, and
-MOMENT_S = 0.05  # about how long they may take: the bar and Ctrl-C are to answer
 MOST_BYTES = 1 << 26  # of a program's memory: what is larger is worth Python's decisions
 
 
@@ -64,7 +59,7 @@ class Programs:
         self.learns, self.name = learns, "train_step" if learns else "test_step"
         self.lock = threading.Lock()
         self.count = 1
-        self.known: dict[Any, _Program | None] = {}  # None: there is none yet
+        self.known: dict[Any, StepProgram | None] = {}  # None: there is none yet
         self.tries: Counter[Any] = Counter()  # steps of a shape that were written down
         self.seen: set[Any] = set()  # since the last ``fit`` began
         self.state: Any = None
@@ -148,7 +143,7 @@ class Programs:
                 if program is not None:
                     program.program.forget_samples()
 
-    def _run_over(self, program: _Program, leaves: list[Any], pieces: list[Any]) -> int:
+    def _run_over(self, program: StepProgram, leaves: list[Any], pieces: list[Any]) -> int:
         """Make a step on each of the first pieces, those of one size; return how many they are."""
         size, most = len(pieces[0]), self.model.optimizer.alike_ahead
         alike = list(itertools.takewhile(lambda piece: len(piece) == size, pieces[:most]))
@@ -159,7 +154,7 @@ class Programs:
         self.count = max(one.count for one in running)
         return len(alike)
 
-    def _run_one(self, key: Any, batch: Any, program: _Program | None) -> dict[str, Any]:
+    def _run_one(self, key: Any, batch: Any, program: StepProgram | None) -> dict[str, Any]:
         """Make one step by Python, and write it down if that is worth it."""
         if program is not None and not program.is_trusted:
             made, is_right = program.proved(self._step, batch)
@@ -180,7 +175,7 @@ class Programs:
         ):
             return self._step(batch)
         self.tries[key] += 1
-        program = _Program(self.model, batch, self._step, self.learns)
+        program = StepProgram(self.model, batch, self._step, self.learns)
         if program.missed or program.program.size_bytes > MOST_BYTES:
             self.tries[key] = MOST_TRIES
         else:
@@ -268,98 +263,3 @@ class _Whole:
 
 def _cut(batch: Any) -> Any:
     return batch.taken() if isinstance(batch, Piece) else batch
-
-
-class _Program:
-    """A step for one shape of batch, made while it was written down."""
-
-    def __init__(self, model: Any, batch: Any, step: Step, learns: bool) -> None:
-        self.weights = model.trainable_weights
-        self.variables = list(model.variables)
-        self.variables += [v for metric in model.metrics for v in metric.variables]
-        self.numbers_ahead: Callable[..., list[np.ndarray]] | None = None
-        self.sources = sources_of(model)
-        self.own = [None if x is None else x.copy() for x in tree.flatten(batch)]
-        if learns:
-            self.numbers_ahead = model.optimizer.numbers_ahead
-            self.variables += model.optimizer.variables
-            flat = model.optimizer._flat
-            lent = [flat.parameters, flat.gradient, *flat.slots.values()]
-            others = [w for w in model.weights if not w.requires_grad]
-        else:
-            others = model.weights
-            lent = [w.value if w.value.base is None else w.value.base for w in others]
-        arrays = [w.value for w in others]
-        with recorded(lent, watched=set(map(id, arrays))) as program:
-            self.made = step(tree.pack_sequence_as(batch, self.own))
-        self.program, self.is_whole = program, program.is_whole
-        self.relied_on = [
-            (w, weakref.ref(x))
-            for w, x in zip(others, arrays, strict=True)
-            if not learns or id(x) in program.used
-        ]
-        del arrays
-        own = set(map(id, self.variables))
-        for variable, array in program.relied_on:
-            if variable() is not None and id(variable()) not in own:
-                self.relied_on.append((variable(), array))
-        self.missed = program.missed or not self.holds()
-        self.is_trusted = False
-        self.count = 1  # of steps in a moment
-
-    def holds(self) -> bool:
-        """Return whether weights that no optimizer looks after lie where they lay."""
-        return all(weight.value is array() for weight, array in self.relied_on)
-
-    def run(self, batch: Any) -> None:
-        """Make a step on a batch."""
-        for own, given in zip(self.own, tree.flatten(batch), strict=True):
-            if own is not None:
-                np.copyto(own, given)
-        for array, (number,) in zip(self.program.numbers, self._numbers(1), strict=True):
-            array[:] = number
-        self.program.run()
-
-    def note_time(self, steps: int, seconds: float) -> None:
-        """Learn from a run of so many steps how many fill a moment."""
-        if seconds > 2 * MOMENT_S:
-            self.count = max(1, steps // 2)
-        elif seconds < MOMENT_S / 2 and steps >= self.count:
-            self.count = min(2 * steps, MOST_STEPS)
-
-    def run_over(self, leaves: list[Any], rows: list[np.ndarray | slice]) -> None:
-        """Make a step on each of several batches of one size, rows of the samples in ``leaves``."""
-        cut = [(x, own) for x, own in zip(leaves, self.own, strict=True) if own is not None]
-        order = np.concatenate(
-            [np.arange(r.start, r.stop) if isinstance(r, slice) else r for r in rows]
-        )
-        self.program.run_over(cut, order, self._numbers(len(rows)), len(rows))
-
-    def _numbers(self, steps: int) -> list[np.ndarray]:
-        """Return what Python makes anew for each of the next steps."""
-        return self.numbers_ahead(self.weights, steps) if self.numbers_ahead else []
-
-    def proved(self, step: Step, batch: Any) -> tuple[dict[str, Any], bool]:
-        """Make a step both ways; return the means so far, and whether both end with one result."""
-        held = [v.value for v in self.variables]
-        before = [x.copy() for x in held]
-        put_back = random.remembered(self.sources)
-        with tape.undone():  # the states of seed generators that no layer holds, too
-            try:
-                self.run(batch)
-            except Exception:  # of a layer that has to be called as it was; the step will tell
-                by_program = []
-            else:
-                by_program = [np.array(v.value) for v in self.variables]
-        for variable, array, value in zip(self.variables, held, before, strict=True):
-            np.copyto(array, value)  # where it was: the program goes on from there
-            variable.value = array
-        del held, array
-        put_back()
-        clock.values_changed()
-        made = step(batch)
-        self.is_trusted = len(by_program) == len(self.variables) and all(
-            np.array_equal(a, v.value, equal_nan=True)
-            for a, v in zip(by_program, self.variables, strict=True)
-        )
-        return made, self.is_trusted

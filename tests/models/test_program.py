@@ -199,14 +199,14 @@ def trained(make, given, optimizer="adam", by_steps=False, callbacks=(), epochs=
 @pytest.fixture
 def proofs(monkeypatch):
     """Return what came of each program's proof."""
-    made, proved = [], room._Program.proved
+    made, proved = [], room.StepProgram.proved
 
     def noting(self, *given):
         result = proved(self, *given)
         made.append(result[1])
         return result
 
-    monkeypatch.setattr(room._Program, "proved", noting)
+    monkeypatch.setattr(room.StepProgram, "proved", noting)
     return made
 
 

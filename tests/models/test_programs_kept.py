@@ -14,6 +14,7 @@ import melpy
 from melpy import layers, ops
 from melpy.errors import DataError
 from melpy.models import program as room
+from melpy.models import step_program
 
 B, N = 8, 8 * 4 + 3
 RNG = np.random.default_rng(0)
@@ -42,13 +43,13 @@ def frozen():
 @pytest.fixture
 def written(monkeypatch):
     """Return the shapes of batches for which a program was written down."""
-    known, init = [], room._Program.__init__
+    known, init = [], room.StepProgram.__init__
 
     def noting(self, *args):
         init(self, *args)
         known.append(len(self.own[0]))
 
-    monkeypatch.setattr(room._Program, "__init__", noting)
+    monkeypatch.setattr(room.StepProgram, "__init__", noting)
     return known
 
 
@@ -294,13 +295,13 @@ def test_how_many_steps_fill_a_moment_is_learnt_for_each_shape(monkeypatch):
     fast.count = 1
     for steps, seconds, expected in (
         (1, 0.001, 2), (64, 0.001, 128), (64, 0.001, 128), (128, 0.04, 128), (128, 0.001, 256),
-        (100, 1.0, 50), (9, 1.0, 4), (1, 1.0, 1), (1 << 12, 0.001, room.MOST_STEPS),
+        (100, 1.0, 50), (9, 1.0, 4), (1, 1.0, 1), (1 << 12, 0.001, step_program.MOST_STEPS),
     ):  # fmt: skip
         fast.note_time(steps, seconds)
         assert fast.count == expected
     many = []
     monkeypatch.setattr(
-        room._Program, "run_over", lambda self, leaves, rows: many.append(len(rows))
+        room.StepProgram, "run_over", lambda self, leaves, rows: many.append(len(rows))
     )
     model.fit(X, Y, batch_size=B, verbose=0)
     assert many == [1, 3, 1]  # one first: who knows what else is in the way

@@ -1,0 +1,120 @@
+"""A step of a model for one shape of batch, as a program."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from melpy import clock, random, tape, tree
+from melpy.kernels.program import recorded
+from melpy.layers.parts import sources_of
+
+__all__ = ["StepProgram", "same_bits"]
+
+Step = Callable[[Any], dict[str, Any]]  # of a batch, to the means so far
+
+MOST_STEPS = 1024  # between two looks of Python, and
+MOMENT_S = 0.05  # about how long they may take: the bar and Ctrl-C are to answer
+
+
+class StepProgram:
+    """A step for one shape of batch, made while it was written down."""
+
+    def __init__(self, model: Any, batch: Any, step: Step, learns: bool) -> None:
+        self.weights = model.trainable_weights
+        self.variables = list(model.variables)
+        self.variables += [v for metric in model.metrics for v in metric.variables]
+        self.numbers_ahead: Callable[..., list[np.ndarray]] | None = None
+        self.sources = sources_of(model)
+        self.own = [None if x is None else x.copy() for x in tree.flatten(batch)]
+        if learns:
+            self.numbers_ahead = model.optimizer.numbers_ahead
+            self.variables += model.optimizer.variables
+            flat = model.optimizer._flat
+            lent = [flat.parameters, flat.gradient, *flat.slots.values()]
+            others = [w for w in model.weights if not w.requires_grad]
+        else:
+            others = model.weights
+            lent = [w.value if w.value.base is None else w.value.base for w in others]
+        arrays = [w.value for w in others]
+        with recorded(lent, watched=set(map(id, arrays))) as program:
+            self.made = step(tree.pack_sequence_as(batch, self.own))
+        self.program, self.is_whole = program, program.is_whole
+        self.relied_on = [
+            (w, weakref.ref(x))
+            for w, x in zip(others, arrays, strict=True)
+            if not learns or id(x) in program.used
+        ]
+        del arrays
+        own = set(map(id, self.variables))
+        for variable, array in program.relied_on:
+            if variable() is not None and id(variable()) not in own:
+                self.relied_on.append((variable(), array))
+        self.missed = program.missed or not self.holds()
+        self.is_trusted = False
+        self.count = 1  # of steps in a moment
+
+    def holds(self) -> bool:
+        """Return whether weights that no optimizer looks after lie where they lay."""
+        return all(weight.value is array() for weight, array in self.relied_on)
+
+    def run(self, batch: Any) -> None:
+        """Make a step on a batch."""
+        for own, given in zip(self.own, tree.flatten(batch), strict=True):
+            if own is not None:
+                np.copyto(own, given)
+        for array, (number,) in zip(self.program.numbers, self._numbers(1), strict=True):
+            array[:] = number
+        self.program.run()
+
+    def note_time(self, steps: int, seconds: float) -> None:
+        """Learn from a run of so many steps how many fill a moment."""
+        if seconds > 2 * MOMENT_S:
+            self.count = max(1, steps // 2)
+        elif seconds < MOMENT_S / 2 and steps >= self.count:
+            self.count = min(2 * steps, MOST_STEPS)
+
+    def run_over(self, leaves: list[Any], rows: list[np.ndarray | slice]) -> None:
+        """Make a step on each of several batches of one size, rows of the samples in ``leaves``."""
+        cut = [(x, own) for x, own in zip(leaves, self.own, strict=True) if own is not None]
+        order = np.concatenate(
+            [np.arange(r.start, r.stop) if isinstance(r, slice) else r for r in rows]
+        )
+        self.program.run_over(cut, order, self._numbers(len(rows)), len(rows))
+
+    def _numbers(self, steps: int) -> list[np.ndarray]:
+        """Return what Python makes anew for each of the next steps."""
+        return self.numbers_ahead(self.weights, steps) if self.numbers_ahead else []
+
+    def proved(self, step: Step, batch: Any) -> tuple[dict[str, Any], bool]:
+        """Make a step both ways; return the means so far, and whether both end with one result."""
+        held = [v.value for v in self.variables]
+        before = [x.copy() for x in held]
+        put_back = random.remembered(self.sources)
+        with tape.undone():  # the states of seed generators that no layer holds, too
+            try:
+                self.run(batch)
+            except Exception:  # of a layer that has to be called as it was; the step will tell
+                by_program = []
+            else:
+                by_program = [np.array(v.value) for v in self.variables]
+        for variable, array, value in zip(self.variables, held, before, strict=True):
+            np.copyto(array, value)  # where it was: the program goes on from there
+            variable.value = array
+        del held, array
+        put_back()
+        clock.values_changed()
+        made = step(batch)
+        self.is_trusted = same_bits(by_program, [v.value for v in self.variables])
+        return made, self.is_trusted
+
+
+def same_bits(ones: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Return whether arrays are as many and of the same values as others, a NaN being one too."""
+    return len(ones) == len(others) and all(
+        np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
+        for a, b in zip(ones, others, strict=True)
+    )
