@@ -31,10 +31,18 @@ class Pool:
     ----------
     least_bytes : int, smaller arrays come from malloc's own free lists
     most_free_bytes : free buffers kept in all, those used last first
+    most_bytes : buffers in all; what would be more comes from everyone's memory
+
+    Attributes
+    ----------
+    is_full : bool, whether more than ``most_bytes`` was asked for
     """
 
-    def __init__(self, least_bytes: int, most_free_bytes: float) -> None:
+    def __init__(
+        self, least_bytes: int, most_free_bytes: float, most_bytes: float = math.inf
+    ) -> None:
         self.least_bytes, self.most_free_bytes = least_bytes, most_free_bytes
+        self.most_bytes, self.is_full = most_bytes, False
         self.buffers: dict[int, list[np.ndarray]] = {}  # the sizes used last stand last
         self.lock = threading.Lock()
 
@@ -50,9 +58,22 @@ class Pool:
                 if sys.getrefcount(kept[n]) == _UNUSED:
                     return np.ndarray(shape, dtype, kept[n])
             self._trim()
-            kept.append(_buffer(size_bytes))
             self.buffers[size_bytes] = kept
-            return np.ndarray(shape, dtype, kept[-1])
+            if not self._is_beyond(size_bytes):
+                kept.append(_buffer(size_bytes))
+                return np.ndarray(shape, dtype, kept[-1])
+            self.is_full = True
+        return everyones.empty(shape, dtype)
+
+    def _is_beyond(self, more_bytes: int) -> bool:
+        if math.isinf(self.most_bytes):
+            return False
+        return self.size_bytes + more_bytes > self.most_bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """How much memory its buffers take."""
+        return sum(size * len(kept) for size, kept in self.buffers.items())
 
     def owns(self, x: object) -> bool:
         """Return whether an array lies in one of the buffers."""

@@ -55,6 +55,7 @@ class Program:
     is_fixed : whether all memory but its own stays as it is as long as the program is of use, so
         that what is made of weights is made once
     watched : ids of further arrays of others; which of them are worked on is noted
+    most_bytes : of memory of its own; one that needs more is of no use
 
     Attributes
     ----------
@@ -66,11 +67,12 @@ class Program:
         lent: Sequence[np.ndarray] = (),
         is_fixed: bool = False,
         watched: Collection[int] = frozenset(),
+        most_bytes: float = math.inf,
     ) -> None:
         self.lent = {id(x) for x in lent}
         self.is_fixed = is_fixed
         self.watched, self.used = watched, set[int]()
-        self.pool = memory.Pool(least_bytes=0, most_free_bytes=math.inf)
+        self.pool = memory.Pool(0, math.inf, most_bytes)
         self.regions: list[tuple[int, int, int, int]] = []
         self.missed: list[str] = []  # work that is in no region
         self.numbers: list[np.ndarray] = []
@@ -87,6 +89,9 @@ class Program:
         """Write down a region, or what is in none; see `threads.noted_by`."""
         from melpy.kernels.compiled.team import RECORD
 
+        if self.pool.is_full:  # of no use any more: what it holds is for others
+            self._kept.clear()
+            return True
         if region is None:
             self._note_what_is_none(args[0])
             return True
@@ -143,11 +148,6 @@ class Program:
         """Drop what Python kept for the way back."""
         for drop in self.kept_a_step:
             drop()
-
-    @property
-    def size_bytes(self) -> int:
-        """How much memory it works on."""
-        return sum(size * len(kept) for size, kept in self.pool.buffers.items())
 
     def run_over(
         self, cut: Sequence[tuple[np.ndarray, np.ndarray]], order: np.ndarray,
@@ -277,15 +277,18 @@ def recorded(
     lent: Sequence[np.ndarray] = (),
     is_fixed: bool = False,
     watched: Collection[int] = frozenset(),
+    most_bytes: float = math.inf,
 ) -> Iterator[Program]:
     """Write down the regions that run inside the ``with`` block; see `Program`."""
-    program = Program(lent, is_fixed, watched)
+    program = Program(lent, is_fixed, watched, most_bytes)
     del lent  # one reference more would tell their owners that somebody holds them
     token = _current.set(program)
     try:
         with memory.from_pool(program.pool), threads.noted_by(program.note):
             yield program
         program.let_go()
+        if program.pool.is_full:
+            program.missed.append("memory beyond what a program may have")
     finally:
         _current.reset(token)
 

@@ -38,7 +38,6 @@ __all__ = ["Programs", "programs_of"]
 
 MOST = 4  # shapes of batches
 MOST_TRIES = 3  # of a shape, where the weights move in between
-MOST_BYTES = 1 << 26  # of a program's memory: what is larger is worth Python's decisions
 
 
 class Programs:
@@ -176,7 +175,7 @@ class Programs:
             return self._step(batch)
         self.tries[key] += 1
         program = StepProgram(self.model, batch, self._step, self.learns)
-        if program.missed or program.program.size_bytes > MOST_BYTES:
+        if program.missed:
             self.tries[key] = MOST_TRIES
         else:
             self.known[key] = program

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import clock, random, tape, tree
+from melpy.kernels import memory
 from melpy.kernels.program import recorded
 from melpy.layers.parts import sources_of
 
@@ -16,6 +17,7 @@ __all__ = ["StepProgram", "same_bits"]
 
 Step = Callable[[Any], dict[str, Any]]  # of a batch, to the means so far
 
+MOST_BYTES = 1 << 26  # of a program's memory: what is larger is worth Python's decisions
 MOST_STEPS = 1024  # between two looks of Python, and
 MOMENT_S = 0.05  # about how long they may take: the bar and Ctrl-C are to answer
 
@@ -25,22 +27,22 @@ class StepProgram:
 
     def __init__(self, model: Any, batch: Any, step: Step, learns: bool) -> None:
         self.weights = model.trainable_weights
-        self.variables = list(model.variables)
-        self.variables += [v for metric in model.metrics for v in metric.variables]
+        variables = [*model.variables, *(v for m in model.metrics for v in m.variables)]
         self.numbers_ahead: Callable[..., list[np.ndarray]] | None = None
         self.sources = sources_of(model)
         self.own = [None if x is None else x.copy() for x in tree.flatten(batch)]
         if learns:
             self.numbers_ahead = model.optimizer.numbers_ahead
-            self.variables += model.optimizer.variables
+            variables += model.optimizer.variables
             flat = model.optimizer._flat
             lent = [flat.parameters, flat.gradient, *flat.slots.values()]
             others = [w for w in model.weights if not w.requires_grad]
         else:
             others = model.weights
             lent = [w.value if w.value.base is None else w.value.base for w in others]
+        self.variables = list({id(v): v for v in variables}.values())  # each once
         arrays = [w.value for w in others]
-        with recorded(lent, watched=set(map(id, arrays))) as program:
+        with recorded(lent, watched=set(map(id, arrays)), most_bytes=MOST_BYTES) as program:
             self.made = step(tree.pack_sequence_as(batch, self.own))
         self.program, self.is_whole = program, program.is_whole
         self.relied_on = [
@@ -92,23 +94,26 @@ class StepProgram:
     def proved(self, step: Step, batch: Any) -> tuple[dict[str, Any], bool]:
         """Make a step both ways; return the means so far, and whether both end with one result."""
         held = [v.value for v in self.variables]
-        before = [x.copy() for x in held]
+        kept = [x.copy() for x in held]  # as before the step, then what the program made
         put_back = random.remembered(self.sources)
         with tape.undone():  # the states of seed generators that no layer holds, too
             try:
                 self.run(batch)
             except Exception:  # of a layer that has to be called as it was; the step will tell
-                by_program = []
+                is_run = False
             else:
-                by_program = [np.array(v.value) for v in self.variables]
-        for variable, array, value in zip(self.variables, held, before, strict=True):
-            np.copyto(array, value)  # where it was: the program goes on from there
-            variable.value = array
+                is_run = True
+            for n, (variable, array) in enumerate(zip(self.variables, held, strict=True)):
+                made_by_program = np.array(variable.value)
+                np.copyto(array, kept[n])  # where it was: the program goes on from there
+                variable.value, kept[n] = array, made_by_program
         del held, array
         put_back()
         clock.values_changed()
         made = step(batch)
-        self.is_trusted = same_bits(by_program, [v.value for v in self.variables])
+        self.is_trusted = is_run and same_bits(kept, [v.value for v in self.variables])
+        if self.is_trusted:
+            memory.forget()  # what steps were made in until now
         return made, self.is_trusted
 
 

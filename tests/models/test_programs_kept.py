@@ -13,6 +13,8 @@ pytest.importorskip("numba")
 import melpy
 from melpy import layers, ops
 from melpy.errors import DataError
+from melpy.kernels import memory
+from melpy.kernels.program import recorded
 from melpy.models import program as room
 from melpy.models import step_program
 
@@ -207,15 +209,30 @@ def test_an_exception_in_the_middle_leaves_a_model_that_trains_on():
         np.testing.assert_array_equal(a, b)
 
 
-def test_large_programs_are_written_down_once_and_not_kept(monkeypatch, written):
-    monkeypatch.setattr(room, "MOST_BYTES", 0)
-    model = made()
-    for _ in range(2):
-        model.fit(X[: B * 4], Y[: B * 4], batch_size=B, epochs=2, verbose=0)
-    for _ in range(4):
-        model.train_on_batch(X[:B], Y[:B])
-    assert written == [B]
-    assert not any(model._training_programs.known.values())
+@pytest.mark.parametrize("most", [0, 1 << 10])
+def test_large_programs_are_written_down_once_and_not_kept(most, monkeypatch, written):
+    monkeypatch.setattr(step_program, "MOST_BYTES", most)
+    results = []
+    for by_steps in (False, True):
+        model = made(by_steps=by_steps)
+        for _ in range(2):
+            model.fit(X[: B * 4], Y[: B * 4], batch_size=B, epochs=2, verbose=0)
+        for _ in range(4):
+            model.train_on_batch(X[:B], Y[:B])
+        results.append(model.get_weights())
+        assert written == [B]
+        assert not any(model._training_programs.known.values())
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_too_large_for_a_program_is_everyones():
+    with recorded(most_bytes=1000) as program:
+        kept = [memory.empty((n,), np.dtype(np.float32)) for n in (100, 100, 100, 50)]
+        assert [program.pool.owns(x) for x in kept] == [True, True, False, True]
+        assert program.pool.is_full
+    assert program.pool.size_bytes == 1000
+    assert program.missed
 
 
 def test_shapes_that_are_of_no_use_any_more_make_room(written):
