@@ -107,9 +107,10 @@ def _find(chosen: str, name: str) -> Callable[..., Any]:
     if chosen == "compiled" and not _has_numba():
         chosen = "numpy"
     for room in ROOMS[chosen] + ROOMS["numpy"]:
-        module = importlib.import_module(f"melpy.kernels.{room}")
-        if hasattr(module, name):
-            return getattr(module, name)
+        module = f"melpy.kernels.{room}"
+        kernel: Any = getattr(importlib.import_module(module), name, None)
+        if kernel is not None and kernel.__module__ == module:  # none that a room takes in
+            return kernel
     raise LookupError(f"no kernel is called {name!r}")
 
 

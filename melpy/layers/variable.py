@@ -193,8 +193,8 @@ def _function_or_none(attribute: str, value: Any) -> Any:
 def _first_values(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> np.ndarray:
     if not (callable(initializer) or isinstance(initializer, str)):
         if isinstance(initializer, Tensor):
-            return np.array(initializer.value, dtype or initializer.dtype)
-        array = np.array(initializer, dtype)
+            return np.array(initializer.value, dtype or initializer.dtype, order="C")
+        array = np.array(initializer, dtype, order="C")  # as kernels read it
         return array if dtype is not None else array.astype(_usual(array.dtype), copy=False)
     if shape is None:
         raise ArgumentError(
@@ -206,7 +206,7 @@ def _first_values(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> 
     start: Any = initializers.get(initializer)
     known = known_sizes(shape, "Variable")
     made = start(known, dtype=np.dtype(dtype or config.floatx()).name)
-    return np.array(made, dtype or config.floatx())
+    return np.array(made, dtype or config.floatx(), order="C")
 
 
 def _usual(dtype: np.dtype) -> Any:

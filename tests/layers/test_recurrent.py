@@ -358,3 +358,10 @@ def test_a_model_learns_to_count(monkeypatch):
 def test_messages(make, kind, message):
     with pytest.raises(kind, match=message):
         make()
+
+
+def test_weights_lie_as_kernels_read_them():
+    """Orthogonal values come from a transposed matrix; each call would copy them anew."""
+    model = melpy.Sequential([melpy.Input((5, 4)), layers.LSTM(8), layers.Dense(3)])
+    variables = [melpy.Variable(np.asfortranarray(np.ones((2, 3)))), *model.weights]
+    assert all(w.value.flags.c_contiguous for w in variables)

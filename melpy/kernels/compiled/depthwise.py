@@ -68,7 +68,8 @@ def _swept(
     out = output_size(x.shape[1:3], w.shape[:2], strides, pads, dilation)
     y = memory.empty((x.shape[0], *out, w.shape[2]), x.dtype)
     taps = _taps(strides, pads, dilation)
-    threads.share(_forward, len(x), _work(y, w), x, w, b, y, *taps, code, slope)
+    rows = y.shape[0] * y.shape[1]  # of all images, so that one image is shared, too
+    threads.share(_forward, rows, _work(y, w), x, w, b, y, *taps, code, slope)
     return y
 
 
@@ -144,25 +145,25 @@ def _work(y: np.ndarray, w: np.ndarray) -> int:
 def _forward(x, w, b, y, taps: Taps, code, slope, part, first, last):
     stride_h, stride_w, top, left, step_h, step_w = taps
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, w.shape, y.shape
-    for n in range(first, last):
-        for p in range(oH):
-            for q in range(oW):
-                total = y[n, p, q]
-                total[:] = 0
-                for i in range(kH):
-                    row = p * stride_h - top + i * step_h
-                    if row < 0 or row >= H:
+    for n_p in range(first, last):
+        n, p = n_p // oH, n_p % oH
+        for q in range(oW):
+            total = y[n, p, q]
+            total[:] = 0
+            for i in range(kH):
+                row = p * stride_h - top + i * step_h
+                if row < 0 or row >= H:
+                    continue
+                for j in range(kW):
+                    column = q * stride_w - left + j * step_w
+                    if column < 0 or column >= W:
                         continue
-                    for j in range(kW):
-                        column = q * stride_w - left + j * step_w
-                        if column < 0 or column >= W:
-                            continue
-                        cell, tap = x[n, row, column], w[i, j]
-                        for c in range(C):
-                            total[c] += cell[c] * tap[c]
-                for c in range(b.size):
-                    total[c] += b[c]
-            cut(y[n, p].reshape(-1), code, slope)
+                    cell, tap = x[n, row, column], w[i, j]
+                    for c in range(C):
+                        total[c] += cell[c] * tap[c]
+            for c in range(b.size):
+                total[c] += b[c]
+        cut(y[n, p].reshape(-1), code, slope)
 
 
 @for_team

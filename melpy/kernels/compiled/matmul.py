@@ -14,6 +14,7 @@ import numpy as np
 from melpy.kernels import memory, threads
 from melpy.kernels.compiled.activation import cut
 from melpy.kernels.compiled.jit import FLOATS, laid, prepare
+from melpy.kernels.compiled.products import Matrix, add_row_times
 from melpy.kernels.compiled.team import for_team
 from melpy.kernels.compiled.tile import (
     AT_ONCE,
@@ -149,16 +150,7 @@ def _row(a, b, sums, part, first, last):
     """Add up some of the rows of b, weighted by a."""
     total = sums[part]
     total[:] = 0
-    whole = first + (last - first) // 4 * 4
-    for k in range(first, whole, 4):
-        a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
-        b0, b1, b2, b3 = b[k], b[k + 1], b[k + 2], b[k + 3]
-        for q in range(total.size):
-            total[q] += a0 * b0[q] + a1 * b1[q] + a2 * b2[q] + a3 * b3[q]
-    for k in range(whole, last):
-        weight, line = a[k], b[k]
-        for q in range(total.size):
-            total[q] += weight * line[q]
+    add_row_times(total, a[first:last], Matrix(b, first * total.size, total.size))
 
 
 @for_team

@@ -14,8 +14,9 @@ from melpy.kernels import memory, threads
 from melpy.kernels.compiled.approximations import tanh
 from melpy.kernels.compiled.jit import compiled, contiguous, copied, laid
 from melpy.kernels.compiled.matmul import matmul
+from melpy.kernels.compiled.products import Matrix, multiply_add
 from melpy.kernels.compiled.team import for_team
-from melpy.kernels.compiled.tile import ROWS, Matrix, multiply_add
+from melpy.kernels.compiled.tile import ROWS
 from melpy.kernels.spec import recurrent as spec
 from melpy.kernels.spec.bias_activation import ACTIVATIONS
 from melpy.kernels.tracing import computed, zeros

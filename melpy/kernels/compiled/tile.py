@@ -340,27 +340,3 @@ def lines_of(count, step):
     for r in range(at.size):
         at[r] = min(r, count - 1) * step
     return at
-
-
-class Matrix(NamedTuple):
-    """A matrix whose rows are evenly spaced."""
-
-    numbers: np.ndarray
-    begin: int
-    row: int
-
-
-@compiled
-def multiply_add(c, a, b, shape):
-    """C += A B for matrices C (rows, columns) and B (count, columns): ``shape`` has all three.
-
-    The last rows of a tile that is not full are made again and again, to the same place.
-    """
-    rows, columns, count = shape
-    number, panel = c.numbers.dtype.type, 2 * VECTOR_BYTES // c.numbers.itemsize
-    a_at, c_at = lines_of(rows, a.row), lines_of(rows, c.row)
-    multiply(
-        Lines(c.numbers, c_at, c.begin), Lines(a.numbers, a_at, a.begin), (0, a_at.size),
-        Terms(AT_ONCE, 0, 1, count, 1), Panels(b.numbers, b.begin, b.row, panel), columns,
-        Ends(b.numbers, 0, 1, LINEAR, number(0)),
-    )  # fmt: skip
