@@ -8,7 +8,6 @@ third is made both ways, and if one bit differs there is no program; later ones 
 
 from __future__ import annotations
 
-import math
 import threading
 import weakref
 from typing import Any
@@ -22,13 +21,12 @@ from melpy.kernels.program import recorded
 from melpy.layers.parts import sources_of
 from melpy.layers.phase import inferring, is_training
 from melpy.models.step_program import same_bits
-from melpy.symbolic import Symbolic
 from melpy.tensor import Tensor, mask_of
 
 __all__ = ["InferencePrograms"]
 
 MOST = 4  # shapes of inputs
-MOST_BYTES = 1 << 25  # of what a call makes: larger ones take longer than all decisions
+MOST_BYTES = 1 << 25  # of a program's memory: larger calls take longer than all decisions
 
 
 class InferencePrograms:
@@ -45,7 +43,6 @@ class InferencePrograms:
         self.known: dict[Any, _Program | None] = {}  # None: asked for once
         self.refused: set[Any] = set()  # shapes that no program serves
         self.is_named = isinstance(graph.inputs, dict)  # whose order is the layers' affair
-        self.sample_bytes = max(map(_sample_bytes, graph.calls), default=0)
 
     def run(self, inputs: Any) -> Any:
         """Return the outputs, or None where the layers are to be asked."""
@@ -57,7 +54,7 @@ class InferencePrograms:
         if leaves is None or len(leaves) != len(self.graph.starts):
             return None
         key = tuple((x.shape, x.dtype) for x in leaves)
-        if key in self.refused or len(leaves[0]) * self.sample_bytes > MOST_BYTES:
+        if key in self.refused:
             return None
         if not self.lock.acquire(blocking=False):  # its memory serves one thread at a time
             return None
@@ -89,7 +86,9 @@ class InferencePrograms:
         put_back()  # what draws in training's way draws the same both times
         by_layers = _by_layers(self.graph, inputs)
         program.is_trusted = same_bits(tree.flatten(made), tree.flatten(by_layers))
-        if not program.is_trusted:
+        if program.is_trusted:
+            memory.forget()  # what calls were made in until now
+        else:
             self._refuse(key)
         return by_layers
 
@@ -117,7 +116,7 @@ class _Program:
             layer._forget_losses()  # of the call before
         with tape.no_grad(), inferring():
             values = graph.begin(inputs)
-            with recorded(arrays, is_fixed=True) as program:
+            with recorded(arrays, is_fixed=True, most_bytes=MOST_BYTES) as program:
                 self.begins = [_own(values[id(x)]) for x in graph.starts]
                 values |= {
                     id(x): Tensor(own) for x, own in zip(graph.starts, self.begins, strict=True)
@@ -181,12 +180,3 @@ def _own(x: Tensor) -> np.ndarray:
 def _by_layers(graph: Any, inputs: Any) -> Any:
     with tape.no_grad(), inferring():
         return graph.run(graph.begin(inputs))
-
-
-def _sample_bytes(call: Any) -> int:
-    """Return about how many bytes of a sample a call makes, as far as its sizes are known."""
-    return sum(
-        4 * math.prod(size or 1 for size in x.shape[1:])
-        for x in tree.flatten(call.outputs)
-        if isinstance(x, Symbolic)
-    )
