@@ -1,8 +1,9 @@
 """Big arrays, used again: a fresh 12 MB array costs more in page faults than in arithmetic.
 
 A training step makes the same arrays as the step before. `empty` hands out views of buffers that
-it keeps; a buffer is free again when nothing but this room refers to it, which Python's reference
-count tells, since every view of an array keeps its owner alive.
+it keeps, of the size that is asked for or somewhat larger. A buffer is free again when nothing but
+this room refers to it, which Python's reference count tells, since every view of an array keeps its
+owner alive.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = ["Pool", "empty", "forget", "from_pool"]
 
 LEAST_BYTES = 1 << 18  # smaller arrays come from malloc's own free lists
 MOST_FREE_BYTES = 1 << 28  # free buffers kept in all, those used last first
+TIMES = 4  # as large as asked for a free buffer may be: a network's layers make less and less
 LINE_BYTES = 64  # of the cache, where buffers begin: a vector that lies in two lines is slow
 
 
@@ -54,9 +56,11 @@ class Pool:
         with self.lock:
             kept = self.buffers.pop(size_bytes, [])
             self.buffers[size_bytes] = kept
-            for n in range(len(kept)):
-                if sys.getrefcount(kept[n]) == _UNUSED:
-                    return np.ndarray(shape, dtype, kept[n])
+            for size in (size_bytes, *self._larger(size_bytes)):
+                same = self.buffers[size]
+                for n in range(len(same)):
+                    if sys.getrefcount(same[n]) == _UNUSED:
+                        return np.ndarray(shape, dtype, same[n])
             self._trim()
             self.buffers[size_bytes] = kept
             if not self._is_beyond(size_bytes):
@@ -64,6 +68,10 @@ class Pool:
                 return np.ndarray(shape, dtype, kept[-1])
             self.is_full = True
         return everyones.empty(shape, dtype)
+
+    def _larger(self, size_bytes: int) -> list[int]:
+        """Return the sizes of buffers that may serve for a smaller one, the next larger first."""
+        return sorted(size for size in self.buffers if size_bytes < size <= TIMES * size_bytes)
 
     def _is_beyond(self, more_bytes: int) -> bool:
         if math.isinf(self.most_bytes):

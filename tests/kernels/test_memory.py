@@ -51,6 +51,19 @@ def test_another_type_and_shape_of_the_same_size():
     assert y.flags.writeable
 
 
+def test_a_somewhat_larger_buffer_serves_too_and_a_much_larger_one_does_not():
+    pool = memory.Pool(0, 1 << 30)
+    larger, much_larger = (pool.empty((n,), F4) for n in (3000, 9000))
+    size = pool.size_bytes
+    del larger, much_larger
+    held = [pool.empty((n,), F4) for n in (1000, 1000)]
+    assert pool.size_bytes == size + 4000  # only the first fits a free one
+    for n, x in enumerate(held):
+        x[:] = n
+    assert [x.sum() for x in held] == [0, 1000]
+    assert all(pool.owns(x) for x in held)
+
+
 def test_free_memory_is_bounded():
     memory.forget()
     for n in range(200):  # as many sizes, as from batches of any size
