@@ -107,9 +107,9 @@ def _find(chosen: str, name: str) -> Callable[..., Any]:
     if chosen == "compiled" and not _has_numba():
         chosen = "numpy"
     for room in ROOMS[chosen] + ROOMS["numpy"]:
-        module = f"melpy.kernels.{room}"
-        kernel: Any = getattr(importlib.import_module(module), name, None)
-        if kernel is not None and kernel.__module__ == module:  # none that a room takes in
+        path = f"melpy.kernels.{room}"
+        kernel: Any = getattr(importlib.import_module(path), name, None)
+        if kernel is not None and kernel.__module__ == path:  # what a room imports is not its own
             return kernel
     raise LookupError(f"no kernel is called {name!r}")
 

@@ -54,24 +54,33 @@ class Pool:
         if size_bytes < self.least_bytes:
             return np.empty(shape, dtype)
         with self.lock:
-            kept = self.buffers.pop(size_bytes, [])
-            self.buffers[size_bytes] = kept
-            for size in (size_bytes, *self._larger(size_bytes)):
-                same = self.buffers[size]
-                for n in range(len(same)):
-                    if sys.getrefcount(same[n]) == _UNUSED:
-                        return np.ndarray(shape, dtype, same[n])
-            self._trim()
-            self.buffers[size_bytes] = kept
+            for size in self._serving(size_bytes):
+                free = self._free(size)
+                if free is not None:
+                    self.buffers[size] = self.buffers.pop(size)  # now it stands last
+                    return np.ndarray(shape, dtype, free)
             if not self._is_beyond(size_bytes):
+                self._trim()
+                kept = self.buffers.pop(size_bytes, [])
                 kept.append(_buffer(size_bytes))
+                self.buffers[size_bytes] = kept
                 return np.ndarray(shape, dtype, kept[-1])
             self.is_full = True
         return everyones.empty(shape, dtype)
 
-    def _larger(self, size_bytes: int) -> list[int]:
-        """Return the sizes of buffers that may serve for a smaller one, the next larger first."""
-        return sorted(size for size in self.buffers if size_bytes < size <= TIMES * size_bytes)
+    def _free(self, size_bytes: int) -> np.ndarray | None:
+        """Return a buffer of a size that nobody holds, if there is one."""
+        kept = self.buffers[size_bytes]
+        for n in range(len(kept)):
+            if sys.getrefcount(kept[n]) == _UNUSED:
+                return kept[n]
+        return None
+
+    def _serving(self, size_bytes: int) -> Iterator[int]:
+        """Yield the sizes of buffers that serve for so many bytes: these, then the next larger."""
+        if size_bytes in self.buffers:
+            yield size_bytes
+        yield from sorted(n for n in self.buffers if size_bytes < n <= TIMES * size_bytes)
 
     def _is_beyond(self, more_bytes: int) -> bool:
         if math.isinf(self.most_bytes):

@@ -64,6 +64,14 @@ def test_a_somewhat_larger_buffer_serves_too_and_a_much_larger_one_does_not():
     assert all(pool.owns(x) for x in held)
 
 
+def test_sizes_that_a_larger_buffer_serves_leave_nothing_behind():
+    pool = memory.Pool(0, 1 << 30)
+    pool.empty((4000,), F4)
+    for n in range(1000, 4000):
+        pool.empty((n,), F4)
+    assert list(pool.buffers) == [16000]
+
+
 def test_free_memory_is_bounded():
     memory.forget()
     for n in range(200):  # as many sizes, as from batches of any size

@@ -143,10 +143,11 @@ def _work(y: np.ndarray, w: np.ndarray) -> int:
 
 @for_team
 def _forward(x, w, b, y, taps: Taps, code, slope, part, first, last):
+    """Make rows of the output, counted through all images."""
     stride_h, stride_w, top, left, step_h, step_w = taps
     (_, H, W, C), (kH, kW, _), (_, oH, oW, _) = x.shape, w.shape, y.shape
-    for n_p in range(first, last):
-        n, p = n_p // oH, n_p % oH
+    for row_of_all in range(first, last):
+        n, p = row_of_all // oH, row_of_all % oH
         for q in range(oW):
             total = y[n, p, q]
             total[:] = 0
