@@ -24,6 +24,7 @@ __all__ = [
     "DependencyError",
     "DownloadError",
     "DtypeError",
+    "FileError",
     "GraphError",
     "InitError",
     "MelpyError",
@@ -133,6 +134,10 @@ class DataError(MelpyError, ValueError):
 
 class MissingFileError(DataError, FileNotFoundError):
     """There is no file of this name."""
+
+
+class FileError(MelpyError, OSError):
+    """A file cannot be read or written: no right to it, a full disk, a folder in its place."""
 
 
 class DownloadError(MelpyError, OSError):

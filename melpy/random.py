@@ -32,8 +32,8 @@ from melpy.tensor import Tensor
 
 __all__ = [
     "SeedGenerator", "beta", "binomial", "categorical", "counted", "dropout", "gamma", "generator",
-    "next_seed", "normal", "randint", "remembered", "restore", "set_seed", "shuffle", "state_of",
-    "truncated", "truncated_normal", "uniform",
+    "next_seed", "normal", "randint", "remembered", "restore", "restore_stream", "set_seed",
+    "shuffle", "state_of", "stream_state", "truncated", "truncated_normal", "uniform",
 ]  # fmt: skip
 
 _64_BITS = 2**64 - 1  # of a negative seed, which is one too
@@ -163,13 +163,36 @@ def state_of(source: np.random.Generator | SeedGenerator) -> Any:
     """Return where a generator stands, in plain numbers."""
     if isinstance(source, SeedGenerator):
         return source.state.value.tolist()
-    return source.bit_generator.state
+    return _plain(source.bit_generator.state)
+
+
+def _plain(state: Any) -> Any:
+    """Return a state of NumPy's, of which some kinds hold arrays, as plain values."""
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
+
+
+def stream_state() -> Any:
+    """Return where the process's stream stands, in plain values."""
+    return state_of(_stream)
+
+
+def restore_stream(state: Any) -> None:
+    """Put the process's stream where it stood."""
+    restore(_stream, state)
 
 
 def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:
     """Put a generator where another one of its kind stood."""
     if isinstance(source, SeedGenerator):
-        source._stand(state)
+        pair = np.asarray(state)
+        if pair.shape != (2,) or pair.dtype.kind not in "iu":
+            raise ArgumentError(
+                "SeedGenerator", "this is no state of one", expected="two whole numbers",
+                received={"state": state},
+            )  # fmt: skip
+        source._stand(pair)
     else:
         source.bit_generator.state = state
 

@@ -1,7 +1,6 @@
 """Callbacks: checkpoints and backups, learning rates, running means, several as one."""
 
 import csv
-import json
 from unittest.mock import ANY
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 import melpy
 from melpy import layers
 from melpy.callbacks import (
-    BackupAndRestore,
     Callback,
     CallbackList,
     CSVLogger,
@@ -22,7 +20,7 @@ from melpy.callbacks import (
     ReduceLROnPlateau,
     SwapEMAWeights,
 )
-from melpy.errors import ArgumentError, DataError
+from melpy.errors import ArgumentError
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = (X @ np.array([[1.0], [2.0], [-1.0]])).astype("float32")
@@ -186,6 +184,18 @@ class TestFiles:
             model.fit(X, np.eye(2)[[0, 1] * 20], verbose=0, callbacks=[keep])
         assert (tmp_path / "f1.keras").exists()
 
+    def test_the_newest_and_the_best_stay(self, tmp_path):
+        keep = ModelCheckpoint(
+            tmp_path / "{epoch}.npz", "loss", save_weights_only=True, max_to_keep=2
+        )
+        keep.set_model(dropout_model())
+        (tmp_path / "0.npz").write_bytes(b"mine")
+        for epoch, loss in enumerate([3.0, 1.0, 2.0, 4.0, 5.0]):
+            keep.on_epoch_end(epoch, {"loss": loss})
+        assert sorted(p.stem for p in tmp_path.iterdir()) == ["0", "2", "4", "5"]
+        with pytest.raises(ArgumentError, match="max_to_keep is out of range"):
+            ModelCheckpoint(tmp_path / "{epoch}.keras", max_to_keep=0)
+
     def test_batches_are_counted_also_where_callbacks_hear_of_some(self, tmp_path):
         keep = ModelCheckpoint(
             tmp_path / "{epoch}-{batch}.npz", save_weights_only=True, save_freq=5
@@ -195,111 +205,12 @@ class TestFiles:
         model.fit(*SMALL, batch_size=4, epochs=2, verbose=0, callbacks=[keep])
         assert sorted(p.stem for p in tmp_path.iterdir()) == ["1-12", "1-6", "2-12", "2-6"]
 
-    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-    def test_a_backup_outlives_an_exception(self, tmp_path, error):
-        class Fail(Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == 2:
-                    raise error
-
-        def fitted(*more):
-            model = melpy.Sequential([layers.Dense(1)])  # built by fit, before the first callback
-            model.compile("sgd", "mse")
-            backup = BackupAndRestore(tmp_path / "backup")
-            return model.fit(*SMALL, epochs=4, verbose=0, callbacks=[backup, *more])
-
-        with pytest.raises(error):
-            fitted(Fail())
-        assert fitted().epoch == [2, 3]
-        assert not (tmp_path / "backup").exists()
-
     def test_names_that_cannot_be_filled_in(self, tmp_path):
         keep = ModelCheckpoint(tmp_path / "{val_los}.npz", save_weights_only=True)
         with pytest.raises(ArgumentError, match=r"'val_los'.*not among the numbers"):
             dropout_model().fit(*SMALL, verbose=0, callbacks=[keep])
         with pytest.raises(ArgumentError, match=r"ends in .*\.npz"):
             ModelCheckpoint("weights.txt", save_weights_only=True)
-
-    def test_a_training_that_was_cut_off_ends_with_the_same_bits(self, tmp_path):
-        whole = dropout_model()
-        whole.fit(*SMALL, batch_size=10, epochs=5, verbose=0)
-
-        class Cut(Callback):
-            def on_train_batch_begin(self, batch, logs=None):
-                if self.model.optimizer.iterations.item() == 10:
-                    raise KeyboardInterrupt
-
-        kept = {"backup_dir": tmp_path / "backup", "delete_checkpoint": False}
-        cut = dropout_model()
-        with pytest.raises(KeyboardInterrupt):
-            cut.fit(
-                *SMALL, batch_size=10, epochs=5, verbose=0,
-                callbacks=[BackupAndRestore(**kept), Cut()],
-            )  # fmt: skip
-        again = dropout_model()
-        history = again.fit(
-            *SMALL, batch_size=10, epochs=5, verbose=0,
-            callbacks=[BackupAndRestore(tmp_path / "backup")],
-        )  # fmt: skip
-        assert history.epoch == [2, 3, 4]
-        for mine, other in zip(again.get_weights(), whole.get_weights(), strict=True):
-            np.testing.assert_array_equal(mine, other)
-        assert not (tmp_path / "backup").exists()
-
-    def test_all_that_layers_draw_from_is_kept(self, tmp_path):
-        class Fail(Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == 2:
-                    raise RuntimeError
-
-        class Own(layers.Layer):
-            def __init__(self):
-                super().__init__()
-                self.sources = [{"mine": np.random.default_rng(1)}]
-
-            def call(self, inputs, training=False):
-                return inputs * float(self.sources[0]["mine"].normal()) if training else inputs
-
-        def fitted(*callbacks):
-            melpy.utils.set_random_seed(1)
-            x = melpy.Input((4, 2))  # two layers of one name, parts of others
-            y = layers.MultiHeadAttention(1, 2, dropout=0.3)(x, x)
-            y = layers.MultiHeadAttention(1, 2, dropout=0.3)(y, y)
-            y = layers.LSTM(2, dropout=0.2)(layers.GaussianNoise(0.1)(Own()(y)))
-            model = melpy.Model(x, layers.Dense(1)(y))
-            model.compile("sgd", "mse")
-            rows = np.linspace(-1, 1, 48).reshape(6, 4, 2)
-            model.fit(rows, rows[:, 0, :1], batch_size=2, epochs=4, verbose=0, callbacks=callbacks)
-            return model.get_weights()
-
-        whole = fitted()
-        with pytest.raises(RuntimeError):
-            fitted(BackupAndRestore(tmp_path / "backup"), Fail())
-        for mine, other in zip(fitted(BackupAndRestore(tmp_path / "backup")), whole, strict=True):
-            np.testing.assert_array_equal(mine, other)
-
-    @pytest.mark.parametrize(
-        ("kept", "told"),
-        [({"dropout": {"bit_generator": "PCG64"}}, None), ([[1, 2]] * 3, "draws from others")],
-    )
-    def test_backups_of_other_draws(self, tmp_path, kept, told):
-        class Fail(Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == 1:
-                    raise RuntimeError
-
-        callbacks = [BackupAndRestore(tmp_path / "backup"), Fail()]
-        with pytest.raises(RuntimeError):
-            dropout_model().fit(*SMALL, epochs=2, verbose=0, callbacks=callbacks)
-        (state,) = tmp_path.glob("backup/*/state.json")
-        state.write_text(json.dumps(json.loads(state.read_text()) | {"generators": kept}))
-        model, backup = dropout_model(), BackupAndRestore(tmp_path / "backup")
-        if told:
-            with pytest.raises(DataError, match=told):
-                model.fit(*SMALL, epochs=2, verbose=0, callbacks=[backup])
-        else:
-            with pytest.warns(UserWarning, match="of an earlier version"):
-                assert model.fit(*SMALL, epochs=2, verbose=0, callbacks=[backup]).epoch == [1]
 
 
 class TestRates:

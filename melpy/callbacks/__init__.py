@@ -1,12 +1,14 @@
 """Callbacks: what happens around epochs and batches while a model trains."""
 
 from melpy.callbacks.averages import SwapEMAWeights
+from melpy.callbacks.backup import BackupAndRestore
 from melpy.callbacks.base import Callback, History, LambdaCallback
-from melpy.callbacks.files import BackupAndRestore, CSVLogger, ModelCheckpoint
+from melpy.callbacks.files import CSVLogger, ModelCheckpoint
 from melpy.callbacks.pictures import LiveMetrics, TensorBoard
 from melpy.callbacks.progress import ProgbarLogger
 from melpy.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from melpy.callbacks.several import CallbackList
+from melpy.callbacks.standing import Standing
 from melpy.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "Standing",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",

@@ -38,6 +38,8 @@ class SwapEMAWeights(Callback):
     >>> history = model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[SwapEMAWeights()])
     """
 
+    remembers = ("are_in_place",)
+
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch, self.are_in_place = swap_on_epoch, False
 

@@ -22,11 +22,26 @@ class Callback:
     """Methods that ``fit`` calls; override those you need.
 
     ``self.model`` is the model, ``self.params`` holds ``epochs``, ``steps`` and ``verbose``. Set
-    ``self.model.stop_training = True`` to stop after the batch at hand.
+    ``self.model.stop_training = True`` to stop after the batch at hand. A subclass that counts, or
+    keeps a best value, names such attributes in ``remembers``: a backup keeps them, and a training
+    that goes on has them again after ``on_train_begin``.
+
+    Examples
+    --------
+    >>> class Count(Callback):
+    ...     remembers = ("epochs",)
+    ...     epochs = 0
+    ...
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         self.epochs += 1
+    >>> Count().get_state()
+    {'epochs': 0}
     """
 
     model: Any = None
     params: Mapping[str, Any] = {}
+    remembers: tuple[str, ...] = ()
+    comes_last = False  # after all others, so that it sees what they did
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         refuse_unknown(cls, kwargs)
@@ -42,6 +57,15 @@ class Callback:
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Learn epochs, steps an epoch, and verbosity."""
         self.params = params
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a backup is to keep: numbers, texts and arrays, lists and dicts of them."""
+        return {name: getattr(self, name) for name in self.remembers if hasattr(self, name)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take what `get_state` returned."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Before the first epoch."""
@@ -104,6 +128,8 @@ class Callback:
 
 class History(Callback):
     """Remembers: ``history`` maps each name to its values by epoch, ``epoch`` lists the epochs."""
+
+    remembers = ("history", "epoch")
 
     def __init__(self) -> None:
         self.history: dict[str, list[float]] = {}

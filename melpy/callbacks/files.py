@@ -1,22 +1,21 @@
-"""Callbacks that write files: numbers by epoch, models, backups."""
+"""Callbacks that write files: numbers by epoch, and models."""
 
 from __future__ import annotations
 
 import csv
-import json
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from melpy import config, random, saving
+from melpy import config, saving
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
-from melpy.errors import ArgumentError, DataError, warn
-from melpy.layers.parts import sources_of
+from melpy.errors import ArgumentError, warn, whole_numbers
+from melpy.saving.files import write_atomically
 
-__all__ = ["BackupAndRestore", "CSVLogger", "ModelCheckpoint"]
+__all__ = ["CSVLogger", "EveryBatches", "ModelCheckpoint"]
 
 
 class CSVLogger(Callback):
@@ -56,6 +55,16 @@ class CSVLogger(Callback):
         with open(self.filename, "a", newline="") as file:
             csv.writer(file, delimiter=self.separator).writerows(rows)
 
+    def get_state(self) -> dict[str, Any]:
+        """Return the file as it is: a training that goes on takes the later lines away."""
+        text = self.filename.read_text() if self.filename.exists() else ""
+        return {"names": self.names, "text": text}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Write the file as it was."""
+        self.names = state["names"]
+        write_atomically(self.filename, state["text"].encode(), "CSVLogger")
+
 
 def _cell(value: Any) -> Any:
     """Return one number as it is, several as one text."""
@@ -63,16 +72,16 @@ def _cell(value: Any) -> Any:
     return f'"[{", ".join(map(str, value))}]"' if several else value
 
 
-class EveryBatches:
-    """Says when so many batches have passed; the callbacks may hear of every n-th one only.
+class EveryBatches(Callback):
+    """Says when so many batches have passed; it may hear of every n-th one only. Abstract.
 
     Parameters
     ----------
     save_freq : "epoch" for never, or an int > 0
-    who : str, in messages
     """
 
-    def __init__(self, save_freq: Any, who: str) -> None:
+    def __init__(self, save_freq: Any) -> None:
+        who = type(self).__name__
         whole = isinstance(save_freq, int | np.integer) and not isinstance(save_freq, bool)
         if save_freq != "epoch" and not (whole and save_freq > 0):
             raise ArgumentError(
@@ -81,22 +90,28 @@ class EveryBatches:
                 expected='"epoch" or an int > 0',
                 received={"save_freq": save_freq},
             )
+        self.save_freq = save_freq
         self.every = None if save_freq == "epoch" else int(save_freq)
-        self.last, self.passed = -1, 0
+        self.last_batch, self.passed = -1, 0
+
+    @property
+    def needs_each_batch(self) -> bool:
+        """Whether it looks at single batches."""
+        return self.every is not None
 
     def are_due(self, batch: int) -> bool:
         """Count up to a batch's number; return whether it is time, and begin anew if it is."""
         if self.every is None:
             return False
-        self.passed += batch + 1 if batch <= self.last else batch - self.last
-        self.last = batch
+        self.passed += batch + 1 if batch <= self.last_batch else batch - self.last_batch
+        self.last_batch = batch
         if self.passed < self.every:
             return False
         self.passed = 0
         return True
 
 
-class ModelCheckpoint(MonitorCallback):
+class ModelCheckpoint(EveryBatches, MonitorCallback):
     """Saves the model, or its weights, after epochs or every so many batches.
 
     Parameters
@@ -112,7 +127,11 @@ class ModelCheckpoint(MonitorCallback):
     mode : "min", "max", or "auto": what the compiled metric of that name says, else by the name
     save_freq : "epoch", or an int > 0: every so many batches
     initial_value_threshold : float or None, a value to beat first
+    max_to_keep : int > 0, how many of the files that it wrote stay beside the best one, the newest;
+        None for all. It needs names that differ, and deletes none that it did not write
     """
+
+    remembers = ("best", "last_batch", "passed", "written", "best_path", "best_written")
 
     def __init__(
         self,
@@ -124,12 +143,17 @@ class ModelCheckpoint(MonitorCallback):
         mode: str = "auto",
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
+        max_to_keep: int | None = None,
     ) -> None:
-        super().__init__(monitor, mode, initial_value_threshold)
+        MonitorCallback.__init__(self, monitor, mode, initial_value_threshold)
+        EveryBatches.__init__(self, save_freq)
+        whole_numbers("ModelCheckpoint", 1, max_to_keep=max_to_keep)
         self.filepath, self.verbose = str(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.save_freq, self.batches = save_freq, EveryBatches(save_freq, "ModelCheckpoint")
-        self.epoch = 0
+        self.max_to_keep, self.epoch = max_to_keep, 0
+        self.written: list[str] = []  # oldest first
+        self.best_path: str | None = None  # of the files, the one of the best number
+        self.best_written: Any = None
         endings = saving.WEIGHTS if save_weights_only else (".keras", *saving.H5)
         if not self.filepath.endswith(endings):
             raise ArgumentError(
@@ -145,7 +169,7 @@ class ModelCheckpoint(MonitorCallback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Save after every so many batches."""
-        if self.batches.are_due(batch):
+        if self.are_due(batch):
             self._save(logs or {}, batch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -166,6 +190,18 @@ class ModelCheckpoint(MonitorCallback):
             self.model.save_weights(path, overwrite=True)
         else:
             self.model.save(path, overwrite=True)
+        if self.max_to_keep is not None:
+            self._keep(path, logs.get(self.monitor), self.max_to_keep)
+
+    def _keep(self, path: str, value: Any, most: int) -> None:
+        """Delete all but the newest of the files that this one wrote, and the best."""
+        self.written = [p for p in self.written if p != path] + [path]
+        if value is not None and not np.ndim(value) and self.is_better(value, self.best_written):
+            self.best_path, self.best_written = path, value
+        for old in self.written[:-most]:
+            if old != self.best_path:
+                Path(old).unlink(missing_ok=True)
+                self.written.remove(old)
 
     def _is_best(self, logs: Logs) -> bool:
         value = self.watched(logs)
@@ -203,124 +239,3 @@ class ModelCheckpoint(MonitorCallback):
                 expected=f"epoch, batch, {', '.join(logs)}",
                 received={"filepath": self.filepath},
             ) from error
-
-
-class BackupAndRestore(Callback):
-    """Keeps a backup while a model trains, and goes on from it after an interruption.
-
-    The backup holds the weights, the optimizer's state, the epoch and the state of the layers'
-    random generators. It is deleted when the training has come to its end; an exception or Ctrl-C
-    leaves it, and the next ``fit`` goes on.
-
-    Parameters
-    ----------
-    backup_dir : path of a folder of its own for each training
-    save_freq : "epoch", or an int > 0: every so many batches
-    double_checkpoint : bool, accepted as in Keras; a backup is replaced whole or not at all
-    delete_checkpoint : bool, whether to delete the backup at the end
-
-    Notes
-    -----
-    With arrays and a seed set before ``fit``, the training that goes on ends with the same weights
-    as one that was never interrupted: each epoch's order follows from the seed and its number.
-    """
-
-    def __init__(
-        self,
-        backup_dir: str | Path,
-        save_freq: str | int = "epoch",
-        double_checkpoint: bool = False,
-        delete_checkpoint: bool = True,
-    ) -> None:
-        if not backup_dir:
-            raise ArgumentError(
-                "BackupAndRestore",
-                "backup_dir is empty",
-                expected="a folder of its own for each training",
-                received={"backup_dir": backup_dir},
-            )
-        self.backup_dir, self.epoch = Path(backup_dir), 0
-        self.save_freq, self.batches = save_freq, EveryBatches(save_freq, "BackupAndRestore")
-        self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Go back to the backup, if there is one."""
-        newest = self._newest()
-        if newest is None:
-            return
-        try:
-            state = json.loads((newest / "state.json").read_text())
-            epoch, generators = int(state["epoch"]), state["generators"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                "BackupAndRestore",
-                f"the backup is damaged ({error})",
-                received={"backup_dir": str(newest)},
-                mend="Delete the folder to begin anew.",
-            ) from error
-        self.model.load_weights(newest / "weights.npz")
-        self.model.optimizer.build(self.model.trainable_weights)
-        with np.load(newest / "optimizer.npz", allow_pickle=False) as file:
-            for number, variable in enumerate(self.model.optimizer.variables):
-                variable.assign(file[f"{number}"])
-        self._restore(generators, newest)
-        self.model.next_epoch = epoch
-
-    def _restore(self, generators: Any, folder: Path) -> None:
-        """Put what the layers draw from where it stood."""
-        sources = sources_of(self.model)
-        if isinstance(generators, dict):  # of a version in which dropout drew from others
-            warn(
-                "BackupAndRestore: the backup is of an earlier version, whose layers drew other "
-                "random numbers. The training goes on with new ones.",
-            )
-            return
-        if len(generators) != len(sources):
-            raise DataError(
-                "BackupAndRestore",
-                "the backup is of a model that draws from others",
-                expected=f"{len(sources)} generators",
-                received={"generators": len(generators), "backup_dir": str(folder)},
-            )
-        for source, standing in zip(sources, generators, strict=True):
-            random.restore(source, standing)
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Remember the epoch."""
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Write a backup after every so many batches; a restart begins that epoch again."""
-        if self.batches.are_due(batch):
-            self._write(self.epoch)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Write a backup after the epoch."""
-        if self.save_freq == "epoch":
-            self._write(epoch + 1)
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Delete the backup."""
-        if self.delete_checkpoint:
-            shutil.rmtree(self.backup_dir, ignore_errors=True)
-
-    def _newest(self) -> Path | None:
-        """Return the backup's folder; its name is its number, and it was renamed when whole."""
-        folders = [p for p in self.backup_dir.glob("[0-9]*") if p.name.isdecimal()]
-        return max(folders, key=lambda p: int(p.name), default=None)
-
-    def _write(self, epoch: int) -> None:
-        before = self._newest()
-        number = 0 if before is None else int(before.name) + 1
-        part = self.backup_dir / "part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        self.model.save_weights(part / "weights.npz")
-        state = {str(n): v.value for n, v in enumerate(self.model.optimizer.variables)}
-        np.savez(part / "optimizer.npz", **state)
-        generators = [random.state_of(source) for source in sources_of(self.model)]
-        progress = {"epoch": epoch, "generators": generators}
-        (part / "state.json").write_text(json.dumps(progress))
-        part.rename(self.backup_dir / str(number))
-        if before is not None:
-            shutil.rmtree(before)

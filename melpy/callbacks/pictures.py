@@ -30,6 +30,8 @@ class TensorBoard(Callback):
     DependencyError : the package ``tensorboard`` is not installed
     """
 
+    remembers = ("step",)
+
     def __init__(
         self,
         log_dir: str | Path = "logs",
@@ -132,6 +134,8 @@ class LiveMetrics(Callback):
     filename : path of the picture, or None for a notebook's output alone
     frequency : int > 0, every how many epochs to draw
     """
+
+    remembers = ("history",)
 
     def __init__(self, filename: str | Path | None = "live.png", frequency: int = 1) -> None:
         self.filename, self.frequency = filename, frequency

@@ -79,6 +79,8 @@ class ReduceLROnPlateau(RateCallback, MonitorCallback):
     min_lr : float >= 0, the smallest rate
     """
 
+    remembers = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

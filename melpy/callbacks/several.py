@@ -18,7 +18,7 @@ class CallbackList(Callback):
 
     Parameters
     ----------
-    callbacks : callbacks, or lists of them
+    callbacks : callbacks, or lists of them; one that ``comes_last`` is called after all others
     add_history, add_progbar : bool, whether a `History` and a `ProgbarLogger` are added where there
         is none; `History` then is ``model.history``
     model : the model that is trained, or None
@@ -53,6 +53,7 @@ class CallbackList(Callback):
         for wanted, kind in ((add_history, History), (add_progbar, ProgbarLogger)):
             if wanted and not any(isinstance(x, kind) for x in self.callbacks):
                 self.callbacks.append(kind())
+        self.callbacks.sort(key=lambda callback: getattr(callback, "comes_last", False))
         self.set_model(model)
         self.set_params(params)
 

@@ -55,6 +55,8 @@ class EarlyStopping(MonitorCallback):
     start_from_epoch : int >= 0, epochs to let pass first
     """
 
+    remembers = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from melpy import random, tree
 from melpy.data import counts, streams
+from melpy.data.chain import Chain
 from melpy.data.checks import a_function, whole
 from melpy.data.elements import Values, as_element, with_numpy
 from melpy.errors import ArgumentError, DataError, DtypeError
@@ -23,14 +23,7 @@ AUTOTUNE = -1  # as scripts for tf.data say "as many as you like"
 READY = 2  # elements that prefetch makes ready where that is left open
 
 
-@dataclass
-class Passes:
-    """How often a source was gone through."""
-
-    count: int = 0
-
-
-class Dataset:
+class Dataset(Chain):
     """Elements, samples or batches, in a stream that can be gone through again. Abstract.
 
     An element is an array, or a tuple, list or dict of arrays. Methods have the names and the
@@ -58,16 +51,6 @@ class Dataset:
     """
 
     batch_size: int | None = None
-    _passes: Passes  # the source's, shared by all that is made of it
-
-    @property
-    def epoch(self) -> int:
-        """The number of the next epoch."""
-        return self._passes.count
-
-    @epoch.setter
-    def epoch(self, number: int) -> None:
-        self._passes.count = number
 
     def _run(self, epoch: int) -> Iterator[Any]:
         """Yield the elements of an epoch, as plain arrays. Abstract."""
@@ -151,6 +134,7 @@ class Dataset:
             self,
             lambda e: (x for x in self._run(e) if bool(np.asarray(_call(predicate, x)))),
             lambda n: 0 if n == 0 else None,
+            calls=predicate,
         )
 
     def shuffle(
@@ -169,14 +153,15 @@ class Dataset:
         reshuffle_each_iteration : bool, whether each epoch has an order of its own; None for True
         """
         size = whole("shuffle", "buffer_size", buffer_size, 1)
-        key = random.next_seed() if seed is None else int(seed) % 2**63
         fixed = reshuffle_each_iteration is False
-        return Stage(
-            self,
-            lambda e: streams.shuffled(
-                self._run(e), size, np.random.default_rng([key, 0 if fixed else e])
-            ),
-        )
+
+        def run(epoch: int) -> Iterator[Any]:
+            rng = np.random.default_rng([made.seed or 0, 0 if fixed else epoch])
+            return streams.shuffled(self._run(epoch), size, rng)
+
+        made = Stage(self, run)
+        made.seed = random.next_seed() if seed is None else int(seed) % 2**63
+        return made
 
     def repeat(self, count: int | None = None, name: str | None = None) -> Dataset:
         """Return the elements ``count`` times over; without end for None or -1."""
@@ -194,6 +179,7 @@ class Dataset:
             self,
             lambda e: itertools.chain(self._run(e), other._run(e)),
             lambda n: counts.together(n, other._count()),
+            reads=(other,),
         )
 
     # What the elements are.
@@ -217,7 +203,11 @@ class Dataset:
             that augment, draw the same each time. `prefetch` takes the work to a thread
         """
         a_function("map", "map_func", map_func)
-        return Stage(self, lambda e: (as_element(_call(map_func, x)) for x in self._run(e)))
+        return Stage(
+            self,
+            lambda e: (as_element(_call(map_func, x)) for x in self._run(e)),
+            calls=map_func,
+        )
 
     def interleave(
         self,
@@ -247,7 +237,7 @@ class Dataset:
             parts = (map(as_element, _call(map_func, element)) for element in self._run(epoch))
             return streams.interleaved(parts, cycle, block)
 
-        return Stage(self, run, counts.not_known, batch_size=None)
+        return Stage(self, run, counts.not_known, calls=map_func, batch_size=None)
 
     def flat_map(self, map_func: Callable[..., Any], name: str | None = None) -> Dataset:
         """Return the elements of the datasets that ``map_func`` makes of each, one after another.
@@ -282,7 +272,10 @@ class Dataset:
             for elements in zip(*(part._run(epoch) for part in parts), strict=False):
                 yield tree.pack_sequence_as(structure, list(elements))
 
-        return Stage(parts[0], run, lambda n: counts.fewest([part._count() for part in parts]))
+        fewest = counts.fewest
+        return Stage(
+            parts[0], run, lambda n: fewest([part._count() for part in parts]), reads=parts[1:]
+        )
 
     def batch(
         self,
@@ -370,9 +363,12 @@ class Stage(Dataset):
         source: Dataset,
         run: Callable[[int], Iterator[Any]],
         count: Callable[[float | None], float | None] = lambda n: n,
+        reads: Iterable[Dataset] = (),
+        calls: Any = None,
         **batch_size: int | None,
     ) -> None:
         self._source, self._runs, self._counted = source, run, count
+        self._reads, self._calls = (source, *reads), calls
         self._passes = source._passes
         self.batch_size = batch_size.get("batch_size", source.batch_size)
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from melpy import random
 from melpy.data import streams
+from melpy.data.chain import Passes
 from melpy.data.checks import whole
-from melpy.data.dataset import AUTOTUNE, READY, Dataset, Passes
+from melpy.data.dataset import AUTOTUNE, READY, Dataset
 from melpy.data.py_dataset import PyDataset
 from melpy.errors import ArgumentError, ShapeError
 from melpy.tape import Variable, no_grad
@@ -101,6 +102,7 @@ class Loader(Dataset):
         self.batch_size, self._mixed, self.drop_last = batch_size, shuffle, drop_last
         self.seed = random.next_seed() if seed is None else seed
         self.augment, self._ready, self.workers = augment, prefetch, workers
+        self._calls = augment
         self._passes = Passes()
 
     def _count(self) -> float:

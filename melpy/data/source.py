@@ -1,22 +1,20 @@
-"""Where batches come from: arrays, a dataset, or a generator, all behind one face."""
+"""Where batches come from: what all kinds of data share, and arrays."""
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from melpy import config, random, tree
-from melpy.data.py_dataset import PyDataset
-from melpy.data.samples import Samples, batches, class_weights, holds_arrays
-from melpy.data.streams import computed
-from melpy.errors import ArgumentError, DataError, DtypeError, warn
+from melpy.data.samples import Samples, batches, holds_arrays
+from melpy.errors import ArgumentError, DataError, warn
 from melpy.tape import Variable
 
-__all__ = ["Piece", "Source", "as_arrays", "packed", "source_of", "unpacked"]
+__all__ = ["Piece", "Source", "as_arrays", "only_weight", "packed", "unpacked"]
 
 
 class Source:
@@ -41,11 +39,79 @@ class Source:
         self.who, self.number = who, 0
         self._coming: Iterator[Any] | None = None
         self._taken = 0  # of the batches that are coming
+        self._made = 0  # of the epoch at hand
+        self._is_over = False  # that epoch, whose last batch may be at work
+        self._ends = False  # the next one is that
+        self._order: dict[str, Any] = {}  # what the batches that are coming follow from
         self._is_new = True
 
-    def whole(self) -> Iterator[Any]:
-        """Yield all batches once. Abstract."""
+    def whole(self, first: int = 0) -> Iterator[Any]:
+        """Yield all batches once, from number ``first`` on. Abstract."""
         raise NotImplementedError
+
+    def order(self) -> dict[str, Any]:
+        """Return what the next batches follow from, in plain values."""
+        return {}
+
+    def follow(self, order: Mapping[str, Any]) -> None:
+        """Let the next batches follow from what `order` returned."""
+
+    def state(self) -> Any:
+        """Return what the data itself says of its state, in plain values; None for nothing."""
+        return None
+
+    def restore(self, state: Any) -> None:
+        """Give the data a state of its own back."""
+
+    def position(self) -> dict[str, Any]:
+        """Return where the data stands, in plain values; the batches made ready do not count."""
+        coming = self._coming is not None
+        return {
+            "order": self._order if coming else self.order(),
+            "taken": self._taken if coming else None,  # None between two goes through the data
+            "made": self._made,
+            "is_over": self._is_over,
+            "size": self.size,
+            "state": self.state(),
+        }
+
+    def go_to(self, position: Mapping[str, Any], within_epoch: bool) -> None:
+        """Go on where another source of the same data stood.
+
+        Parameters
+        ----------
+        position : what `position` returned
+        within_epoch : bool, whether the next `epoch` is the rest of one
+
+        Raises
+        ------
+        DataError : it stood amidst data of another number of batches
+        """
+        taken = position["taken"]
+        if taken is not None and position["size"] != self.size:
+            raise DataError(
+                self.who,
+                f"an epoch was left after {taken} batches, of other data than these",
+                expected=f"{position['size']} batches",
+                received={"batches": self.size},
+            )
+        self._made, self._ends = int(position["made"]), within_epoch and position["is_over"]
+        self.restore(position["state"])
+        self.follow(position["order"])
+        if taken is not None:
+            self._begin(int(taken))
+        elif not self._is_going_on:
+            self._coming = None
+
+    @property
+    def _is_going_on(self) -> bool:
+        """Whether the data comes once, as a generator's does: what is taken of it is gone."""
+        return False
+
+    def _begin(self, first: int = 0) -> None:
+        """Let the data begin anew, with batch ``first``."""
+        self._order = self.order()
+        self._coming, self._taken = self.whole(first), first
 
     @property
     def epoch_steps(self) -> int | None:
@@ -58,9 +124,10 @@ class Source:
 
     def peek(self) -> Any:
         """Return the first batch, which the next epoch begins with; None if there is none."""
-        coming = self.whole()
+        self._begin()
+        coming: Any = self._coming
         first = list(itertools.islice(coming, 1))
-        self._coming, self._taken = itertools.chain(first, coming), 0
+        self._coming = itertools.chain(first, coming)
         return first[0] if first else None
 
     def begin_epoch(self) -> None:
@@ -71,6 +138,8 @@ class Source:
 
     def epoch(self, together: int = 1) -> Iterator[Any]:
         """Yield one epoch's batches; with ``steps``, go on where the last epoch stopped.
+
+        An epoch that `go_to` begins in its midst yields those that are left.
 
         Parameters
         ----------
@@ -86,17 +155,22 @@ class Source:
         ------
         DataError : there is no batch at all
         """
+        if self._ends:
+            self._ends = False
+            return
+        self._is_over = False
         self.begin_epoch()
-        first = [] if self._coming is None else list(itertools.islice(self._coming, 1))
-        if not first:
-            self._coming, self._taken = self.whole(), 0
-        coming: Any = self._coming
-        left = self.steps and -(-self.steps // together) * together - len(first)
-        made = 0
+        is_over = self.steps is not None and self._made >= self.steps
+        first = [] if self._coming is None or is_over else list(itertools.islice(self._coming, 1))
+        if not first and not self._made:
+            self._begin()
+        coming: Any = self._coming or ()
+        left = self.steps and -(-self.steps // together) * together - len(first) - self._made
         for batch in itertools.chain(first, itertools.islice(coming, left)):
-            made += 1
+            self._made += 1
             self._taken += 1
             yield batch
+        made, self._made = self._made, 0
         short = made < (self.steps or 1)
         if short and self._is_new and not made:
             raise DataError(
@@ -111,6 +185,7 @@ class Source:
             )
         if short or self.steps is None or self._taken == self.size:
             self._coming = None
+        self._is_over = True
         self.finish_epoch()
 
 
@@ -159,15 +234,30 @@ class ArraySource(Source):
         self.in_pieces = False  # whether batches come as `Piece`s, for who cuts them out himself
         self.drawn = 0  # orders drawn so far: the one of each epoch follows from the seed
 
-    def whole(self) -> Iterator[Any]:
-        """Yield all batches once."""
+    def whole(self, first: int = 0) -> Iterator[Any]:
+        """Yield all batches once, from number ``first`` on."""
+        return self._cut(first, self.number)
+
+    def _cut(self, first: int, number: int) -> Iterator[Any]:
         if self.rng is not None:
-            for _ in range(self.drawn, self.number):  # epochs made before an interruption
+            for _ in range(self.drawn, number):  # epochs made before, with another fit
                 deque(self._rows(), maxlen=0)
-            self.drawn = self.number + 1
-        for rows in self._rows():
+            self.drawn = number + 1
+        for rows in itertools.islice(self._rows(), first, None):
             piece = Piece(self.samples, rows)
             yield piece if self.in_pieces else piece.taken()
+
+    def order(self) -> dict[str, Any]:
+        """Return how many orders were drawn, and where the generator of the next one stands."""
+        if self.rng is None:
+            return {}
+        return {"drawn": self.drawn, "number": self.number, "rng": random.state_of(self.rng)}
+
+    def follow(self, order: Mapping[str, Any]) -> None:
+        """Let the next orders be drawn by a generator that stands where another one stood."""
+        if self.rng is not None and order:
+            random.restore(self.rng, order["rng"])
+            self.drawn, self.number = int(order["drawn"]), int(order["number"])
 
     def peek(self) -> Any:
         """Return the first samples in their own order, which draws no other."""
@@ -179,117 +269,7 @@ class ArraySource(Source):
         return batches(len(self.samples), self.batch_size, self.rng, within)
 
 
-class IterableSource(Source):
-    """Batches that come ready: of a `Loader`, a generator, any iterable."""
-
-    def __init__(
-        self, data: Any, steps: int | None, class_weight: Mapping[int, float] | None, who: str
-    ) -> None:
-        super().__init__(steps, who)
-        self.data = data
-        self.class_weight = class_weight
-        self.size = _length(data)
-
-    def whole(self) -> Iterator[Any]:
-        """Yield all batches once; a generator's only once."""
-        for batch in self.batches():
-            parts = isinstance(batch, list | tuple)
-            made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)
-            x, y, weight = unpacked(made, self.who)
-            if self.class_weight is not None:
-                own = class_weights(y, self.class_weight, self.who)
-                made = packed((x, y, _only_weight(own, weight, self.who)))
-            yield made
-
-    def batches(self) -> Iterator[Any]:
-        """Return the batches as they come."""
-        return iter(self.data)
-
-
-class DatasetSource(IterableSource):
-    """Batches by number, of a `PyDataset`, in a new order each epoch where ``shuffle`` is set."""
-
-    def __init__(
-        self,
-        data: PyDataset,
-        steps: int | None,
-        shuffle: bool | str,
-        class_weight: Mapping[int, float] | None,
-        who: str,
-    ) -> None:
-        super().__init__(data, steps, class_weight, who)
-        self.size = data.num_batches
-        self.seed = random.next_seed() if shuffle and self.size is not None else None
-
-    def begin_epoch(self) -> None:
-        """Tell the dataset."""
-        self.data.on_epoch_begin()
-
-    def finish_epoch(self) -> None:
-        """Tell the dataset."""
-        self.data.on_epoch_end()
-
-    def batches(self) -> Iterator[Any]:
-        """Return one epoch of the dataset, made by its workers where it has several."""
-        order: Iterable[int] = itertools.count() if self.size is None else range(self.size)
-        if self.seed is not None:
-            rng = np.random.default_rng([self.seed, self.number])
-            order = rng.permutation(self.size or 0).tolist()
-        if self.data.workers < 2:
-            return (self.data[index] for index in order)
-        return computed(self.data.__getitem__, order, self.data.workers, self.data.max_queue_size)
-
-
-def source_of(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
-    *,
-    batch_size: int | None = None,
-    shuffle: bool | str = False,
-    class_weight: Mapping[int, float] | None = None,
-    steps: int | None = None,
-    who: str = "fit",
-) -> Source:
-    """Return the source of whatever data a model was given.
-
-    Parameters
-    ----------
-    x : arrays, nested lists of numbers, or an iterable of batches, which brings its own y
-    y, sample_weight : as in `Samples`
-    batch_size : int > 0, for arrays; as in `ArraySource`
-    shuffle : bool, for arrays and for a `PyDataset`, or "batch" for arrays
-    class_weight : weight of each class's samples, or None
-    steps : int > 0 or None, batches an epoch
-    who : str, in messages
-    """
-    if is_arrays(x):
-        samples = Samples(x, y, sample_weight, who)
-        if class_weight is not None:
-            weight = class_weights(samples.y, class_weight, who)
-            samples.weight = _only_weight(weight, samples.weight, who)
-        return ArraySource(samples, batch_size, shuffle, steps, who)
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
-        if value is not None:
-            raise ArgumentError(
-                who,
-                f"x brings batches of its own, so {name} is not taken",
-                expected=f"batches (x, y) or (x, y, sample_weight), and {name}=None",
-                received={"x": type(x).__name__},
-            )
-    if isinstance(x, PyDataset):
-        return DatasetSource(x, steps, shuffle, class_weight, who)
-    if not hasattr(x, "__iter__"):
-        raise DtypeError(
-            who,
-            "x is neither arrays nor batches",
-            expected="an array, a list or dict of arrays, a PyDataset, a Loader or a generator",
-            received={"x": type(x).__name__},
-        )
-    return IterableSource(x, steps, class_weight, who)
-
-
-def _only_weight(of_classes: np.ndarray, of_samples: Any, who: str) -> np.ndarray:
+def only_weight(of_classes: np.ndarray, of_samples: Any, who: str) -> np.ndarray:
     """Return the classes' weights where the samples have none."""
     if of_samples is not None:
         raise ArgumentError(
@@ -317,14 +297,6 @@ def as_arrays(batch: Any) -> Any:
     if isinstance(batch, Variable):
         return batch.value
     return batch.toarray() if hasattr(batch, "tocoo") else np.asarray(batch)
-
-
-def _length(data: Any) -> int | None:
-    """Return how many batches there are; None where nobody knows, or where there is no end."""
-    try:
-        return len(data)
-    except (TypeError, NotImplementedError):
-        return None
 
 
 def unpacked(batch: Any, who: str = "fit") -> tuple[Any, Any, Any]:

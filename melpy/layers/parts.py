@@ -18,13 +18,13 @@ from melpy.probing import is_describing
 from melpy.random import SeedGenerator
 from melpy.tensor import Tensor
 
-__all__ = ["Parts", "sources_of"]
+__all__ = ["Parts", "sources_in", "sources_of"]
 
 # Attributes that hold no parts.
 NO_PARTS = {
     "_arguments", "_build_shapes", "_calls", "_input_spec", "_inventory", "_losses", "_symbols",
-    "_compile_config", "_inherited", "_measuring_programs", "_training_programs", "_unchecked",
-    "_weights", "history",
+    "_compile_config", "_inherited", "_standing", "_measuring_programs",
+    "_training_programs", "_unchecked", "_weights", "history",
 }  # fmt: skip
 # Types of attributes that are set at any time and never are, nor hold, parts.
 PLAIN = {
@@ -101,15 +101,16 @@ def sources_of(whole: Parts) -> list[Any]:
     """Return what a layer and its parts draw from: seed generators, and generators of NumPy's."""
     held = [vars(layer) for layer in (whole, *whole.layers_inside)]
     values = [v for own in held for key, v in own.items() if key not in NO_PARTS]
-    return _each_once([source for v in values for source in _sources_in(v)])
+    return _each_once([source for v in values for source in sources_in(v)])
 
 
-def _sources_in(value: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
+def sources_in(value: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
+    """Yield what may be drawn from in a value: it, or what lists and dicts in it hold."""
     if isinstance(value, np.random.Generator | SeedGenerator):
         yield value
     elif isinstance(value, list | tuple | dict) and id(value) not in around:
         for entry in value.values() if isinstance(value, dict) else value:
-            yield from _sources_in(entry, (*around, id(value)))
+            yield from sources_in(entry, (*around, id(value)))
 
 
 def _is_metric(value: Any) -> bool:

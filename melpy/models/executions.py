@@ -28,15 +28,15 @@ def between_looks(
 
 
 def executions(
-    source: Source, size: int | Callable[[], int]
+    source: Source, size: int | Callable[[], int], first: int = 0
 ) -> Iterator[tuple[int, int, list[Any]]]:
     """Yield an epoch's batches, ``size`` at a time, with the numbers of the first and the last.
 
     The last ones may be fewer, but are counted as the others are, as in Keras; where a function
-    says how many come next, they are counted as they are.
+    says how many come next, they are counted as they are. The ``first`` one's number is 0, but in
+    an epoch that a backup goes on with.
     """
     coming = source.epoch(size if isinstance(size, int) else 1)
-    first = 0
     while batches := list(itertools.islice(coming, size if isinstance(size, int) else size())):
         count = size if isinstance(size, int) else len(batches)
         yield first, first + count - 1, batches

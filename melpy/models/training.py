@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config, tree
-from melpy.callbacks import Callback, CallbackList, History
+from melpy.callbacks import Callback, CallbackList, History, Standing
 from melpy.data import Samples, Source, source_of, unpacked
 from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
@@ -27,7 +27,7 @@ class Trainer(Steps):
     """What a model can do beside being called: the loops over many batches. Abstract."""
 
     stop_training = stop_evaluating = stop_predicting = False
-    next_epoch = 0
+    _standing: Standing | None = None  # where `fit` is, while it runs
     history: History | None = None
 
     @suggesting
@@ -120,24 +120,29 @@ class Trainer(Steps):
         watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
         programs = programs_of(self)
         together = between_looks(self.steps_per_execution, source, watching, programs)
-        self.stop_training, self.next_epoch = False, 0
-        logs: dict[str, Any] = {}
-        watching.on_train_begin()  # may set next_epoch, to go on from a backup
+        self.stop_training, logs = False, dict[str, Any]()
+        standing = Standing(
+            self, source, watching.callbacks, see=lambda: self.test_step(source.peek())
+        )
         said = saying_what_is_compiled(config.say if verbose else None)
-        with programs, said:
-            for epoch in range(max(initial_epoch, self.next_epoch), epochs):
+        with standing.of(self), programs, said:
+            watching.on_train_begin()  # may go on from a backup, to where it stood
+            for epoch in range(max(initial_epoch, standing.epoch), epochs):
                 source.number = epoch
-                self.reset_metrics()
+                made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
+                if not made:
+                    self.reset_metrics()
                 watching.on_epoch_begin(epoch)
-                made: dict[str, Any] = {}
-                for first, last, batches in executions(source, together):
+                for first, last, batches in executions(source, together, standing.batch):
                     watching.on_train_batch_begin(first)
                     made = programs.run(batches)
+                    standing.epoch, standing.batch = epoch, last + 1
                     watching.on_train_batch_end(last, as_logs(made))
                     if self.stop_training:
                         break
                 if not made:  # there was no batch left
                     break
+                standing.finish_epoch(self.stop_training)
                 logs = as_logs(made)
                 if valid is not None and is_due(epoch):
                     measured = self._measure(valid, watching)
@@ -146,9 +151,9 @@ class Trainer(Steps):
                 watching.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
-        if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
-            self.optimizer.finalize_variable_values(self.trainable_weights)
-        watching.on_train_end(logs)
+            if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
+                self.optimizer.finalize_variable_values(self.trainable_weights)
+            watching.on_train_end(logs)
         return self.history  # type: ignore[return-value]
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Source:

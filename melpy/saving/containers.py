@@ -19,6 +19,7 @@ DESCRIPTION_LIMIT_BYTES = 64 * 2**20
 # weights or words, is not much smaller than they are.
 UNPACKED_BYTES, UNPACKED_TIMES = 2**20, 16
 DESCRIPTION, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
+SEEDS = "seeds.json"  # where the layers' random generators stand: not in Keras's own files
 
 
 class Container(Protocol):
@@ -30,6 +31,10 @@ class Container(Protocol):
 
     def weights(self) -> bytes:
         """Return the arrays, as HDF5."""
+        ...
+
+    def seeds(self) -> bytes:
+        """Return where the layers' random generators stood; nothing in files of Keras's."""
         ...
 
     def assets(self) -> dict[str, bytes]:
@@ -68,6 +73,12 @@ class Zip:
         """Return the arrays."""
         with self._opened() as file:
             return self._read(file, [WEIGHTS], self._limit_bytes)[0]
+
+    def seeds(self) -> bytes:
+        """Return where the layers' random generators stood; nothing in files of Keras's."""
+        with self._opened() as file:
+            names = [SEEDS] if SEEDS in file.namelist() else []
+            return b"".join(self._read(file, names, UNPACKED_BYTES))
 
     def assets(self) -> dict[str, bytes]:
         """Return the layers' own files, all of them together no larger than a part may be."""
@@ -128,6 +139,11 @@ class Folder:
     def weights(self) -> bytes:
         """Return the arrays."""
         return self._file(self.path / WEIGHTS, limit_bytes=None)
+
+    def seeds(self) -> bytes:
+        """Return where the layers' random generators stood; nothing in folders without it."""
+        path = self.path / SEEDS
+        return self._file(path, UNPACKED_BYTES) if path.exists() else b""
 
     def assets(self) -> dict[str, bytes]:
         """Return the layers' own files."""

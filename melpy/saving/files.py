@@ -1,27 +1,67 @@
-"""Writing a file whole or not at all."""
+"""The door to files: one is written whole or not at all, and what goes wrong names it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import secrets
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from melpy.errors import ArgumentError, MelpyError
+from melpy.errors import ArgumentError, DataError, FileError, MelpyError
 
-__all__ = ["naming", "writable", "write_atomically"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["reading", "writable", "write_atomically", "writing"]
+
+LEFT_S = 10.0  # a part that nobody holds, and has not changed so long, was left by a killed run
+LEFT_UNLOCKED_S = 86400.0  # where nobody can tell who holds it
 
 
 @contextmanager
-def naming(filepath: Any) -> Iterator[None]:
-    """Say which file it was, where reading it fails."""
+def reading(
+    filepath: Any, who: str, expected: str = "a file that was saved here"
+) -> Iterator[None]:
+    """Say which file it was, in one sentence, where reading it fails in any way at all."""
     try:
         yield
     except MelpyError as error:
         error.received = {**error.received, "filepath": str(filepath)}
         raise
+    except OSError as error:
+        raise FileError(
+            who, f"the file cannot be read ({error.strerror or error})", expected=expected,
+            received={"filepath": str(filepath)},
+        ) from error  # fmt: skip
+    except Exception as error:  # what is damaged fails in more ways than anyone can list
+        raise DataError(
+            who,
+            f"the file is damaged, or of another kind ({type(error).__name__}: {error})",
+            expected=expected,
+            received={"filepath": str(filepath)},
+        ) from error
+
+
+@contextmanager
+def writing(filepath: Any, who: str) -> Iterator[None]:
+    """Say which file it was where writing it fails: a full disk, a folder that is read-only."""
+    try:
+        yield
+    except MelpyError:
+        raise
+    except OSError as error:
+        raise FileError(
+            who,
+            f"the file cannot be written ({error.strerror or error})",
+            received={"filepath": str(filepath)},
+        ) from error
 
 
 def writable(filepath: Any, who: str, overwrite: bool = True) -> Path:
@@ -44,24 +84,76 @@ def writable(filepath: Any, who: str, overwrite: bool = True) -> Path:
     return path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: a temporary file beside it, brought to disk, then a rename.
+def write_atomically(filepath: Any, content: bytes, who: str = "save") -> None:
+    """Write a whole file or nothing: a part beside it, brought to disk, then a rename.
 
-    Whoever reads meanwhile, or after a crash, finds the old file or the new one, never a part.
+    Whoever reads meanwhile, or after a crash, finds the old file or the new one, never a part. A
+    file that is there keeps its mode, and a link its target. Parts that killed runs left of this
+    file are removed.
+
+    Raises
+    ------
+    FileError : it cannot be written; what was there is as it was
     """
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with writing(filepath, who):
+        path = Path(os.path.realpath(filepath))
+        before = path.stat().st_mode if path.exists() else None
+        if before is not None and not stat.S_ISREG(before):
+            raise FileError(
+                who, "this is a folder or a device", expected="a file, or a new name",
+                received={"filepath": str(filepath)},
+            )  # fmt: skip
+        _remove_left(path)
+        part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+        try:
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+                _hold(file)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if before is not None:
+                os.chmod(part, stat.S_IMODE(before))
+            os.utime(part)  # just now: nobody takes it for one that was left
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to disk: a rename is lost in a crash otherwise."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, 0o666 & ~_umask())  # mkstemp's files are its owner's alone
-        os.replace(part, path)
+        with contextlib.suppress(OSError):  # some file systems have no such thing
+            os.fsync(descriptor)
     finally:
-        Path(part).unlink(missing_ok=True)
+        os.close(descriptor)
 
 
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
+def _hold(file: Any) -> bool:
+    """Take the lock of a file, which ends with the process; return whether nobody had it."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held by its writer, or a file system without locks
+        return False
+    return True
+
+
+def _remove_left(path: Path) -> None:
+    """Remove the parts of a file that runs left which were killed while they wrote it."""
+    name = path.name[:200]
+    for part in path.parent.iterdir():
+        if not (part.name.startswith(f".{name}.") and part.name.endswith(".part")):
+            continue
+        with contextlib.suppress(OSError):  # another process was faster
+            age_s = time.time() - part.stat().st_mtime
+            if age_s < LEFT_S:
+                continue
+            with open(part, "rb") as file:
+                is_left = _hold(file) or age_s > LEFT_UNLOCKED_S
+            if is_left:
+                part.unlink()

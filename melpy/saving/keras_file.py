@@ -3,6 +3,7 @@
     metadata.json     which version wrote it, and when
     config.json       classes and arguments of the model, its layers, the optimizer, the losses
     model.weights.h5  the arrays
+    seeds.json        where the layers' random generators stand; Keras passes it over
     assets/           files of layers' own: vocabularies
 
 A description names classes; only those of the library and those the caller gave are made.
@@ -23,8 +24,9 @@ from melpy.layers.parts import Parts
 from melpy.layers.variable import limited_weights
 from melpy.saving import h5_file
 from melpy.saving.assets import restored_assets, written_assets
-from melpy.saving.containers import DESCRIPTION, METADATA, WEIGHTS, Container, Zip
+from melpy.saving.containers import DESCRIPTION, METADATA, SEEDS, WEIGHTS, Container, Zip
 from melpy.saving.objects import deserialize_keras_object
+from melpy.saving.seeds import stand, standing
 from melpy.saving.state import Arrays, gathered, restored, states
 
 __all__ = [
@@ -45,6 +47,7 @@ def written_parts(model: Any) -> dict[str, bytes]:
         METADATA: json.dumps(metadata).encode(),
         DESCRIPTION: to_json(model).encode(),
         WEIGHTS: h5_file.written_h5(gathered(model)),
+        SEEDS: json.dumps(standing(model)).encode(),
         **written_assets(model),
     }
 
@@ -57,6 +60,9 @@ def model_of_parts(parts: Container, custom_objects: Any, compile: bool, who: st
     arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
     restored(model, arrays_at, who)
     restored_assets(model, parts.assets(), who)
+    seeds = parts.seeds()
+    if seeds:
+        stand(model, json.loads(seeds), who)
     return model
 
 

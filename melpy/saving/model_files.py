@@ -15,8 +15,9 @@ from melpy.errors import ArgumentError, MissingFileError, warn
 from melpy.saving import legacy_h5
 from melpy.saving.containers import DESCRIPTION, Folder, Zip
 from melpy.saving.containers import zipped as zipped_parts
-from melpy.saving.files import naming, writable, write_atomically
+from melpy.saving.files import reading, writable, write_atomically, writing
 from melpy.saving.keras_file import model_of_parts, written_parts
+from melpy.saving.state import tell_not_finite
 
 __all__ = ["H5", "load_model", "save_model"]
 
@@ -58,6 +59,7 @@ def save_model(
         )
     if not model.built:
         warn("save: the model has no weights yet; call it once first.")
+    tell_not_finite(model, who)
     if hasattr(filepath, "write"):
         filepath.write(zipped_parts(written_parts(model)))
         return
@@ -66,14 +68,15 @@ def save_model(
         folder = writable(filepath, who, overwrite)
         parts = written_parts(model)
         for part, content in parts.items():
-            (folder / part).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / part, content)
+            with writing(folder, who):
+                (folder / part).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / part, content, who)
     elif zipped is not False and name.endswith(".keras"):
         path = writable(filepath, who, overwrite)
-        write_atomically(path, zipped_parts(written_parts(model)))
+        write_atomically(path, zipped_parts(written_parts(model)), who)
     elif zipped is not False and name.endswith(H5):
         path = writable(filepath, who, overwrite)
-        write_atomically(path, legacy_h5.written_model(model, include_optimizer))
+        write_atomically(path, legacy_h5.written_model(model, include_optimizer), who)
     else:
         raise ArgumentError(
             who,
@@ -122,22 +125,29 @@ def load_model(
     ArgumentError : a class or a function that is not known, by its name; a lambda
     """
     who = "load_model"
+    name = getattr(filepath, "name", "an open file") if hasattr(filepath, "read") else filepath
+    with reading(name, who):
+        model = _loaded(filepath, custom_objects, compile, who)
+    tell_not_finite(model, who)
+    return model
+
+
+def _loaded(filepath: Any, custom_objects: Any, compile: bool, who: str) -> Any:
     if hasattr(filepath, "read"):
         return model_of_parts(Zip(filepath.read(), who), custom_objects, compile, who)
     path = Path(filepath)
-    with naming(filepath):
-        if path.is_dir() and (path / DESCRIPTION).exists():
-            return model_of_parts(Folder(path, who), custom_objects, compile, who)
-        if not path.name.endswith((".keras", *H5)):
-            raise ArgumentError(
-                who,
-                "unknown kind of file",
-                expected="a name that ends in .keras or .h5, or a folder that save wrote",
-                mend="Weights alone are loaded by load_weights.",
-            )
-        if not path.is_file():
-            raise MissingFileError(who, "there is no such file", expected="a file that save wrote")
-        content = path.read_bytes()
-        if path.name.endswith(H5):
-            return legacy_h5.model_of(content, custom_objects, compile, who)
-        return model_of_parts(Zip(content, who), custom_objects, compile, who)
+    if path.is_dir() and (path / DESCRIPTION).exists():
+        return model_of_parts(Folder(path, who), custom_objects, compile, who)
+    if not path.name.endswith((".keras", *H5)):
+        raise ArgumentError(
+            who,
+            "unknown kind of file",
+            expected="a name that ends in .keras or .h5, or a folder that save wrote",
+            mend="Weights alone are loaded by load_weights.",
+        )
+    if not path.is_file():
+        raise MissingFileError(who, "there is no such file", expected="a file that save wrote")
+    content = path.read_bytes()
+    if path.name.endswith(H5):
+        return legacy_h5.model_of(content, custom_objects, compile, who)
+    return model_of_parts(Zip(content, who), custom_objects, compile, who)

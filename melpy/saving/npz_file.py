@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 import numpy as np
@@ -15,21 +14,33 @@ from melpy.errors import DataError, ShapeError
 from melpy.layers.variable import Variable
 from melpy.saving.containers import require_bounded
 
-__all__ = ["read_npz", "written_npz"]
+__all__ = ["arrays_in", "read_npz", "written_arrays", "written_npz"]
 
 
 def written_npz(weights: Sequence[Variable]) -> bytes:
     """Return the bytes of a file, the weights under keys ``000 layer.name``, in order."""
-    arrays = {f"{n:03d} {w.path.replace('/', '.')}": w.value for n, w in enumerate(weights)}
+    return written_arrays(
+        {f"{n:03d} {w.path.replace('/', '.')}": w.value for n, w in enumerate(weights)}
+    )
+
+
+def written_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the bytes of a file of arrays by name."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
-_DAMAGE = (
-    zipfile.BadZipFile, zlib.error, ValueError, TypeError, EOFError, KeyError, OSError,
-    NotImplementedError, RuntimeError, AttributeError,
-)  # fmt: skip
+def arrays_in(content: bytes, most_bytes: int) -> dict[str, np.ndarray]:
+    """Return the arrays of numbers of a file, which unpack to no more than so many bytes.
+
+    Raises
+    ------
+    Exception : of many kinds, where the file is damaged
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        _require_room(file.zip, most_bytes)
+        return {key: _numbers(file[key]) for key in file.files}
 
 
 def _place(key: str) -> int:
@@ -38,21 +49,20 @@ def _place(key: str) -> int:
 
 
 def _numbers(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-        raise ValueError(f"an array of type {array.dtype} holds other things than finite numbers")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"an array of type {array.dtype} holds other things than numbers")
     return array
 
 
 def read_npz(content: bytes, who: str, weights: Sequence[Variable]) -> None:
     """Read weights back; number, order and shapes must be those of the model."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            _require_room(file.zip, weights)
-            arrays = [_numbers(file[key]) for key in sorted(file.files, key=_place)]
-    except _DAMAGE as error:
+        found = arrays_in(content, sum(w.size * 8 + 1024 for w in weights) + 65536)
+        arrays = [found[key] for key in sorted(found, key=_place)]
+    except Exception as error:  # zip, zlib and NumPy have many ways to say that it is damaged
         raise DataError(
             who,
-            f"the file is damaged or no .npz file of weights ({error})",
+            f"the file is damaged or no .npz file of weights ({type(error).__name__}: {error})",
             expected="a file that save_weights wrote",
         ) from error
     if [a.shape for a in arrays] != [w.shape for w in weights]:
@@ -66,13 +76,12 @@ def read_npz(content: bytes, who: str, weights: Sequence[Variable]) -> None:
         weight.assign(array)
 
 
-def _require_room(file: zipfile.ZipFile, weights: Sequence[Variable]) -> None:
-    """Refuse, before memory is taken, a file that unpacks to far more than the weights."""
+def _require_room(file: zipfile.ZipFile, most_bytes: int) -> None:
+    """Refuse, before memory is taken, a file that unpacks to far more than it may."""
     members = file.infolist()
     size_bytes = sum(member.file_size for member in members)
-    needed_bytes = sum(w.size * 8 + 1024 for w in weights) + 65536
-    if size_bytes > needed_bytes:
-        raise ValueError(f"it unpacks to {size_bytes} bytes, the weights have {needed_bytes}")
+    if size_bytes > most_bytes:
+        raise ValueError(f"it unpacks to {size_bytes} bytes, and may to {most_bytes}")
     for member in members:
         require_bounded(member)
         with file.open(member) as part:

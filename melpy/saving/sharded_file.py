@@ -42,7 +42,7 @@ def write_shards(state: Mapping[str, Any], path: Path, max_shard_size: Any, who:
     shards = _divided(state, _limit_bytes(max_shard_size, who), who)
     names = [f"{_base(path)}_{n:05}.weights.h5" for n in range(len(shards))]
     for name, shard in zip(names, shards, strict=True):
-        write_atomically(path.with_name(name), h5_file.written_h5(shard))
+        write_atomically(path.with_name(name), h5_file.written_h5(shard), who)
     weight_map = {
         f"/{where}/vars".replace("//", "/"): held
         for where, (_, arrays) in state.items()
@@ -51,7 +51,7 @@ def write_shards(state: Mapping[str, Any], path: Path, max_shard_size: Any, who:
     }
     size_bytes = sum(a.nbytes for _, arrays in state.values() for a in arrays.values())
     index = {"metadata": {"total_size": float(size_bytes)}, "weight_map": weight_map}
-    write_atomically(path, json.dumps(index, indent=4).encode())
+    write_atomically(path, json.dumps(index, indent=4).encode(), who)
 
 
 def _limit_bytes(max_shard_size: Any, who: str) -> float:

@@ -13,7 +13,10 @@ from melpy.configurable import class_name, is_ours, snake_case
 from melpy.errors import DataError, MelpyError, warn
 from melpy.layers.parts import NO_PARTS, Parts
 
-__all__ = ["Arrays", "every_path", "gathered", "restored", "restored_optimizer", "states"]
+__all__ = [
+    "Arrays", "every_path", "gathered", "restored", "restored_optimizer", "states",
+    "tell_not_finite",
+]  # fmt: skip
 
 Arrays = Mapping[str, np.ndarray]  # of one layer: "0", "1", ..., in the order of its weights
 
@@ -145,6 +148,20 @@ def restored(
                 f"the arrays of {path or type(model).__name__} cannot be read ({error})",
                 expected="a file that was saved for the same layers",
             ) from error
+
+
+def tell_not_finite(model: Any, who: str) -> None:
+    """Warn where weights hold NaN or infinity, which every kind of file keeps as they are."""
+    wrong = [
+        w.path
+        for w in model.weights
+        if w.value.dtype.kind == "f" and not np.isfinite(w.value).all()
+    ]
+    if wrong:
+        warn(
+            f"{who}: {len(wrong)} of the model's arrays hold NaN or infinity, {wrong[0]!r} for "
+            "one. They are kept as they are.",
+        )
 
 
 def restored_optimizer(optimizer: Any, model: Any, arrays: Arrays) -> None:

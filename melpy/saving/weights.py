@@ -18,8 +18,8 @@ from melpy.saving import (
     sharded_file,
 )
 from melpy.saving.containers import Zip
-from melpy.saving.files import naming, writable, write_atomically
-from melpy.saving.state import every_path, gathered, restored, states
+from melpy.saving.files import reading, writable, write_atomically
+from melpy.saving.state import every_path, gathered, restored, states, tell_not_finite
 
 __all__ = ["WEIGHTS", "load_weights", "save_weights"]
 
@@ -53,15 +53,16 @@ def save_weights(
     ending = _ending(filepath, who, (sharded_file.ENDING,) if several else WEIGHTS)
     _require_built(model, who)
     path, skipped = writable(filepath, who, overwrite), list(objects_to_skip or [])
+    tell_not_finite(model, who)
     if several:
         sharded_file.write_shards(gathered(model, skipped), path, max_shard_size, who)
     elif ending == ".npz":
         _require_all(skipped, who)
-        write_atomically(path, npz_file.written_npz(model.weights))
+        write_atomically(path, npz_file.written_npz(model.weights), who)
     elif ending == ".safetensors":
-        write_atomically(path, safetensors_file.written_safetensors(gathered(model, skipped)))
+        write_atomically(path, safetensors_file.written_safetensors(gathered(model, skipped)), who)
     else:
-        write_atomically(path, h5_file.written_h5(gathered(model, skipped)))
+        write_atomically(path, h5_file.written_h5(gathered(model, skipped)), who)
 
 
 def load_weights(
@@ -86,23 +87,20 @@ def load_weights(
     ending = _ending(filepath, who, (*WEIGHTS, sharded_file.ENDING, ".keras", ".h5", ".hdf5"))
     _require_built(model, who)
     skipped = list(objects_to_skip or [])
-    with naming(filepath):
+    with reading(filepath, who, "a file that save_weights wrote"):
         if not Path(filepath).is_file():
             raise MissingFileError(who, "there is no such file", expected="a file of weights")
+        if ending in (".npz", ".keras", ".h5", ".hdf5"):
+            _require_all(skipped, who)
         if ending == sharded_file.ENDING:
             _load(model, Path(filepath), ending, who, skip_mismatch, skipped)
-            return
-        content = Path(filepath).read_bytes()
-        if ending in (".weights.h5", ".safetensors"):
-            _load(model, content, ending, who, skip_mismatch, skipped)
-            return
-        _require_all(skipped, who)
-        if ending == ".npz":
-            npz_file.read_npz(content, who, model.weights)
-        elif ending == ".keras":
-            _load(model, content, ending, who, skip_mismatch)
+        elif ending == ".npz":
+            npz_file.read_npz(Path(filepath).read_bytes(), who, model.weights)
+        elif ending in (".h5", ".hdf5"):
+            legacy_h5.restore_weights(model, Path(filepath).read_bytes(), who, skip_mismatch)
         else:
-            legacy_h5.restore_weights(model, content, who, skip_mismatch)
+            _load(model, Path(filepath).read_bytes(), ending, who, skip_mismatch, skipped)
+    tell_not_finite(model, who)
 
 
 def _require_all(skipped: list[Any], who: str) -> None:

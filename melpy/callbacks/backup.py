@@ -1,0 +1,98 @@
+"""BackupAndRestore: a training that was stopped goes on to the same bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from melpy.callbacks.base import Logs
+from melpy.callbacks.files import EveryBatches
+from melpy.callbacks.standing import Standing
+from melpy.errors import ArgumentError
+from melpy.saving.backups import Backups
+
+__all__ = ["BackupAndRestore"]
+
+
+class BackupAndRestore(EveryBatches):
+    """Keeps a backup while a model trains, and goes on from it after an interruption.
+
+    A backup holds all that the training follows from: weights, the optimizer's state, metrics,
+    what the layers and the process draw from, the order of the data and the place in it, and what
+    the other callbacks remember, the history among them. A training that goes on in another
+    process, by the same script, ends with the same bits as one that was never interrupted, also
+    amidst an epoch and without a seed set. It is called after all other callbacks.
+
+    Two backups are kept; if the newest is damaged, the one before counts, with a warning. They are
+    deleted when the training has come to its end. An exception, Ctrl-C, a killed process, or a
+    ``stop_training`` amidst an epoch leave them, and the next ``fit`` goes on.
+
+    Parameters
+    ----------
+    backup_dir : path of a folder of its own for each training
+    save_freq : "epoch", or an int > 0: every so many batches
+    double_checkpoint : bool, accepted as in Keras; two backups are kept in any case
+    delete_checkpoint : bool, whether to delete the backups at the end
+
+    Notes
+    -----
+    What a data set of one's own draws from NumPy's or Python's global generators is not in a
+    backup. A generator function is begun anew and its first batches are passed over, as are those
+    of a `Dataset`; arrays and a `PyDataset` are taken up where they were left. Data with
+    ``state_dict()`` and ``load_state_dict(state)`` are given their own state back.
+
+    Raises
+    ------
+    DataError : the backups are those of another model, or all of them are damaged
+    FileError : a backup cannot be written
+    """
+
+    comes_last = True
+
+    def __init__(
+        self,
+        backup_dir: str | Path,
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        if not backup_dir:
+            raise ArgumentError(
+                "BackupAndRestore",
+                "backup_dir is empty",
+                expected="a folder of its own for each training",
+                received={"backup_dir": backup_dir},
+            )
+        super().__init__(save_freq)
+        self.backup_dir, self.backups = Path(backup_dir), Backups(backup_dir, "BackupAndRestore")
+        self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
+
+    remembers = ("last_batch", "passed")
+
+    @property
+    def _standing(self) -> Standing:
+        """Where ``fit`` stands; of a model that is trained by hand, the model alone."""
+        return self.model._standing or Standing(self.model)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Go back to the newest backup, if there is one."""
+        newest = self.backups.newest()
+        if newest is not None:
+            self._standing.restore(*newest, who="BackupAndRestore")
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Write a backup after every so many batches, and where the training is to stop."""
+        if self.are_due(batch) or self.model.stop_training:
+            self._write()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write a backup after the epoch, unless it was left before its end."""
+        if self.every is None and not self._standing.is_cut:
+            self._write()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Delete the backups of a training that came to its end."""
+        if self.delete_checkpoint and not self._standing.is_cut:
+            self.backups.remove()
+
+    def _write(self) -> None:
+        self.backups.write(*self._standing.state())
