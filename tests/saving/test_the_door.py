@@ -163,7 +163,7 @@ class TestReading:
             try:
                 load(path)
             except MelpyError as error:
-                assert name in str(error), error  # noqa: PT017: it may also be read
+                assert name in str(error), error  # noqa: PT017
 
     @pytest.mark.parametrize("error", [MemoryError, OverflowError, RecursionError, IndexError])
     def test_any_other_error_of_a_reader(self, tmp_path, monkeypatch, error):
