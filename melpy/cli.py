@@ -8,13 +8,17 @@ import sys
 from collections.abc import Sequence
 
 from melpy import __version__, config
-from melpy.errors import MelpyError
+from melpy.errors import ArgumentError, MelpyError
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 2 after bad input, which is answered in one sentence."""
+    """Run a command; return its exit code: 2 after bad input, which is answered in one sentence.
+
+    0 is a command that came to its end, 1 one whose reader went away; 130 and 143 are those that
+    Ctrl-C and SIGTERM stopped, as shells count them.
+    """
     for stream in (sys.stdout, sys.stderr):  # an encoding without our lines must not end a run
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -57,11 +61,13 @@ def _parser() -> argparse.ArgumentParser:
         help="train one of the paper's networks",
         description="Train one of the paper's networks and leave weights, history and pictures in "
         "a folder. With no arguments: LeNet-5 on the 8x8 digits that come with melpy.",
+        epilog="The first Ctrl-C, or SIGTERM, stops after the batch at hand and keeps everything; "
+        "--resume goes on from there, to the same bits. Exit codes: 0 at the end, 2 after bad "
+        "input, 130 after Ctrl-C, 143 after SIGTERM.",
     )
     train.add_argument(
         "dataset",
         nargs="?",
-        default="digits",
         help="digits (default), mnist, fashion-mnist, cifar-10",
     )
     train.add_argument(
@@ -71,10 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, help="how often to go through the training data")
     train.add_argument("--batch-size", type=int, help="images a step")
     train.add_argument("--learning-rate", type=float, help="Adam's step size")
-    train.add_argument("--seed", type=int, default=0, help="of weights and batch order (0)")
+    train.add_argument("--seed", type=int, help="of weights and batch order (0)")
     train.add_argument("--kernels", help="compiled (default), numpy or loops")
     train.add_argument("--threads", type=int, help="of the compiled kernels (every usable CPU)")
     train.add_argument("--out", metavar="DIR", help="a new folder (runs/DATASET-MODEL)")
+    train.add_argument("--resume", metavar="DIR", help="go on with a run that was stopped")
     train.set_defaults(run=_train)
 
     predict = commands.add_parser(
@@ -164,8 +171,20 @@ def _train(arguments: argparse.Namespace) -> int:
             error.who = f"--{name}"
             raise
     names = ("dataset", "model", "epochs", "batch_size", "learning_rate", "seed", "out")
-    run.train(run.Settings(**{name: getattr(arguments, name) for name in names}), _say)
-    return 0
+    given = {name: getattr(arguments, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    if arguments.resume is not None and given:
+        raise ArgumentError(
+            "train",
+            "a run goes on as it was begun",
+            expected="--resume, and nothing but --kernels or --threads beside it",
+            received=given,
+        )
+    if arguments.resume is None:
+        report = run.train(run.Settings(**given), _say)
+    else:
+        report = run.train(run.settings_of(arguments.resume), _say, goes_on=True)
+    return 128 + report["signal"] if report["signal"] else 0
 
 
 def _predict(arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import custom, tree
+from melpy import budget, tree
 from melpy.errors import ShapeError
 from melpy.tape import no_grad, undone
 
@@ -31,7 +31,6 @@ Sizes = dict[Unknown, int]
 MISFITS = (ValueError, IndexError, ZeroDivisionError)  # what another size may mend
 FEW, MORE, FAR = 2, 5, 37  # sizes to try
 ENTRIES = 2**16  # of one input that is made with far sizes, at most
-READ_ENTRIES = 2**27  # of one input, at most, where a file that need not be trusted says the sizes
 TRIES = 64
 
 _describing: ContextVar[bool] = ContextVar("describing", default=False)
@@ -126,13 +125,7 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
     Varied, it has other entries.
     """
     size = math.prod(shape)
-    if size > READ_ENTRIES and custom.is_reading():
-        raise ShapeError(
-            "a symbolic call",
-            "the description claims sizes that no memory holds",
-            expected=f"at most {READ_ENTRIES} entries",
-            received={"shape": tuple(shape)},
-        )
+    budget.need(8 * size, f"a symbolic call on an array of shape {tuple(shape)}")
     if dtype.kind == "b":
         return (np.arange(size) % 2 == 0 if varied else np.ones(size, bool)).reshape(shape)
     if dtype.kind != "f":

@@ -230,7 +230,10 @@ class TestTerminateOnNaN:
     @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
     def test_stops_a_training_that_diverges(self, capsys):
         model = small_model(learning_rate=1e12)
-        history = model.fit(X, Y, epochs=9, verbose=0, batch_size=4, callbacks=[TerminateOnNaN()])
+        with pytest.warns(UserWarning, match="the loss is not finite in epoch 1, batch 3"):
+            history = model.fit(
+                X, Y, epochs=9, verbose=0, batch_size=4, callbacks=[TerminateOnNaN()]
+            )
         assert len(history.epoch) == 1
         assert not np.isfinite(history.history["loss"][0])
         assert capsys.readouterr().out.startswith("Batch ")

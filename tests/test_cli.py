@@ -23,7 +23,7 @@ FILES = ["history.csv", "run.json", "test-images", "weights.npz"]
 
 
 def melpy_train(out, *more):
-    assert main(["train", "--epochs", "1", "--out", str(out), *more]) == 0
+    assert main(["train", "--epochs", "1", *more, "--out", str(out)]) == 0
     return out
 
 
@@ -185,37 +185,64 @@ class TestTrain:
         assert (made.returncode, made.stderr) == (0, "")
 
 
-class TestCtrlC:
-    def test_keeps_what_was_trained(self, tmp_path):
-        folder = tmp_path / "run"
+class TestStopping:
+    """The first Ctrl-C or SIGTERM keeps what was trained, and a killed run its last epoch."""
+
+    EPOCHS = 6
+
+    def stopped(self, folder, number, *more):
+        """Train until the second epoch, and stop; return exit code and what was written."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "melpy", "train", "--epochs", "100000", "--out", folder],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+            [sys.executable, "-m", "melpy", "train", *more, "--out", folder],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+        )  # fmt: skip
         try:
             for line in process.stdout:
                 if line.startswith("Epoch 2/"):
                     break
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
             process.wait()
-        assert process.returncode == 0, err
-        assert "weights and history are kept" in out
-        assert sorted(p.name for p in folder.iterdir()) == sorted(FILES + PICTURES)
+        return process.returncode, out, err
+
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+    )
+    def test_and_going_on_gives_the_same_bits(self, tmp_path, number, code):
+        folder, epochs = tmp_path / "run", ("--epochs", str(self.EPOCHS), "--seed", "3")
+        found, out, err = self.stopped(folder, number, *epochs)
+        assert found == code, err
+        names = sorted(p.name for p in folder.iterdir())
         report = json.loads((folder / "run.json").read_text())
         assert report["interrupted"] is True
-        with open(folder / "history.csv", newline="") as file:
-            rows = list(csv.DictReader(file))
-        assert [int(row["epoch"]) for row in rows] == list(range(len(rows)))
-        assert 2 <= len(rows) == report["results"]["epochs"] < 1000
-        images = sorted(folder.glob("test-images/*.png"))
-        assert main(["predict", str(folder), *map(str, images)]) == 0
+        if code > 0:
+            assert "weights, history and a backup are kept" in out
+            assert f"melpy train --resume {folder}" in out
+            assert names == sorted([*FILES, *PICTURES, "backup"])
+            assert report["signal"] == number
+            images = sorted(folder.glob("test-images/*.png"))
+            assert main(["predict", str(folder), *map(str, images)]) == 0
+        else:
+            assert names == ["backup", "history.csv", "run.json"]
+        assert main(["train", "--resume", str(folder)]) == 0
+        assert sorted(p.name for p in folder.iterdir()) == sorted(FILES + PICTURES)
+        whole = melpy_train(tmp_path / "whole", *epochs)
+        for name in ("weights.npz", "history.csv"):
+            assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+        report = json.loads((folder / "run.json").read_text())
+        assert report["interrupted"] is False
+        assert report["results"]["epochs"] == self.EPOCHS
+
+    def test_runs_that_do_not_go_on(self, run, copy, tmp_path, capsys):
+        assert "came to its end" in refusal(capsys, "train", "--resume", run[0])
+        assert "holds no run" in refusal(capsys, "train", "--resume", tmp_path)
+        for words in ("", "{", "[]", '{"arguments": {"epochs": "x"}, "interrupted": true}'):
+            (copy / "run.json").write_text(words)
+            assert "run.json" in refusal(capsys, "train", "--resume", copy)
+        assert "epochs=3" in refusal(capsys, "train", "--resume", copy, "--epochs", "3")
+        assert "--resume" in refusal(capsys, "train", "--out", copy)
 
 
 class TestRefusals:
@@ -351,7 +378,9 @@ class TestPredict:
     @pytest.mark.parametrize("content", ["", '{"arguments": {"mo', "[]", "{}", "\0"])
     def test_damaged_run_json(self, copy, capsys, content):
         (copy / "run.json").write_text(content)
-        assert "run.json is damaged" in refusal(capsys, "predict", copy, "x.png")
+        sentence = refusal(capsys, "predict", copy, "x.png")
+        assert "damaged" in sentence
+        assert f"filepath='{copy / 'run.json'}'" in sentence
 
     def test_run_json_with_impossible_values(self, copy, capsys):
         whole = json.loads((copy / "run.json").read_text())
@@ -364,7 +393,9 @@ class TestPredict:
             ("pixels", whole["pixels"] | {"high": None}), ("arguments", "lenet5"),
         ]:  # fmt: skip
             (copy / "run.json").write_text(json.dumps(whole | {key: value}))
-            assert "run.json is damaged" in refusal(capsys, "predict", copy, "x.png")
+            sentence = refusal(capsys, "predict", copy, "x.png")
+        assert "damaged" in sentence
+        assert f"filepath='{copy / 'run.json'}'" in sentence
 
     @pytest.mark.parametrize("size", [0, 10, 5000, -1])
     def test_truncated_weights(self, copy, capsys, size):

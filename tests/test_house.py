@@ -14,7 +14,7 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ["clock", "errors", "tree", "strings"],
     ["custom"],
-    ["config", "configurable", "dtype_policies", "mixed_precision"],
+    ["config", "configurable", "dtype_policies", "mixed_precision", "budget"],
     ["kernels"],
     ["tape"],
     ["probing"],

@@ -57,8 +57,8 @@ class CSVLogger(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Return the file as it is: a training that goes on takes the later lines away."""
-        text = self.filename.read_text() if self.filename.exists() else ""
-        return {"names": self.names, "text": text}
+        content = self.filename.read_bytes() if self.filename.exists() else b""
+        return {"names": self.names, "text": content.decode()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Write the file as it was."""

@@ -53,7 +53,7 @@ class Standing:
         try:
             yield
         finally:
-            model._standing = None
+            model._standing = model._watch = None
 
     def finish_epoch(self, is_cut: bool) -> None:
         """Count an epoch, unless it was left before its end."""

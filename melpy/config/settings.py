@@ -23,12 +23,14 @@ __all__ = [
     "home",
     "image_data_format",
     "kernels",
+    "load_memory",
     "set_assume_finite",
     "set_conv_path",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
     "set_kernels",
+    "set_load_memory",
     "set_threads",
     "threads",
 ]
@@ -107,6 +109,26 @@ def set_assume_finite(value: bool) -> None:
     For models that mean them, as labels that a loss leaves out; also saves the search.
     """
     _settings["assume_finite"] = bool(value)
+
+
+def load_memory() -> int:
+    """Return how many bytes a step of loading a file may need for a while: 2^28 by default.
+
+    Sixteen times the file's own size are added.
+    """
+    return int(_settings.get("load_memory", 2**28))  # type: ignore[call-overload]
+
+
+def set_load_memory(size_bytes: int) -> None:
+    """Set `load_memory`, for a file of large shapes that is to be trusted."""
+    if not isinstance(size_bytes, numbers.Integral) or size_bytes < 0:
+        raise ArgumentError(
+            "set_load_memory",
+            "this is no number of bytes",
+            expected="an int >= 0",
+            received={"size_bytes": size_bytes},
+        )
+    _settings["load_memory"] = int(size_bytes)
 
 
 def image_data_format() -> str:

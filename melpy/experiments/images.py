@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import ArgumentError, DataError, DependencyError, ShapeError, install
+from melpy.errors import ArgumentError, DataError, DependencyError, MelpyError, ShapeError, install
 from melpy.preprocessing import MinMaxScaler, StandardScaler
+from melpy.preprocessing.image import FORMATS, MOST_PIXELS, opened
 
 __all__ = ["Pixels", "read_image", "write_image"]
 
@@ -93,8 +94,12 @@ def read_image(
     H, W, C = shape
     damaged = (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
     try:
-        with Image.open(path) as file:
+        with opened(path, "predict") as file:
+            if not resize:
+                _require_size(path, file.size, (W, H))  # before it is decoded
             image = file.convert("L" if C == 1 else "RGB")
+    except MelpyError:
+        raise
     except (*damaged, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the file, not what it holds
             raise ArgumentError(
@@ -105,20 +110,23 @@ def read_image(
         raise DataError(
             "predict",
             f"{path} is no image, or a damaged one ({error})",
-            expected="a PNG, JPEG or other file that Pillow reads",
+            expected=f"one of {', '.join(FORMATS)}, of {MOST_PIXELS} pixels at the most",
         ) from error
     if image.size != (W, H):
-        if not resize:
-            raise ShapeError(
-                "predict",
-                f"{path} has another size than the network's images",
-                expected=f"{W}x{H} pixels",
-                received={"size": f"{image.width}x{image.height}"},
-                mend="Add --resize to scale it.",
-            )
         image = image.resize((W, H), Image.Resampling.LANCZOS)
     pixels = np.asarray(image, dtype=np.float64).reshape(shape)
     return (255.0 - pixels if invert else pixels) * (high / 255.0)
+
+
+def _require_size(path: Any, size: tuple[int, int], wanted: tuple[int, int]) -> None:
+    if size != wanted:
+        raise ShapeError(
+            "predict",
+            f"{path} has another size than the network's images",
+            expected=f"{wanted[0]}x{wanted[1]} pixels",
+            received={"size": f"{size[0]}x{size[1]}"},
+            mend="Add --resize to scale it.",
+        )
 
 
 def write_image(path: str | Path, image: np.ndarray, high: float) -> None:

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import json
 import math
-import signal
+import shlex
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from melpy import config, datasets, optimizers, random
-from melpy.callbacks import Callback, CSVLogger, TerminateOnNaN
-from melpy.errors import ArgumentError, DataError, install, lookup
+from melpy import budget, config, datasets, optimizers, random
+from melpy.callbacks import BackupAndRestore, CSVLogger, TerminateOnNaN
+from melpy.errors import ArgumentError, install, lookup
 from melpy.experiments import images
 from melpy.experiments.architectures import ARCHITECTURES, build
 from melpy.experiments.machine import machine
 from melpy.experiments.pictures import Shown, draw
+from melpy.experiments.stopping import Clock, stop_at_signals
 from melpy.kernels import dispatch
 from melpy.models import Sequential
 from melpy.preprocessing import to_categorical
-from melpy.saving.files import write_atomically
+from melpy.saving.files import reading, write_atomically
 
-__all__ = ["DEFAULT_MODELS", "Settings", "load", "train"]
+__all__ = ["DEFAULT_MODELS", "Settings", "load", "settings_of", "train"]
 
 DEFAULT_MODELS = {
     "digits": "lenet5",
@@ -88,27 +88,29 @@ def _unused(folder: Path) -> str:
     return str(candidate)
 
 
-def train(settings: Settings, say: Say = print) -> dict[str, Any]:
+def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[str, Any]:
     """Train a network of the paper on a data set, and leave the run in a folder.
 
     Parameters
     ----------
     settings : Settings
     say : function of one line of text
+    goes_on : bool, whether the folder holds a stopped run of these settings, to be continued
 
     Returns
     -------
-    dict, what run.json holds
+    dict, what run.json holds; "signal" in it is the number of what stopped the run, or None
 
     Notes
     -----
     The folder then holds weights.npz, history.csv, run.json, curves.png, confusion.png,
-    samples.png, feature_maps.png and some test images. The first Ctrl-C ends training after the
-    batch at hand, and everything is written for what was trained; a second one ends at once.
+    samples.png, feature_maps.png and some test images. The first Ctrl-C, or SIGTERM, ends training
+    after the batch at hand, and everything is written for what was trained, with a backup to go on
+    from; a second one ends at once. A killed run leaves the backup of its last whole epoch.
     """
     settings = settings.complete()
     kernels, threads = _kernels(), config.threads()  # refused before a folder is made
-    folder = _open_folder(settings.out)  # type: ignore[arg-type]
+    folder = _open_folder(settings.out, goes_on)  # type: ignore[arg-type]
     module = datasets.DATASETS[settings.dataset]
     if not datasets.status(settings.dataset).here:
         say(f"Downloading {settings.dataset} ...")
@@ -132,10 +134,24 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
         f"Adam {settings.learning_rate:g}, seed {settings.seed}, "
         f"{kernels} kernels on {threads} threads."
     )
-    interrupted: list[bool] = []
-    clock = _Clock(interrupted)
+    report = {
+        "arguments": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
+        "kernels": kernels,
+        "threads": threads,
+        "interrupted": True,  # until it has come to its end
+        "signal": None,
+        "results": None,
+        "parameters": model.count_params(),
+        "input_shape": list(shape),
+        "class_names": list(module.CLASS_NAMES),
+        "pixels": pixels.to_json(),
+        "machine": machine(),
+    }
+    write_atomically(folder / "run.json", as_json(report), "train")
+    stopped_by: list[int] = []
+    clock = Clock(stopped_by)
     random.set_seed(settings.seed + 1)  # the order of the batches, whatever the network drew
-    with _stop_at_ctrl_c(interrupted, say):
+    with stop_at_signals(stopped_by, say):
         model.fit(
             train_x,
             train_y,
@@ -143,24 +159,20 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
             epochs=settings.epochs,  # type: ignore[arg-type]
             validation_data=(test_x, test_y),
             validation_batch_size=EVALUATION_BATCH,
-            callbacks=[CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock],
-        )
+            callbacks=[
+                CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock,
+                BackupAndRestore(folder / "backup"),
+            ],
+        )  # fmt: skip
     model.save_weights(folder / "weights.npz")
     say("Measuring ...")
     results = _measure(model, clock, (train_x, train_y), (test_x, test_y))
-    report = {
-        "arguments": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
-        "kernels": kernels,
-        "threads": threads,
-        "interrupted": bool(interrupted),
+    report |= {
+        "interrupted": bool(stopped_by),
+        "signal": stopped_by[0] if stopped_by else None,
         "results": results,
-        "parameters": model.count_params(),
-        "input_shape": list(shape),
-        "class_names": list(module.CLASS_NAMES),
-        "pixels": pixels.to_json(),
-        "machine": machine(),
     }
-    write_atomically(folder / "run.json", as_json(report))
+    write_atomically(folder / "run.json", as_json(report), "train")
     title = f"{settings.model} on {settings.dataset}"
     shown = Shown(x_test, test_x, labels, module.CLASS_NAMES, pixels.high)
     if not draw(model, shown, folder, title):
@@ -169,26 +181,56 @@ def train(settings: Settings, say: Say = print) -> dict[str, Any]:
     say(_table(results))
     say("")
     say(f"The run lies in {folder}: {', '.join(sorted(p.name for p in folder.iterdir()))}")
+    if stopped_by:
+        say(f"It goes on with: melpy train --resume {shlex.quote(str(folder))}")
     return report
+
+
+def settings_of(folder: str | Path) -> Settings:
+    """Return the settings of a run that was stopped, to go on with.
+
+    Raises
+    ------
+    ArgumentError : the folder holds no run, or one that came to its end
+    """
+    path = Path(folder) / "run.json"
+    if not path.is_file():
+        raise ArgumentError(
+            "train",
+            f"--resume {folder} holds no run",
+            expected="a folder that `melpy train` left, with run.json",
+        )
+    with reading(path, "train", "a run.json that `melpy train` wrote"):
+        report = json.loads(path.read_bytes())
+        arguments, is_finished = report["arguments"], not report["interrupted"]
+        settings = Settings(**arguments | {"out": str(folder)}).complete()
+    if is_finished:
+        raise ArgumentError(
+            "train",
+            f"--resume {folder}: this run came to its end",
+            expected="a run that was stopped",
+            mend="Begin another one without --resume.",
+        )
+    return settings
 
 
 def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]:
     """Return a run's network with its weights, its pixel scaling, and its run.json."""
     folder = Path(folder)
-    try:
-        report = json.loads((folder / "run.json").read_text())
-        model, pixels = _made_of(report)
-    except OSError as error:
+    path = folder / "run.json"
+    if not path.is_file():
         raise ArgumentError(
             "predict",
-            f"{folder} holds no run ({error.strerror})",
+            f"{folder} holds no run",
             expected="a folder that `melpy train` left, with run.json and weights.npz",
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(
-            "predict", f"{folder / 'run.json'} is damaged ({type(error).__name__}: {error})"
-        ) from error
-    model.load_weights(folder / "weights.npz")
+        )
+    with reading(path, "predict", "a run.json that `melpy train` wrote"):
+        weights = folder / "weights.npz"
+        size_bytes = weights.stat().st_size if weights.is_file() else 0
+        with budget.of_file(size_bytes, "predict"):
+            report = json.loads(path.read_bytes())
+            model, pixels = _made_of(report)
+    model.load_weights(weights)
     return model, pixels, report
 
 
@@ -252,7 +294,7 @@ def _warm_up(settings: Settings, shape: tuple[int, ...], classes: int, say: Say)
     say(f"Ready after {time.perf_counter() - started_s:.1f} s.\n")
 
 
-def _open_folder(out: str) -> Path:
+def _open_folder(out: str, goes_on: bool) -> Path:
     """Make the folder, and make sure before any work that it can be written and holds no run."""
     folder = Path(out)
     try:
@@ -266,64 +308,17 @@ def _open_folder(out: str) -> Path:
             f"--out {out} cannot be written ({error.strerror})",
             expected="a folder that can be made or written",
         ) from error
-    if (folder / "run.json").exists():
+    if (folder / "run.json").exists() and not goes_on:
         raise ArgumentError(
             "train",
             f"--out {out} holds a run already, which would be lost",
             expected="a new or empty folder",
-            mend="Choose another, or remove that one first.",
+            mend="Choose another, remove that one first, or go on with it: --resume.",
         )
     return folder
 
 
-class _Clock(Callback):
-    """Seconds of each epoch, without the measuring on test data that follows it.
-
-    It also stops training after a batch, or an epoch, once ``interrupted`` is no longer empty.
-    """
-
-    def __init__(self, interrupted: list[bool]) -> None:
-        self.seconds: list[float] = []
-        self.interrupted = interrupted
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.started_s = self.last_s = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.last_s = time.perf_counter()
-        self._look()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.seconds.append(self.last_s - self.started_s)
-        self._look()
-
-    def _look(self) -> None:
-        if self.interrupted:
-            self.model.stop_training = True
-
-
-@contextmanager
-def _stop_at_ctrl_c(interrupted: list[bool], say: Say) -> Iterator[None]:
-    """Let the first Ctrl-C end training after the batch at hand, and the second one at once."""
-    try:
-        before = signal.getsignal(signal.SIGINT)
-
-        def stop(number: int, frame: Any) -> None:
-            interrupted.append(True)
-            signal.signal(signal.SIGINT, before)
-            say("\nStopping after this batch; weights and history are kept. Again to end at once.")
-
-        signal.signal(signal.SIGINT, stop)
-    except ValueError:  # not in the main thread: no signals to handle
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _measure(model: Sequential, clock: _Clock, train: Data, test: Data) -> dict[str, Any]:
+def _measure(model: Sequential, clock: Clock, train: Data, test: Data) -> dict[str, Any]:
     train_loss, train_accuracy = model.evaluate(*train, EVALUATION_BATCH)
     test_loss, test_accuracy = model.evaluate(*test, EVALUATION_BATCH)
     history = model.history.history  # type: ignore[union-attr]

@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config
 from melpy.kernels import memory, threads
+from melpy.kernels.walk import Look, Walk
 
 __all__ = [
     "Program",
@@ -40,6 +40,7 @@ __all__ = [
     "relies_on",
     "state_of",
     "unwritten",
+    "watch",
 ]
 
 MOST_WORDS = 512  # of eight bytes, for the arguments of one kernel
@@ -81,7 +82,8 @@ class Program:
         self.exchanges: list[tuple[np.ndarray, Callable[[], Any], Callable[..., None]]] = []
         self.states: dict[int, np.ndarray] = {}  # of what is exchanged by more than one
         self.relied_on: list[tuple[Any, Any]] = []  # weak references: a variable, its array
-        self._parts: list[_Part] | None = None  # between what Python does
+        self.watch: tuple[int, np.ndarray] | None = None  # after how many regions, and what is seen
+        self._parts: list[Walk] | None = None  # between what Python does
         self._feed: _Feed | None = None
         self._kept: list[Any] = []
 
@@ -130,15 +132,24 @@ class Program:
             root = root.base
         return self.pool.owns(x)
 
-    def run(self) -> None:
-        """Do everything again, once."""
+    def run(self, look: Look | None = None) -> None:
+        """Do everything again, once.
+
+        Parameters
+        ----------
+        look : function that is called once, where the number that is watched is not finite: before
+            what comes after it is done. It takes how many steps were made before
+        """
         if self._parts is None:
             ends = [*(count for count, _ in self.between), len(self.regions)]
             starts = [0, *ends[:-1]]
-            self._parts = [_Part(self.regions[a:b]) for a, b in zip(starts, ends, strict=True)]
+            watch = self.watch if self.is_whole else None
+            self._parts = [
+                Walk(self.regions[a:b], watch) for a, b in zip(starts, ends, strict=True)
+            ]
         self._take_in()
         for n, part in enumerate(self._parts):
-            part.walk(1)
+            part.walk(1, look)
             if n < len(self.between):
                 self.between[n][1]()
         self._give_out()
@@ -151,7 +162,7 @@ class Program:
 
     def run_over(
         self, cut: Sequence[tuple[np.ndarray, np.ndarray]], order: np.ndarray,
-        schedules: Sequence[np.ndarray], steps: int,
+        schedules: Sequence[np.ndarray], steps: int, look: Look | None = None,
     ) -> None:  # fmt: skip
         """Do everything again, once for each of so many batches, and for the numbers of its step.
 
@@ -161,12 +172,13 @@ class Program:
         order : ndarray (steps * B,) of int64, the rows of the batches
         schedules : for each of the ``numbers`` an array (steps, count), or (1, count) for all
         steps : int
+        look : as in `run`
         """
         if self._feed is None or not self._feed.fits(cut, steps):
             self._feed = _Feed(self, cut, steps)
         self._feed.fill(order, schedules, steps)
         self._take_in()
-        self._feed.part.walk(steps)
+        self._feed.part.walk(steps, look)
         self._give_out()
 
     def forget_samples(self) -> None:
@@ -180,54 +192,6 @@ class Program:
     def _give_out(self) -> None:
         for array, _, give in self.exchanges:
             give(array)
-
-
-class _Part:
-    """Regions in a row, as a table that the compiled driver walks."""
-
-    def __init__(self, regions: Sequence[tuple[int, int, int, int]]) -> None:
-        self.table = _table_of(regions)
-        self.is_shared = bool((self.table["blocks"] > 1).any())
-        self.counters = np.zeros(0, np.int64)
-        self.failed = np.zeros(1, np.int64)
-
-    def walk(self, steps: int) -> None:
-        """Go through the table so many times."""
-        from melpy.kernels.compiled import program as driver
-
-        if not len(self.table):
-            return
-        if self.is_shared and config.threads() > 1:
-            if not len(self.counters):
-                self.counters = np.zeros(len(self.table) * driver.COUNTERS, np.int64)
-            # As many as were walked, whatever interrupted what came after.
-            first = int(self.counters[driver.DONE] // self.table[0]["blocks"])
-            threads.share(
-                driver.walk, config.threads(), threads.WORTH_WAKING,
-                self.table, self.counters, first, steps, self.failed,
-            )  # fmt: skip
-        else:
-            threads.share(driver.walk_alone, 1, 1, self.table, steps, self.failed)
-        if self.failed[0]:
-            self.failed[0] = 0
-            raise MemoryError("a program has no memory for what a block of work needs")
-
-
-def _table_of(regions: Sequence[tuple[int, int, int, int]]) -> np.ndarray:
-    """Return regions as the driver walks them: small ones in rows that one thread does."""
-    from melpy.kernels.compiled import program as driver
-
-    table = np.zeros(len(regions), driver.RECORD)
-    for record, region in zip(table, regions, strict=True):
-        record["task"], record["arguments"], record["size"], record["blocks"] = region
-    table["row"] = 1
-    shared = table["blocks"] > 1
-    first = 0
-    for n in range(1, len(table) + 1):
-        if n == len(table) or shared[n] or shared[first]:
-            table["row"][first] = n - first
-            first = n
-    return table
 
 
 class _Feed:
@@ -249,7 +213,11 @@ class _Feed:
         for schedule, numbers in zip(self.schedules, program.numbers, strict=True):
             self.begin.note(feeding.write_numbers, 1, 1, schedule, self.at, numbers)
         self.begin.note(feeding.go_on, 1, 1, self.at)
-        self.part = _Part([*self.begin.regions, *program.regions])
+        ahead, watch = len(self.begin.regions), program.watch
+        self.part = Walk(
+            [*self.begin.regions, *program.regions],
+            None if watch is None else (ahead + watch[0], watch[1]),
+        )
 
     def fits(self, cut: Sequence[tuple[np.ndarray, np.ndarray]], steps: int) -> bool:
         """Return whether it cuts from these samples, and has room for so many steps."""
@@ -352,6 +320,17 @@ def relies_on(variable: Any) -> None:
     program = _current.get()
     if program is not None and isinstance(variable.value, np.ndarray):
         program.relied_on.append((weakref.ref(variable), weakref.ref(variable.value)))
+
+
+def watch(values: np.ndarray) -> None:
+    """Have a program, if one is being written, look whether values are finite where it is now."""
+    program = _current.get()
+    if program is not None and isinstance(values, np.ndarray) and values.flags.c_contiguous:
+        from melpy.kernels.compiled import feeding
+
+        seen = np.zeros(1)
+        if program.note(feeding.see, 1, 1, values.reshape(-1), seen):
+            program.watch = len(program.regions), seen
 
 
 def exchange(

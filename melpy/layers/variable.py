@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from melpy import clock, config, initializers, ops
-from melpy.errors import ArgumentError, DataError, DtypeError
+from melpy.errors import ArgumentError, DtypeError
 from melpy.layers.scope import path_here
 from melpy.tensor import Tensor
 
-__all__ = ["Variable", "claim", "limited_weights"]
+__all__ = ["Variable"]
 
 
 class Variable(Tensor):
@@ -227,30 +224,3 @@ def known_sizes(shape: Any, who: str) -> tuple[int, ...]:
             received={"shape": sizes},
         )
     return tuple(int(size) for size in sizes)
-
-
-# What the weights of a model that is being loaded may still take, in bytes; no limit otherwise.
-_left_bytes: ContextVar[list[int] | None] = ContextVar("left_bytes", default=None)
-
-
-@contextmanager
-def limited_weights(size_bytes: int) -> Iterator[None]:
-    """Let the weights that are made inside take so much memory together, and no more."""
-    token = _left_bytes.set([size_bytes])
-    try:
-        yield
-    finally:
-        _left_bytes.reset(token)
-
-
-def claim(shape: Sequence[int], dtype: Any) -> None:
-    """Refuse, before memory is taken, a weight that no file of that size can hold."""
-    left = _left_bytes.get()
-    if left is not None:
-        left[0] -= math.prod(shape) * np.dtype(dtype).itemsize
-        if left[0] < 0:
-            raise DataError(
-                "load_model",
-                f"it asks for a weight of shape {tuple(shape)}, for which the file is too small",
-                expected="weights that are in the file",
-            )

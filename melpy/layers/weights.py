@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from melpy import constraints, initializers, regularizers
+from melpy import budget, constraints, initializers, regularizers
 from melpy.errors import ArgumentError, ShapeError
 from melpy.layers.scope import path_here
-from melpy.layers.variable import Variable, claim, known_sizes
+from melpy.layers.variable import Variable, known_sizes
 from melpy.operation import Operation
 
 __all__ = ["Weighted"]
@@ -70,7 +71,8 @@ class Weighted(Operation):
         shape, initializer, dtype = _by_position(args, shape, initializer, dtype)
         sizes = known_sizes(() if shape is None else shape, who)
         kind = np.dtype(dtype or self.dtype)
-        claim(sizes, kind)
+        size_bytes = math.prod(sizes) * kind.itemsize
+        budget.take(size_bytes, f"a weight of shape {sizes}")
         usual = "glorot_uniform" if kind.kind == "f" else "zeros"
         made = path_here(name or "variable", self)
         weight = Variable(

@@ -53,8 +53,9 @@ def binary_crossentropy(
     t, y = paired(y_true, y_pred)
     checks.same_shape("binary_crossentropy", t, y)
     t = smoothed_bits(t, label_smoothing)
-    if from_logits:  # log(1 + e^z) - t z, which does not overflow
-        losses = ops.subtract(ops.softplus(y), ops.multiply(y, t))
+    if from_logits:  # log(1 + e^z) - t z, which does not overflow; 0 z = 0 for z = -inf too
+        is_nothing = ops.logical_and(ops.equal(t, 0), ops.isinf(y))
+        losses = ops.subtract(ops.softplus(y), ops.multiply(ops.where(is_nothing, 0, y), t))
     else:
         p = clipped(y)
         losses = -(ops.log(p) * t + ops.log(1 - p) * (1 - t))
@@ -116,8 +117,9 @@ def _cross_entropy(target: Any, y_pred: Any, from_logits: bool, axis: int) -> An
     logits = y_pred if from_logits else _logits_of(y_pred)
     if isinstance(target, Variable):
         if target.requires_grad:  # the fused step has no gradient for its targets
-            log_p = ops.log_softmax(y_pred) if from_logits else ops.log(clipped(_shares(y_pred)))
-            return -ops.sum(log_p * target, axis=-1)
+            if from_logits:
+                return ops.categorical_crossentropy(target, y_pred, from_logits=True)
+            return -ops.sum(ops.log(clipped(_shares(y_pred))) * target, axis=-1)
         target = target.value
     if logits is None:
         return -ops.sum(ops.log(clipped(_shares(y_pred))) * target, axis=-1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from melpy import config, initializers, tape, tree
+from melpy import budget, config, initializers, tape, tree
 from melpy.configurable import Configurable, is_ours, snake_case
 from melpy.errors import ArgumentError, GraphError
 from melpy.kernels import dispatch as kernels
@@ -145,6 +146,8 @@ class Metric(Configurable):
             )
         initialize: Any = initializers.get(initializer)
         kind = np.dtype(dtype or np.float64)
+        size_bytes = math.prod(tuple(shape)) * kind.itemsize
+        budget.take(size_bytes, f"a variable of {type(self).__name__} of shape {tuple(shape)}")
         value = array(initialize(tuple(shape), dtype=kind.name))
         made = MetricVariable(value.astype(kind), name or "variable", self.name)
         self._variables.append(made)

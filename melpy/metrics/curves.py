@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config
+from melpy import budget, config
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.metrics.base import MetricVariable, Number
 from melpy.metrics.confusion import Counted, ratio, tally
@@ -106,6 +106,7 @@ class AUC(Rates):
                 expected="an int of at least 2",
                 received={"num_thresholds": num_thresholds},
             )
+        budget.take(64 * num_thresholds, f"{num_thresholds} thresholds of AUC")
         if num_labels and not multi_label:
             raise ArgumentError(
                 "AUC",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -109,20 +110,23 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
     """Make a functional model of `graph_config`'s result."""
     made: dict[str, Any] = {}
     outputs: dict[str, list[list[Symbolic]]] = {}  # by layer: the outputs of each use
-    waiting: list[tuple[str, Any]] = []
+    uses: dict[str, deque[Any]] = {}  # by layer: those that are not made yet
     for entry in config["layers"]:
         layer = operation_of(entry) or deserialize(entry, custom_objects)
         name = entry.get("name") or layer.name
         made[name], outputs[name] = layer, []
         if isinstance(layer, InputLayer):
             outputs[name].append([beginning(layer)])
-        waiting += [(name, node) for node in entry.get("inbound_nodes", [])]
+        uses[name] = deque(entry.get("inbound_nodes", []))
 
     def tensor(history: Any) -> Any:
         name, number, place = history
-        if number < 0 or place < 0:
+        made_so_far = outputs.get(name, [])
+        if number >= len(made_so_far):
+            raise _NotMadeError(name, number)
+        if number < 0 or not 0 <= place < len(made_so_far[number]):
             raise DataError("from_config", f"there is no output {history} in the config")
-        return outputs[name][number][place]
+        return made_so_far[number][place]
 
     def filled(x: Any) -> Any:
         if isinstance(x, dict):
@@ -133,25 +137,26 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
             return {key: filled(value) for key, value in x.items()}
         return [filled(value) for value in x] if isinstance(x, list | tuple) else x
 
-    while waiting:
-        later: list[tuple[str, Any]] = []
-        for name, node in waiting:
-            if any(other == name for other, _ in later):
-                later.append((name, node))  # the uses of one layer keep their order
-                continue
+    # Each layer goes on until it needs what is not made yet, and is woken up when that is.
+    ready, waiting = deque(uses), dict[tuple[str, int], list[str]]()
+    while ready:
+        name = ready.popleft()
+        while uses[name]:
             try:
-                args, kwargs = _arguments_of(node, filled)
-            except (KeyError, IndexError):  # what it needs is not made yet
-                later.append((name, node))
-                continue
+                args, kwargs = _arguments_of(uses[name][0], filled)
+            except _NotMadeError as missing:
+                waiting.setdefault(missing.key, []).append(name)
+                break
+            uses[name].popleft()
             kwargs = _without_defaults(made[name], kwargs)
+            ready += waiting.pop((name, len(outputs[name])), [])
             outputs[name].append(tree.flatten(made[name](*args, **kwargs)))
-        if len(later) == len(waiting):
-            raise ArgumentError(
-                "from_config",
-                f"layer {waiting[0][0]!r} needs the output of a layer that is not in the config",
-            )
-        waiting = later
+    if waiting:
+        raise ArgumentError(
+            "from_config",
+            f"layer {next(iter(waiting.values()))[0]!r} needs the output of a layer that is not in "
+            "the config",
+        )
 
     def side(histories: Any) -> Any:
         if isinstance(histories, dict):
@@ -169,6 +174,14 @@ def model_of_graph(cls: Any, config: dict[str, Any], custom_objects: Any = None)
         outputs=side(config["output_layers"]),
         **{key: value for key, value in config.items() if key not in graph},
     )
+
+
+class _NotMadeError(Exception):
+    """The output of a layer's use is not there yet."""
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(f"there is no use {number} of a layer {name!r} in the config")
+        self.key = name, number
 
 
 def _arguments_of(node: Any, filled: Any) -> tuple[Any, Any]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from melpy import budget, ops, probing, symbolic, tree
 from melpy import config as settings
-from melpy import ops, symbolic
 from melpy.errors import ArgumentError, lookup
 from melpy.ops.registry import OPS, keras_class
 
@@ -62,7 +63,41 @@ class DescribedOp:
         if self.name == "get_item":
             kwargs["key"] = _as_key(kwargs["key"])
         kwargs = {key: value for key, value in kwargs.items() if value is not None}
+        if budget.is_counted():
+            given = tree.flatten((args, kwargs, self.options))
+            budget.need(8 * _most_entries(self.name, given), f"the operation {self.name!r}")
         return self.function(*args, **kwargs, **self.options)
+
+
+# What makes more entries than it is given, by whole numbers among its arguments.
+ENLARGING = {
+    "affine_transform", "arange", "bartlett", "bincount", "blackman", "broadcast_to", "diag",
+    "diagflat", "empty", "extract_patches", "extract_sequences", "eye", "fft", "full", "geomspace",
+    "hamming", "hanning", "histogram", "identity", "irfft", "istft", "kaiser", "linspace",
+    "logspace", "multi_hot", "one_hot", "ones", "pad", "pad_images", "repeat", "resize", "rfft",
+    "scale_and_translate", "scatter", "segment_max", "segment_sum", "stft", "tile", "tri", "vander",
+    "zeros",
+}  # fmt: skip
+OF_ALL_PAIRS = {"kron", "outer"}
+
+
+def _most_entries(name: str, given: list[Any]) -> int:
+    """Return how many entries an operation may make, at the most, of what it is given."""
+    far = probing.FAR  # what an unknown size is tried as
+    shapes = [[far if s is None else s for s in x.shape] for x in given if hasattr(x, "shape")]
+    try:
+        entries = math.prod(np.broadcast_shapes(*map(tuple, shapes)))
+    except ValueError:  # these do not meet entry by entry
+        entries = max(math.prod(shape) for shape in shapes)
+    if name in OF_ALL_PAIRS:
+        entries = math.prod(math.prod(shape) for shape in shapes)
+    if name in ENLARGING:
+        entries = max(entries, 1)
+        for number in given:
+            size = abs(float(number)) if isinstance(number, int | float | np.number) else 0.0
+            if size > 1:
+                entries *= 1 + int(min(size, 2.0**62))
+    return entries
 
 
 def _as_key(key: Any) -> Any:

@@ -32,6 +32,7 @@ from melpy.data import unpacked
 from melpy.data.samples import Samples
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
+from melpy.kernels.walk import Look
 from melpy.models.step_program import StepProgram
 
 __all__ = ["Programs", "programs_of"]
@@ -64,6 +65,7 @@ class Programs:
         self.state: Any = None
         self.moves = 0  # of the weights, in memory
         self.whole: _Whole | None = None  # what pieces were cut from last
+        self.at = 0  # the batch at work, of those that `run` was given
 
     def __reduce__(self) -> Any:
         return type(None), ()  # a copy of a model, and its file, begin with none
@@ -96,7 +98,7 @@ class Programs:
 
     def _run(self, batches: list[Any], are_checked: bool) -> dict[str, Any]:
         made: dict[str, Any] | None = None
-        is_current = False
+        is_current, self.at = False, 0
         while batches:
             if not is_current:
                 self._forget_what_is_old()
@@ -113,10 +115,10 @@ class Programs:
                 else:
                     if not are_checked and not isinstance(batches[0], Piece):
                         self._check_labels(batches[0])
-                    program.run(_cut(batches[0]))
+                    program.run(_cut(batches[0]), self._look_at(program))
             else:
                 made = self._run_one(key, _cut(batches[0]), program)
-            batches = batches[count:]
+            batches, self.at = batches[count:], self.at + count
         return self.model.get_metrics_result() if made is None else made
 
     def _check_labels(self, batch: Any) -> None:
@@ -147,11 +149,18 @@ class Programs:
         size, most = len(pieces[0]), self.model.optimizer.alike_ahead
         alike = list(itertools.takewhile(lambda piece: len(piece) == size, pieces[:most]))
         begun = time.perf_counter()
-        program.run_over(leaves, [piece.rows for piece in alike])
+        program.run_over(leaves, [piece.rows for piece in alike], self._look_at(program))
         program.note_time(len(alike), time.perf_counter() - begun)
         running = [p for key, p in self.known.items() if p is not None and key in self.seen]
         self.count = max(one.count for one in running)
         return len(alike)
+
+    def _look_at(self, program: StepProgram) -> Look | None:
+        """Return what looks at a batch of a program whose loss is not finite, until it is told."""
+        watch = self.model._watch
+        if watch is None or watch.is_told or not self.learns:
+            return None
+        return lambda ahead: watch.tell(unpacked(program.batch)[0], ahead)
 
     def _run_one(self, key: Any, batch: Any, program: StepProgram | None) -> dict[str, Any]:
         """Make one step by Python, and write it down if that is worth it."""

@@ -11,6 +11,7 @@ import numpy as np
 from melpy import clock, random, tape, tree
 from melpy.kernels import memory
 from melpy.kernels.program import recorded
+from melpy.kernels.walk import Look
 from melpy.layers.parts import sources_of
 
 __all__ = ["StepProgram", "same_bits"]
@@ -43,7 +44,8 @@ class StepProgram:
         self.variables = list({id(v): v for v in variables}.values())  # each once
         arrays = [w.value for w in others]
         with recorded(lent, watched=set(map(id, arrays)), most_bytes=MOST_BYTES) as program:
-            self.made = step(tree.pack_sequence_as(batch, self.own))
+            self.batch = tree.pack_sequence_as(batch, self.own)  # the one at work, in place
+            self.made = step(self.batch)
         self.program, self.is_whole = program, program.is_whole
         self.relied_on = [
             (w, weakref.ref(x))
@@ -63,14 +65,14 @@ class StepProgram:
         """Return whether weights that no optimizer looks after lie where they lay."""
         return all(weight.value is array() for weight, array in self.relied_on)
 
-    def run(self, batch: Any) -> None:
-        """Make a step on a batch."""
+    def run(self, batch: Any, look: Look | None = None) -> None:
+        """Make a step on a batch; look at it where its loss is not finite."""
         for own, given in zip(self.own, tree.flatten(batch), strict=True):
             if own is not None:
                 np.copyto(own, given)
         for array, (number,) in zip(self.program.numbers, self._numbers(1), strict=True):
             array[:] = number
-        self.program.run()
+        self.program.run(look)
 
     def note_time(self, steps: int, seconds: float) -> None:
         """Learn from a run of so many steps how many fill a moment."""
@@ -79,13 +81,15 @@ class StepProgram:
         elif seconds < MOMENT_S / 2 and steps >= self.count:
             self.count = min(2 * steps, MOST_STEPS)
 
-    def run_over(self, leaves: list[Any], rows: list[np.ndarray | slice]) -> None:
+    def run_over(
+        self, leaves: list[Any], rows: list[np.ndarray | slice], look: Look | None = None
+    ) -> None:
         """Make a step on each of several batches of one size, rows of the samples in ``leaves``."""
         cut = [(x, own) for x, own in zip(leaves, self.own, strict=True) if own is not None]
         order = np.concatenate(
             [np.arange(r.start, r.stop) if isinstance(r, slice) else r for r in rows]
         )
-        self.program.run_over(cut, order, self._numbers(len(rows)), len(rows))
+        self.program.run_over(cut, order, self._numbers(len(rows)), len(rows), look)
 
     def _numbers(self, steps: int) -> list[np.ndarray]:
         """Return what Python makes anew for each of the next steps."""

@@ -14,6 +14,7 @@ from melpy.configurable import is_ours, plain
 from melpy.data import unpacked
 from melpy.data.samples import require_classes
 from melpy.errors import GraphError, suggesting, warn, whole_numbers
+from melpy.kernels import program
 from melpy.layers.base import Layer
 from melpy.metrics import Mean
 from melpy.models.compiled_loss import CompiledLoss
@@ -45,6 +46,7 @@ class Steps(Layer):
     _laid_out = False  # losses and metrics over the outputs
     _settled = False  # laid out, and no labels are unchecked
     _unchecked: tuple[Any, ...] = ()
+    _watch: Any = None  # a `LossWatch` while `fit` runs
 
     @suggesting
     def compile(
@@ -185,8 +187,12 @@ class Steps(Layer):
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=training)
         else:
             loss = self.compute_loss(x, y, y_pred, sample_weight)
+        value = np.asarray(loss)
+        if training:
+            program.watch(value)
+            if self._watch is not None:
+                self._watch.look(value, x)
         if self._loss_tracker is not None:
-            value = np.asarray(loss)
             self._loss_tracker.update_state(value if value.ndim == 0 else value.mean(), _rows(x))
         return loss
 

@@ -15,15 +15,17 @@ from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
 from melpy.kernels.dispatch import saying_what_is_compiled
 from melpy.layers.base import Layer
+from melpy.models.checks import Checks
 from melpy.models.compiled_metrics import CompiledMetrics
 from melpy.models.executions import between_looks, executions
+from melpy.models.loss_watch import LossWatch
 from melpy.models.program import programs_of
-from melpy.models.steps import Steps, as_logs, assert_compiled
+from melpy.models.steps import as_logs, assert_compiled
 
 __all__ = ["Trainer"]
 
 
-class Trainer(Steps):
+class Trainer(Checks):
     """What a model can do beside being called: the loops over many batches. Abstract."""
 
     stop_training = stop_evaluating = stop_predicting = False
@@ -113,7 +115,7 @@ class Trainer(Steps):
         self._unchecked = ()
         for one in (source, valid):
             if isinstance(one, ArraySource):
-                self._check_labels(one.samples, class_weight)
+                self._check_samples(one.samples, class_weight)
         is_due = _due_by(validation_freq)
         self._build_for_data(source)
 
@@ -125,10 +127,11 @@ class Trainer(Steps):
             self, source, watching.callbacks, see=lambda: self.test_step(source.peek())
         )
         said = saying_what_is_compiled(config.say if verbose else None)
+        self._watch = LossWatch(self, standing, programs)
         with standing.of(self), programs, said:
             watching.on_train_begin()  # may go on from a backup, to where it stood
             for epoch in range(max(initial_epoch, standing.epoch), epochs):
-                source.number = epoch
+                source.number = standing.epoch = epoch
                 made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
                 if not made:
                     self.reset_metrics()
@@ -136,7 +139,7 @@ class Trainer(Steps):
                 for first, last, batches in executions(source, together, standing.batch):
                     watching.on_train_batch_begin(first)
                     made = programs.run(batches)
-                    standing.epoch, standing.batch = epoch, last + 1
+                    standing.batch = last + 1
                     watching.on_train_batch_end(last, as_logs(made))
                     if self.stop_training:
                         break
@@ -205,7 +208,7 @@ class Trainer(Steps):
         whole_numbers("evaluate", 1, batch_size=batch_size, steps=steps)
         source = source_of(x, y, sample_weight, batch_size=batch_size, steps=steps, who="evaluate")
         if isinstance(source, ArraySource):
-            self._check_labels(source.samples, who="evaluate")
+            self._check_samples(source.samples, who="evaluate")
         silent = verbose == "auto"
         watching = _watching(callbacks, self, 0 if silent else verbose, 1, source)
         return self._result(self._measure(source, watching), return_dict)
@@ -251,6 +254,8 @@ class Trainer(Steps):
         """
         whole_numbers("predict", 1, batch_size=batch_size, steps=steps)
         source = source_of(x, batch_size=batch_size, steps=steps, who="predict")
+        if isinstance(source, ArraySource):
+            self._check_range(source.samples, "predict")
         silent = verbose == "auto"
         watching = _watching(callbacks, self, 0 if silent else verbose, 1, source)
         self.stop_predicting = False
@@ -295,7 +300,7 @@ class Trainer(Steps):
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
         assert_compiled(self, who)
         source: Any = source_of(x, y, weight, steps=1, class_weight=class_weight, who=who)
-        self._check_labels(source.samples, class_weight, who)
+        self._check_samples(source.samples, class_weight, who)
         self.reset_metrics()
         return next(source.whole())
 
@@ -320,31 +325,6 @@ class Trainer(Steps):
         values = [logs[name] for name in names if name in logs]
         values += [logs[name] for name in sorted(logs) if name not in names]
         return values[0] if len(values) == 1 else values
-
-    def _check_labels(self, samples: Samples, class_weight: Any = None, who: str = "fit") -> None:
-        """Hold all labels against the outputs' shapes before the first step."""
-        ours = type(self).train_step is Steps.train_step
-        if not ours or type(self).compute_loss is not Steps.compute_loss:
-            return
-        if samples.y is None:
-            if isinstance(samples.x, tuple) and self.loss is not None:
-                raise ArgumentError(
-                    who,
-                    "x is a tuple and there are no labels",
-                    expected="x and y, each an argument of its own",
-                    received={"x": f"a tuple of {len(samples.x)}", "y": None},
-                    mend=f"Write {who}(x, y) for {who}((x, y)).",
-                )
-            return
-        self._unchecked = (*self._unchecked, (samples, class_weight))
-        self._settled = False
-        described = self._outputs_for(samples)
-        if described is not None:
-            self._lay_out(described)
-
-    def _outputs_for(self, samples: Samples) -> Any:
-        """Return what tells the outputs' shapes; None where the first call will."""
-        return None
 
 
 def _watching(

@@ -10,7 +10,8 @@ from typing import Any
 from melpy import config
 from melpy.errors import ShapeError
 from melpy.ops.activations import log_sigmoid
-from melpy.ops.choice import clip
+from melpy.ops.choice import clip, where
+from melpy.ops.comparison import equal, isinf, logical_and
 from melpy.ops.creation import array
 from melpy.ops.elementwise import divide, multiply, negative, subtract
 from melpy.ops.encoding import one_hot
@@ -45,6 +46,12 @@ def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
     return log(_clipped(divide(output, total(output, axis, True))))
 
 
+def _weighed(target: Any, log_p: Any) -> Any:
+    """Return t log p, and 0 for what cannot be and is not the target: 0 log 0 = 0."""
+    is_nothing = logical_and(equal(target, 0), isinf(log_p))
+    return multiply(target, where(is_nothing, 0, log_p))
+
+
 @composed
 def binary_crossentropy(target: Any, output: Any, *, from_logits: bool = False) -> Any:
     """Return -t log p - (1 - t) log(1 - p), entry by entry.
@@ -67,7 +74,7 @@ def binary_crossentropy(target: Any, output: Any, *, from_logits: bool = False) 
     else:
         p = _clipped(output)
         yes, no = log(p), log(subtract(1, p))
-    return negative(multiply(target, yes) + multiply(subtract(1, target), no))
+    return negative(_weighed(target, yes) + _weighed(subtract(1, target), no))
 
 
 @composed
@@ -92,7 +99,7 @@ def categorical_crossentropy(
     target, output = array(target), array(output)
     fits = target.shape == output.shape and len(target.shape) > 0
     _require(fits, "categorical_crossentropy", target, output, "equal shapes")
-    return negative(total(multiply(target, _log_probabilities(output, from_logits, axis)), axis))
+    return negative(total(_weighed(target, _log_probabilities(output, from_logits, axis)), axis))
 
 
 @composed
@@ -121,4 +128,4 @@ def sparse_categorical_crossentropy(
     classes = sizes.pop(*axes_within(who, axis, len(sizes)))
     _require(list(target.shape) == sizes, who, target, output, "one class a distribution")
     chosen = one_hot(target, classes, axis, str(output.dtype))
-    return negative(total(multiply(chosen, _log_probabilities(output, from_logits, axis)), axis))
+    return negative(total(_weighed(chosen, _log_probabilities(output, from_logits, axis)), axis))

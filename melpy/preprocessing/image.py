@@ -21,7 +21,11 @@ from melpy.errors import (
     lookup,
 )
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
+__all__ = ["array_to_img", "img_to_array", "load_img", "opened", "save_img", "smart_resize"]
+
+# Pillow would try all that it knows, of which some hand the file to other programs.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+MOST_PIXELS = 2**26  # of an image before it is scaled; decoded, 200 MB of colours
 
 # Of each colour mode: Pillow's mode, and which modes of files are taken as they are.
 COLOR_MODES = {
@@ -52,6 +56,20 @@ def _pillow(who: str) -> Any:
 def _place(data_format: str | None, who: str) -> str:
     place = data_format or config.image_data_format()
     return lookup("data format", place, config.DATA_FORMATS, who)
+
+
+def opened(file: Any, who: str) -> Any:
+    """Return Pillow's image of a file, of which only the head is read yet.
+
+    Raises
+    ------
+    Exception : of Pillow's many kinds, where this is no image of the `FORMATS`
+    ValueError : it has more pixels than `MOST_PIXELS`
+    """
+    image = _pillow(who).open(file, formats=FORMATS)
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS}")
+    return image
 
 
 def load_img(
@@ -106,7 +124,7 @@ def load_img(
     else:
         data, name = io.BytesIO(Path(os.fsdecode(path)).read_bytes()), f"{os.fsdecode(path)!r}"
     try:
-        image = image_module.open(data)
+        image = opened(data, "load_img")
         image.load()
     except (OSError, SyntaxError, ValueError, image_module.DecompressionBombError) as error:
         raise DataError(

@@ -16,12 +16,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from melpy import custom
+from melpy import budget, custom
 from melpy.configurable import described
 from melpy.errors import ArgumentError, DataError, MelpyError
 from melpy.layers.core import Lambda
 from melpy.layers.parts import Parts
-from melpy.layers.variable import limited_weights
 from melpy.saving import h5_file
 from melpy.saving.assets import restored_assets, written_assets
 from melpy.saving.containers import DESCRIPTION, METADATA, SEEDS, WEIGHTS, Container, Zip
@@ -54,9 +53,9 @@ def written_parts(model: Any) -> dict[str, bytes]:
 
 def model_of_parts(parts: Container, custom_objects: Any, compile: bool, who: str) -> Any:
     """Return the model that parts describe, with the weights that they hold."""
-    weights = parts.weights()
-    with limited_weights(4 * len(weights) + 2**20):
-        model = model_of_text(parts.description(), custom_objects, compile, who)
+    weights, description = parts.weights(), parts.description()
+    with budget.of_file(len(weights) + len(description), who):
+        model = model_of_text(description, custom_objects, compile, who)
     arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
     restored(model, arrays_at, who)
     restored_assets(model, parts.assets(), who)

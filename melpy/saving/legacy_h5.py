@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy import custom, losses, metrics, optimizers
+from melpy import budget, custom, losses, metrics, optimizers
 from melpy.configurable import is_ours, snake_case
 from melpy.errors import DataError, MelpyError, ShapeError, warn
-from melpy.layers.variable import limited_weights
 from melpy.saving.h5_file import Reader, h5py, opened
 from melpy.saving.keras_file import KERAS_VERSION, model_of_text, to_json
 from melpy.saving.objects import deserialize_keras_object
@@ -83,7 +82,7 @@ def model_of(content: bytes, custom_objects: Any, compile: bool, who: str) -> An
     with opened(content, who) as (file, reader):
         text = _text(file.attrs.get("model_config"), who)
         described = {"module": "keras.models", **json.loads(text)}  # Keras 2 named no modules
-        with limited_weights(4 * len(content) + 2**20):
+        with budget.of_file(len(content), who):
             model = model_of_text(json.dumps(described).encode(), custom_objects, False, who)
         _restore(model, file, reader)
         training = file.attrs.get("training_config")

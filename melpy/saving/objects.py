@@ -9,6 +9,7 @@ import numpy as np
 
 from melpy import (
     activations,
+    budget,
     constraints,
     custom,
     initializers,
@@ -99,14 +100,22 @@ def _revived(x: Any) -> Any:
 
 # By the class that a description names: what is no object of a class of Keras's.
 PLAIN: dict[str, Callable[[Any], Any]] = {
-    "__tensor__": lambda told: np.asarray(told["value"], told["dtype"]),
-    "__numpy__": lambda told: np.asarray(told["value"], told["dtype"]),
+    "__tensor__": lambda told: _array(told),
+    "__numpy__": lambda told: _array(told),
     "__bytes__": lambda told: told["value"].encode(),
     "__slice__": lambda told: slice(*(told[end] for end in ("start", "stop", "step"))),
     "__ellipsis__": lambda told: ...,
     "DTypePolicy": lambda told: told["name"],
     "SeedGenerator": lambda told: random.SeedGenerator(**told),
 }
+
+
+def _array(told: Mapping[str, Any]) -> np.ndarray:
+    """Return the array that values and a type describe; a type of texts may be of any length."""
+    kind = np.dtype(told["dtype"])
+    made = np.asarray(told["value"])
+    budget.take(made.size * kind.itemsize, f"an array of type {kind}")
+    return made.astype(kind)
 
 
 ROOMS_OF_FUNCTIONS = (activations, losses, metrics)

@@ -318,7 +318,7 @@ def test_how_many_steps_fill_a_moment_is_learnt_for_each_shape(monkeypatch):
         assert fast.count == expected
     many = []
     monkeypatch.setattr(
-        room.StepProgram, "run_over", lambda self, leaves, rows: many.append(len(rows))
+        room.StepProgram, "run_over", lambda self, leaves, rows, look: many.append(len(rows))
     )
     model.fit(X, Y, batch_size=B, verbose=0)
     assert many == [1, 3, 1]  # one first: who knows what else is in the way

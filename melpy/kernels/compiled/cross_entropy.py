@@ -46,7 +46,7 @@ def _forward(logits, target, loss, p, epsilon, part, first, last):
         largest = z[0]
         for c in range(C):
             largest = z[c] if (z[c] > largest) | (z[c] != z[c]) else largest
-        total = z[0] * 0  # zero of z's type; a NaN stays one
+        total = logits.dtype.type(0)
         for c in range(C):
             q[c] = np.exp(z[c] - largest)
             total += q[c]

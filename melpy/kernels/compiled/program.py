@@ -32,13 +32,20 @@ COUNTERS = 2 * LINE
 
 
 @for_team
-def walk(table, counters, first_step, steps, error, part, first, last):
-    """Go through all records, for so many steps, as one of several threads."""
+def walk(table, counters, first_step, steps, begin, pause, seen, error, part, first, last):
+    """Go through all records, for so many steps, as one of several threads.
+
+    The first step begins with record ``begin``. Before record ``pause`` of a later one it ends
+    where the number seen there is not finite: all threads find the same number, which nobody
+    overwrites before the next step.
+    """
     at, failed = counters.ctypes.data, error.ctypes.data
     for _ in range(first, last):
         for step in range(first_step, first_step + steps):
-            n = 0
+            n = begin if step == first_step else 0
             while n < table.size:
+                if n == pause and (n != begin or step != first_step) and not np.isfinite(seen[0]):
+                    return
                 taken = at + 8 * COUNTERS * n
                 done, blocks = taken + 8 * DONE, table[n].blocks
                 begin, end = step * blocks, (step + 1) * blocks
@@ -55,15 +62,22 @@ def walk(table, counters, first_step, steps, error, part, first, last):
 
 
 @for_team
-def walk_alone(table, steps, error, part, first, last):
-    """Go through all records, for so many steps, where there is nobody to share them with."""
+def walk_alone(table, steps, begin, pause, seen, made, error, part, first, last):
+    """Go through all records, for so many steps, where there is nobody to share them with.
+
+    As `walk` does; what is ``made`` are the steps that are begun, and those that are finished.
+    """
     failed = error.ctypes.data
-    for _ in range(steps):
-        n = 0
+    for step in range(steps):
+        n = begin if step == 0 else 0
+        made[0] = step + 1
         while n < table.size:
+            if n == pause and (n != begin or step != 0) and not np.isfinite(seen[0]):
+                return
             for block in range(table[n].blocks):
                 _do(table, n, block, failed)
             n += table[n].row
+        made[1] = step + 1
 
 
 @compiled

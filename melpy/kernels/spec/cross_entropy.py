@@ -18,9 +18,11 @@ def softmax_cross_entropy(
 
         log p_c = (z_c - max z) - log sum_k exp(z_k - max z)
 
+    A class that cannot be, z_c = -inf, has p_c = 0 and adds 0 to the loss where t_c = 0.
+
     Parameters
     ----------
-    logits : ndarray (N,C), finite
+    logits : ndarray (N,C), finite or -inf, not all of a row
     target : ndarray (N,C), each row a distribution: one-hot or smoothed
     epsilon : float in [0, 0.5); Keras clips by 1e-7 where a model ends in a softmax, and by nothing
         where it returns logits
@@ -47,7 +49,9 @@ def softmax_cross_entropy(
         log_p = shifted - np.log(total)
     else:
         log_p = np.log(np.clip(p, epsilon, 1.0 - epsilon))
-    return -(target * log_p).sum(axis=1), p  # (N,C) -> (N,)
+    with np.errstate(invalid="ignore"):
+        terms = np.where(target == 0, 0, target * log_p)  # 0 log 0 = 0
+    return -terms.sum(axis=1), p  # (N,C) -> (N,)
 
 
 def softmax_cross_entropy_d_logits(
