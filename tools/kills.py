@@ -150,6 +150,11 @@ def killed(kind: str, folder: Path, moment: str, draw: random.Random, is_first: 
     return process.returncode == -signal.SIGKILL
 
 
+def begins_anew(folder: Path) -> bool:
+    """Return whether a training was killed before its first backup: it is the first one again."""
+    return not any(folder.glob("backup/0*"))
+
+
 def digest_of(kind: str, folder: Path, is_first: bool) -> str:
     """Let a training come to its end and return the digest that it left."""
     process = started(kind, folder, is_first)
@@ -185,11 +190,9 @@ def main() -> int:
             folder = Path(home) / f"run-{number}"
             folder.mkdir()
             kills = 0
-            for again in range(1 + draw.randint(0, 1)):
-                kills += killed(kind, folder, moment, draw, is_first=not again)
-            # Killed before its first backup, it begins as the first time.
-            is_first = not any(folder.glob("backup/0*"))
-            same = digest_of(kind, folder, is_first) == whole[kind]
+            for _ in range(1 + draw.randint(0, 1)):
+                kills += killed(kind, folder, moment, draw, begins_anew(folder))
+            same = digest_of(kind, folder, begins_anew(folder)) == whole[kind]
             rows.append({"kind": kind, "moment": moment, "kills": kills, "same bits": same})
             print(f"{number + 1:3}  {kind:10} {moment:26} {kills} kills  "
                   f"{'the same bits' if same else 'OTHER BITS'}", flush=True)  # fmt: skip

@@ -60,7 +60,15 @@ def parse_idx(data: bytes) -> np.ndarray:
             expected=f"{size} values of shape {shape}" if shape else f"{rank} sizes",
             received={"size_bytes": len(data) - start if shape else len(data)},
         )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
+    try:
+        return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
+    except ValueError as error:  # of 65 axes, or of sizes that are none although one is 0
+        raise DataError(
+            "parse_idx",
+            f"the header says what no array can be ({error})",
+            expected="at most 64 axes, of sizes that memory can hold",
+            received={"rank": rank},
+        ) from error
 
 
 def parse_cifar(data: bytes, num_classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

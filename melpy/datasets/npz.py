@@ -8,6 +8,7 @@ whole numbers need: it makes numbers, text, tuples and lists, and looks up and c
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zipfile
 from typing import Any
@@ -17,6 +18,10 @@ import numpy as np
 from melpy.errors import DataError
 
 __all__ = ["read_npz"]
+
+# What a file may unpack to: of numbers and lists, no file is packed tighter.
+UNPACKED_FLOOR_BYTES, UNPACKED_TIMES = 2**24, 64
+BOUNDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # whose unpacking ends at the size told
 
 
 def read_npz(data: bytes, who: str) -> dict[str, np.ndarray]:
@@ -44,13 +49,14 @@ def read_npz(data: bytes, who: str) -> dict[str, np.ndarray]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in names}
-    except (
-        # What damaged bytes lead to, in these readers and in the machine below.
-        zipfile.BadZipFile, struct.error, ValueError, TypeError, EOFError, AttributeError,
-        LookupError, OverflowError, NotImplementedError,
-    ) as error:  # fmt: skip
+            parts = [part for part in archive.infolist() if part.filename.endswith(".npy")]
+            size_bytes = sum(part.file_size for part in parts)
+            if size_bytes > UNPACKED_FLOOR_BYTES + UNPACKED_TIMES * len(data):
+                raise ValueError(f"it unpacks to {size_bytes} bytes")
+            if not {part.compress_type for part in parts} <= BOUNDED:
+                raise ValueError("it is packed by another method than stored or deflated")
+            return {p.filename.removesuffix(".npy"): _array(archive.read(p)) for p in parts}
+    except Exception as error:  # damaged bytes fail in more ways than anyone can list
         raise DataError(
             who,
             f"this is no file of arrays of numbers ({error})",
@@ -68,6 +74,8 @@ def _array(data: bytes) -> np.ndarray:
         else np.lib.format.read_array_header_2_0  # 3.0 differs in the names of fields alone
     )
     shape, _, dtype = read_header(file)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > len(data):
+        raise ValueError(f"an array of shape {shape} is larger than what there is of it")
     if dtype.hasobject:
         return _of_lists(data[file.tell() :], shape)
     file.seek(0)

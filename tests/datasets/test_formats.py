@@ -88,3 +88,10 @@ def test_cifar_refuses_a_label_out_of_range():
 
 def test_docstring_examples():
     assert doctest.testmod(formats) == doctest.TestResults(failed=0, attempted=3)
+
+
+@pytest.mark.parametrize("sizes", [[2**32 - 1, 2**32 - 1, 0], [1] * 65, [0] * 200])
+def test_idx_headers_of_what_no_array_can_be(sizes):
+    head = bytes([0, 0, 8, len(sizes)]) + b"".join(size.to_bytes(4, "big") for size in sizes)
+    with pytest.raises(DataError, match="what no array can be"):
+        formats.parse_idx(head + bytes(int(np.prod(sizes, dtype=object))))

@@ -1,0 +1,111 @@
+"""One budget of memory and of time for a whole load: counted before it is taken."""
+
+import json
+import resource
+import zipfile
+
+import numpy as np
+import pytest
+
+import melpy
+from melpy import config, errors, layers, metrics, models, ops
+
+pytest.importorskip("h5py")
+X = melpy.Input((4,))
+MUCH_MB = 300  # of the memory that a load may reach beyond what was taken before
+
+
+def changed(path, old, new):
+    """Write a model's file again with a part of its description changed."""
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    text = parts["config.json"].decode()
+    assert old in text
+    parts["config.json"] = text.replace(old, new).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def with_auc():
+    model = melpy.Model(X, layers.Dense(1)(X))
+    model.compile("sgd", "mse", metrics=[metrics.AUC(num_thresholds=77)])
+    return model
+
+
+HUGE = {
+    "a weight": (lambda: melpy.Model(X, layers.Dense(77)(X)), "77", "300000000"),
+    "thresholds": (with_auc, "77", "30000000"),
+    "repeat": (lambda: melpy.Model(X, ops.repeat(X, 77, axis=1)), "77", "100000000"),
+    "tile": (lambda: melpy.Model(X, ops.tile(X, (1, 77))), "77", "100000000"),
+    "pad": (lambda: melpy.Model(X, ops.pad(X, ((0, 0), (0, 77)))), "77", "100000000"),
+    "one_hot": (
+        lambda: melpy.Model(X, ops.one_hot(ops.cast(X, "int32"), 77)), "77", "100000000",
+    ),
+    "a constant's type": (lambda: melpy.Model(X, X + np.float32([1, 2, 3, 4])), None, None),
+    "an input": (lambda: melpy.Model(X, ops.expand_dims(X, 1)), "[null, 4]", "[null, 900000000]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_descriptions_that_ask_for_terabytes(what, tmp_path):
+    make, old, new = HUGE[what]
+    path = tmp_path / "m.keras"
+    make().save(path)
+    if new is None:
+        with zipfile.ZipFile(path) as file:
+            text = file.read("config.json").decode()
+        old = text[text.index("__tensor__") :].partition("}")[0]
+        new = old.replace("float32", "S2000000000")
+    changed(path, old, new)
+    before_mb = peak_mb()
+    with pytest.raises(errors.DataError, match=r"too small|more memory than a file may ask for"):
+        models.load_model(path)
+    assert peak_mb() - before_mb < MUCH_MB
+
+
+def test_a_file_that_is_trusted_may_have_more(tmp_path, monkeypatch):
+    path = tmp_path / "m.keras"
+    melpy.Model(X, ops.tile(X, (1, 300000))).save(path)
+    with pytest.raises(errors.DataError, match=r"set_load_memory"):
+        models.load_model(path)
+    monkeypatch.setitem(config.settings._settings, "load_memory", 2**30)
+    assert models.load_model(path).output_shape == (None, 1200000)
+    with pytest.raises(errors.ArgumentError, match="no number of bytes"):
+        config.set_load_memory(-1)
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_a_long_graph_in_any_order(forwards):
+    y = X
+    for number in range(300):
+        y = layers.Activation("relu", name=f"a{number}")(y)
+    described = json.loads(melpy.Model(X, y).to_json())
+    if not forwards:
+        described["config"]["layers"].reverse()
+    made = models.model_from_json(json.dumps(described))
+    assert len(made.layers) == 301
+    described["config"]["layers"][7]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][
+        0
+    ] = "no"
+    with pytest.raises(errors.ArgumentError, match="that is not in the config"):
+        models.model_from_json(json.dumps(described))
+
+
+def test_a_million_links_to_one_array(tmp_path):
+    import h5py
+
+    model = melpy.Sequential([melpy.Input((300,)), layers.Dense(300)])
+    model.save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "a") as file:
+        group = file["layers/dense/vars"]
+        for number in range(2, 1000):
+            group[str(number)] = group["0"]
+    before_mb = peak_mb()
+    with pytest.raises(errors.MelpyError):
+        model.load_weights(tmp_path / "w.weights.h5")
+    assert peak_mb() - before_mb < MUCH_MB
