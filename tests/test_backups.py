@@ -20,6 +20,7 @@ from melpy.callbacks import (
 from melpy.data import Loader
 from melpy.errors import DataError, FileError
 from melpy.random import SeedGenerator
+from melpy.saving import files
 from melpy.utils import PyDataset
 
 RNG = np.random.default_rng(0)
@@ -376,6 +377,23 @@ class TestDamage:
         assert [name[:7] for name in names] == ["000002-", "000003-", "notes.t"]
         trained("rows", 2, BackupAndRestore(tmp_path / "backup"))
         assert list((tmp_path / "backup").iterdir()) == [mine]
+
+    @pytest.mark.parametrize("failing", ["open", "fsync", "replace", "utime"])
+    def test_a_disk_that_fails(self, tmp_path, failing):
+        """The training ends with one sentence, and goes on from the backup before."""
+        whole = trained("rows", 1)
+        self.cut(tmp_path / "backup")
+        names = sorted(path.name for path in (tmp_path / "backup").iterdir())
+
+        def fail(*args, **kwargs):
+            raise OSError(28, "No space left on device")
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(files.os, failing, fail)
+            with pytest.raises(FileError, match=r"BackupAndRestore: .*No space left on device"):
+                trained("rows", 1, BackupAndRestore(tmp_path / "backup", 2))
+        assert sorted(path.name for path in (tmp_path / "backup").iterdir()) == names
+        assert_same(whole, trained("rows", 2, BackupAndRestore(tmp_path / "backup", 2)))
 
     @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
     def test_a_folder_that_is_read_only(self, tmp_path):
