@@ -326,3 +326,24 @@ class TestProgbarLogger:
 
     def test_verbose_0_is_silent(self, monkeypatch):
         assert self.shown(Terminal(), monkeypatch, verbose=0) == ""
+
+
+def test_who_looks_at_single_batches(tmp_path):
+    class Own(melpy.callbacks.ModelCheckpoint):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+
+    path = tmp_path / "m.keras"
+    for callback, looks in (
+        (melpy.callbacks.ModelCheckpoint(path), False),
+        (melpy.callbacks.ModelCheckpoint(path, save_freq=3), True),
+        (melpy.callbacks.BackupAndRestore(tmp_path), False),
+        (melpy.callbacks.BackupAndRestore(tmp_path, save_freq=3), True),
+        (melpy.callbacks.TensorBoard(tmp_path), False),
+        (melpy.callbacks.TensorBoard(tmp_path, update_freq=2), True),
+        (melpy.callbacks.EarlyStopping(), False),
+        (TerminateOnNaN(), True),
+        (melpy.callbacks.LambdaCallback(on_train_batch_end=print), True),
+        (Own(path), True),
+    ):
+        assert callback.needs_each_batch is looks, callback

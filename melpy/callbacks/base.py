@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from melpy.configurable import is_ours
 from melpy.errors import refuse_unknown
 
 __all__ = ["Callback", "History", "LambdaCallback"]
@@ -41,6 +42,7 @@ class Callback:
     model: Any = None
     params: Mapping[str, Any] = {}
     remembers: tuple[str, ...] = ()
+    misses_batches = False  # whether its own looks at batches may be fewer: one after several
     comes_last = False  # after all others, so that it sees what they did
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -82,10 +84,14 @@ class Callback:
     @property
     def needs_each_batch(self) -> bool:
         """Whether it looks at single batches: then training and measuring stop at each."""
-        return any(
-            getattr(type(self), event) is not getattr(Callback, event) or event in vars(self)
-            for event in BATCH_EVENTS
-        )
+        return any(self._looks_by(event) for event in BATCH_EVENTS)
+
+    def _looks_by(self, event: str) -> bool:
+        handler = getattr(type(self), event)
+        if event in vars(self):
+            return True
+        is_plain = handler is getattr(Callback, event)
+        return not (is_plain or (self.misses_batches and is_ours(handler)))
 
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Before a training step, under its older name."""

@@ -95,9 +95,9 @@ class EveryBatches(Callback):
         self.last_batch, self.passed = -1, 0
 
     @property
-    def needs_each_batch(self) -> bool:
-        """Whether it looks at single batches."""
-        return self.every is not None
+    def misses_batches(self) -> bool:  # type: ignore[override]
+        """Whether it counts none."""
+        return self.every is None
 
     def are_due(self, batch: int) -> bool:
         """Count up to a batch's number; return whether it is time, and begin anew if it is."""

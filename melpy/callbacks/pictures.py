@@ -47,7 +47,7 @@ class TensorBoard(Callback):
         self.log_dir, self.histogram_freq = Path(log_dir), histogram_freq
         self.every = {"epoch": 0, "batch": 1}.get(update_freq, update_freq)  # type: ignore[arg-type]
         self.writers: dict[str, Any] = {}
-        self.step = 0
+        self.step, self.misses_batches = 0, not self.every
 
     def _writer(self, side: str) -> Any:
         if side not in self.writers:

@@ -28,7 +28,7 @@ class ProgbarLogger(Callback):
 
     INTERVAL_S = 0.1
     is_fitting = False  # a validation is silent
-    needs_each_batch = False  # some batches more between two looks are not seen
+    misses_batches = True  # some more between two looks are not seen
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Learn epochs, steps and verbosity."""
