@@ -366,6 +366,23 @@ class TestPredict:
             "Expected an image file.\n"
         )
 
+    @pytest.mark.parametrize("name", ["EPS", "PDF", "ICO", "PCX"])
+    def test_other_formats_are_not_tried(self, run, tmp_path, capsys, name):
+        """Pillow hands an EPS to Ghostscript, which is a program of its own."""
+        path = tmp_path / "image.png"
+        Image.new("RGB", (8, 8)).save(path, name)
+        sentence = refusal(capsys, "predict", run[0], path)
+        assert "is no image, or a damaged one" in sentence
+        assert "PNG" in sentence
+
+    @pytest.mark.parametrize("more", [[], ["--resize"]])
+    def test_a_huge_image_is_not_decoded(self, run, tmp_path, capsys, monkeypatch, more):
+        path = tmp_path / "huge.png"
+        Image.new("1", (10_000, 8_000)).save(path)
+        monkeypatch.setattr(Image.Image, "load", None)  # who decodes it fails
+        sentence = refusal(capsys, "predict", run[0], path, *more)
+        assert ("10000x8000 pixels are more than" in sentence) or "another size" in sentence
+
     def test_what_is_no_run(self, tmp_path, capsys):
         assert "holds no run" in refusal(capsys, "predict", tmp_path, "x.png")
         assert "holds no run" in refusal(capsys, "predict", tmp_path / "gone", "x.png")

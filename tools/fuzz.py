@@ -12,6 +12,7 @@ exit code is 1.
 from __future__ import annotations
 
 import argparse
+import copy
 import io
 import json
 import random
@@ -184,7 +185,7 @@ def _retold(content: bytes, draw: random.Random) -> bytes:
         elif isinstance(old, int | float) and draw.random() < 0.7:
             holder[key] = draw.choice(NUMBERS)
         else:
-            holder[key] = draw.choice((*OTHERS, *NUMBERS))
+            holder[key] = copy.deepcopy(draw.choice((*OTHERS, *NUMBERS)))
     text = json.dumps(told)
     return (b"[" * 50_000 if draw.random() < 0.01 else b"") + text.encode()
 
