@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 import melpy
 from melpy.cli import main
@@ -379,7 +379,7 @@ class TestPredict:
     def test_a_huge_image_is_not_decoded(self, run, tmp_path, capsys, monkeypatch, more):
         path = tmp_path / "huge.png"
         Image.new("1", (10_000, 8_000)).save(path)
-        monkeypatch.setattr(Image.Image, "load", None)  # who decodes it fails
+        monkeypatch.setattr(ImageFile.ImageFile, "load", None)  # who decodes it fails
         sentence = refusal(capsys, "predict", run[0], path, *more)
         assert ("10000x8000 pixels are more than" in sentence) or "another size" in sentence
 

@@ -68,6 +68,7 @@ def opened(file: Any, who: str) -> Any:
     """
     image = _pillow(who).open(file, formats=FORMATS)
     if image.width * image.height > MOST_PIXELS:
+        image.close()
         raise ValueError(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS}")
     return image
 
