@@ -73,8 +73,8 @@ class Standing:
             "epoch": self.epoch,
             "batch": self.batch,
             "generators": standing(self.model),
-            "stream": random.stream_state(),
-            "source": self.source.position() if self.source is not None else None,
+            "process": random.process_state(),
+            "source": _kept(self._position(), "source", arrays),
             "callbacks": {
                 name: _kept(callback.get_state(), f"callbacks/{name}", arrays)
                 for name, callback in self._named()
@@ -115,10 +115,11 @@ class Standing:
             _fill(own, kept, name, who)
         clock.values_changed()
         stand(self.model, plain["generators"], who)
-        if plain.get("stream") is not None:
-            random.restore_stream(plain["stream"])
-        if self.source is not None and plain.get("source") is not None:
-            self.source.go_to(plain["source"], within_epoch=self.batch > 0)
+        process, position = plain.get("process"), _found(plain.get("source"), arrays)
+        if position is not None and self.source is not None:
+            process = self.source.go_to(position, process, within_epoch=self.batch > 0)
+        if process is not None:
+            random.restore_process(process)
         kept = plain.get("callbacks", {})
         for name, callback in self._named():
             if name in kept:
@@ -126,6 +127,9 @@ class Standing:
         states = _found(plain.get("carried", []), arrays)
         for layer, carried in zip(self._carriers(), states, strict=False):
             layer.states = carried
+
+    def _position(self) -> dict[str, Any] | None:
+        return None if self.source is None else self.source.position()
 
     def _variables(self) -> dict[str, list[Any]]:
         """Return all variables, by what they belong to."""
@@ -163,7 +167,7 @@ def _fill(variables: list[Any], arrays: list[np.ndarray], name: str, who: str) -
     if shapes != found:
         raise DataError(
             who,
-            f"the backup is of another model: its {name} have other shapes",
+            f"the backup is of another model: the shapes of the {name} are others",
             expected=f"{shapes}",
             received={"shapes": found},
             mend="Give each training a folder of its own, or delete this one to begin anew.",

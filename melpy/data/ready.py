@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +19,8 @@ from melpy.data.streams import computed
 from melpy.layers.parts import sources_in
 
 __all__ = ["DatasetSource", "IterableSource"]
+
+MOST_BYTES = 2**26  # of an attribute that is looked at for changes, such as an order
 
 
 class IterableSource(Source):
@@ -35,13 +39,21 @@ class IterableSource(Source):
         return self._coming is not None and isinstance(self.data, Iterator)
 
     def order(self) -> dict[str, Any]:
-        """Return what the next batches of a `Dataset` follow from."""
-        return self.data.standing() if isinstance(self.data, Dataset) else {}
+        """Return what the next batches follow from: a `Dataset`'s seeds, the process's draws."""
+        own = self.data.standing() if isinstance(self.data, Dataset) else {}
+        return {"own": own, "process": random.process_state()}
 
     def follow(self, order: Mapping[str, Any]) -> None:
         """Let the next batches of a `Dataset` follow from that."""
-        if isinstance(self.data, Dataset) and order:
-            self.data.stand(order)
+        if isinstance(self.data, Dataset) and order["own"]:
+            self.data.stand(order["own"])
+
+    def _begin_amidst(self, first: int, order: Mapping[str, Any], process: Any) -> Any:
+        """Make the first batches again, with what the process drew from then."""
+        if not self._is_going_on:  # else a generator has drawn already, as it did the first time
+            random.restore_process(order["process"])
+        self._begin(first)
+        return None
 
     def state(self) -> Any:
         """Return the data's ``state_dict()``, where it has one."""
@@ -54,13 +66,16 @@ class IterableSource(Source):
 
     def _begin(self, first: int = 0) -> None:
         if self._is_going_on:  # what was taken to see its shapes is no batch of the past
-            self._coming, self._taken = itertools.islice(self._coming or (), first, None), first
+            self._coming, self._taken = _without(self._coming or (), first), first
         else:
             super()._begin(first)
 
     def whole(self, first: int = 0) -> Iterator[Any]:
         """Yield all batches once, from number ``first`` on; a generator's only once."""
-        for batch in self.batches(first):
+        return self._packed(self.batches(first))
+
+    def _packed(self, batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
             parts = isinstance(batch, list | tuple)
             made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)
             x, y, weight = unpacked(made, self.who)
@@ -73,7 +88,7 @@ class IterableSource(Source):
         """Return the batches as they come; data that keep their own state know where they are."""
         if hasattr(self.data, "load_state_dict"):
             return iter(self.data)
-        return itertools.islice(self.data, first, None)
+        return _without(self.data, first)
 
 
 class DatasetSource(IterableSource):
@@ -89,6 +104,7 @@ class DatasetSource(IterableSource):
     ) -> None:
         super().__init__(data, steps, class_weight, who)
         self.size = data.num_batches
+        self._first = {name: _digest(value) for name, value in self._numbers().items()}
         self.seed = random.next_seed() if shuffle and self.size is not None else None
 
     def begin_epoch(self) -> None:
@@ -107,16 +123,42 @@ class DatasetSource(IterableSource):
         """Let the order of the batches follow from others."""
         self.seed, self.number = order["seed"], order["number"]
 
+    def _numbers(self) -> dict[str, Any]:
+        """Return the attributes that are numbers or texts, and arrays that are no larger than most.
+
+        The samples themselves are larger, and do not change.
+        """
+        plain = int, float, str, np.generic
+        return {
+            name: value
+            for name, value in vars(self.data).items()
+            if isinstance(value, plain)
+            or (isinstance(value, list) and all(isinstance(x, plain) for x in value))
+            or (isinstance(value, np.ndarray) and value.dtype.kind in "fiub")
+            if getattr(value, "nbytes", 0) <= MOST_BYTES
+        }
+
+    def _begin_amidst(self, first: int, order: Mapping[str, Any], process: Any) -> Any:
+        self._begin(first)
+        return process
+
     def state(self) -> Any:
-        """Return where what the dataset draws from stands, and its ``state_dict()``."""
+        """Return what the dataset draws from, its ``state_dict()``, and what of it has changed."""
         drawn = [random.state_of(source) for source in sources_in(vars(self.data))]
-        return {"sources": drawn, "own": super().state()}
+        changed = {n: x for n, x in self._numbers().items() if self._first.get(n) != _digest(x)}
+        return {"sources": drawn, "own": super().state(), "changed": changed}
 
     def restore(self, state: Any) -> None:
         """Give the dataset its state back."""
         for source, standing in zip(sources_in(vars(self.data)), state["sources"], strict=True):
             random.restore(source, standing)
         super().restore(state["own"])
+        for name, value in state["changed"].items():
+            own = getattr(self.data, name, None)
+            if isinstance(own, np.ndarray) and own.shape == np.shape(value):
+                own[...] = value  # where it is: another attribute may be a view of it
+            else:
+                setattr(self.data, name, value)
 
     def batches(self, first: int) -> Iterator[Any]:
         """Return one epoch of the dataset, made by its workers where it has several."""
@@ -128,6 +170,17 @@ class DatasetSource(IterableSource):
         if self.data.workers < 2:
             return (self.data[index] for index in order)
         return computed(self.data.__getitem__, order, self.data.workers, self.data.max_queue_size)
+
+
+def _without(elements: Iterable[Any], first: int) -> Iterator[Any]:
+    """Return an iterator of which the first elements are made already, and let go of."""
+    coming = iter(elements)
+    deque(itertools.islice(coming, first), maxlen=0)
+    return coming
+
+
+def _digest(value: Any) -> int:
+    return zlib.crc32(np.ascontiguousarray(value).tobytes())
 
 
 def _length(data: Any) -> int | None:

@@ -75,13 +75,18 @@ class Source:
             "state": self.state(),
         }
 
-    def go_to(self, position: Mapping[str, Any], within_epoch: bool) -> None:
+    def go_to(self, position: Mapping[str, Any], process: Any, within_epoch: bool) -> Any:
         """Go on where another source of the same data stood.
 
         Parameters
         ----------
         position : what `position` returned
+        process : what `random.process_state` returned then
         within_epoch : bool, whether the next `epoch` is the rest of one
+
+        Returns
+        -------
+        the state that the process is to have now; None to leave it
 
         Raises
         ------
@@ -95,13 +100,19 @@ class Source:
                 expected=f"{position['size']} batches",
                 received={"batches": self.size},
             )
+        if not self._is_going_on:
+            self._coming = None  # and what was making it, ahead, draws no more
         self._made, self._ends = int(position["made"]), within_epoch and position["is_over"]
         self.restore(position["state"])
         self.follow(position["order"])
-        if taken is not None:
-            self._begin(int(taken))
-        elif not self._is_going_on:
-            self._coming = None
+        if taken is None:
+            return process
+        return self._begin_amidst(int(taken), position["order"], process)
+
+    def _begin_amidst(self, first: int, order: Mapping[str, Any], process: Any) -> Any:
+        """Let the data go on with batch ``first``; return the state that the process is to have."""
+        self._begin(first)
+        return process
 
     @property
     def _is_going_on(self) -> bool:

@@ -73,6 +73,7 @@ def opened(content: bytes, who: str) -> Iterator[tuple[Any, Reader]]:
     """Open a file for reading; whatever HDF5 says against it becomes a `DataError`."""
     package = h5py()
     try:
+        _require_ending_heaps(content)
         with package.File(io.BytesIO(content), "r") as file:
             yield file, Reader(package, len(content), who)
     except MelpyError:
@@ -83,6 +84,30 @@ def opened(content: bytes, who: str) -> Iterator[tuple[Any, Reader]]:
             f"the weights are damaged or no HDF5 file ({type(error).__name__}: {error})",
             expected="a file that save or save_weights wrote",
         ) from error
+
+
+SIGNATURE, SIZES_OF_LENGTHS = b"\x89HDF\r\n\x1a\n", {0: 14, 1: 14, 2: 10, 3: 10}
+HEAP, HEAD_BYTES = b"GCOL", 16  # of a collection of texts, and of each in it
+
+
+def _require_ending_heaps(content: bytes) -> None:
+    """Refuse a heap of texts in which HDF5 2.0 would go round for ever: a free space of no size.
+
+    Source: HDF5 File Format Specification 3.0, III.E, Global Heap.
+    """
+    if content[:8] != SIGNATURE or content[SIZES_OF_LENGTHS.get(content[8], 8)] != 8:
+        raise ValueError("it does not begin as an HDF5 file with lengths of 8 bytes")
+    at = content.find(HEAP)
+    while at >= 0:
+        end = at + int.from_bytes(content[at + 8 : at + HEAD_BYTES], "little")
+        place = at + HEAD_BYTES
+        while place + HEAD_BYTES <= min(end, len(content)):
+            number = int.from_bytes(content[place : place + 2], "little")
+            size = int.from_bytes(content[place + 8 : place + HEAD_BYTES], "little")
+            if number == 0 and size == 0:
+                raise ValueError("a heap of texts has no end")
+            place += HEAD_BYTES + -(-size // 8) * 8 if number else size
+        at = content.find(HEAP, at + 1)
 
 
 class Reader:
