@@ -53,6 +53,19 @@ def flatten(structure: Any) -> list[Any]:
     return [structure]
 
 
+def outline(structure: Any) -> Any:
+    """Return what two structures have in common whose leaves mean the same, for a key of a dict.
+
+    Examples
+    --------
+    >>> outline({"b": [1, 2], "a": None})
+    (('a', None), ('b', (None, None)))
+    """
+    if isinstance(structure, dict):
+        return tuple((key, outline(structure[key])) for key in keys_of(structure))
+    return tuple(map(outline, structure)) if isinstance(structure, ROWS) else None
+
+
 def flatten_with_path(structure: Any) -> list[tuple[Path, Any]]:
     """Return each leaf with the indices and keys that lead to it.
 

@@ -14,6 +14,7 @@ from melpy.callbacks import (
     Callback,
     CSVLogger,
     EarlyStopping,
+    LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
     TerminateOnNaN,
@@ -329,6 +330,79 @@ class TestAStoppedTrainingGoesOn:
             fitted(1, CutBefore(7), BackupAndRestore(tmp_path / "backup", 1))
         assert_same(whole, fitted(2, BackupAndRestore(tmp_path / "backup", 1)))
 
+    def test_that_had_come_to_its_end(self, tmp_path):
+        def epochs():
+            calls = [
+                EarlyStopping("loss", patience=1, min_delta=5.0),
+                BackupAndRestore(tmp_path / "backup", delete_checkpoint=False),
+            ]
+            return trained("rows", 1, *calls, epochs=9)[1].epoch
+
+        assert epochs() == epochs() == epochs() == [0, 1]
+
+    def test_whose_epoch_began_once(self, tmp_path):
+        """What beginning an epoch does is not done twice to the one that goes on."""
+
+        class Drawing(Batches):
+            def on_epoch_begin(self):
+                self.order = self.rng.permutation(20)
+
+        KINDS["drawing"] = rows_model, lambda: {"x": Drawing()}
+        KINDS_OF["drawing"] = ROWS
+        calls = [LearningRateScheduler(lambda epoch, rate: rate * 0.5)]
+        whole = trained("drawing", 1, *calls)
+        assert whole[1].history["learning_rate"] == pytest.approx([5e-4, 2.5e-4, 1.25e-4])
+        backup = tmp_path / "backup"
+        with pytest.raises(StopError):
+            trained("drawing", 1, *calls, CutBefore(8), BackupAndRestore(backup, 1))
+        assert_same(whole, trained("drawing", 2, *calls, BackupAndRestore(backup, 1)))
+        del KINDS["drawing"], KINDS_OF["drawing"]
+
+    @pytest.mark.parametrize("kind", ["generator", "datasets"])
+    @pytest.mark.parametrize("save_freq", ["epoch", 1])
+    def test_and_so_does_what_it_is_measured_on(self, tmp_path, kind, save_freq):
+        def fitted(seed, *callbacks):
+            melpy.utils.set_random_seed(seed)
+            model = rows_model()
+            model.compile("sgd", "mse")
+            valid = endless() if kind == "generator" else Loader(*ROWS, batch_size=4).shuffle(3)
+            return model, model.fit(
+                *ROWS, batch_size=4, epochs=4, verbose=0, callbacks=list(callbacks),
+                validation_data=valid, validation_steps=2,
+            )  # fmt: skip
+
+        whole = fitted(1)
+        with pytest.raises(StopError):
+            fitted(1, CutBefore(13), BackupAndRestore(tmp_path / "backup", save_freq))
+        assert_same(whole, fitted(2, BackupAndRestore(tmp_path / "backup", save_freq)))
+
+    def test_with_values_of_every_kind(self, tmp_path):
+        class Notes(Callback):
+            remembers = ("kept",)
+
+            def on_train_begin(self, logs=None):
+                self.kept = {
+                    0: (1, 2.5), "a": {3, 4}, (1, 2): [None, True], "b": b"xy", "c": np.arange(3),
+                    "inf": -np.inf,
+                }  # fmt: skip
+
+        backup = BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
+        trained("rows", 1, Notes(), backup)
+        again = Notes()
+        trained("rows", 1, again, backup)
+        array = again.kept.pop("c")
+        np.testing.assert_array_equal(array, np.arange(3))
+        assert again.kept == {
+            0: (1, 2.5), "a": {3, 4}, (1, 2): [None, True], "b": b"xy", "inf": -np.inf,
+        }  # fmt: skip
+
+        class Wrong(Callback):
+            remembers = ("kept",)
+            kept = object()
+
+        with pytest.raises(DataError, match=r"callbacks/Wrong 0.* cannot keep"):
+            trained("rows", 1, Wrong(), BackupAndRestore(tmp_path / "other"))
+
     def test_that_diverged(self, tmp_path):
         """It stops amidst an epoch, and its weights can be looked at."""
         backup = BackupAndRestore(tmp_path / "backup")
@@ -388,7 +462,40 @@ class TestDamage:
         model = rows_model()
         model.compile("adam", "mse", metrics=["mae"])
         with pytest.raises(DataError, match="after 3 batches, of other data"):
-            model.fit(*ROWS, batch_size=2, callbacks=[BackupAndRestore(tmp_path / "backup")])
+            model.fit(
+                *ROWS, batch_size=2, epochs=3, callbacks=[BackupAndRestore(tmp_path / "backup")]
+            )
+
+    def test_of_another_optimizer(self, tmp_path):
+        """The model is as it was, and is told which optimizer it would need."""
+        self.cut(tmp_path / "backup")
+        for other in ("rmsprop", melpy.optimizers.SGD(0.01)):
+            model = rows_model()
+            model.compile(other, "mse")
+            before = model.get_weights()
+            with pytest.raises(DataError, match=r"another optimizer\. Expected Adam"):
+                model.fit(*ROWS, callbacks=[BackupAndRestore(tmp_path / "backup")])
+            for mine, theirs in zip(model.get_weights(), before, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+    def test_beyond_its_epoch(self, tmp_path):
+        self.cut(tmp_path / "backup")
+        model = rows_model()
+        model.compile("adam", "mse", metrics=["mae"])
+        history = model.fit(
+            *ROWS, batch_size=4, epochs=4, initial_epoch=3, verbose=0,
+            callbacks=[BackupAndRestore(tmp_path / "backup", 2)],
+        )  # fmt: skip
+        assert history.epoch == [0, 3]
+        assert model.optimizer.iterations.item() == 8 + 5
+
+    def test_folders_of_numbers_are_the_users(self, tmp_path):
+        (tmp_path / "backup/2").mkdir(parents=True)
+        (tmp_path / "backup/2/weights.npz").write_text("mine")
+        (tmp_path / "backup/2024").mkdir()
+        (tmp_path / "backup/2024/notes.txt").write_text("mine")
+        trained("rows", 1, BackupAndRestore(tmp_path / "backup"))
+        assert len(list((tmp_path / "backup").rglob("*.*"))) == 2
 
     @pytest.mark.parametrize("state", [
         {}, {"epoch": 1e400, "batch": 0}, {"epoch": 1, "batch": 0, "generators": 7},

@@ -33,6 +33,7 @@ class IterableSource(Source):
         self.data = data
         self.class_weight = class_weight
         self.size = _length(data)
+        self._gone = 0  # of the elements that there ever were
 
     @property
     def _is_going_on(self) -> bool:
@@ -64,6 +65,18 @@ class IterableSource(Source):
         if state is not None and hasattr(self.data, "load_state_dict"):
             self.data.load_state_dict(state)
 
+    def position(self) -> dict[str, Any]:
+        """Return where the data stands, and how much of data that come once is gone."""
+        return {**super().position(), "gone": self._gone}
+
+    def catch_up(self, position: Mapping[str, Any]) -> None:
+        """Pass over what is gone of data that come once."""
+        super().catch_up(position)
+        if isinstance(self.data, Iterator):
+            left = _without(self.data, int(position["gone"]) - self._gone)
+            self._gone = int(position["gone"])
+            del left
+
     def _begin(self, first: int = 0) -> None:
         if self._is_going_on:  # what was taken to see its shapes is no batch of the past
             self._coming, self._taken = _without(self._coming or (), first), first
@@ -76,6 +89,7 @@ class IterableSource(Source):
 
     def _packed(self, batches: Iterator[Any]) -> Iterator[Any]:
         for batch in batches:
+            self._gone += 1
             parts = isinstance(batch, list | tuple)
             made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)
             x, y, weight = unpacked(made, self.who)

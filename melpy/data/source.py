@@ -42,6 +42,7 @@ class Source:
         self._made = 0  # of the epoch at hand
         self._is_over = False  # that epoch, whose last batch may be at work
         self._ends = False  # the next one is that
+        self._is_begun = False  # it is told that it begins
         self._order: dict[str, Any] = {}  # what the batches that are coming follow from
         self._is_new = True
 
@@ -68,6 +69,7 @@ class Source:
         coming = self._coming is not None
         return {
             "order": self._order if coming else self.order(),
+            "next": self.order(),
             "taken": self._taken if coming else None,  # None between two goes through the data
             "made": self._made,
             "is_over": self._is_over,
@@ -100,6 +102,7 @@ class Source:
                 expected=f"{position['size']} batches",
                 received={"batches": self.size},
             )
+        self._is_begun = within_epoch
         if not self._is_going_on:
             self._coming = None  # and what was making it, ahead, draws no more
         self._made, self._ends = int(position["made"]), within_epoch and position["is_over"]
@@ -113,6 +116,11 @@ class Source:
         """Let the data go on with batch ``first``; return the state that the process is to have."""
         self._begin(first)
         return process
+
+    def catch_up(self, position: Mapping[str, Any]) -> None:
+        """Be as far as another source of the same data was between two epochs."""
+        self.restore(position["state"])
+        self.follow(position["next"])
 
     @property
     def _is_going_on(self) -> bool:
@@ -170,7 +178,9 @@ class Source:
             self._ends = False
             return
         self._is_over = False
-        self.begin_epoch()
+        if not self._is_begun:
+            self.begin_epoch()
+        self._is_begun = False
         is_over = self.steps is not None and self._made >= self.steps
         first = [] if self._coming is None or is_over else list(itertools.islice(self._coming, 1))
         if not first and not self._made:

@@ -98,12 +98,14 @@ def performed_apart(
     def forward() -> tuple[Any, Sequence[Any]]:
         leaves, before = [_leaf(x) for x in tensors], added()
         by_id = {id(x): leaf for x, leaf in zip(tensors, leaves, strict=True)}
-        token = phase.set(training)
+        token, arrays = phase.set(training), [w.value for w in weights]
         try:
             with program.unwritten():
                 y = perform(*tree.map_structure(lambda x: by_id.get(id(x), x), given))
         finally:
             phase.reset(token)
+        if any(w.value is not array for w, array in zip(weights, arrays, strict=True)):
+            threads.missed(f"{name}, which assigns to a trained weight")  # it lies elsewhere now
         is_one = isinstance(y, Tensor) and mask_of(y) is None and added() == before
         if not is_one or _ends_in_softmax(y):
             threads.missed(f"{name}, whose result is no single tensor")

@@ -53,9 +53,10 @@ def binary_crossentropy(
     t, y = paired(y_true, y_pred)
     checks.same_shape("binary_crossentropy", t, y)
     t = smoothed_bits(t, label_smoothing)
-    if from_logits:  # log(1 + e^z) - t z, which does not overflow; 0 z = 0 for z = -inf too
-        is_nothing = ops.logical_and(ops.equal(t, 0), ops.isinf(y))
-        losses = ops.subtract(ops.softplus(y), ops.multiply(ops.where(is_nothing, 0, y), t))
+    if from_logits:  # log(1 + e^z) - t z, which does not overflow
+        is_sure = ops.logical_and(ops.isinf(y), ops.equal(t, ops.greater(y, 0)))  # and right: 0
+        z = ops.where(is_sure, 0, y)
+        losses = ops.where(is_sure, 0, ops.subtract(ops.softplus(z), ops.multiply(z, t)))
     else:
         p = clipped(y)
         losses = -(ops.log(p) * t + ops.log(1 - p) * (1 - t))
@@ -99,7 +100,8 @@ def sparse_categorical_crossentropy(
         if not np.isfinite(values).all():  # nor do predictions matter there
             y_pred = ops.where(labels != ignore_class, y_pred, 0.0)
         labels = np.where(labels == ignore_class, -1, labels)
-    target = kernels.one_hot(labels.reshape(-1), y_pred.shape[axis], y_pred.dtype)  # (M,C)
+    kind = np.promote_types(y_pred.dtype, np.float32)  # of which there are kernels
+    target = kernels.one_hot(labels.reshape(-1), y_pred.shape[axis], kind)  # (M,C)
     rows = np.moveaxis(labels, axis, -1).shape[:-1]
     target = np.moveaxis(target.reshape(*rows, -1), -1, axis)
     return _cross_entropy(target, y_pred, from_logits, axis)

@@ -44,15 +44,16 @@ class Checks(Steps):
         """Refuse inputs that are finite, but not in the type that the model computes in."""
         if config.assume_finite():
             return
-        for x in tree.flatten(samples.x):
-            place = None if x is None else first_beyond(x, self.compute_dtype)
+        kind = self.compute_dtype
+        parts = {"x": samples.x, "y": samples.y, "sample_weight": samples.weight}
+        for name, array in ((n, a) for n, part in parts.items() for a in tree.flatten(part)):
+            place = None if array is None else first_beyond(array, kind)
             if place is not None:
-                kind = self.compute_dtype
                 raise DataError(
                     who,
-                    f"row {place[0]} of x holds {x[place]}, for which {kind} has no room",
+                    f"row {place[0]} of {name} holds {array[place]}, for which {kind} has no room",
                     expected=f"values up to {np.finfo(kind).max:.4g}",
-                    mend='Scale such inputs, or make the model after config.set_floatx("float64").',
+                    mend='Scale such data, or make the model after config.set_floatx("float64").',
                 )
 
     def _outputs_for(self, samples: Samples) -> Any:

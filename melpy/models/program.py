@@ -237,7 +237,8 @@ class Programs:
         moves = self.learns and self.model.optimizer.left_to_accumulate == 1
         if not isinstance(batch, Piece):
             leaves = tree.flatten(batch)
-            return moves, *((x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in leaves)
+            kinds = ((x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in leaves)
+            return moves, tree.outline(batch), *kinds
         if self.whole is None or self.whole.samples is not batch.samples:
             self.whole = _Whole(batch.samples)
         return moves, *self.whole.key_of(len(batch))
@@ -258,12 +259,13 @@ class _Whole:
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
-        self.leaves = tree.flatten(packed((samples.x, samples.y, samples.weight)))
+        whole = packed((samples.x, samples.y, samples.weight))
+        self.leaves, self.outline = tree.flatten(whole), tree.outline(whole)
         self.is_contiguous = all(x is None or x.flags.c_contiguous for x in self.leaves)
 
     def key_of(self, count: int) -> tuple[Any, ...]:
         """Return what `Programs` knows a batch of so many samples by."""
-        return tuple(
+        return self.outline, *(
             ((count, *x.shape[1:]), x.dtype) if isinstance(x, np.ndarray) else x
             for x in self.leaves
         )

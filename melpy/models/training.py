@@ -124,18 +124,19 @@ class Trainer(Checks):
         together = between_looks(self.steps_per_execution, source, watching, programs)
         self.stop_training, logs = False, dict[str, Any]()
         standing = Standing(
-            self, source, watching.callbacks, see=lambda: self.test_step(source.peek())
+            self, source, watching.callbacks, lambda: self._see(source), validation=valid
         )
         said = saying_what_is_compiled(config.say if verbose else None)
         self._watch = LossWatch(self, standing, programs)
         with standing.of(self), programs, said:
             watching.on_train_begin()  # may go on from a backup, to where it stood
             for epoch in range(max(initial_epoch, standing.epoch), epochs):
-                source.number = standing.epoch = epoch
+                if standing.ends:  # as a callback had it
+                    break
+                source.number = epoch
+                self.reset_metrics()
+                standing.begin_epoch(epoch, lambda: watching.on_epoch_begin(epoch))  # noqa: B023
                 made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
-                if not made:
-                    self.reset_metrics()
-                watching.on_epoch_begin(epoch)
                 for first, last, batches in executions(source, together, standing.batch):
                     watching.on_train_batch_begin(first)
                     made = programs.run(batches)
@@ -158,6 +159,11 @@ class Trainer(Checks):
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             watching.on_train_end(logs)
         return self.history  # type: ignore[return-value]
+
+    def _see(self, source: Source) -> None:
+        """Look at the first batch, after which the metrics have their variables."""
+        source.begin_epoch()
+        self.test_step(source.peek())
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Source:
         """Return the source of ``validation_data``."""

@@ -127,7 +127,8 @@ class Optimizer(Paced):
         self._flat.require_known(weights)
         grads, weights = self._present(grads, weights)
         with tape.no_grad():
-            if not threads.is_noted():  # else they were laid just before
+            if not threads.is_noted() or self._flat.has_moved():  # else they were laid just before
+                threads.missed("weights that move amidst a step")
                 self._flat.lay()
             self._flat.gather(grads, weights)
             if self.loss_scale_factor is not None:

@@ -106,6 +106,10 @@ class Flat:
                 self.parameters[part] = weight.value.reshape(-1)
                 weight.value = self.parameters[part].reshape(weight.value.shape)
 
+    def has_moved(self) -> bool:
+        """Return whether a weight's values are elsewhere, as after it was assigned to."""
+        return any(weight.value.base is not self.parameters for weight in self.weights)
+
     def _is_held(self) -> bool:
         """Return whether anything but the weights refers to the values, by counting references."""
         inside = 0

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from melpy.saving.npz_file import arrays_in, written_arrays
 __all__ = ["Backups"]
 
 KEPT = 2
+OLD_FILES = ("weights.npz", "optimizer.npz", "state.json")  # of the first versions
 NAME = re.compile(r"(\d{6,})-([0-9a-f]{16})\.npz")
 State = tuple[dict[str, Any], dict[str, np.ndarray]]  # plain values, and arrays by name
 
@@ -72,7 +73,7 @@ class Backups:
                 damaged.append((path, error))
                 continue
             if damaged:
-                warn(f"{self.who}: {damaged[0][1]} The training goes on from {path.name}.")
+                warn(f"{damaged[0][1]} The training goes on from {path.name}.")
             return state
         if damaged:
             raise DataError(
@@ -135,13 +136,16 @@ def old_backup(folder: Path, who: str) -> State | None:
 
 def remove_old(folder: Path) -> None:
     """Delete the backups of the first versions."""
-    for path in _old(folder):
-        for name in ("weights.npz", "optimizer.npz", "state.json"):
-            (path / name).unlink(missing_ok=True)
+    for path in _old(folder, OLD_FILES):
+        for name in OLD_FILES:
+            (path / name).unlink()
         path.rmdir()
 
 
-def _old(folder: Path) -> list[Path]:
+def _old(folder: Path, least: Collection[str] = OLD_FILES[:2]) -> list[Path]:
+    """Return the folders that hold the files of a backup, so many at least, and nothing else."""
     if not folder.is_dir():
         return []
-    return [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
+    named = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
+    held = [(path, {one.name for one in path.iterdir()}) for path in named]
+    return [path for path, names in held if len(names) >= len(least) and names <= {*OLD_FILES}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 import time
@@ -67,14 +68,20 @@ def writing(filepath: Any, who: str) -> Iterator[None]:
 def writable(filepath: Any, who: str, overwrite: bool = True) -> Path:
     """Return a path that may be written to; refuse a missing folder, or a file that must stay."""
     path = Path(filepath)
-    if not path.parent.is_dir():
+    try:
+        has_folder, exists = path.parent.is_dir(), path.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, or has a zero in it
+        raise FileError(
+            who, f"no file can be called so ({error})", received={"filepath": str(path)[:200]}
+        ) from error
+    if not has_folder:
         raise ArgumentError(
             who,
             f"there is no folder {str(path.parent)!r}",
             received={"filepath": str(path)},
             mend="Make the folder first.",
         )
-    if path.exists() and not overwrite:
+    if exists and not overwrite:
         raise ArgumentError(
             who,
             "the file exists already",
@@ -146,8 +153,9 @@ def _hold(file: Any) -> bool:
 def _remove_left(path: Path) -> None:
     """Remove the parts of a file that runs left which were killed while they wrote it."""
     name = path.name[:200]
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.part")
     for part in path.parent.iterdir():
-        if not (part.name.startswith(f".{name}.") and part.name.endswith(".part")):
+        if not ours.fullmatch(part.name) or not part.is_file():
             continue
         with contextlib.suppress(OSError):  # another process was faster
             age_s = time.time() - part.stat().st_mtime

@@ -1,6 +1,7 @@
 """Programs beside other threads, interruptions, code of one's own and data that came unchecked."""
 
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -160,3 +161,67 @@ def test_code_of_ones_own_runs_once_a_batch():
     assert model.fit(X, CLASSES, epochs=3, verbose=0).history["seen"] == [100.0] * 3
     assert len(calls) == 3 * 4
     assert [model.evaluate(X, CLASSES, verbose=0)[1] for _ in range(3)] == [100.0] * 3
+
+
+def test_dicts_and_lists_of_equal_shapes_have_programs_of_their_own():
+    """A dict's leaves come in the order of its keys, a list's as they are."""
+    rng = np.random.default_rng(0)
+    p, q, y = (rng.normal(size=(32, n)).astype("float32") for n in (6, 6, 1))
+    a, b = melpy.Input((6,), name="b_in"), melpy.Input((6,), name="a_in")
+    model = melpy.Model([a, b], layers.Dense(1)(layers.Concatenate()([a, b])))
+    model.compile(melpy.optimizers.SGD(0.0), "mse")
+    forms = {"b_in": p, "a_in": q}, [p, q]
+    for act in (
+        lambda x: model.evaluate(x, y, batch_size=8, verbose=0),
+        lambda x: model.test_on_batch(x, y),
+        lambda x: model.train_on_batch(x, y),
+        lambda x: model.fit(x, y, batch_size=8, shuffle=False, verbose=0).history["loss"][0],
+        lambda x: model.predict(x, verbose=0)[3, 0],
+    ):
+        assert len({float(act(x)) for _ in range(5) for x in forms}) == 1
+
+
+def test_a_layer_that_assigns_a_trained_weight_as_it_is_called():
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(20, n)).astype("float32") for n in (6, 1))
+
+    def losses(**options):
+        melpy.utils.set_random_seed(5)
+        model = melpy.Sequential(
+            [melpy.Input((6,)), layers.SpectralNormalization(layers.Dense(3)), layers.Dense(1)]
+        )
+        model.compile(melpy.optimizers.SGD(0.1), "mse", **options)
+        return [model.train_on_batch(x, y) for _ in range(8)]
+
+    assert losses() == losses(run_eagerly=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*threads take turns:RuntimeWarning")
+@pytest.mark.parametrize("threads", [2, 3, 9, 12])
+def test_many_threads_and_a_loss_that_is_not_finite_at_any_batch(threads):
+    """More than eight threads go through a table in parts; each batch is told by its number."""
+    rng = np.random.default_rng(0)
+    x, clean = (rng.normal(size=(640, n)).astype("float32") for n in (20, 1))
+
+    def fitted(y, count):
+        melpy.config.set_threads(count)
+        melpy.utils.set_random_seed(1)
+        model = melpy.Sequential([
+            melpy.Input((20,)), layers.Dense(256, "relu"), layers.BatchNormalization(),
+            layers.Dropout(0.3), layers.Dense(256), layers.Dense(1),
+        ])  # fmt: skip
+        model.compile(melpy.optimizers.SGD(1e-3, momentum=0.9), "mse")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            each = melpy.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+            model.fit(x, y, batch_size=16, shuffle=False, verbose=0, callbacks=[each])
+        said = [str(w.message) for w in told if "not finite" in str(w.message)]
+        return model.get_weights(), said
+
+    for mine, theirs in zip(fitted(clean, threads)[0], fitted(clean, 1)[0], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for at in range(3, 40, 4 if threads == 2 else 12):
+        y = clean.copy()
+        y[16 * at] = 3e38
+        (told,) = fitted(y, threads)[1]
+        assert f"batch {at + 1}." in told

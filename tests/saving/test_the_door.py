@@ -61,7 +61,8 @@ class TestWriting:
     def test_parts_of_killed_runs_are_removed_and_those_at_work_are_not(self, tmp_path):
         path = tmp_path / "w.npz"
         left, fresh, other = (
-            tmp_path / name for name in (".w.npz.0a.part", ".w.npz.0b.part", ".v.npz.0a.part")
+            tmp_path / name
+            for name in (".w.npz.0000000a.part", ".w.npz.0000000b.part", ".v.npz.0000000a.part")
         )
         for part in (left, fresh, other):
             part.write_bytes(b"half")
@@ -70,7 +71,7 @@ class TestWriting:
             os.utime(part, (long_ago, long_ago))
         files.write_atomically(path, b"whole")
         assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
-            [".v.npz.0a.part", ".w.npz.0b.part", "w.npz"]
+            [".v.npz.0000000a.part", ".w.npz.0000000b.part", "w.npz"]
         )
         os.utime(fresh, (long_ago, long_ago))
         with open(fresh, "rb") as held:

@@ -48,11 +48,11 @@ def walk(table, counters, first_step, steps, begin, pause, seen, error, part, fi
                     return
                 taken = at + 8 * COUNTERS * n
                 done, blocks = taken + 8 * DONE, table[n].blocks
-                begin, end = step * blocks, (step + 1) * blocks
+                start, end = step * blocks, (step + 1) * blocks
                 now = load(taken)
                 while now < end:
                     if turn(taken, now, now + 1):
-                        _do(table, n, now - begin, failed)
+                        _do(table, n, now - start, failed)
                         add(done, 1)
                     now = load(taken)
                 looked = 0
