@@ -18,8 +18,7 @@ all that a backup needs.
 
 from __future__ import annotations
 
-import random as python_random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,14 +41,14 @@ __all__ = [
     "generator",
     "next_seed",
     "normal",
-    "process_state",
     "randint",
     "remembered",
     "restore",
-    "restore_process",
+    "restore_stream",
     "set_seed",
     "shuffle",
     "state_of",
+    "stream_state",
     "truncated",
     "truncated_normal",
     "uniform",
@@ -192,25 +191,14 @@ def _plain(state: Any) -> Any:
     return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
 
 
-def process_state() -> dict[str, Any]:
-    """Return where all that a process shares stands: its stream, NumPy's and Python's generators.
-
-    The last two are for functions of the user's own; `utils.set_random_seed` sets them too.
-    """
-    version, words, gauss = python_random.getstate()
-    return {
-        "stream": state_of(_stream),
-        "numpy": _plain(np.random.get_state(legacy=False)),  # noqa: NPY002
-        "python": [version, list(words), gauss],
-    }
+def stream_state() -> Any:
+    """Return where the process's stream stands, in plain values."""
+    return state_of(_stream)
 
 
-def restore_process(state: Mapping[str, Any]) -> None:
-    """Put all that a process shares where it stood."""
-    restore(_stream, state["stream"])
-    np.random.set_state(dict(state["numpy"]))  # noqa: NPY002
-    version, words, gauss = state["python"]
-    python_random.setstate((version, tuple(words), gauss))
+def restore_stream(state: Any) -> None:
+    """Put the process's stream where it stood."""
+    restore(_stream, state)
 
 
 def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:

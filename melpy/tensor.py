@@ -10,7 +10,6 @@ import numpy as np
 
 from melpy import clock, config, foreign, ops, tape
 from melpy.errors import DtypeError, GraphError, ShapeError
-from melpy.kernels import threads
 from melpy.kernels.tracing import computed
 from melpy.ops.registry import OPS
 from melpy.symbolic import Symbolic, any_in, defer, like
@@ -281,8 +280,6 @@ class Tensor(Operators, tape.Variable):
                 expected=f"shape {self.shape}",
                 received={"value.shape": array.shape},
             )
-        if self.requires_grad and self.node is None:
-            threads.missed("a trained weight that is assigned to")  # which would lie elsewhere then
         tape.overwrite(self, np.array(array, self.dtype, order="C"))
         clock.values_changed()
         return self

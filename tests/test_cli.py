@@ -210,7 +210,7 @@ class TestStopping:
     @pytest.mark.parametrize(
         ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
     )
-    def test_and_going_on_gives_the_same_bits(self, tmp_path, number, code):
+    def test_and_going_on_gives_the_same_bits(self, tmp_path, capsys, number, code):
         folder, epochs = tmp_path / "run", ("--epochs", str(self.EPOCHS), "--seed", "3")
         found, out, err = self.stopped(folder, number, *epochs)
         assert found == code, err
@@ -220,12 +220,17 @@ class TestStopping:
         if code > 0:
             assert "weights, history and a backup are kept" in out
             assert f"melpy train --resume {folder}" in out
+            assert "Stopped in epoch " in out
             assert names == sorted([*FILES, *PICTURES, "backup"])
             assert report["signal"] == number
             images = sorted(folder.glob("test-images/*.png"))
             assert main(["predict", str(folder), *map(str, images)]) == 0
         else:
             assert names == ["backup", "history.csv", "run.json"]
+            images = [tmp_path / "any.png"]
+            sentence = refusal(capsys, "predict", folder, *images)
+            assert "was stopped before it had weights" in sentence
+            assert f"melpy train --resume {folder}" in sentence
         assert main(["train", "--resume", str(folder)]) == 0
         assert sorted(p.name for p in folder.iterdir()) == sorted(FILES + PICTURES)
         whole = melpy_train(tmp_path / "whole", *epochs)
@@ -234,6 +239,34 @@ class TestStopping:
         report = json.loads((folder / "run.json").read_text())
         assert report["interrupted"] is False
         assert report["results"]["epochs"] == self.EPOCHS
+
+    def test_while_it_measures_or_draws(self, run, tmp_path, monkeypatch, capsys):
+        """What was trained is kept, and what is missing is made by going on."""
+        folder, epochs = tmp_path / "run", ("--epochs", "2", "--seed", "3")
+
+        def stop(*args):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("melpy.experiments.run.draw", stop)
+            assert main(["train", *epochs, "--out", str(folder)]) == 130
+        assert json.loads((folder / "run.json").read_text())["interrupted"] is True
+        capsys.readouterr()
+        assert main(["train", "--resume", str(folder)]) == 0
+        assert sorted(p.name for p in folder.iterdir()) == sorted(FILES + PICTURES)
+        whole = melpy_train(tmp_path / "whole", *epochs)
+        for name in ("weights.npz", "history.csv"):
+            assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+
+    def test_two_at_once(self, tmp_path, capsys):
+        from melpy.experiments.stopping import alone_in
+
+        folder = tmp_path / "run"
+        folder.mkdir()
+        with alone_in(folder):
+            sentence = refusal(capsys, "train", "--out", folder)
+        assert "another training is at work" in sentence
+        assert melpy_train(folder)
 
     def test_runs_that_do_not_go_on(self, run, copy, tmp_path, capsys):
         assert "came to its end" in refusal(capsys, "train", "--resume", run[0])

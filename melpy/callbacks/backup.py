@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from melpy import config
 from melpy.callbacks.base import Logs
 from melpy.callbacks.files import EveryBatches
 from melpy.callbacks.standing import Standing
@@ -76,8 +77,13 @@ class BackupAndRestore(EveryBatches):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Go back to the newest backup, if there is one."""
         newest = self.backups.newest()
-        if newest is not None:
-            self._standing.restore(*newest, who="BackupAndRestore")
+        if newest is None:
+            return
+        standing = self._standing
+        standing.restore(*newest, who="BackupAndRestore")
+        if self.params.get("verbose"):
+            batch = f", after batch {standing.batch}" if standing.batch else ""
+            config.say(f"Going on from a backup in epoch {standing.epoch + 1}{batch}.")
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Write a backup after every so many batches, and where the training is to stop."""

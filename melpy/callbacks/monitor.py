@@ -51,10 +51,10 @@ class MonitorCallback(Callback):
         self.best, self.min_delta = baseline, abs(min_delta)
 
     def is_better(self, value: Any, reference: Any) -> bool:
-        """Return whether a value is better than another; than None or NaN each number is."""
+        """Return whether a value is better than another; than None or NaN each finite number is."""
         self._decide()
         if reference is None or np.isnan(reference):
-            return not np.isnan(value)
+            return bool(np.isfinite(value))  # what has diverged is the best of nothing
         margin = self.min_delta if self.monitor_op is ops.greater else -self.min_delta
         return bool(self.monitor_op(value - margin, reference))
 

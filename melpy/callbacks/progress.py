@@ -101,7 +101,8 @@ class ProgbarLogger(Callback):
     def _finish(self, logs: Logs | None) -> None:
         if self.target is None:  # now it is known
             self.target = self.bar.target = self.seen
-        self.bar.update(self.target, (logs or {}).items(), finalize=True)
+        is_left = self.is_fitting and self.model.stop_training and self.seen < self.target
+        self.bar.update(self.seen if is_left else self.target, (logs or {}).items(), finalize=True)
 
 
 def can_write(stream: TextIO, text: str) -> bool:

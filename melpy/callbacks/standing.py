@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock, random
+from melpy import clock
+from melpy.data.process import process_state, restore_process
 from melpy.errors import DataError, MelpyError, warn
 from melpy.saving.seeds import stand, standing
 
@@ -78,7 +79,7 @@ class Standing:
             "epoch": self.epoch,
             "batch": self.batch,
             "generators": standing(self.model),
-            "process": random.process_state(),
+            "process": process_state(),
             "source": _kept(_position(self.source), "source", arrays),
             "validation": _kept(_position(self.validation), "validation", arrays),
             "ends": bool(self.model.stop_training and not self.batch),
@@ -172,7 +173,7 @@ class Standing:
         if measured is not None and self.validation is not None:
             self.validation.catch_up(measured)
         if process is not None:
-            random.restore_process(process)
+            restore_process(process)
 
     def _variables(self) -> dict[str, list[Any]]:
         """Return all variables, by what they belong to."""

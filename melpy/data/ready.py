@@ -12,6 +12,7 @@ import numpy as np
 
 from melpy import random
 from melpy.data.dataset import Dataset
+from melpy.data.process import process_state, restore_process
 from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import class_weights
 from melpy.data.source import Source, as_arrays, only_weight, packed, unpacked
@@ -42,7 +43,7 @@ class IterableSource(Source):
     def order(self) -> dict[str, Any]:
         """Return what the next batches follow from: a `Dataset`'s seeds, the process's draws."""
         own = self.data.standing() if isinstance(self.data, Dataset) else {}
-        return {"own": own, "process": random.process_state()}
+        return {"own": own, "process": process_state()}
 
     def follow(self, order: Mapping[str, Any]) -> None:
         """Let the next batches of a `Dataset` follow from that."""
@@ -52,7 +53,7 @@ class IterableSource(Source):
     def _begin_amidst(self, first: int, order: Mapping[str, Any], process: Any) -> Any:
         """Make the first batches again, with what the process drew from then."""
         if not self._is_going_on:  # else a generator has drawn already, as it did the first time
-            random.restore_process(order["process"])
+            restore_process(order["process"])
         self._begin(first)
         return None
 

@@ -83,7 +83,7 @@ class Source:
         Parameters
         ----------
         position : what `position` returned
-        process : what `random.process_state` returned then
+        process : what `process_state` returned then
         within_epoch : bool, whether the next `epoch` is the rest of one
 
         Returns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from melpy.experiments import images
 from melpy.experiments.architectures import ARCHITECTURES, build
 from melpy.experiments.machine import machine
 from melpy.experiments.pictures import Shown, draw
-from melpy.experiments.stopping import Clock, stop_at_signals
+from melpy.experiments.stopping import Clock, alone_in, hint, stop_at_signals, telling
 from melpy.kernels import dispatch
 from melpy.models import Sequential
 from melpy.preprocessing import to_categorical
@@ -109,8 +108,16 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
     from; a second one ends at once. A killed run leaves the backup of its last whole epoch.
     """
     settings = settings.complete()
-    kernels, threads = _kernels(), config.threads()  # refused before a folder is made
+    _kernels(), config.threads()  # refused before a folder is made
     folder = _open_folder(settings.out, goes_on)  # type: ignore[arg-type]
+    with alone_in(folder):
+        return _train(settings, folder, say)
+
+
+def _train(settings: Settings, folder: Path, say: Say) -> dict[str, Any]:
+    """Train in a folder that is this process's own meanwhile."""
+    kernels, threads = _kernels(), config.threads()
+    (folder / "weights.npz").unlink(missing_ok=True)  # of before it went on: the backup has them
     module = datasets.DATASETS[settings.dataset]
     if not datasets.status(settings.dataset).here:
         say(f"Downloading {settings.dataset} ...")
@@ -151,7 +158,8 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
     stopped_by: list[int] = []
     clock = Clock(stopped_by)
     random.set_seed(settings.seed + 1)  # the order of the batches, whatever the network drew
-    with stop_at_signals(stopped_by, say):
+    backup = BackupAndRestore(folder / "backup", delete_checkpoint=False)
+    with stop_at_signals(stopped_by, say), telling(folder, say):
         model.fit(
             train_x,
             train_y,
@@ -160,29 +168,31 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
             validation_data=(test_x, test_y),
             validation_batch_size=EVALUATION_BATCH,
             callbacks=[
-                CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock,
-                BackupAndRestore(folder / "backup"),
+                CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock, backup,
             ],
         )  # fmt: skip
     model.save_weights(folder / "weights.npz")
     say("Measuring ...")
     results = _measure(model, clock, (train_x, train_y), (test_x, test_y))
-    report |= {
-        "interrupted": bool(stopped_by),
-        "signal": stopped_by[0] if stopped_by else None,
-        "results": results,
-    }
+    report |= {"signal": stopped_by[0] if stopped_by else None, "results": results}
     write_atomically(folder / "run.json", as_json(report), "train")
     title = f"{settings.model} on {settings.dataset}"
     shown = Shown(x_test, test_x, labels, module.CLASS_NAMES, pixels.high)
     if not draw(model, shown, folder, title):
         say(f"No pictures: Matplotlib is not installed. {install('plots')}")
+    if clock.left_at:
+        epoch, batch, steps = clock.left_at
+        say(f"Stopped in epoch {epoch} after batch {batch} of {steps}, history.csv's last line.")
     say("")
     say(_table(results))
     say("")
     say(f"The run lies in {folder}: {', '.join(sorted(p.name for p in folder.iterdir()))}")
     if stopped_by:
-        say(f"It goes on with: melpy train --resume {shlex.quote(str(folder))}")
+        say(hint(folder))
+        return report
+    report["interrupted"] = False  # all is there: nothing is left to go on with
+    write_atomically(folder / "run.json", as_json(report), "train")
+    backup.backups.remove()
     return report
 
 
@@ -230,6 +240,13 @@ def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]
         with budget.of_file(size_bytes, "predict"):
             report = json.loads(path.read_bytes())
             model, pixels = _made_of(report)
+    if report["interrupted"] and not weights.is_file():
+        raise ArgumentError(
+            "predict",
+            f"{folder} holds a run that was stopped before it had weights to keep",
+            expected="a run that came to its end, or was stopped by Ctrl-C",
+            mend=hint(folder),
+        )
     model.load_weights(weights)
     return model, pixels, report
 

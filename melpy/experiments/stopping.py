@@ -1,15 +1,25 @@
-"""How long epochs take, and how a run from the command line is stopped."""
+"""How long epochs take, and how a run from the command line is stopped, and goes on."""
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from melpy.callbacks import Callback
+from melpy.errors import ArgumentError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Clock", "stop_at_signals"]
 
@@ -25,12 +35,17 @@ class Clock(Callback):
     def __init__(self, stopped_by: list[int]) -> None:
         self.seconds: list[float] = []
         self.stopped_by = stopped_by
+        self.epoch = 0
+        self.left_at: tuple[int, int, int] | None = None  # epoch, batch, and of how many
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
         self.started_s = self.last_s = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.last_s = time.perf_counter()
+        if self.stopped_by and batch + 1 < self.params["steps"]:
+            self.left_at = self.epoch + 1, batch + 1, self.params["steps"]
         self._look()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -40,6 +55,48 @@ class Clock(Callback):
     def _look(self) -> None:
         if self.stopped_by:
             self.model.stop_training = True
+
+
+def hint(folder: Path) -> str:
+    """Say how a run goes on, by the name that this program was called by."""
+    is_melpy = Path(sys.argv[0]).stem == "melpy"
+    called = sys.argv[0] if is_melpy else "python -m melpy"
+    return f"It goes on with: {called} train --resume {shlex.quote(str(folder))}"
+
+
+@contextmanager
+def telling(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Say how a run goes on that a second Ctrl-C ends at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (folder / "backup").is_dir():
+            say(hint(folder))
+        raise
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep a second training out of a folder, as long as this process lives."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise ArgumentError(
+            "train",
+            f"another training is at work in {folder}",
+            expected="a folder of its own for each",
+        ) from error
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

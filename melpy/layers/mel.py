@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops
+from melpy import budget, ops
 from melpy.errors import ArgumentError
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
@@ -76,6 +76,7 @@ class MelSpectrogram(Layer):
         self.fft_length = positive(fft_length, "fft_length", who)
         self.sequence_stride = positive(sequence_stride, "sequence_stride", who)
         self.sequence_length = positive(sequence_length or fft_length, "sequence_length", who)
+        budget.need(64 * self.fft_length, f"{who}, fft_length={fft_length}")
         known_window(who, window, self.sequence_length, fft_length, self.dtype)  # or refused
         self.window = window
         self.sampling_rate = positive(sampling_rate, "sampling_rate", who)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import custom
+from melpy import budget, custom
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.layers.adapting import batches_of, is_whole
 from melpy.layers.arguments import Shape
@@ -297,6 +297,7 @@ def _run_lengths(ngrams: Any, who: str) -> tuple[int, ...] | None:
     """Return how long the runs of tokens are that are tokens themselves; None for single ones."""
     if ngrams is None:
         return None
+    budget.need(100 * ngrams if isinstance(ngrams, int) else 0, f"{who}, ngrams={ngrams}")
     lengths = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else ngrams
     if (
         not isinstance(lengths, tuple)

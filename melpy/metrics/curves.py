@@ -229,6 +229,7 @@ class _At(Rates):
                 expected="an int of at least 1",
                 received={"num_thresholds": num_thresholds},
             )
+        budget.take(64 * num_thresholds, f"{num_thresholds} thresholds of {type(self).__name__}")
         points = np.linspace(0, 1, num_thresholds) if num_thresholds > 1 else [0.5]
         super().__init__(points, dtype, name)
         self.class_id, self.num_thresholds, self.value = class_id, num_thresholds, value

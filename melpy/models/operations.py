@@ -71,12 +71,13 @@ class DescribedOp:
 
 # What makes more entries than it is given, by whole numbers among its arguments.
 ENLARGING = {
-    "affine_transform", "arange", "bartlett", "bincount", "blackman", "broadcast_to", "diag",
-    "diagflat", "empty", "extract_patches", "extract_sequences", "eye", "fft", "full", "geomspace",
-    "hamming", "hanning", "histogram", "identity", "irfft", "istft", "kaiser", "linspace",
-    "logspace", "multi_hot", "one_hot", "ones", "pad", "pad_images", "repeat", "resize", "rfft",
-    "scale_and_translate", "scatter", "segment_max", "segment_sum", "stft", "tile", "tri", "vander",
-    "zeros",
+    "affine_transform", "arange", "array_split", "bartlett", "bincount", "blackman",
+    "broadcast_to", "diag", "diagflat", "diff", "dsplit", "empty", "extract_patches",
+    "extract_sequences", "eye", "fft", "full", "gaussian_blur", "geomspace", "hamming",
+    "hanning", "histogram", "hsplit", "identity", "irfft", "istft", "kaiser", "linspace",
+    "logspace", "multi_hot", "one_hot", "ones", "pad", "pad_images", "repeat", "resize",
+    "rfft", "scale_and_translate", "scatter", "segment_max", "segment_sum", "split", "stft",
+    "tile", "tri", "vander", "vsplit", "zeros",
 }  # fmt: skip
 OF_ALL_PAIRS = {"kron", "outer"}
 

@@ -100,6 +100,13 @@ class Trainer(Checks):
         epochs = min(epochs, config.max_epochs() or epochs)
         valid: Source | None = None
         if validation_split and validation_data is None:
+            if not is_arrays(x):
+                raise ArgumentError(
+                    "fit",
+                    "validation_split takes the last of the samples, which batches do not tell",
+                    expected="arrays, or validation_data",
+                    received={"x": type(x).__name__},
+                )
             train, held_back = Samples(x, y, sample_weight).split(validation_split)
             x, y, sample_weight = train.x, train.y, train.weight
             size = validation_batch_size or batch_size
