@@ -36,10 +36,12 @@ class BackupAndRestore(EveryBatches):
 
     Notes
     -----
-    What a data set of one's own draws from NumPy's or Python's global generators is not in a
-    backup. A generator function is begun anew and its first batches are passed over, as are those
-    of a `Dataset`; arrays and a `PyDataset` are taken up where they were left. Data with
-    ``state_dict()`` and ``load_state_dict(state)`` are given their own state back.
+    Arrays and a `PyDataset` are taken up where they were left; of a `PyDataset`, the attributes of
+    numbers that have changed since ``fit`` began are kept, such as an order that ``on_epoch_end``
+    shuffles. A `Dataset` and other streams make their first batches again, with what they drew
+    from then; so does a generator, which is begun anew. Data with ``state_dict()`` and
+    ``load_state_dict(state)`` are given their own state back. Elements that `Dataset.cache` keeps
+    of something random, and what several threads draw from one generator, come out otherwise.
 
     Raises
     ------
