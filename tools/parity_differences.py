@@ -86,6 +86,7 @@ DIFFERENCES = {
     ("saving.load_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
     ("saving.save_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
     ("models.Model", ".export"): _LATER,
+    ("callbacks.ModelCheckpoint", "max_to_keep"): "deletes all but the newest files and the best",
     ("callbacks.TensorBoard", ".summary"): "TensorFlow's own module",
     ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",
     ("ops.layer_normalization", "rms_scaling"): "has a name here, and is among Keras's `**kwargs`",
@@ -120,9 +121,9 @@ BEHAVIOUR = {
         "passes on training=True; so does `Dropout(0.5)(x, training=True)` in `predict`, where "
         "Keras drops nothing"
     ),
-    "callbacks.EarlyStopping": "NaN is never the best, an unknown `mode` is refused",
-    "callbacks.ModelCheckpoint": "NaN is never the best, an unknown `mode` is refused",
-    "callbacks.ReduceLROnPlateau": "NaN is never the best, an unknown `mode` is refused",
+    "callbacks.EarlyStopping": "what is not finite is never the best, an unknown `mode` is refused",
+    "callbacks.ModelCheckpoint": "what is not finite is never the best, an unknown `mode` is refused",
+    "callbacks.ReduceLROnPlateau": "what is not finite is never the best, an unknown `mode` is refused",
     "activations.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
     "ops.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
     "layers.MultiHeadAttention": (
