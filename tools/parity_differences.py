@@ -22,6 +22,7 @@ PREFACE = (
 _WIDER = (
     "whole numbers of 8 and 16 bits give 32, as `sum` does: Keras's overflow; one axis, or None"
 )
+_BEST = "what is not finite is never the best, an unknown `mode` is refused"
 _FRACTIONS = "whole numbers give floats, which Keras cuts to whole numbers"
 
 # Methods and properties of Keras's classes that are not compared: its own machinery.
@@ -121,9 +122,9 @@ BEHAVIOUR = {
         "passes on training=True; so does `Dropout(0.5)(x, training=True)` in `predict`, where "
         "Keras drops nothing"
     ),
-    "callbacks.EarlyStopping": "what is not finite is never the best, an unknown `mode` is refused",
-    "callbacks.ModelCheckpoint": "what is not finite is never the best, an unknown `mode` is refused",
-    "callbacks.ReduceLROnPlateau": "what is not finite is never the best, an unknown `mode` is refused",
+    "callbacks.EarlyStopping": _BEST,
+    "callbacks.ModelCheckpoint": _BEST,
+    "callbacks.ReduceLROnPlateau": _BEST,
     "activations.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
     "ops.sparsemax": "the rows add up to 1, which Keras's for several rows do not",
     "layers.MultiHeadAttention": (
