@@ -512,6 +512,9 @@ class TestDamage:
         backup.backups.write(state, arrays)
         with pytest.raises(DataError, match="BackupAndRestore: "):
             trained("rows", 1, backup)
+        backup.backups.write(state | {"batch": 2}, arrays)
+        with pytest.raises(DataError, match="BackupAndRestore: "):
+            trained("rows", 1, backup)
 
     def test_two_are_kept_and_strangers_left_alone(self, tmp_path):
         (tmp_path / "backup").mkdir()

@@ -92,16 +92,21 @@ class Standing:
         }
         return plain, arrays
 
-    def restore(self, plain: Mapping[str, Any], arrays: Arrays, who: str) -> None:
+    def restore(
+        self, plain: Mapping[str, Any], arrays: Arrays, who: str, is_begun: bool = False
+    ) -> None:
         """Go on where another training of the same model stood.
+
+        Of one that stood amidst an epoch, what draws is given back by `begin_epoch`: not before
+        that epoch ``is_begun``.
 
         Raises
         ------
         DataError : it was a training of another model, or of other data
         """
         try:
-            self._restore(plain, arrays, who)
-            self._amidst = (plain, arrays, who) if self.batch else None
+            self._restore(plain, arrays, who, is_begun)
+            self._amidst = (plain, arrays, who) if self.batch and not is_begun else None
         except MelpyError:
             raise
         except Exception as error:  # a backup that was written by hand
@@ -122,12 +127,9 @@ class Standing:
         begin()
         if self._amidst is not None:
             self.source.begin_epoch()
-            self._restore(*self._amidst, is_begun=True)
-            self._amidst = None
+            self.restore(*self._amidst, is_begun=True)
 
-    def _restore(
-        self, plain: Mapping[str, Any], arrays: Arrays, who: str, is_begun: bool = False
-    ) -> None:
+    def _restore(self, plain: Mapping[str, Any], arrays: Arrays, who: str, is_begun: bool) -> None:
         optimizer = type(self.model.optimizer).__name__
         if plain.get("optimizer", optimizer) != optimizer:
             raise DataError(
