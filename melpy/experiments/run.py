@@ -183,16 +183,16 @@ def _train(settings: Settings, folder: Path, say: Say) -> dict[str, Any]:
     if clock.left_at:
         epoch, batch, steps = clock.left_at
         say(f"Stopped in epoch {epoch} after batch {batch} of {steps}, history.csv's last line.")
+    if not stopped_by:  # all is there: nothing is left to go on with
+        report["interrupted"] = False
+        write_atomically(folder / "run.json", as_json(report), "train")
+        backup.backups.remove()
     say("")
     say(_table(results))
     say("")
     say(f"The run lies in {folder}: {', '.join(sorted(p.name for p in folder.iterdir()))}")
     if stopped_by:
         say(hint(folder))
-        return report
-    report["interrupted"] = False  # all is there: nothing is left to go on with
-    write_atomically(folder / "run.json", as_json(report), "train")
-    backup.backups.remove()
     return report
 
 
