@@ -69,8 +69,6 @@ class BackupAndRestore(EveryBatches):
         self.backup_dir, self.backups = Path(backup_dir), Backups(backup_dir, "BackupAndRestore")
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
 
-    remembers = ("last_batch", "passed")
-
     @property
     def _standing(self) -> Standing:
         """Where ``fit`` stands; of a model that is trained by hand, the model alone."""

@@ -80,6 +80,8 @@ class EveryBatches(Callback):
     save_freq : "epoch" for never, or an int > 0
     """
 
+    remembers: tuple[str, ...] = ("last_batch", "passed")
+
     def __init__(self, save_freq: Any) -> None:
         who = type(self).__name__
         whole = isinstance(save_freq, int | np.integer) and not isinstance(save_freq, bool)
@@ -131,7 +133,7 @@ class ModelCheckpoint(EveryBatches, MonitorCallback):
         None for all. It needs names that differ, and deletes none that it did not write
     """
 
-    remembers = ("best", "last_batch", "passed", "written", "best_path", "best_written")
+    remembers = (*EveryBatches.remembers, "best", "written", "best_path", "best_written")
 
     def __init__(
         self,

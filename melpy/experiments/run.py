@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -203,15 +204,7 @@ def settings_of(folder: str | Path) -> Settings:
     ------
     ArgumentError : the folder holds no run, or one that came to its end
     """
-    path = Path(folder) / "run.json"
-    if not path.is_file():
-        raise ArgumentError(
-            "train",
-            f"--resume {folder} holds no run",
-            expected="a folder that `melpy train` left, with run.json",
-        )
-    with reading(path, "train", "a run.json that `melpy train` wrote"):
-        report = json.loads(path.read_bytes())
+    with _opened(folder, "train", f"--resume {folder}", "run.json") as report:
         arguments, is_finished = report["arguments"], not report["interrupted"]
         settings = Settings(**arguments | {"out": str(folder)}).complete()
     if is_finished:
@@ -227,18 +220,10 @@ def settings_of(folder: str | Path) -> Settings:
 def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]:
     """Return a run's network with its weights, its pixel scaling, and its run.json."""
     folder = Path(folder)
-    path = folder / "run.json"
-    if not path.is_file():
-        raise ArgumentError(
-            "predict",
-            f"{folder} holds no run",
-            expected="a folder that `melpy train` left, with run.json and weights.npz",
-        )
-    with reading(path, "predict", "a run.json that `melpy train` wrote"):
-        weights = folder / "weights.npz"
+    weights = folder / "weights.npz"
+    with _opened(folder, "predict", str(folder), "run.json and weights.npz") as report:
         size_bytes = weights.stat().st_size if weights.is_file() else 0
         with budget.of_file(size_bytes, "predict"):
-            report = json.loads(path.read_bytes())
             model, pixels = _made_of(report)
     if report["interrupted"] and not weights.is_file():
         raise ArgumentError(
@@ -249,6 +234,20 @@ def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]
         )
     model.load_weights(weights)
     return model, pixels, report
+
+
+@contextmanager
+def _opened(folder: str | Path, who: str, named: str, files: str) -> Iterator[Any]:
+    """Give a run's run.json; what is wrong with it is said of the file."""
+    path = Path(folder) / "run.json"
+    if not path.is_file():
+        raise ArgumentError(
+            who,
+            f"{named} holds no run",
+            expected=f"a folder that `melpy train` left, with {files}",
+        )
+    with reading(path, who, "a run.json that `melpy train` wrote"):
+        yield json.loads(path.read_bytes())
 
 
 def _made_of(report: dict[str, Any]) -> tuple[Sequential, images.Pixels]:

@@ -21,7 +21,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Clock", "stop_at_signals"]
+__all__ = ["Clock", "alone_in", "hint", "stop_at_signals", "telling"]
 
 
 class Clock(Callback):
