@@ -258,6 +258,16 @@ class TestStopping:
         for name in ("weights.npz", "history.csv"):
             assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
 
+    def test_weights_of_before_it_went_on_are_kept_and_not_taken(self, copy, capsys):
+        report = json.loads((copy / "run.json").read_text())
+        told = report | {"interrupted": True, "results": None}
+        (copy / "run.json").write_text(json.dumps(told))
+        (copy / "backup").mkdir()
+        (copy / "backup" / f"000001-{'0' * 16}.npz").write_bytes(b"damaged")
+        assert "no backup is whole" in command("train", "--resume", copy, cwd=ROOT).stderr
+        assert (copy / "weights.npz").is_file()
+        assert "train --resume" in refusal(capsys, "predict", copy, "x.png")
+
     def test_two_at_once(self, tmp_path, capsys):
         from melpy.experiments.stopping import alone_in
 

@@ -118,7 +118,6 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
 def _train(settings: Settings, folder: Path, say: Say) -> dict[str, Any]:
     """Train in a folder that is this process's own meanwhile."""
     kernels, threads = _kernels(), config.threads()
-    (folder / "weights.npz").unlink(missing_ok=True)  # of before it went on: the backup has them
     module = datasets.DATASETS[settings.dataset]
     if not datasets.status(settings.dataset).here:
         say(f"Downloading {settings.dataset} ...")
@@ -225,7 +224,7 @@ def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]
         size_bytes = weights.stat().st_size if weights.is_file() else 0
         with budget.of_file(size_bytes, "predict"):
             model, pixels = _made_of(report)
-    if report["interrupted"] and not weights.is_file():
+    if report["interrupted"] and report["results"] is None:  # the weights are of before it went on
         raise ArgumentError(
             "predict",
             f"{folder} holds a run that was stopped before it had weights to keep",
