@@ -21,7 +21,7 @@ from melpy.kernels.program import recorded
 from melpy.layers.parts import sources_of
 from melpy.layers.phase import inferring, is_training
 from melpy.models.step_program import same_bits
-from melpy.tensor import Tensor, mask_of
+from melpy.tensor import Tensor, mask_of, set_mask
 
 __all__ = ["InferencePrograms"]
 
@@ -75,8 +75,8 @@ class InferencePrograms:
             program = _Program(self.graph, inputs)
             if not program.is_one:
                 self._refuse(key)
-            else:
-                self.known[key] = program
+                return program.as_made()
+            self.known[key] = program
             return program.outputs()
         if program.is_trusted:
             return program.run(leaves)
@@ -149,6 +149,10 @@ class _Program:
         self.program.run()
         return self.outputs()
 
+    def as_made(self) -> Any:
+        """Return what the layers made while it was written down, masks too."""
+        return tree.map_structure(_as_made, self.made)
+
     def outputs(self) -> Any:
         """Return the last outputs, in memory of their own."""
         if len(self.ends) == 1 and self.made is self.ends[0]:
@@ -168,6 +172,15 @@ def _arrays(inputs: Any) -> list[np.ndarray] | None:
             return None
         arrays.append(x)
     return arrays
+
+
+def _as_made(y: Any) -> Any:
+    if type(y) is not Tensor:
+        return y
+    own, mask = Tensor(y.value.copy()), mask_of(y)
+    if mask is not None:
+        set_mask(own, mask)
+    return own
 
 
 def _own(x: Tensor) -> np.ndarray:
