@@ -99,7 +99,7 @@ _ROOMS = frozenset({
     "activations", "backend", "callbacks", "config", "constraints", "data", "datasets",
     "distillation", "dtype_policies", "errors", "initializers", "layers", "losses", "metrics",
     "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random", "regularizers",
-    "saving", "schedules", "testing", "tree", "utils", "viz",
+    "saving", "schedules", "testing", "tree", "utils", "viz", "wrappers",
 })  # fmt: skip
 _ROOM_OF = {
     "DTypePolicy": "config",

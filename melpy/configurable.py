@@ -262,7 +262,7 @@ def _function(value: Callable[..., Any]) -> Any:
 
     A lambda has no name that could find it again: files refuse this description of it.
     """
-    if value.__name__ == "<lambda>":
+    if value.__name__ == "<lambda>" and not custom.is_carrying():
         return {"class_name": "__lambda__", "config": {}}
     if is_ours(value):
         return value.__name__
@@ -343,7 +343,8 @@ def find(
     made = same.get(identifier.lower().replace("_", "")) if wellformed else None
     if made is None:
         made = lookup(kind, identifier, {spell(n): m for n, m in classes.items()}, _getter(kind))
-    return made(**config)
+    known: Any = made
+    return known.from_config(config) if config else known()
 
 
 def widened(namespace: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> dict:

@@ -6,6 +6,7 @@ or named here beforehand. No name in a file is ever imported.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from typing import Any
 from melpy.errors import ArgumentError, DtypeError, SignatureError, UnknownClassError
 
 __all__ = [
-    "CustomObjectScope", "custom_object_scope", "found", "get_custom_objects",
+    "CustomObjectScope", "carrying", "custom_object_scope", "found", "get_custom_objects",
     "get_registered_name", "get_registered_object", "is_reading", "reading",
     "register_keras_serializable", "sharing",
 ]  # fmt: skip
@@ -26,6 +27,7 @@ _scope: ContextVar[dict[str, Any]] = ContextVar("custom_objects")
 _read: ContextVar[dict[int, Any] | None] = ContextVar("read", default=None)
 _written: ContextVar[dict[int, Any] | None] = ContextVar("written", default=None)
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
+_carried: ContextVar[dict[str, Any] | None] = ContextVar("carried", default=None)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable:
@@ -62,7 +64,8 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(obj: Any) -> str:
     """Return the name that files give a class or a function."""
-    return _names.get(obj, obj.__name__)
+    carried = _carried.get()
+    return _names.get(obj, obj.__name__) if carried is None else _carry(obj, carried)
 
 
 def get_registered_object(
@@ -189,6 +192,53 @@ def unwrapped(identifier: Any, known: Container[Any] = ()) -> Any:
     if name in known or get_registered_object(name) is not None:
         return name
     return next((full for full in _registered if full.endswith(f">{name}")), name)
+
+
+@contextmanager
+def carrying() -> Iterator[dict[str, Any]]:
+    """Collect the user's own classes and functions, each under a name that no other has.
+
+    That is what a description names in a ``with`` block whose result goes into a pickle.
+    """
+    carried: dict[str, Any] = {}
+    token = _carried.set(carried)
+    try:
+        yield carried
+    finally:
+        _carried.reset(token)
+
+
+def is_carrying() -> bool:
+    """Return whether what a description names goes along with it."""
+    return _carried.get() is not None
+
+
+def _carry(obj: Any, carried: dict[str, Any]) -> str:
+    """Return the name of what goes along, or is found by its registered name."""
+    name = _names.get(obj)
+    if _found_in_module(obj):
+        place = f"{obj.__module__}.{obj.__qualname__}"
+        name = name if name and carried.get(name, obj) is obj else place
+        carried[name] = obj
+        return name
+    if name is None or _registered.get(name) is not obj:
+        raise ArgumentError(
+            obj.__name__,
+            "nobody can find it again: it is not at the top of a module",
+            expected="classes and functions of a module, or registered ones",
+            received={"name": obj.__qualname__, "module": obj.__module__},
+            mend="Define it with class or def outside of any function, or register it with "
+            "register_keras_serializable.",
+        )
+    return name
+
+
+def _found_in_module(obj: Any) -> bool:
+    """Return whether importing a class's or a function's module leads to it, as pickle wants."""
+    found: Any = sys.modules.get(obj.__module__)
+    for part in obj.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is obj
 
 
 @contextmanager

@@ -161,8 +161,8 @@ def install(extra: str) -> str:
 
     Examples
     --------
-    >>> install("files")
-    "Install it with pip install '.[files]' in melpy's folder."
+    >>> install("images")
+    "Install it with pip install '.[images]' in melpy's folder."
     """
     return f"Install it with pip install '.[{extra}]' in melpy's folder."
 

@@ -18,7 +18,9 @@ all that a backup needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -31,33 +33,40 @@ from melpy.kernels import program, threads
 from melpy.tensor import Tensor
 
 __all__ = [
-    "SeedGenerator",
-    "beta",
-    "binomial",
-    "categorical",
-    "counted",
-    "dropout",
-    "gamma",
-    "generator",
-    "next_seed",
-    "normal",
-    "randint",
-    "remembered",
-    "restore",
-    "restore_stream",
-    "set_seed",
-    "shuffle",
-    "state_of",
-    "stream_state",
-    "truncated",
-    "truncated_normal",
-    "uniform",
+    "SeedGenerator", "beta", "binomial", "categorical", "counted", "dropout", "gamma", "generator",
+    "next_seed", "normal", "randint", "remembered", "restore", "restore_stream", "set_seed",
+    "shuffle", "state_of", "stream", "stream_state", "truncated", "truncated_normal", "uniform",
 ]  # fmt: skip
 
 _64_BITS = 2**64 - 1  # of a negative seed, which is one too
 Seed = Any  # int, SeedGenerator or None
 
 _stream = np.random.default_rng()
+_own: ContextVar[np.random.Generator | None] = ContextVar("stream", default=None)
+
+
+def _current() -> np.random.Generator:
+    return _own.get() or _stream
+
+
+@contextmanager
+def stream(seed: int | None = None) -> Iterator[None]:
+    """Draw seeds from another stream in a ``with`` block, in this thread; None for any seed.
+
+    Examples
+    --------
+    >>> with stream(7):
+    ...     first = next_seed()
+    >>> with stream(7):
+    ...     next_seed() == first
+    True
+    """
+    _require_seed(0 if seed is None else seed, "stream")
+    token = _own.set(np.random.default_rng(seed))
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def set_seed(seed: int) -> None:
@@ -75,9 +84,8 @@ def set_seed(seed: int) -> None:
     >>> next_seed() == first
     True
     """
-    global _stream
     _require_seed(seed, "set_seed")
-    _stream = np.random.default_rng(int(seed))
+    _current().bit_generator.state = np.random.default_rng(int(seed)).bit_generator.state
 
 
 def _require_seed(seed: Any, who: str) -> None:
@@ -93,7 +101,7 @@ def _require_seed(seed: Any, who: str) -> None:
 
 def next_seed() -> int:
     """Return the next seed of the stream, an int in [0, 2^32)."""
-    return int(_stream.integers(2**32))
+    return int(_current().integers(2**32))
 
 
 class SeedGenerator(Configurable):
@@ -193,12 +201,12 @@ def _plain(state: Any) -> Any:
 
 def stream_state() -> Any:
     """Return where the process's stream stands, in plain values."""
-    return state_of(_stream)
+    return state_of(_current())
 
 
 def restore_stream(state: Any) -> None:
     """Put the process's stream where it stood."""
-    restore(_stream, state)
+    restore(_current(), state)
 
 
 def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:
@@ -217,7 +225,7 @@ def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:
 
 def remembered(sources: Sequence[np.random.Generator | SeedGenerator]) -> Callable[[], None]:
     """Return what puts generators, and the process's stream, back where they stand now."""
-    standing = [(source, state_of(source)) for source in (*sources, _stream)]
+    standing = [(source, state_of(source)) for source in (*sources, _current())]
 
     def put_back() -> None:
         for source, state in standing:

@@ -12,9 +12,17 @@ import numpy as np
 
 from melpy.errors import DtypeError, ShapeError
 
-__all__ = ["STRING", "are_strings", "as_strings", "data_type", "may_be_strings", "type_name"]
+__all__ = [
+    "ENCODE", "STRING", "are_strings", "as_strings", "data_type", "may_be_strings", "type_name",
+]  # fmt: skip
 
 STRING = np.dtype(str)  # of a symbolic tensor of strings, and of what stands in for one
+
+# What mends an input of words, in the messages of those who compute with numbers.
+ENCODE = (
+    "Turn words into numbers first: layers.StringLookup, preprocessing.OneHotEncoder or "
+    "utils.FeatureSpace."
+)
 
 
 def data_type(dtype: Any) -> np.dtype:
@@ -89,7 +97,12 @@ def as_strings(values: Any, who: str, what: str = "the input", encoding: str = "
             raise _unequal_rows(who, what)
         elif not isinstance(value, str):
             index = [int(n) for n in np.unravel_index(place, array.shape)]
-            raise _no_strings(who, what, type(value).__name__, f": at {index} it holds {value!r}")
+            is_missing = value is None or value != value
+            mend = "Fill in what is missing with a word of its own, such as ''."
+            raise _no_strings(
+                who, what, type(value).__name__, f": at {index} it holds {value!r}",
+                mend if is_missing else ENCODE,
+            )  # fmt: skip
         made[place] = value
     return made.reshape(array.shape)
 
@@ -103,11 +116,11 @@ def _unequal_rows(who: str, what: str) -> ShapeError:
     )
 
 
-def _no_strings(who: str, what: str, kind: str, where: str = "") -> DtypeError:
+def _no_strings(who: str, what: str, kind: str, where: str = "", mend: str = "") -> DtypeError:
     return DtypeError(
         who,
         f"{what} is not made of strings{where}",
         expected="an array or lists of str or bytes",
         received={"dtype": kind},
-        mend="Fill in what is missing with a word of its own, such as ''." if where else "",
+        mend=mend,
     )

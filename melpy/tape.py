@@ -24,8 +24,8 @@ from melpy.kernels import threads, tracing
 
 __all__ = [
     "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording",
-    "is_training", "joint", "looked_at", "no_grad", "overwrite", "phase", "read_out", "selective",
-    "undone",
+    "is_training", "joint", "looked_at", "no_grad", "observer", "overwrite", "phase", "plain",
+    "read_out", "selective", "undone",
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]
@@ -35,6 +35,9 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 phase: ContextVar[bool | None] = ContextVar("training", default=None)
 # What makes a variable of another library's tensor that was computed from one of ours, if any was.
 adopter: ContextVar[Callable[[Any], Any] | None] = ContextVar("adopter", default=None)
+# Who is shown every op that runs, if anybody is. It has observe(name, op, args, options), which
+# runs the op, and noted(array), which makes a plain array tell what NumPy does with it.
+observer: ContextVar[Any] = ContextVar("observer", default=None)
 # What variables held before they were overwritten, by their ids; None where nothing is undone.
 _before: ContextVar[dict[int, tuple[Variable, np.ndarray]] | None] = ContextVar(
     "before", default=None
@@ -116,7 +119,13 @@ def looked_at(variable: Variable) -> np.ndarray:
     """Return a variable's values for Python to look at: what a layer makes of them is no region."""
     if phase.get() is not None:
         threads.missed("a look at a tensor's values")
-    return variable.value
+    return plain(variable)
+
+
+def plain(variable: Variable) -> np.ndarray:
+    """Return a variable's values as a plain array; an observer's array tells what becomes of it."""
+    watch = observer.get()
+    return variable.value if watch is None else watch.noted(variable.value)
 
 
 def is_recording() -> bool:

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def _plain(x: Any) -> Any:
-    return x.value if isinstance(x, tape.Variable) else x
+    return tape.plain(x) if isinstance(x, tape.Variable) else x
 
 
 def _swapped(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -312,7 +312,7 @@ class Tensor(Operators, tape.Variable):
         return (self[index] for index in range(len(self.value)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy, subok=True)
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
         """Become a constant of TensorFlow's, but not where a layer learns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config, layers, metrics, optimizers
+from melpy.errors import FileError
 from melpy.kernels import dispatch
 from melpy.models import Input, Model, Sequential
 
@@ -23,10 +25,22 @@ def warm_up(say: Say) -> None:
     Parameters
     ----------
     say : function of a line of text
+
+    Raises
+    ------
+    FileError : there is no place to keep what is compiled
     """
     if config.kernels() != "compiled" or ".compiled." not in dispatch.find("matmul").__module__:
         say(f"Nothing to compile: the kernels are {config.kernels()!r}, or Numba is not installed.")
         return
+    if dispatch.what_is_compiled() != dispatch.COMPILING:
+        raise FileError(
+            "warm-up",
+            "no folder for compiled kernels can be written, so that nothing would be kept",
+            expected="a folder beside the package, the user's own for caches, or NUMBA_CACHE_DIR",
+            received={"NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR")},
+            mend="Set NUMBA_CACHE_DIR to a folder that can be written.",
+        )
     say(dispatch.COMPILING)
     begun_s = time.perf_counter()
     for name, build, shape in _networks():

@@ -19,12 +19,26 @@ from melpy.experiments.architectures import ARCHITECTURES
 
 ROOT = Path(melpy.__file__).parents[1]
 PICTURES = ["confusion.png", "curves.png", "feature_maps.png", "samples.png"]
-FILES = ["history.csv", "run.json", "test-images", "weights.npz"]
+FILES = ["history.csv", "log.jsonl", "model.keras", "run.json", "test-images"]
 
 
 def melpy_train(out, *more):
-    assert main(["train", "--epochs", "1", *more, "--out", str(out)]) == 0
+    """Train without pictures, which take longer than that."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("melpy.experiments.run.draw", lambda *args: True)
+        assert main(["train", "--epochs", "1", *more, "--out", str(out)]) == 0
     return out
+
+
+def weights(folder):
+    """Return the bits of a run's weights, and of its optimizer."""
+    model = melpy.saving.load_model(folder / "model.keras")
+    return [w.value.tobytes() for w in (*model.weights, *model.optimizer.variables)]
+
+
+def assert_same_run(one, other):
+    assert weights(one) == weights(other)
+    assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
 
 
 def command(*arguments, **options):
@@ -106,6 +120,8 @@ class TestTrain:
             "seed": 0,
             "out": str(folder),
         }
+        assert report["class_names"] == list("0123456789")
+        assert report["task"] == "classification"
         assert report["kernels"] == "compiled"
         assert report["interrupted"] is False
         assert report["machine"]["versions"]["numpy"] == np.__version__
@@ -139,16 +155,14 @@ class TestTrain:
         assert "\033" not in printed
 
     def test_same_seed_same_bits_other_seed_others(self, tmp_path):
-        def bits(name, seed):
-            folder = melpy_train(tmp_path / name, "--seed", seed)
-            with np.load(folder / "weights.npz") as file:
-                return {key: file[key].tobytes() for key in file.files}
-
-        first = bits("a", "5")
-        assert bits("b", "5") == first
-        other = bits("c", "6")
-        assert other.keys() == first.keys()
-        assert all(other[key] != first[key] for key in first)
+        one, same, other = (
+            melpy_train(tmp_path / name, "--seed", seed)
+            for name, seed in (("a", "5"), ("b", "5"), ("c", "6"))
+        )
+        assert_same_run(one, same)
+        models = [melpy.saving.load_model(folder / "model.keras") for folder in (one, other)]
+        pairs = zip(*(model.get_weights() for model in models), strict=True)
+        assert all((mine != theirs).any() for mine, theirs in pairs)
 
     def test_numpy_kernels(self, tmp_path, capsys):
         folder = melpy_train(tmp_path / "run", "--kernels", "numpy")
@@ -166,11 +180,12 @@ class TestTrain:
 
     def test_folders_are_numbered_where_none_is_named(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("melpy.experiments.run.draw", lambda *args: True)
         for _ in range(3):
             assert main(["train", "--epochs", "1"]) == 0
         names = sorted(str(p) for p in Path("runs").iterdir())
         assert names == [f"runs/digits-lenet5{end}" for end in ("", "-2", "-3")]
-        assert all((Path(name) / "weights.npz").is_file() for name in names)
+        assert all((Path(name) / "model.keras").is_file() for name in names)
 
     def test_the_default_run_reaches_97_percent(self, tmp_path):
         made = command("train", "--out", tmp_path / "run", cwd=ROOT)
@@ -226,16 +241,13 @@ class TestStopping:
             images = sorted(folder.glob("test-images/*.png"))
             assert main(["predict", str(folder), *map(str, images)]) == 0
         else:
-            assert names == ["backup", "history.csv", "run.json"]
-            images = [tmp_path / "any.png"]
-            sentence = refusal(capsys, "predict", folder, *images)
-            assert "was stopped before it had weights" in sentence
+            assert names == ["backup", "history.csv", "log.jsonl", "run.json"]
+            sentence = refusal(capsys, "predict", folder, tmp_path / "any.png")
+            assert "was stopped before it had a model" in sentence
             assert f"melpy train --resume {folder}" in sentence
         assert main(["train", "--resume", str(folder)]) == 0
         assert sorted(p.name for p in folder.iterdir()) == sorted(FILES + PICTURES)
-        whole = melpy_train(tmp_path / "whole", *epochs)
-        for name in ("weights.npz", "history.csv"):
-            assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+        assert_same_run(folder, melpy_train(tmp_path / "whole", *epochs))
         report = json.loads((folder / "run.json").read_text())
         assert report["interrupted"] is False
         assert report["results"]["epochs"] == self.EPOCHS
@@ -254,9 +266,7 @@ class TestStopping:
         capsys.readouterr()
         assert main(["train", "--resume", str(folder)]) == 0
         assert sorted(p.name for p in folder.iterdir()) == sorted(FILES + PICTURES)
-        whole = melpy_train(tmp_path / "whole", *epochs)
-        for name in ("weights.npz", "history.csv"):
-            assert (folder / name).read_bytes() == (whole / name).read_bytes(), name
+        assert_same_run(folder, melpy_train(tmp_path / "whole", *epochs))
 
     def test_weights_of_before_it_went_on_are_kept_and_not_taken(self, copy, capsys):
         report = json.loads((copy / "run.json").read_text())
@@ -265,7 +275,7 @@ class TestStopping:
         (copy / "backup").mkdir()
         (copy / "backup" / f"000001-{'0' * 16}.npz").write_bytes(b"damaged")
         assert "no backup is whole" in command("train", "--resume", copy, cwd=ROOT).stderr
-        assert (copy / "weights.npz").is_file()
+        assert (copy / "model.keras").is_file()
         assert "train --resume" in refusal(capsys, "predict", copy, "x.png")
 
     def test_two_at_once(self, tmp_path, capsys):
@@ -351,7 +361,8 @@ class TestPredict:
         made = command("predict", run[0], *paths, cwd=ROOT)
         assert (made.returncode, made.stderr) == (0, "")
         lines = made.stdout.splitlines()
-        assert len(lines) == len(paths)
+        header = "input class probability class_2 probability_2 class_3 probability_3"
+        assert lines.pop(0).split() == header.split()
         right = 0
         for path, line in zip(paths, lines, strict=True):
             shown, *answer = line.split()
@@ -375,11 +386,11 @@ class TestPredict:
         assert f"{large} has another size" in err
         assert "size='80x80'" in err
         assert "--resize" in err
-        assert out.startswith(str(good))
-        assert out.count("\n") == 1
+        assert out.splitlines()[1].startswith(str(good))
+        assert out.count("\n") == 2
 
         assert main(["predict", "--resize", str(run[0]), str(large), str(good)]) == 0
-        first, second = capsys.readouterr().out.splitlines()
+        _, first, second = capsys.readouterr().out.splitlines()
         assert first.split()[1] == second.split()[1]
 
     def test_invert_turns_dark_ink_on_paper_round(self, run, tmp_path, capsys):
@@ -390,7 +401,7 @@ class TestPredict:
         answers = []
         for arguments in (["--invert", str(paper)], [str(good)], [str(paper)]):
             assert main(["predict", str(run[0]), *arguments]) == 0
-            answers.append(capsys.readouterr().out.split()[1:])
+            answers.append(capsys.readouterr().out.splitlines()[1].split()[1:])
         assert answers[0] == answers[1] != answers[2]
 
     def test_what_is_no_image(self, run, tmp_path, capsys):
@@ -428,10 +439,12 @@ class TestPredict:
 
     def test_what_is_no_run(self, tmp_path, capsys):
         assert "holds no run" in refusal(capsys, "predict", tmp_path, "x.png")
-        assert "holds no run" in refusal(capsys, "predict", tmp_path / "gone", "x.png")
+        assert "there is no" in refusal(capsys, "predict", tmp_path / "gone", "x.png")
         file = tmp_path / "file"
         file.touch()
-        assert f"{file} holds no run" in refusal(capsys, "predict", file, "x.png")
+        sentence = refusal(capsys, "predict", file, "x.png")
+        assert f"{file} is no whole model" in sentence
+        assert "convert WEIGHTS MODEL --like MODEL" in sentence
         (tmp_path / "run.json").mkdir()
         assert "holds no run" in refusal(capsys, "predict", tmp_path, "x.png")
 
@@ -439,35 +452,46 @@ class TestPredict:
     def test_damaged_run_json(self, copy, capsys, content):
         (copy / "run.json").write_text(content)
         sentence = refusal(capsys, "predict", copy, "x.png")
-        assert "damaged" in sentence
+        assert "run.json" in sentence
         assert f"filepath='{copy / 'run.json'}'" in sentence
 
-    def test_run_json_with_impossible_values(self, copy, capsys):
-        whole = json.loads((copy / "run.json").read_text())
-        for key, value in [
-            ("input_shape", [8]), ("input_shape", [8, 8, "1"]), ("input_shape", None),
-            ("class_names", 3), ("class_names", [1, 2]), ("pixels", {"low": 0}), ("pixels", []),
-            ("pixels", whole["pixels"] | {"high": "16"} | {"mean": ["a"]}),
-            ("pixels", whole["pixels"] | {"std": [0.0]}),
-            ("pixels", whole["pixels"] | {"mean": [0.1, 0.2]}),
-            ("pixels", whole["pixels"] | {"high": None}), ("arguments", "lenet5"),
-        ]:  # fmt: skip
-            (copy / "run.json").write_text(json.dumps(whole | {key: value}))
-            sentence = refusal(capsys, "predict", copy, "x.png")
-        assert "damaged" in sentence
-        assert f"filepath='{copy / 'run.json'}'" in sentence
+    def test_a_model_alone_is_enough(self, run, tmp_path, capsys):
+        image = str(next(run[0].glob("test-images/3-*.png")))
+        assert main(["predict", str(run[0]), image]) == 0
+        told = capsys.readouterr().out
+        alone = tmp_path / "m.keras"
+        shutil.copy(run[0] / "model.keras", alone)
+        assert main(["predict", str(alone), image]) == 0
+        assert capsys.readouterr().out == told
+
+    def test_notes_with_impossible_values(self, run, tmp_path, capsys):
+        """A model's file need not be trusted, nor what it says of itself."""
+        model = melpy.saving.load_model(run[0] / "model.keras")
+        path = tmp_path / "m.keras"
+        for wrong in (
+            {"class_names": 3}, {"class_names": ["a"]}, {"class_names": [1] * 10}, {"task": "x"},
+            {"image": 5}, {"image": {"high": 0}}, {"image": {"high": "a"}}, {"columns": [1]},
+            {"columns": [{"name": "a", "input": "b", "kind": "c"}]}, {"target": 1},
+        ):  # fmt: skip
+            noted = melpy.saving.load_model(run[0] / "model.keras")
+            melpy.saving.note(noted, **wrong)
+            noted.save(path)
+            sentence = refusal(capsys, "predict", path, "x.png")
+            assert "damaged" in sentence, wrong
+            assert f"filepath='{path}'" in sentence
+        assert melpy.saving.notes_of(model)["image"] == {"high": 16.0, "exact": True}
 
     @pytest.mark.parametrize("size", [0, 10, 5000, -1])
-    def test_truncated_weights(self, copy, capsys, size):
-        whole = (copy / "weights.npz").read_bytes()
-        (copy / "weights.npz").write_bytes(whole[:size])
+    def test_truncated_model(self, copy, capsys, size):
+        whole = (copy / "model.keras").read_bytes()
+        (copy / "model.keras").write_bytes(whole[:size])
         sentence = refusal(capsys, "predict", copy, "x.png")
         assert "damaged" in sentence
-        assert "weights.npz" in sentence
+        assert "model.keras" in sentence
 
-    def test_missing_weights(self, copy, capsys):
-        (copy / "weights.npz").unlink()
-        assert "weights.npz" in refusal(capsys, "predict", copy, "x.png")
+    def test_missing_model(self, copy, capsys):
+        (copy / "model.keras").unlink()
+        assert "has lost its model.keras" in refusal(capsys, "predict", copy, "x.png")
 
 
 class TestOtherCommands:

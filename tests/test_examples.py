@@ -47,11 +47,27 @@ def test_an_example_finds_what_it_says(name, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("\n") >= 5
 
 
+def test_without_its_data_set_an_example_takes_digits_and_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setenv("MELPY_HOME", str(tmp_path))  # there is nothing here
+    monkeypatch.setattr(sys, "argv", ["lenet5_mnist"])
+    figures = importlib.import_module("lenet5_mnist").main(epochs=2)
+    (x, _), (x_test, y_test) = importlib.import_module("pictures").load("cifar-10")
+    for name in ("lenet5_mnist", "pictures"):
+        sys.modules.pop(name)
+    assert figures["accuracy"] > 0.85
+    assert x.shape == (1438, 32, 32, 3)
+    assert (len(x_test), x.dtype, x.min(), x.max()) == (len(y_test), "uint8", 0, 255)
+    out = capsys.readouterr().out
+    for name in ("mnist", "cifar-10"):
+        assert f"{name} is not on this machine; --download brings it" in out
+
+
 def test_the_table_is_that_of_the_results(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     run_all = importlib.import_module("run_all")
     results = json.loads(run_all.RESULTS.read_text())["examples"]
-    programs = {path.stem for path in FOLDER.glob("*.py")} - {"run_all"}
+    programs = {path.stem for path in FOLDER.glob("*.py")} - {"run_all", "pictures"}
     assert programs == set(run_all.NAMES) == set(results) == set(BARS)
     assert run_all.table() in (FOLDER / "README.md").read_text()
     assert all(result["seconds"] < 60 for result in results.values())

@@ -12,7 +12,7 @@ ROOT = PACKAGE.parent
 
 # From the ground up. A room may import rooms of its own floor and of the floors below it.
 FLOORS = [
-    ["clock", "errors", "tree", "strings"],
+    ["clock", "errors", "files", "tree", "strings", "tables"],
     ["custom"],
     ["config", "configurable", "dtype_policies", "mixed_precision", "budget"],
     ["kernels"],
@@ -27,7 +27,7 @@ FLOORS = [
     ["metrics", "saving"],
     ["callbacks"],
     ["models"],
-    ["distillation", "testing", "utils"],
+    ["distillation", "testing", "utils", "wrappers"],
     ["backend"],
     ["experiments", "warm_up"],
     ["cli", "__main__"],

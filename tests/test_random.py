@@ -1,6 +1,7 @@
 """Seeds: the stream repeats, and nothing touches NumPy's own."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -229,3 +230,22 @@ def _drawn(source):
     if isinstance(source, random.SeedGenerator):
         return random.uniform((3,), seed=source).tolist()
     return source.uniform(size=3).tolist()
+
+
+def test_a_stream_of_its_own_for_a_block_and_a_thread():
+    random.set_seed(3)
+    before, drawn = random.stream_state(), []
+    with random.stream(7):
+        first = random.next_seed()
+        other = threading.Thread(target=lambda: drawn.append(random.next_seed()))
+        other.start()
+        other.join()
+        inside = random.stream_state()
+        random.set_seed(7)  # of the block's own
+        assert random.next_seed() == first
+        random.restore_stream(inside)
+    assert random.next_seed() != drawn[0]  # the thread took the first one of the process's
+    random.restore_stream(before)
+    assert random.next_seed() == drawn[0]
+    with pytest.raises(ArgumentError, match="stream: a seed is not negative"), random.stream(-1):
+        pass

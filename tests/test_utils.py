@@ -351,7 +351,7 @@ class TestProgbar:
         [
             ({"stateful_metrics": [], "stateless_metrics": []}, "Only one of"),
             ({"target": -1}, "target=-1"),
-            ({"verbose": 3}, "unknown verbosity"),
+            ({"verbose": 3}, "verbose is out of range"),
         ],
     )
     def test_refusals(self, arguments, message):

@@ -130,7 +130,8 @@ def test_the_command_line_without_matplotlib_trains_and_says_so(tmp_path):
     assert (made.returncode, made.stderr) == (0, "")
     assert "No pictures: Matplotlib is not installed" in made.stdout
     assert "[plots]" in made.stdout
-    assert sorted(p.name for p in folder.iterdir()) == ["history.csv", "run.json", "weights.npz"]
+    names = ["history.csv", "log.jsonl", "model.keras", "run.json"]
+    assert sorted(p.name for p in folder.iterdir()) == names
 
     (folder / "x.png").touch()
     arguments = ["predict", str(folder), str(folder / "x.png")]
@@ -139,3 +140,67 @@ def test_the_command_line_without_matplotlib_trains_and_says_so(tmp_path):
     assert made.stderr.startswith("melpy: predict: Pillow, which reads image files, is not")
     assert "[images]" in made.stderr
     assert made.stderr.count("\n") == 1
+
+
+ASKED = """
+import json
+import sys
+import melpy
+from melpy import callbacks, layers, saving, utils
+
+def plotted():
+    utils.plot_model(model, "m.png")
+
+def with_estimators():
+    from melpy.wrappers import SKLearnClassifier
+    SKLearnClassifier()
+
+def on_board():
+    board = callbacks.TensorBoard("logs")
+    board.set_model(model)
+    board.on_train_begin()
+
+model = melpy.Sequential([melpy.Input((3,)), layers.Dense(2)])
+open("image.png", "wb").close()
+open("m.onnx", "wb").write(b"x")
+said = {}
+for name, function in {
+    "h5py": lambda: model.save("m.keras"),
+    "safetensors": lambda: model.save_weights("w.safetensors"),
+    "matplotlib": plotted,
+    "PIL": lambda: utils.load_img("image.png"),
+    "onnx": lambda: model.export("m.onnx"),
+    "onnx, read": lambda: saving.load_onnx("m.onnx"),
+    "sklearn": with_estimators,
+    "tensorboard": on_board,
+}.items():
+    try:
+        function()
+        said[name] = ["nothing", ""]
+    except Exception as error:
+        said[name] = [type(error).__name__, str(error)]
+print(json.dumps(said))
+"""
+
+
+def test_what_an_absent_package_is_needed_for_says_one_sentence_with_the_mend(tmp_path):
+    names = ("h5py", "safetensors", "matplotlib", "PIL", "onnx", "sklearn", "tensorboard")
+    made = without(*names, then=f"import os\nos.chdir({str(tmp_path)!r})\n" + ASKED)
+    assert made.returncode == 0, made.stderr
+    mends = {
+        "h5py": "pip install h5py",
+        "safetensors": "pip install safetensors",
+        "matplotlib": "[plots]",
+        "PIL": "[images]",
+        "onnx": "[onnx]",
+        "onnx, read": "[onnx]",
+        "sklearn": "[sklearn]",
+        "tensorboard": "[tensorboard]",
+    }
+    said = json.loads(made.stdout)
+    assert {name: kind for name, (kind, _) in said.items()} == dict.fromkeys(
+        mends, "DependencyError"
+    )
+    for name, mend in mends.items():
+        assert mend in said[name][1]
+        assert said[name][1].count("\n") == 0

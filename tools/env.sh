@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make an environment in .venv and install melpy from this folder into it.
 #
-#   sh tools/env.sh [EXTRA[,EXTRA...]]      full (default), test, lint, ...: see pyproject.toml
+#   sh tools/env.sh [EXTRA[,EXTRA...]]      all (default), test, lint, ...: see pyproject.toml
 #
 # Needs Python 3.11 or newer and nothing else: where a bare Debian or Ubuntu has split venv off
 # from Python, its package is installed first. VENV names another folder, PYTHON another Python.
@@ -24,4 +24,4 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
     $as_root apt-get install -q -y --no-install-recommends "$package"
 fi
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check ".[${1:-full}]"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check ".[${1:-all}]"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import importlib.util
 import io
 import json
 import random
@@ -29,7 +30,7 @@ from typing import Any
 import numpy as np
 
 import melpy
-from melpy import layers, models
+from melpy import layers, models, saving
 from melpy.callbacks import BackupAndRestore
 from melpy.datasets.formats import parse_cifar, parse_idx
 from melpy.datasets.npz import read_npz
@@ -54,6 +55,35 @@ def model_of() -> Any:
     model = melpy.Model(inputs, x)
     model.compile(melpy.optimizers.Adam(1e-3), "mse", metrics=[melpy.metrics.AUC(), "mae"])
     return model
+
+
+def onnx_file() -> bytes:
+    """Return an ONNX file with layers, shapes that are computed, and a node of its own."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    draw = np.random.default_rng(0)
+    constants = {
+        "w": draw.normal(size=(4, 2, 3, 3)), "k": draw.normal(size=(4, 1, 1)),
+        "v": draw.normal(size=(36, 3)), "s": np.array([-1]), "z": np.array([0]),
+    }  # fmt: skip
+    made = helper.make_node
+    nodes = [
+        made("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1], strides=[2, 2]),
+        made("Add", ["a", "k"], ["b"]), made("MaxPool", ["b"], ["c"], kernel_shape=[2, 2]),
+        made("Shape", ["c"], ["n"]), made("Gather", ["n", "z"], ["m"]),
+        made("Concat", ["m", "s"], ["t"], axis=0), made("Reshape", ["c", "t"], ["r"]),
+        made("Expand", ["z", "n"], ["e"]), made("MatMul", ["r", "v"], ["y"]),
+    ]  # fmt: skip
+    arrays = {k: v.astype(np.float32 if v.dtype.kind == "f" else v.dtype) for k, v in
+              constants.items()}  # fmt: skip
+    graph = helper.make_graph(
+        nodes, "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2, 8, 8])],
+        [helper.make_empty_tensor_value_info("y")],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )  # fmt: skip
+    opsets = [helper.make_opsetid("", 18)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return bytes(model.SerializeToString())
 
 
 Reader = tuple[bytes, Callable[[bytes], Any]]
@@ -116,6 +146,8 @@ def readers(home: Path) -> Iterator[tuple[str, Reader]]:
         run.load(folder)
 
     yield "run.json", (told, load_run)
+    if importlib.util.find_spec("onnx"):
+        yield "onnx", (onnx_file(), of_path("m.onnx", saving.load_onnx))
     image = next((folder / "test-images").iterdir()).read_bytes()
     yield "image", (image, of_path("i.png", load_img))
 

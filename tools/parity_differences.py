@@ -86,12 +86,38 @@ DIFFERENCES = {
     ("layers.InputLayer", "input_tensor"): "to wrap a tensor of another graph",
     ("saving.load_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
     ("saving.save_weights", "objects_to_skip"): "has a name here, and is among Keras's `**kwargs`",
-    ("models.Model", ".export"): _LATER,
+    ("models.Model", ".export(format)"): '"onnx" is the one format, and the default',
     ("callbacks.ModelCheckpoint", "max_to_keep"): "deletes all but the newest files and the best",
     ("callbacks.TensorBoard", ".summary"): "TensorFlow's own module",
+    ("callbacks.TensorBoard", "hparams"): "what trials are compared by, on its own page",
     ("ops.concatenate", "xs"): "takes the arrays as a list or one by one; by position only",
     ("ops.layer_normalization", "rms_scaling"): "has a name here, and is among Keras's `**kwargs`",
     ("ops.stack", "x"): "takes the arrays as a list or one by one; by position only",
+}
+
+# What the estimators have beyond Keras's, by scikit-learn's names.
+_ESTIMATORS = ("Classifier", "Regressor", "Transformer")
+_MLP = "as scikit-learn's MLPClassifier and MLPRegressor have it"
+_OF_FIT = "samples may have weights; a transformer needs no y"
+DIFFERENCES |= {
+    (f"wrappers.SKLearn{kind}", name): reason
+    for kind in _ESTIMATORS
+    for name, reason in {
+        **dict.fromkeys(
+            ("learning_rate", "epochs", "batch_size", "early_stopping", "validation_fraction",
+             "n_iter_no_change", "random_state"),
+            _MLP,
+        ),
+        "model": "None is a small network that fits the data",
+        ".epoch_": "`n_iter_` says how many epochs were made",
+        ".set_fit_request(sample_weight)": _OF_FIT,
+        ".fit(sample_weight)": _OF_FIT,
+        ".fit(y)": _OF_FIT,
+    }.items()
+}  # fmt: skip
+DIFFERENCES |= {
+    ("wrappers.SKLearnTransformer", ".predict"): "scikit-learn takes it for one number a sample",
+    ("wrappers.SKLearnClassifier", "class_weight"): _MLP,
 }
 
 _ROWS = (
@@ -305,7 +331,7 @@ ABSENT = {
     "applications.*": "no trained networks are shipped",
     "optimizers.MultiOptimizer optimizers.OptimizerMap": _LATER,
     "saving.KerasFileEditor": _LATER,
-    "distribution.* export.* visualization.* wrappers.*": _LATER,
+    "distribution.* export.* visualization.*": _LATER,
     "legacy.*": "of older releases",
     "tree.*": "`melpy.tree` is for ourselves",
 }

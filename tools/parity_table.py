@@ -59,6 +59,7 @@ FAMILIES = {
     "Preprocessing": ["preprocessing", "preprocessing.image", "preprocessing.sequence"],
     "Saving": ["saving"],
     "Distillation": ["distillation"],
+    "Wrappers": ["wrappers"],
     "Utilities": ["utils", "config", "backend"],
 }  # fmt: skip
 

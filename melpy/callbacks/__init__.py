@@ -4,12 +4,14 @@ from melpy.callbacks.averages import SwapEMAWeights
 from melpy.callbacks.backup import BackupAndRestore
 from melpy.callbacks.base import Callback, History, LambdaCallback
 from melpy.callbacks.files import CSVLogger, ModelCheckpoint
-from melpy.callbacks.pictures import LiveMetrics, TensorBoard
+from melpy.callbacks.pictures import LiveMetrics
 from melpy.callbacks.progress import ProgbarLogger
 from melpy.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from melpy.callbacks.several import CallbackList
 from melpy.callbacks.standing import Standing
 from melpy.callbacks.stopping import EarlyStopping, TerminateOnNaN
+from melpy.callbacks.tensorboard import TensorBoard
+from melpy.callbacks.trials import OptunaPruning
 
 __all__ = [
     "BackupAndRestore",
@@ -22,6 +24,7 @@ __all__ = [
     "LearningRateScheduler",
     "LiveMetrics",
     "ModelCheckpoint",
+    "OptunaPruning",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "Standing",

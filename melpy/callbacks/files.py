@@ -12,7 +12,9 @@ import numpy as np
 from melpy import config, saving
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
+from melpy.callbacks.progbar import verbosity
 from melpy.errors import ArgumentError, warn, whole_numbers
+from melpy.files import in_a_folder, reading, writing
 from melpy.saving.files import write_atomically
 
 __all__ = ["CSVLogger", "EveryBatches", "ModelCheckpoint"]
@@ -26,7 +28,7 @@ class CSVLogger(Callback):
 
     Parameters
     ----------
-    filename : path
+    filename : path; missing folders are made
     separator : str
     append : bool, add to a file that is there, with its columns, instead of beginning anew
     """
@@ -37,11 +39,16 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Begin the file."""
         self.names: list[str] = []
+        in_a_folder(self.filename, "CSVLogger")
         if self.append and self.filename.exists():
-            with open(self.filename, newline="") as file:
+            with (
+                reading(self.filename, "CSVLogger", "a CSV file, to which lines are added"),
+                open(self.filename, newline="") as file,
+            ):
                 self.names = next(csv.reader(file, delimiter=self.separator), [])
         else:
-            self.filename.write_text("")
+            with writing(self.filename, "CSVLogger"):
+                self.filename.write_text("")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's line."""
@@ -52,7 +59,7 @@ class CSVLogger(Callback):
             self.names = ["epoch", *sorted(logs), *sorted(held_out)]
             rows.append(self.names)
         rows.append([epoch, *(_cell(logs.get(name, "NA")) for name in self.names[1:])])
-        with open(self.filename, "a", newline="") as file:
+        with writing(self.filename, "CSVLogger"), open(self.filename, "a", newline="") as file:
             csv.writer(file, delimiter=self.separator).writerows(rows)
 
     def get_state(self) -> dict[str, Any]:
@@ -150,7 +157,7 @@ class ModelCheckpoint(EveryBatches, MonitorCallback):
         MonitorCallback.__init__(self, monitor, mode, initial_value_threshold)
         EveryBatches.__init__(self, save_freq)
         whole_numbers("ModelCheckpoint", 1, max_to_keep=max_to_keep)
-        self.filepath, self.verbose = str(filepath), verbose
+        self.filepath, self.verbose = str(filepath), verbosity("ModelCheckpoint", verbose)
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.max_to_keep, self.epoch = max_to_keep, 0
         self.written: list[str] = []  # oldest first
@@ -187,7 +194,7 @@ class ModelCheckpoint(EveryBatches, MonitorCallback):
             return
         if self.verbose:
             config.say(f"Epoch {self.epoch + 1}: {self._improved(before)}saving model to {path}")
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        in_a_folder(path, "ModelCheckpoint")
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:

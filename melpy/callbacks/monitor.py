@@ -85,7 +85,6 @@ class MonitorCallback(Callback):
 
     def watched(self, logs: Logs | None) -> Any:
         """Return the number to watch; None, with a warning, where the logs have no such number."""
-        self._decide()
         logs = logs or {}
         if self.monitor in logs:
             return logs[self.monitor]

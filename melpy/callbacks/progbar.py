@@ -10,11 +10,29 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import ArgumentError, lookup
+from melpy.errors import ArgumentError
 
-__all__ = ["Progbar"]
+__all__ = ["Progbar", "verbosity"]
 
-VERBOSITIES = {"0": 0, "1": 1, "2": 2}
+
+def verbosity(who: str, verbose: Any, auto: int = 1) -> int:
+    """Return 0, 1 or 2 for how much is to be said, or refuse what is none of them.
+
+    Examples
+    --------
+    >>> verbosity("fit", "auto"), verbosity("fit", True), verbosity("fit", 2)
+    (1, 1, 2)
+    """
+    if isinstance(verbose, str) and verbose == "auto":
+        return auto
+    if isinstance(verbose, int | np.integer | np.bool_) and 0 <= verbose <= 2:
+        return int(verbose)
+    raise ArgumentError(
+        who,
+        "verbose is out of range",
+        expected='0 for silence, 1 for a bar, 2 for one line, or "auto"',
+        received={"verbose": verbose},
+    )
 
 
 class Progbar:
@@ -71,8 +89,7 @@ class Progbar:
                 expected="an int >= 0, or None",
                 received={"target": target},
             )
-        lookup("verbosity", str(int(verbose)), VERBOSITIES, "Progbar")
-        self.target, self.width, self.verbose = target, width, int(verbose)
+        self.target, self.width, self.verbose = target, width, verbosity("Progbar", verbose)
         self.interval, self.unit_name = interval, unit_name
         self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)

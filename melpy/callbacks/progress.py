@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from melpy import config
 from melpy.callbacks.base import Callback, Logs
-from melpy.callbacks.progbar import Progbar
+from melpy.callbacks.progbar import Progbar, verbosity
 
 __all__ = ["ProgbarLogger"]
 
@@ -33,7 +33,7 @@ class ProgbarLogger(Callback):
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Learn epochs, steps and verbosity."""
         super().set_params(params)
-        verbose = 1 if params.get("verbose") == "auto" else params.get("verbose", 1)
+        verbose = verbosity("ProgbarLogger", params.get("verbose", 1))
         live = getattr(sys.stdout, "isatty", lambda: False)()
         self.verbose = 2 if verbose and not live else verbose
         self.target = params.get("steps")

@@ -11,6 +11,7 @@ import numpy as np
 from melpy import config
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
+from melpy.callbacks.progbar import verbosity
 from melpy.errors import ArgumentError, whole_numbers
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
@@ -39,7 +40,7 @@ class LearningRateScheduler(RateCallback):
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
-        self.schedule, self.verbose = schedule, verbose
+        self.schedule, self.verbose = schedule, verbosity("LearningRateScheduler", verbose)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Ask for the rate and set it."""
@@ -105,7 +106,8 @@ class ReduceLROnPlateau(RateCallback, MonitorCallback):
                     expected="a float in [0, 1)" if name == "factor" else "a float >= 0",
                     received={name: value},
                 )
-        self.factor, self.patience, self.verbose = factor, patience, verbose
+        self.factor, self.patience = factor, patience
+        self.verbose = verbosity("ReduceLROnPlateau", verbose)
         self.cooldown, self.min_lr = cooldown, min_lr
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

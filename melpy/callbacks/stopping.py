@@ -9,6 +9,7 @@ import numpy as np
 from melpy import config
 from melpy.callbacks.base import Callback, Logs
 from melpy.callbacks.monitor import MonitorCallback
+from melpy.callbacks.progbar import verbosity
 from melpy.errors import GraphError, whole_numbers
 
 __all__ = ["EarlyStopping", "TerminateOnNaN"]
@@ -70,7 +71,7 @@ class EarlyStopping(MonitorCallback):
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
         whole_numbers("EarlyStopping", 0, patience=patience, start_from_epoch=start_from_epoch)
-        self.patience, self.verbose = patience, verbose
+        self.patience, self.verbose = patience, verbosity("EarlyStopping", verbose)
         self.baseline, self.restore_best_weights = baseline, restore_best_weights
         self.start_from_epoch = start_from_epoch
 

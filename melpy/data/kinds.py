@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from melpy.data.classes import ClassWeight, class_weights, refuse_balanced
 from melpy.data.py_dataset import PyDataset
 from melpy.data.ready import DatasetSource, IterableSource
-from melpy.data.samples import Samples, class_weights
+from melpy.data.samples import Samples
 from melpy.data.source import ArraySource, Source, is_arrays, only_weight
 from melpy.errors import ArgumentError, DtypeError
 
@@ -21,7 +21,7 @@ def source_of(
     *,
     batch_size: int | None = None,
     shuffle: bool | str = False,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     steps: int | None = None,
     who: str = "fit",
 ) -> Source:
@@ -33,7 +33,7 @@ def source_of(
     y, sample_weight : as in `Samples`
     batch_size : int > 0, for arrays; as in `ArraySource`
     shuffle : bool, for arrays and for a `PyDataset`, or "batch" for arrays
-    class_weight : weight of each class's samples, or None
+    class_weight : weight of each class's samples, "balanced" for arrays, or None
     steps : int > 0 or None, batches an epoch
     who : str, in messages
     """
@@ -51,8 +51,9 @@ def source_of(
                 expected=f"batches (x, y) or (x, y, sample_weight), and {name}=None",
                 received={"x": type(x).__name__},
             )
+    refuse_balanced(class_weight, who)
     if isinstance(x, PyDataset):
-        return DatasetSource(x, steps, shuffle, class_weight, who)
+        return DatasetSource(x, steps, shuffle, class_weight, who)  # type: ignore[arg-type]
     if not hasattr(x, "__iter__"):
         raise DtypeError(
             who,
@@ -60,4 +61,4 @@ def source_of(
             expected="an array, a list or dict of arrays, a PyDataset, a Loader or a generator",
             received={"x": type(x).__name__},
         )
-    return IterableSource(x, steps, class_weight, who)
+    return IterableSource(x, steps, class_weight, who)  # type: ignore[arg-type]

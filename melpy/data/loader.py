@@ -18,6 +18,7 @@ from melpy.data.checks import whole
 from melpy.data.dataset import AUTOTUNE, READY, Dataset
 from melpy.data.py_dataset import PyDataset
 from melpy.errors import ArgumentError, ShapeError
+from melpy.tables import dense, is_sparse
 from melpy.tape import Variable, no_grad
 
 __all__ = ["Loader"]
@@ -221,6 +222,8 @@ def _array(values: Any) -> Any:
     """Return numbers, lists, tables and tensors as an array; any other source as it is."""
     if isinstance(values, Variable):
         return values.value
+    if is_sparse(values):
+        return dense(values, "a part", "Loader")
     table = hasattr(values, "iloc")  # of pandas: its [] takes columns, not rows
     source = hasattr(values, "__getitem__") and not isinstance(values, list | tuple) and not table
     return values if source else np.asarray(values)

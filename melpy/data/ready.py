@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from melpy import random
+from melpy.data.classes import class_weights, largest_class, tell_of_classes_without_samples
 from melpy.data.dataset import Dataset
 from melpy.data.process import process_state, restore_process
 from melpy.data.py_dataset import PyDataset
-from melpy.data.samples import class_weights
 from melpy.data.source import Source, as_arrays, only_weight, packed, unpacked
 from melpy.data.streams import computed
 from melpy.layers.parts import sources_in
@@ -35,6 +35,7 @@ class IterableSource(Source):
         self.class_weight = class_weight
         self.size = _length(data)
         self._gone = 0  # of the elements that there ever were
+        self._most: int | None = 0  # the largest class among the labels, until all were seen
 
     @property
     def _is_going_on(self) -> bool:
@@ -95,8 +96,16 @@ class IterableSource(Source):
             x, y, weight = unpacked(made, self.who)
             if self.class_weight is not None:
                 own = class_weights(y, self.class_weight, self.who)
+                if self._most is not None:
+                    self._most = max(self._most, largest_class(y, self.who))
                 made = packed((x, y, only_weight(own, weight, self.who)))
             yield made
+
+    def finish_epoch(self) -> None:
+        """Tell of weights of classes that no label has, once all of the data was seen."""
+        if self._most is not None and self.class_weight is not None and self._coming is None:
+            tell_of_classes_without_samples(self.class_weight, self._most, self.who)
+            self._most = None
 
     def batches(self, first: int) -> Iterator[Any]:
         """Return the batches as they come; data that keep their own state know where they are."""
@@ -127,6 +136,7 @@ class DatasetSource(IterableSource):
 
     def finish_epoch(self) -> None:
         """Tell the dataset."""
+        super().finish_epoch()
         self.data.on_epoch_end()
 
     def order(self) -> dict[str, Any]:

@@ -12,17 +12,18 @@ from melpy.data.finite import first_not_finite
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.strings import are_strings, as_strings
+from melpy.tables import as_numbers, is_sparse, is_table, no_numbers, plain
 from melpy.tape import Variable
 
-__all__ = ["Samples", "batches", "checked", "class_weights", "holds_arrays", "require_classes"]
+__all__ = ["Samples", "batches", "checked", "holds_arrays"]
 
 
 def checked(values: Any, name: str, who: str) -> np.ndarray:
     """Return ``values`` as an array of finite numbers, x of strings too; or refuse them."""
-    if hasattr(values, "tocoo"):  # a sparse matrix of SciPy's
-        values = values.toarray()
+    columns = list(values.columns) if is_table(values) else []
+    values = plain(values, name, who)
     try:
-        array = values.value if isinstance(values, Variable) else np.asarray(values)
+        array = values.value if isinstance(values, Variable) else as_numbers(values)
     except ValueError as error:  # lists of unequal lengths
         raise ShapeError(
             who,
@@ -33,12 +34,7 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
     if name.startswith("x") and array.ndim and are_strings(array):
         array = as_strings(values, who, name)
     elif array.dtype.kind not in "fiub":
-        raise DtypeError(
-            who,
-            f"{name} is not an array of numbers",
-            expected="an array, or nested lists of equal lengths",
-            received={"type": type(values).__name__, "dtype": str(array.dtype)},
-        )
+        raise no_numbers(array, values, name, who)
     if array.ndim == 0 or len(array) == 0:
         raise DataError(
             who,
@@ -49,9 +45,10 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
     if array.dtype.kind == "f" and not config.assume_finite():
         place = first_not_finite(array)
         if place is not None:
+            of_column = f" in column {columns[place[1]]!r}" if columns else ""
             raise DataError(
                 who,
-                f"row {place[0]} of {name} holds {array[place]}",
+                f"row {place[0]} of {name} holds {array[place]}{of_column}",
                 expected="finite numbers",
                 mend="Repair or drop such rows; np.isfinite finds them. If they are meant, "
                 "config.set_assume_finite(True) lets them pass.",
@@ -153,7 +150,7 @@ def holds_arrays(values: Any) -> bool:
     """
     if isinstance(values, list | tuple):
         return any(holds_arrays(one) for one in values)
-    is_array = hasattr(values, "__array__") or hasattr(values, "tocoo")
+    is_array = hasattr(values, "__array__") or is_sparse(values)
     return isinstance(values, Mapping) or (is_array and getattr(values, "ndim", 1) > 0)
 
 
@@ -190,58 +187,3 @@ def batches(
             yield start + rng.permutation(stop - start)
         else:
             yield slice(start, stop) if order is None else order[start:stop]
-
-
-def class_weights(y: Any, weights: Mapping[int, float], who: str) -> np.ndarray:
-    """Return each sample's weight, from its class's; classes not named weigh 1."""
-    if y is None or tree.is_nested(y):
-        raise ArgumentError(
-            who,
-            "class_weight needs the labels of a single output",
-            expected="one array y",
-            received={"y": tree.map_structure(lambda a: getattr(a, "shape", a), y)},
-            mend="Give each output's samples their weights: sample_weight.",
-        )
-    y = np.asarray(y)
-    one_hot = y.ndim > 1 and y.shape[-1] > 1
-    classes = y.argmax(axis=-1) if one_hot else np.rint(y[..., 0] if y.ndim > 1 else y)
-    if classes.ndim != 1:
-        raise ShapeError(
-            who,
-            "class_weight needs one label a sample",
-            expected="y of shape (N,), (N, 1) or (N, C)",
-            received={"y.shape": y.shape},
-        )
-    require_classes(weights, y.shape[-1] if one_hot else None, who)
-    weight = np.ones(len(y))
-    for label, value in weights.items():
-        weight[classes == label] = value
-    return weight
-
-
-def require_classes(weights: Mapping[int, float], count: int | None, who: str) -> None:
-    """Refuse weights that are out of range, and weights of what is none of ``count`` classes."""
-    if not isinstance(weights, Mapping):
-        raise DtypeError(
-            who,
-            "class_weight is no dict",
-            expected="a dict of whole numbers, the classes, to weights",
-            received={"type": type(weights).__name__},
-            mend="Of a list of one weight a class, dict(enumerate(weights)) makes one.",
-        )
-    for label, value in weights.items():
-        is_class = not isinstance(label, str) and label >= 0 and label == int(label)
-        if not is_class or (count is not None and label >= count):
-            raise ArgumentError(
-                who,
-                f"class_weight names {label!r}, which is none of the classes",
-                expected="whole numbers from 0" + (f" to {count - 1}" if count else ""),
-                received={"class_weight": dict(weights)},
-            )
-        if not 0 <= value < np.inf:
-            raise ArgumentError(
-                who,
-                f"the weight of class {label} is out of range",
-                expected="a finite float >= 0",
-                received={"class_weight": dict(weights)},
-            )

@@ -12,6 +12,7 @@ import numpy as np
 from melpy import config, random, tree
 from melpy.data.samples import Samples, batches, holds_arrays
 from melpy.errors import ArgumentError, DataError, warn
+from melpy.tables import as_numbers, is_sparse, plain
 from melpy.tape import Variable
 
 __all__ = ["Piece", "Source", "as_arrays", "only_weight", "packed", "unpacked"]
@@ -304,7 +305,8 @@ def only_weight(of_classes: np.ndarray, of_samples: Any, who: str) -> np.ndarray
 
 def is_arrays(x: Any) -> bool:
     """Return whether ``x`` holds all its samples, as arrays do, and not batches."""
-    return hasattr(x, "__array__") or isinstance(x, list | tuple | dict | int | float) or x is None
+    is_array = hasattr(x, "__array__") or is_sparse(x)
+    return is_array or isinstance(x, list | tuple | dict | int | float) or x is None
 
 
 def as_arrays(batch: Any) -> Any:
@@ -317,7 +319,7 @@ def as_arrays(batch: Any) -> Any:
         return tree.row_like(batch, [as_arrays(one) for one in batch])
     if isinstance(batch, Variable):
         return batch.value
-    return batch.toarray() if hasattr(batch, "tocoo") else np.asarray(batch)
+    return as_numbers(plain(batch, "a table", "a batch"))
 
 
 def unpacked(batch: Any, who: str = "fit") -> tuple[Any, Any, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 from melpy import layers, models, random
 from melpy.errors import lookup
 
-__all__ = ["ARCHITECTURES", "Architecture", "Conv", "build"]
+__all__ = ["ARCHITECTURES", "Architecture", "Conv", "build", "rows_of"]
 
 LEAKY = "leaky_relu"
 
@@ -132,15 +132,22 @@ def build(
     >>> build("mnist-3", (28, 28, 1), 10).count_params()
     806394
     """
-    architecture = lookup("model", name, ARCHITECTURES, "build")
     if seed is not None:
         random.set_seed(seed)
     rooms = api or models
+    rows = rows_of(name, input_shape, classes, api)
+    return rooms.Sequential([rooms.Input(input_shape), *rows], name=name)
+
+
+def rows_of(
+    name: str, input_shape: tuple[int, ...], classes: int, api: ModuleType | None = None
+) -> list[Any]:
+    """Return the layers of the network ``name``, without an input; see `build`."""
+    architecture = lookup("model", name, ARCHITECTURES, "build")
     made = architecture.layers or (
         lambda shape, outputs, L: _layers(architecture.parts, outputs, L)
     )
-    rows = made(input_shape, classes, layers if api is None else api.layers)
-    return rooms.Sequential([rooms.Input(input_shape), *rows], name=name)
+    return made(input_shape, classes, layers if api is None else api.layers)
 
 
 def _layers(parts: Sequence[Conv | str | int], classes: int, L: Any) -> list[Any]:

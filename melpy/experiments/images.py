@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import ArgumentError, DataError, DependencyError, MelpyError, ShapeError, install
+from melpy.errors import DataError, DependencyError, FileError, MelpyError, ShapeError, install
+from melpy.layers import Rescaling
 from melpy.preprocessing import MinMaxScaler, StandardScaler
-from melpy.preprocessing.image import FORMATS, MOST_PIXELS, opened
+from melpy.preprocessing.image import FORMATS, MOST_PIXELS, eight_bits, fault_of, opened
 
-__all__ = ["Pixels", "read_image", "write_image"]
+__all__ = ["Pixels", "as_seen", "read_image", "read_pixels", "reading_image", "write_image"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ class Pixels:
         dtype = config.floatx()
         return (with_channels(images).astype(dtype) - shift.astype(dtype)) / span.astype(dtype)
 
+    def as_layer(self) -> Rescaling:
+        """Return the layer that does the same to pixels (N, H, W, C)."""
+        spread = (self.high - self.low) or 1.0
+        span = [spread * std for std in self.std]
+        shift = [self.low + spread * mean for mean in self.mean]
+        offset = [-start / width for start, width in zip(shift, span, strict=True)]
+        return Rescaling([1 / width for width in span], offset, name="pixels")
+
     def to_json(self) -> dict[str, Any]:
         """Return the four as plain values."""
         return asdict(self)
@@ -82,46 +93,98 @@ def read_image(
     resize : bool, scale an image of another size instead of refusing it
     invert : bool, for dark ink on a light ground, where the data set has it the other way round
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise DependencyError(
-            "predict",
-            "Pillow, which reads image files, is not installed",
-            mend=install("images"),
-        ) from error
+    pixels = read_pixels(path, shape, resize=resize).astype(np.float64)
+    return (255.0 - pixels if invert else pixels) * (high / 255.0)
 
+
+def read_pixels(
+    path: str | Path, shape: tuple[int, ...], resize: bool = True, who: str = "predict"
+) -> np.ndarray:
+    """Read an image file as it is seen: uint8 (H, W, C), 0 black and 255 white.
+
+    It is turned as its camera says (EXIF); of an animation it is the first picture; what is
+    see-through stands on white; of 16 bits the upper 8 count; CMYK becomes RGB.
+
+    Parameters
+    ----------
+    path : an image file that Pillow reads
+    shape : (H, W, C); C is 1 for grey, 3 for colours
+    resize : bool, scale an image of another size, each side by itself, instead of refusing it
+    who : str, in messages
+
+    Raises
+    ------
+    DataError : it is no image, or a damaged one
+    ShapeError : it has another size
+    FileError : it cannot be read
+    """
     H, W, C = shape
-    damaged = (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError)
+    with reading_image(path, who), opened(path, who) as file:
+        if not resize:
+            _require_size(path, file.size, (W, H), who)  # before it is decoded
+        file.draft(None, (2 * max(H, W),) * 2)  # a JPEG is decoded no larger than it need be
+        image = as_seen(file, "L" if C == 1 else "RGB")
+    if image.size != (W, H):
+        image = image.resize((W, H), _pillow().Resampling.LANCZOS)
+    return np.asarray(image, np.uint8).reshape(H, W, C)
+
+
+@contextmanager
+def reading_image(path: Any, who: str) -> Iterator[None]:
+    """Say which file it was, and what to do, where Pillow fails to read it."""
+    _pillow(who)
     try:
-        with opened(path, "predict") as file:
-            if not resize:
-                _require_size(path, file.size, (W, H))  # before it is decoded
-            image = file.convert("L" if C == 1 else "RGB")
+        yield
     except MelpyError:
         raise
-    except (*damaged, OSError) as error:
+    except Exception as error:  # what is damaged fails in more ways than anyone can list
         if isinstance(error, OSError) and error.errno is not None:  # the file, not what it holds
-            raise ArgumentError(
-                "predict",
+            raise FileError(
+                who,
                 f"{path} cannot be read ({error.strerror})",
                 expected="an image file",
             ) from error
         raise DataError(
-            "predict",
-            f"{path} is no image, or a damaged one ({error})",
+            who,
+            f"{path} is no image, or a damaged one ({fault_of(error)})",
             expected=f"one of {', '.join(FORMATS)}, of {MOST_PIXELS} pixels at the most",
+            mend="Take a whole copy of it, or leave it out.",
         ) from error
-    if image.size != (W, H):
-        image = image.resize((W, H), Image.Resampling.LANCZOS)
-    pixels = np.asarray(image, dtype=np.float64).reshape(shape)
-    return (255.0 - pixels if invert else pixels) * (high / 255.0)
 
 
-def _require_size(path: Any, size: tuple[int, int], wanted: tuple[int, int]) -> None:
+def _pillow(who: str = "predict") -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DependencyError(
+            who,
+            "Pillow, which reads image files, is not installed",
+            mend=install("images"),
+        ) from error
+    return Image
+
+
+def as_seen(file: Any, mode: str) -> Any:
+    """Return Pillow's image in a mode, "L" or "RGB", as people see it: turned, and on white."""
+    from PIL import ImageOps
+
+    image = eight_bits(ImageOps.exif_transpose(file))
+    if image.mode == "F":  # of floats, which go to 1 or to 255
+        values = np.asarray(image)
+        values = values * (255.0 if values.max(initial=0.0) <= 1 else 1.0)
+        image = _pillow().fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = _pillow().new("RGBA", image.size, "white")
+        ground.alpha_composite(image)
+        image = ground
+    return image.convert(mode)
+
+
+def _require_size(path: Any, size: tuple[int, int], wanted: tuple[int, int], who: str) -> None:
     if size != wanted:
         raise ShapeError(
-            "predict",
+            who,
             f"{path} has another size than the network's images",
             expected=f"{wanted[0]}x{wanted[1]} pixels",
             received={"size": f"{size[0]}x{size[1]}"},

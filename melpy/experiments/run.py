@@ -2,94 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import math
+import contextlib
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from melpy import budget, config, datasets, optimizers, random
+from melpy import config, optimizers, random, saving
 from melpy.callbacks import BackupAndRestore, CSVLogger, TerminateOnNaN
-from melpy.errors import ArgumentError, install, lookup
-from melpy.experiments import images
-from melpy.experiments.architectures import ARCHITECTURES, build
+from melpy.errors import ArgumentError, DataError, FileError, install
+from melpy.experiments.columns import require_numbers
+from melpy.experiments.from_images import of_dataset, of_folder
+from melpy.experiments.from_table import of_table
+from melpy.experiments.journal import Journal, as_json
 from melpy.experiments.machine import machine
-from melpy.experiments.pictures import Shown, draw
+from melpy.experiments.measures import BATCH, of_run, table_of
+from melpy.experiments.networks import built, grafted, is_file
+from melpy.experiments.opened import MODEL, opened, run_of
+from melpy.experiments.pictures import draw
+from melpy.experiments.prepared import WHO, Prepared, Say
+from melpy.experiments.settings import DEFAULT_MODELS, Settings
 from melpy.experiments.stopping import Clock, alone_in, hint, stop_at_signals, telling
+from melpy.experiments.task import Task
 from melpy.kernels import dispatch
-from melpy.models import Sequential
-from melpy.preprocessing import to_categorical
-from melpy.saving.files import reading, write_atomically
+from melpy.models import clone_model
+from melpy.saving.files import write_atomically
+from melpy.saving.h5_file import h5py
 
-__all__ = ["DEFAULT_MODELS", "Settings", "load", "settings_of", "train"]
+__all__ = ["DEFAULT_MODELS", "Settings", "as_json", "settings_of", "shown", "train"]
 
-DEFAULT_MODELS = {
-    "digits": "lenet5",
-    "mnist": "mnist-3",
-    "fashion-mnist": "mnist-3",
-    "cifar-10": "cifar-7",
-}
-EVALUATION_BATCH = 256
-
-Say = Callable[[str], None]
-Data = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The arguments of a run; None stands for the architecture's own."""
-
-    dataset: str = "digits"
-    model: str | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    seed: int = 0
-    out: str | None = None
-
-    def complete(self) -> Settings:
-        """Return the settings with every None filled in, after a look at each."""
-        lookup("data set", self.dataset, DEFAULT_MODELS, "train")
-        model = self.model or DEFAULT_MODELS[self.dataset]
-        paper = lookup("model", model, ARCHITECTURES, "train")
-        chosen = Settings(
-            self.dataset,
-            model,
-            paper.epochs if self.epochs is None else self.epochs,
-            paper.batch_size if self.batch_size is None else self.batch_size,
-            paper.learning_rate if self.learning_rate is None else self.learning_rate,
-            self.seed,
-            self.out or _unused(Path("runs") / f"{self.dataset}-{model}"),
-        )
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
-            value = getattr(chosen, name)
-            if value < least:
-                raise ArgumentError(
-                    "train",
-                    f"{name} is out of range",
-                    expected=f"a whole number of at least {least}",
-                    received={name: value},
-                )
-        optimizers.Adam(chosen.learning_rate or 0.0)  # refuses a rate that is out of range
-        return chosen
-
-
-def _unused(folder: Path) -> str:
-    """Return the folder's name, with a number where a run lies there already."""
-    candidate, number = folder, 1
-    while (candidate / "run.json").exists():
-        number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
-    return str(candidate)
+LOG, ONNX = "log.jsonl", "model.onnx"
 
 
 def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[str, Any]:
-    """Train a network of the paper on a data set, and leave the run in a folder.
+    """Train a network on a data set, a folder of images or a table, and leave the run in a folder.
 
     Parameters
     ----------
@@ -103,97 +51,150 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
 
     Notes
     -----
-    The folder then holds weights.npz, history.csv, run.json, curves.png, confusion.png,
-    samples.png, feature_maps.png and some test images. The first Ctrl-C, or SIGTERM, ends training
-    after the batch at hand, and everything is written for what was trained, with a backup to go on
-    from; a second one ends at once. A killed run leaves the backup of its last whole epoch.
+    The folder then holds model.keras, history.csv, log.jsonl, run.json, model.onnx where it is
+    asked for, and pictures: curves.png, confusion.png or predictions.png, and of images
+    samples.png, feature_maps.png, and some of a data set's test images. The first Ctrl-C, or
+    SIGTERM, ends training after the batch at hand, and everything is written for what was trained,
+    with a backup to go on from; a second one ends at once. A killed run leaves the backup of its
+    last whole epoch.
     """
-    settings = settings.complete()
-    _kernels(), config.threads()  # refused before a folder is made
-    folder = _open_folder(settings.out, goes_on)  # type: ignore[arg-type]
+    settings = settings.complete().rooted()
+    _kernels(), config.threads(), h5py()  # refused before a folder is made
+    model = str(settings.model)
+    base = opened(model, WHO) if is_file(model) else None
+    folder = Path(str(settings.out))
+    made = not folder.exists()
+    _open_folder(folder, goes_on)
     with alone_in(folder):
-        return _train(settings, folder, say)
+        try:
+            return _train(settings, _prepared(settings, base, say), base, folder, say)
+        finally:
+            if made:  # what is refused leaves nothing behind
+                with contextlib.suppress(OSError):  # it holds something
+                    folder.rmdir()
 
 
-def _train(settings: Settings, folder: Path, say: Say) -> dict[str, Any]:
+def _prepared(settings: Settings, base: Any, say: Say) -> Prepared:
+    if settings.kind == "table":
+        if base is not None:
+            raise ArgumentError(
+                WHO, "the model of a file has columns of its own",
+                expected="a network's name for a table, mlp or linear",
+                received={"model": settings.model},
+            )  # fmt: skip
+        return of_table(settings, say)
+    read = of_dataset if settings.kind == "dataset" else of_folder
+    return read(settings, base, say)
+
+
+def _network(settings: Settings, ready: Prepared, base: Any) -> Any:
+    """Return the network, compiled, with new weights or a file's."""
+    if base is None:
+        name = str(settings.model)
+        model = built(name, ready.shape, ready.task, ready.before, settings.seed)
+    else:
+        model = grafted(base.model, ready.task, ready.before, settings.seed)
+    rate: Any = settings.learning_rate
+    model.compile(
+        optimizers.Adam(rate, epsilon=ready.task.epsilon),
+        loss=ready.task.loss,
+        metrics=[ready.task.metric],
+    )
+    return model
+
+
+def _train(settings: Settings, ready: Prepared, base: Any, folder: Path, say: Say) -> Any:
     """Train in a folder that is this process's own meanwhile."""
     kernels, threads = _kernels(), config.threads()
-    module = datasets.DATASETS[settings.dataset]
-    if not datasets.status(settings.dataset).here:
-        say(f"Downloading {settings.dataset} ...")
-    (x_train, y_train), (x_test, y_test) = module.load_data()
-    labels = y_test.reshape(-1)
-    pixels = images.Pixels.fit(x_train)
-    train_x, test_x = pixels.transform(x_train), pixels.transform(x_test)
-    classes = len(module.CLASS_NAMES)
-    train_y, test_y = (to_categorical(y.reshape(-1), classes) for y in (y_train, y_test))
-
-    shape = train_x.shape[1:]
-    model = _compiled(settings, shape, classes)
+    model = _network(settings, ready, base)
+    if settings.onnx:  # what cannot be written is told before the work, not after
+        require_numbers(ready.columns, WHO)
+        with tempfile.TemporaryDirectory() as passing:
+            _kept(model, ready).export(str(Path(passing) / ONNX), verbose=False)
     say("")
     model.summary(print_fn=say)
     say("")
-    _warm_up(settings, shape, classes, say)
-
+    _warm_up(model, ready, say)
+    random.set_seed(settings.seed + 1)  # the order of the batches, whatever the network drew
+    what = "rows" if ready.columns else "images"
     say(
-        f"Training on {len(train_x):,} images of {settings.dataset}, testing on {len(test_x):,}: "
+        f"Training on {len(ready.train[1]):,} {what} of {ready.name}, "
+        f"testing on {len(ready.test[1]):,}: "
         f"{_counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, "
         f"Adam {settings.learning_rate:g}, seed {settings.seed}, "
         f"{kernels} kernels on {threads} threads."
     )
+    arguments = settings.given()
     report = {
-        "arguments": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
-        "kernels": kernels,
-        "threads": threads,
+        "arguments": arguments, "kernels": kernels, "threads": threads,
         "interrupted": True,  # until it has come to its end
-        "signal": None,
-        "results": None,
-        "parameters": model.count_params(),
-        "input_shape": list(shape),
-        "class_names": list(module.CLASS_NAMES),
-        "pixels": pixels.to_json(),
+        "signal": None, "results": None,
+        "parameters": model.count_params(), "input_shape": list(ready.shape), "data": ready.digest,
+        **ready.notes,
         "machine": machine(),
-    }
-    write_atomically(folder / "run.json", as_json(report), "train")
+    }  # fmt: skip
+    is_new = not (folder / "run.json").exists()
+    if not is_new:
+        _require_same_data(folder, ready)
+    write_atomically(folder / "run.json", as_json(report), WHO)
     stopped_by: list[int] = []
     clock = Clock(stopped_by)
-    random.set_seed(settings.seed + 1)  # the order of the batches, whatever the network drew
+    journal = Journal(folder / LOG, clock)
+    told = {"arguments": arguments, "data": ready.digest, "machine": report["machine"]}
+    journal.tell("begin" if is_new else "resume", **told)
     backup = BackupAndRestore(folder / "backup", delete_checkpoint=False)
     with stop_at_signals(stopped_by, say), telling(folder, say):
         model.fit(
-            train_x,
-            train_y,
+            *ready.train,
             batch_size=settings.batch_size,
-            epochs=settings.epochs,  # type: ignore[arg-type]
-            validation_data=(test_x, test_y),
-            validation_batch_size=EVALUATION_BATCH,
-            callbacks=[
-                CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock, backup,
-            ],
-        )  # fmt: skip
-    model.save_weights(folder / "weights.npz")
+            epochs=settings.epochs or 1,
+            validation_data=ready.test,
+            validation_batch_size=BATCH,
+            callbacks=[CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock, journal, backup],
+        )
+    whole = _kept(model, ready)
+    whole.save(folder / MODEL)
+    if settings.onnx:
+        whole.export(str(folder / ONNX), verbose=False)
     say("Measuring ...")
-    results = _measure(model, clock, (train_x, train_y), (test_x, test_y))
+    results = of_run(model, ready.task, clock.seconds, ready.train, ready.test)
     report |= {"signal": stopped_by[0] if stopped_by else None, "results": results}
-    write_atomically(folder / "run.json", as_json(report), "train")
-    title = f"{settings.model} on {settings.dataset}"
-    shown = Shown(x_test, test_x, labels, module.CLASS_NAMES, pixels.high)
-    if not draw(model, shown, folder, title):
+    write_atomically(folder / "run.json", as_json(report), WHO)
+    if not draw(model, ready, folder, f"{settings.title} on {ready.name}"):
         say(f"No pictures: Matplotlib is not installed. {install('plots')}")
     if clock.left_at:
         epoch, batch, steps = clock.left_at
         say(f"Stopped in epoch {epoch} after batch {batch} of {steps}, history.csv's last line.")
     if not stopped_by:  # all is there: nothing is left to go on with
         report["interrupted"] = False
-        write_atomically(folder / "run.json", as_json(report), "train")
+        write_atomically(folder / "run.json", as_json(report), WHO)
         backup.backups.remove()
+    journal.tell("stopped" if stopped_by else "end", signal=report["signal"], results=results)
     say("")
-    say(_table(results))
+    say(table_of(results, ready.task, ready.held_out))
     say("")
     say(f"The run lies in {folder}: {', '.join(sorted(p.name for p in folder.iterdir()))}")
     if stopped_by:
         say(hint(folder))
     return report
+
+
+def _kept(model: Any, ready: Prepared) -> Any:
+    """Return the model that is to be kept, with what its file says of inputs and outputs."""
+    whole = ready.whole(model)
+    saving.note(whole, **ready.notes)
+    return whole
+
+
+def _require_same_data(folder: Path, ready: Prepared) -> None:
+    """Refuse to go on with data that is not what the run was begun with."""
+    with run_of(folder, WHO, str(folder)) as report:
+        before = report.get("data", "")
+    if before != ready.digest:
+        raise DataError(
+            WHO, f"the data of {folder} has changed since the run was begun",
+            expected="the same files", mend="Begin another run without --resume.",
+        )  # fmt: skip
 
 
 def settings_of(folder: str | Path) -> Settings:
@@ -203,12 +204,12 @@ def settings_of(folder: str | Path) -> Settings:
     ------
     ArgumentError : the folder holds no run, or one that came to its end
     """
-    with _opened(folder, "train", f"--resume {folder}", "run.json") as report:
+    with run_of(folder, WHO, f"--resume {folder}") as report:
         arguments, is_finished = report["arguments"], not report["interrupted"]
         settings = Settings(**arguments | {"out": str(folder)}).complete()
     if is_finished:
         raise ArgumentError(
-            "train",
+            WHO,
             f"--resume {folder}: this run came to its end",
             expected="a run that was stopped",
             mend="Begin another one without --resume.",
@@ -216,77 +217,15 @@ def settings_of(folder: str | Path) -> Settings:
     return settings
 
 
-def load(folder: str | Path) -> tuple[Sequential, images.Pixels, dict[str, Any]]:
-    """Return a run's network with its weights, its pixel scaling, and its run.json."""
-    folder = Path(folder)
-    weights = folder / "weights.npz"
-    with _opened(folder, "predict", str(folder), "run.json and weights.npz") as report:
-        size_bytes = weights.stat().st_size if weights.is_file() else 0
-        with budget.of_file(size_bytes, "predict"):
-            model, pixels = _made_of(report)
-    if report["interrupted"] and report["results"] is None:  # the weights are of before it went on
-        raise ArgumentError(
-            "predict",
-            f"{folder} holds a run that was stopped before it had weights to keep",
-            expected="a run that came to its end, or was stopped by Ctrl-C",
-            mend=hint(folder),
-        )
-    model.load_weights(weights)
-    return model, pixels, report
-
-
-@contextmanager
-def _opened(folder: str | Path, who: str, named: str, files: str) -> Iterator[Any]:
-    """Give a run's run.json; what is wrong with it is said of the file."""
-    path = Path(folder) / "run.json"
-    if not path.is_file():
-        raise ArgumentError(
-            who,
-            f"{named} holds no run",
-            expected=f"a folder that `melpy train` left, with {files}",
-        )
-    with reading(path, who, "a run.json that `melpy train` wrote"):
-        yield json.loads(path.read_bytes())
-
-
-def _made_of(report: dict[str, Any]) -> tuple[Sequential, images.Pixels]:
-    """Return the network, yet without its weights, and the pixel scaling of a run.json."""
-    shape, names = tuple(report["input_shape"]), report["class_names"]
-    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"no images have the shape {shape}")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError("class_names is no list of names")
-    pixels = images.Pixels.from_json(report["pixels"])
-    if not len(pixels.mean) == len(pixels.std) == shape[-1]:
-        raise ValueError(f"the pixels have not {shape[-1]} channels")
-    return build(report["arguments"]["model"], shape, len(names)), pixels
-
-
-def as_json(report: dict[str, Any]) -> bytes:
-    """Return a run.json; null stands for a number that is not finite, which JSON does not know."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(entry) for key, entry in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(entry) for entry in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(plain(report), indent=2, allow_nan=False).encode() + b"\n"
+def shown(report: dict[str, Any]) -> str:
+    """Return a run's results in words."""
+    task = Task.of_notes(report)
+    held_out = "test" if Settings(**report["arguments"]).kind == "dataset" else "validation"
+    return table_of(report["results"], task, held_out)  # type: ignore[arg-type]
 
 
 def _counted(count: int | None, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _compiled(settings: Settings, shape: tuple[int, ...], classes: int) -> Sequential:
-    model = build(settings.model, shape, classes, settings.seed)  # type: ignore[arg-type]
-    model.compile(
-        optimizers.Adam(settings.learning_rate),  # type: ignore[arg-type]
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    return model
 
 
 def _kernels() -> str:
@@ -296,73 +235,44 @@ def _kernels() -> str:
     return config.kernels()
 
 
-def _warm_up(settings: Settings, shape: tuple[int, ...], classes: int, say: Say) -> None:
-    """Run one step of a copy, so that compiling is seen, and timed, for itself."""
+def _warm_up(model: Any, ready: Prepared, say: Say) -> None:
+    """Run a few steps of a copy, so that compiling is seen, and timed, for itself."""
     if _kernels() != "compiled":
         return
-    say(dispatch.COMPILING)
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        say(line)
+
     started_s = time.perf_counter()
-    copy = _compiled(settings, shape, classes)
-    x, y = np.zeros((2, *shape), config.floatx()), np.eye(classes, dtype=config.floatx())[:2]
-    copy.train_on_batch(x, y)
-    copy.test_on_batch(x, y)
-    say(f"Ready after {time.perf_counter() - started_s:.1f} s.\n")
+    copy = clone_model(model)
+    copy.compile("adam", loss=ready.task.loss, metrics=[ready.task.metric])
+    y = ready.train[1][:4]
+    x = np.zeros((len(y), *ready.shape), ready.train[0].dtype)
+    with dispatch.saying_what_is_compiled(tell):
+        copy.fit(x, y, batch_size=1, epochs=2, validation_data=(x, y), verbose=0)
+    if told:
+        say(f"Ready after {time.perf_counter() - started_s:.1f} s.\n")
 
 
-def _open_folder(out: str, goes_on: bool) -> Path:
+def _open_folder(folder: Path, goes_on: bool) -> None:
     """Make the folder, and make sure before any work that it can be written and holds no run."""
-    folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ArgumentError(
-            "train",
-            f"--out {out} cannot be written ({error.strerror})",
+        raise FileError(
+            WHO,
+            f"--out {folder} cannot be written ({error.strerror})",
             expected="a folder that can be made or written",
         ) from error
     if (folder / "run.json").exists() and not goes_on:
         raise ArgumentError(
-            "train",
-            f"--out {out} holds a run already, which would be lost",
+            WHO,
+            f"--out {folder} holds a run already, which would be lost",
             expected="a new or empty folder",
             mend="Choose another, remove that one first, or go on with it: --resume.",
         )
-    return folder
-
-
-def _measure(model: Sequential, clock: Clock, train: Data, test: Data) -> dict[str, Any]:
-    train_loss, train_accuracy = model.evaluate(*train, EVALUATION_BATCH)
-    test_loss, test_accuracy = model.evaluate(*test, EVALUATION_BATCH)
-    history = model.history.history  # type: ignore[union-attr]
-    accuracies = history["val_accuracy"]
-    return {
-        "epochs": len(clock.seconds),
-        "train_loss": train_loss,
-        "train_accuracy": train_accuracy,
-        "test_loss": test_loss,
-        "test_accuracy": test_accuracy,
-        "best_test_accuracy": max(accuracies),
-        "best_epoch": int(np.argmax(accuracies)) + 1,
-        "seconds_an_epoch": float(np.median(clock.seconds)),
-        "seconds_of_training": float(np.sum(clock.seconds)),
-    }
-
-
-def _table(results: dict[str, Any]) -> str:
-    best = (
-        f"best test accuracy {results['best_test_accuracy']:.2%} at epoch {results['best_epoch']}"
-    )
-    time_ = f"{results['seconds_an_epoch']:.2f} s an epoch (median), "
-    time_ += f"{results['seconds_of_training']:.1f} s for {_counted(results['epochs'], 'epoch')}"
-    return "\n".join(
-        [
-            "              loss   accuracy",
-            f"  training  {results['train_loss']:6.4f}   {results['train_accuracy']:8.2%}",
-            f"  test      {results['test_loss']:6.4f}   {results['test_accuracy']:8.2%}",
-            f"  {best}",
-            f"  {time_}",
-        ]
-    )

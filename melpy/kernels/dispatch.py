@@ -68,7 +68,26 @@ ROOMS = {
 
 
 COMPILING = "Compiling the kernels for this machine; later runs find them in Numba's cache."
+NOT_KEPT = (
+    "Compiling the kernels for this process alone: no folder for Numba's cache can be written. "
+    "Set NUMBA_CACHE_DIR to one that can be."
+)
 _said: set[str] = set()
+
+
+def what_is_compiled() -> str:
+    """Return the line that says that kernels are being compiled, and whether they will be kept."""
+    from melpy.kernels.compiled.jit import is_nothing_kept  # known before the first is compiled
+
+    return NOT_KEPT if is_nothing_kept() else COMPILING
+
+
+def cache_folder() -> str | None:
+    """Return the folder in which compiled kernels are kept; None where none can be written."""
+    from melpy.kernels.compiled.jit import kept_in
+
+    _find("compiled", "matmul")  # whose room finds out
+    return kept_in()
 
 
 @contextmanager
@@ -85,7 +104,7 @@ def saying_what_is_compiled(say: Callable[[str], None] | None) -> Iterator[None]
     def tell() -> None:
         if not _said:
             _said.add(COMPILING)
-            say(COMPILING)
+            say(what_is_compiled())
 
     with noticing_compilation(tell):
         yield

@@ -26,7 +26,7 @@ def without_masked(x: Any, mask: Any) -> Any:
 
 def masked(mask: Any, dtype: np.dtype) -> np.ndarray:
     """Return what is added to logits: much less than 0 where the mask is False, 0 elsewhere."""
-    return (1 - np.asarray(mask, dtype)) * dtype.type(MASKED)
+    return (1 - np.asanyarray(mask, dtype)) * dtype.type(MASKED)
 
 
 class SameShape(Layer):
@@ -219,7 +219,7 @@ class Softmax(SameShape):
         """Return the probabilities; where the mask is False, 0."""
         x = inputs
         if mask is not None:
-            mask = np.asarray(mask)
+            mask = np.asanyarray(mask)
             mask = mask if mask.dtype.kind == "b" else mask > 0.5
             _require_fitting(mask.shape, inputs.shape)
             x = without_masked(x, mask)
@@ -229,7 +229,7 @@ class Softmax(SameShape):
             y = ops.softmax(x, axis=self.axis[0])
         else:
             y = ops.exp(x - ops.logsumexp(x, axis=tuple(self.axis), keepdims=True))
-        return y if mask is None else y * np.asarray(mask, x.dtype)
+        return y if mask is None else y * np.asanyarray(mask, x.dtype)
 
 
 def _require_fitting(mask: Shape, shape: Shape) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import numpy as np
 from melpy import symbolic, tree
 from melpy.errors import ArgumentError, DtypeError, SignatureError
 from melpy.symbolic import Symbolic
+from melpy.tables import no_numbers
 from melpy.tensor import SymbolicTensor, Tensor, mask_of
 
 __all__ = [
-    "Shape", "TakenArguments", "as_shape", "is_array", "masks_of", "no_array", "outputs_like",
-    "shapes_of", "symbols_of", "taken_arguments",
+    "Shape", "TakenArguments", "as_shape", "is_array", "listed", "masks_of", "no_array",
+    "outputs_like", "shapes_of", "symbols_of", "taken_arguments",
 ]  # fmt: skip
 
 Shape = tuple[int | None, ...]
@@ -179,9 +180,20 @@ def masks_of(first: Any) -> Any:
 
 def no_array(inputs: Any) -> DtypeError:
     """Return the refusal of what a layer is called on and cannot compute with."""
-    return DtypeError(
-        "call",
-        "the input is not an array of numbers",
-        expected="an array or a tensor",
-        received={"type": type(inputs).__name__},
-    )
+    array = getattr(inputs, "value", inputs)
+    if not isinstance(array, np.ndarray):
+        array = np.empty(0, object)
+    return no_numbers(array, inputs, "the input", "call", expected="an array or a tensor")
+
+
+def listed(who: str, layers: Any) -> list[Any]:
+    """Return layers that came in one list, or refuse what is none."""
+    if isinstance(layers, str | type) or not isinstance(layers, Iterable):
+        raise ArgumentError(
+            who,
+            "the layers come in one list",
+            expected="a list of layers, in order",
+            received={"layers": layers},
+            mend=f"Write {who}([...]).",
+        )
+    return list(layers)

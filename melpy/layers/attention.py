@@ -109,7 +109,7 @@ class Attention(Layer):
         query_mask, value_mask = mask[:2] if mask else (None, None)
         seen: Any = None
         if value_mask is not None:
-            seen = np.asarray(value_mask, bool)[:, np.newaxis]
+            seen = np.asanyarray(value_mask, bool)[:, np.newaxis]
         if use_causal_mask:
             lower = causal(query.shape[1], key.shape[1])
             seen = lower if seen is None else seen & lower
@@ -120,7 +120,7 @@ class Attention(Layer):
             thinned = self._dropout_layer(weights, training=training)
         y = ops.matmul(thinned, value)
         if query_mask is not None:
-            y = y * np.asarray(query_mask, y.dtype)[..., np.newaxis]
+            y = y * np.asanyarray(query_mask, y.dtype)[..., np.newaxis]
         return (y, thinned) if return_attention_scores else y
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from melpy import ops, random, tree
 from melpy.errors import ArgumentError
-from melpy.layers.arguments import taken_arguments
+from melpy.layers.arguments import listed, taken_arguments
 from melpy.layers.augment import (
     Factor,
     RandomBrightness,
@@ -52,7 +52,7 @@ class Pipeline(Layer):
 
     def __init__(self, layers: Sequence[Any], name: str | None = None) -> None:
         super().__init__(name=name)
-        self._pipeline_layers = [layer_of(layer) for layer in layers]
+        self._pipeline_layers = [layer_of(one) for one in listed("Pipeline", layers)]
         self.takes_text = any(layer.takes_text for layer in self._pipeline_layers[:1])
 
     @property

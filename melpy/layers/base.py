@@ -279,7 +279,7 @@ class Layer(Joining):
             made = made[:1] * len(leaves)
         for leaf, mask in zip(leaves, made, strict=True):
             if isinstance(leaf, Tensor) and mask is not None:
-                set_mask(leaf, np.asarray(mask))
+                set_mask(leaf, np.asanyarray(mask))
 
     def _describe(
         self, taken: TakenArguments, args: tuple, kwargs: dict[str, Any], given: tuple

@@ -92,7 +92,7 @@ class Embedding(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return where the numbers are not 0, with mask_zero."""
-        return np.asarray(inputs) != 0 if self.mask_zero else None
+        return np.asanyarray(inputs) != 0 if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (N, ..., D)."""
@@ -137,4 +137,4 @@ class Masking(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return which steps have a value other than mask_value."""
-        return np.any(np.asarray(inputs) != self.mask_value, axis=-1)
+        return np.any(np.asanyarray(inputs) != self.mask_value, axis=-1)

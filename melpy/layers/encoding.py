@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops
+from melpy import config, ops, tape
 from melpy.errors import ArgumentError, DtypeError, lookup
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
@@ -103,7 +103,8 @@ def _number_type(dtype: Any, who: str) -> str:
 
 def categories(x: Any, who: str = "call") -> np.ndarray:
     """Return an array of strings or of numbers."""
-    array = np.asarray(getattr(x, "value", x), None if hasattr(x, "__array__") else object)
+    x = tape.plain(x) if isinstance(x, tape.Variable) else getattr(x, "value", x)
+    array = np.asanyarray(x, None if hasattr(x, "__array__") else object)
     if array.dtype == object and array.size and isinstance(array.flat[0], int | float | np.number):
         array = np.asarray(array.tolist())
     if array.dtype.kind in "fiub":
@@ -141,6 +142,10 @@ def encoded(
         rows = ops.one_hot(indices, depth, dtype=count_weights.dtype)
         return ops.sum(ops.multiply(rows, ops.expand_dims(count_weights, -1)), axis=axis)
     samples = np.moveaxis(indices, axis, -1)  # (N,T,...) -> (N,...,T)
+    if tape.observer.get() is not None:  # who is to see ops: they take more memory
+        total = ops.sum(ops.one_hot(samples, depth, dtype=dtype), axis=-2)
+        total = ops.minimum(total, 1) if mode == "multi_hot" else total
+        return Tensor.of(np.asarray(total), None)
     rows = samples.reshape(math.prod(samples.shape[:-1]), samples.shape[-1])
     known = (rows >= 0) & (rows < depth)
     places = (rows + depth * np.arange(len(rows))[:, np.newaxis])[known]

@@ -13,6 +13,7 @@ from melpy.layers.arguments import Shape, no_array
 from melpy.layers.base import Layer
 from melpy.strings import as_strings, data_type, type_name
 from melpy.symbolic import Symbolic
+from melpy.tables import as_numbers, plain
 from melpy.tensor import SymbolicTensor, Tensor
 
 __all__ = ["Input", "InputLayer"]
@@ -118,7 +119,7 @@ class InputLayer(Layer):
         if self.takes_text and not isinstance(inputs, Symbolic):
             inputs = Tensor.of(as_strings(inputs, "call"), None)
         if not isinstance(inputs, Tensor | Symbolic):
-            inputs = Tensor.of(np.asarray(inputs), None)
+            inputs = Tensor.of(as_numbers(plain(inputs, "the input", "call")), None)
         if self.shape[-1:] == (1,) and self.fits((*inputs.shape, 1)):
             inputs = ops.expand_dims(inputs, -1)
         elif inputs.shape[-1:] == (1,) and self.fits(inputs.shape[:-1]):

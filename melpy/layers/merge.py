@@ -106,7 +106,7 @@ def _masks_beside(inputs: Any, mask: Any) -> list[Any] | None:
             expected="a list of tensors, and a list of a mask or None for each",
             received={"inputs": type(inputs).__name__, "mask": type(mask).__name__},
         )
-    return [None if m is None else np.asarray(m) for m in mask]
+    return [None if m is None else np.asanyarray(m) for m in mask]
 
 
 def _is_shape(value: Any) -> bool:

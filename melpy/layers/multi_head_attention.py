@@ -272,12 +272,12 @@ class MultiHeadAttention(Layer):
         use_causal_mask: bool,
     ) -> Any:
         """Return all masks as one (N, T, S), or None."""
-        masks = [None if attention_mask is None else np.asarray(attention_mask, bool)]
+        masks = [None if attention_mask is None else np.asanyarray(attention_mask, bool)]
         if query_mask is not None:
-            masks.append(np.asarray(query_mask, bool)[:, :, np.newaxis])  # (N, T, 1)
+            masks.append(np.asanyarray(query_mask, bool)[:, :, np.newaxis])  # (N, T, 1)
         for mask in (value_mask, key_mask):
             if mask is not None:
-                masks.append(np.asarray(mask, bool)[:, np.newaxis])  # (N, 1, S)
+                masks.append(np.asanyarray(mask, bool)[:, np.newaxis])  # (N, 1, S)
         # Positions lie along the axes that attend, one behind the other.
         T, S = (math.prod(x.shape[axis] for axis in self._axes(x.ndim)) for x in (query, value))
         if use_causal_mask:

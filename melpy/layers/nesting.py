@@ -65,7 +65,7 @@ def _made(entry: Mapping[str, Any]) -> Any:
     if made is None:
         module = str(entry.get("module") or "keras")
         own = module.partition(".")[0] != "keras"  # a class of someone else's, by whatever name
-        made = None if own else _known().get(name)
+        made = None if own else _by_name(name)
         if made is None:
             raise UnknownClassError(
                 "from_config",
@@ -109,6 +109,16 @@ OTHER_NAMES = {
 }
 
 
+LATER = {"OnnxNode": "saving.onnx_import.layer"}  # where layers are that few files name
+
+
+def _by_name(name: str) -> type[Layer] | None:
+    """Return one of the library's own layers by its name in files, None for an unknown one."""
+    if name in LATER:
+        importlib.import_module(f"melpy.{LATER[name]}")
+    return _known().get(name)
+
+
 def _known() -> dict[str, type[Layer]]:
     """Return the library's own layers and models by the names that files give them."""
     for room in ("models", "distillation"):  # what nobody asked for yet is not there yet
@@ -130,7 +140,7 @@ def nested(value: Any) -> Any:
         return type(value)(nested(entry) for entry in value)
     if isinstance(value, Mapping) and isinstance(value.get("class_name"), str):
         own = custom.found(value)
-        known = own if isinstance(own, type) else _known().get(value["class_name"])
+        known = own if isinstance(own, type) else _by_name(value["class_name"])
         if known is not None and issubclass(known, Layer) and "config" in value:
             return layer_of(value)
     return value

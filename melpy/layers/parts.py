@@ -148,6 +148,9 @@ class Parts(Weighted):
         made._path = None
         return made
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_inventory": None}  # a copy's is made of the copy's parts
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in NO_PARTS:
             object.__setattr__(self, name, value)

@@ -209,7 +209,7 @@ class GlobalAveragePooling1D(GlobalPooling):
             return super().call(inputs)
         self.check_rank(inputs.shape)
         axis = 2 if self.channels_first else 1
-        steps = np.expand_dims(np.asarray(mask, inputs.dtype), 3 - axis)
+        steps = np.expand_dims(np.asanyarray(mask, inputs.dtype), 3 - axis)
         total = ops.sum(inputs * steps, axis=axis, keepdims=self.keepdims)
         return total / steps.sum(axis=axis, keepdims=self.keepdims)
 

@@ -13,6 +13,7 @@ from melpy import config, ops
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError
 from melpy.layers.adapting import batches_of
 from melpy.layers.base import Layer, Shape
+from melpy.tables import as_numbers, no_numbers, plain
 from melpy.tensor import Tensor
 
 __all__ = ["Normalization", "Rescaling"]
@@ -69,6 +70,8 @@ class Normalization(Layer):
     >>> np.asarray(layer(np.array([[0.0, 9.0]])))
     array([[-1.,  1.]], dtype=float32)
     """
+
+    whole = True
 
     def __init__(
         self,
@@ -164,6 +167,9 @@ class Normalization(Layer):
         self.adapt_mean.assign(mean.astype(self.dtype))
         self.adapt_variance.assign(variance.astype(self.dtype))
 
+    def _is_whole(self) -> bool:
+        return super()._is_whole() and self.input_mean is not None  # what is adapted may change
+
     def _moments(self) -> list[np.ndarray]:
         """Return mean and variance with an axis for each of the input's."""
         given = self.input_mean is not None
@@ -199,4 +205,7 @@ def _array(batch: Any, who: str) -> np.ndarray:
             received={"type": type(batch).__name__},
             mend="Lists of numbers become an array with np.array.",
         )
-    return np.asarray(getattr(batch, "value", batch))
+    array = as_numbers(plain(getattr(batch, "value", batch), "a batch", who))
+    if array.dtype.kind not in "fiub":
+        raise no_numbers(array, batch, "a batch", who)
+    return array

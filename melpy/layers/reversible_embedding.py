@@ -98,7 +98,7 @@ class ReversibleEmbedding(Embedding):
             return self._scores(inputs)
         rows = super().call(inputs)
         if self.mask_zero:
-            set_mask(rows, np.asarray(super().compute_mask(inputs)))
+            set_mask(rows, np.asanyarray(super().compute_mask(inputs)))
         return rows
 
     def _scores(self, x: Any) -> Any:

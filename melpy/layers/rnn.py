@@ -10,6 +10,7 @@ import numpy as np
 
 from melpy import ops, tree
 from melpy.errors import ArgumentError, DtypeError, ShapeError
+from melpy.layers.arguments import listed
 from melpy.layers.base import Layer, Shape
 from melpy.layers.nesting import layer_of
 from melpy.tensor import Tensor
@@ -206,6 +207,7 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        cells = listed("StackedRNNCells", cells)
         self.cells = [required_cell(cell, "StackedRNNCells") for cell in cells]
 
     @property
@@ -305,7 +307,7 @@ def steps_to_use(mask: Any, sequences: Any) -> np.ndarray | None:
     """Return a mask as booleans (N, T), or None."""
     if mask is None:
         return None
-    used = np.asarray(mask[0] if tree.is_nested(mask) else mask).astype(bool)
+    used = np.asanyarray(mask[0] if tree.is_nested(mask) else mask).astype(bool)
     if used.shape[:2] != tuple(sequences.shape[:2]):
         raise ShapeError(
             "call",
@@ -313,7 +315,7 @@ def steps_to_use(mask: Any, sequences: Any) -> np.ndarray | None:
             expected=f"shape {tuple(sequences.shape[:2])}",
             received={"mask.shape": used.shape},
         )
-    return np.asarray(used.reshape(*used.shape[:2], -1).any(axis=2))
+    return np.asanyarray(used.reshape(*used.shape[:2], -1).any(axis=2))
 
 
 def masked(used: np.ndarray, new: Any, old: Any) -> Any:

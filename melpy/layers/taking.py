@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from melpy import ops, tape, tree
+from melpy.errors import DtypeError
 from melpy.kernels import threads
 from melpy.layers.arguments import is_array, no_array
 from melpy.layers.described import Described
 from melpy.strings import as_strings, may_be_strings
+from melpy.tables import as_numbers, plain
 from melpy.tensor import Tensor, mask_of, set_mask
 
 __all__ = ["Taking"]
@@ -28,16 +30,22 @@ class Taking(Described):
         if isinstance(inputs, Tensor) and inputs.dtype == self.dtype:
             return inputs
         if tree.is_nested(inputs) and any(map(is_array, tree.flatten(inputs))):
-            return tree.map_structure(
-                lambda x: self._as_input(x) if is_array(x) else self._as_tensor(x), inputs
-            )
+            try:
+                return tree.map_structure(
+                    lambda x: self._as_input(x) if is_array(x) else self._as_tensor(x), inputs
+                )
+            except DtypeError as error:
+                key = _first_text(inputs)
+                error.received |= {} if key is None else {"input": key}
+                raise
         if inputs is None or isinstance(inputs, Tensor | np.ndarray):
             return self._as_tensor(inputs)
         inputs = tape.adopted(inputs)
         if isinstance(inputs, Tensor):
             return self._as_tensor(inputs)
+        inputs = plain(inputs, "the input", "call")
         try:
-            array = np.asarray(inputs)
+            array = as_numbers(inputs)
         except ValueError as error:
             raise no_array(inputs) from error
         return self._as_tensor(array)
@@ -68,3 +76,10 @@ class Taking(Described):
         if not taken or not may_be_strings(x):
             raise no_array(x)
         return Tensor.of(as_strings(x, "call"), None)
+
+
+def _first_text(inputs: Any) -> Any:
+    """Return where among inputs the first array stands that is none of numbers: its key."""
+    leaves = tree.flatten_with_path(inputs)
+    paths = [path for path, x in leaves if is_array(x) and np.asarray(x).dtype.kind not in "fiub"]
+    return paths[0][-1] if paths else None

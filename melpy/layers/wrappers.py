@@ -98,7 +98,7 @@ class TimeDistributed(Wrapper):
         made = [self.layer.compute_mask(inputs[:, t], given[t]) for t in steps]
         if any(m is None for m in made):  # none within a step
             return mask if mask is not None and mask.ndim == 2 else None
-        return np.stack([np.asarray(m) for m in made], axis=1)
+        return np.stack([np.asanyarray(m) for m in made], axis=1)
 
 
 class Bidirectional(Layer):

@@ -11,7 +11,7 @@ from melpy import config, ops, tree
 from melpy.configurable import Configurable, is_ours, snake_case
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.kernels import threads
-from melpy.losses.checks import smoothing
+from melpy.losses.checks import always_one, given, smoothing
 from melpy.symbolic import Symbolic
 from melpy.tape import Variable, adopted
 from melpy.tensor import Tensor, mask_of
@@ -34,7 +34,7 @@ REDUCTIONS = {name: name for name in (*MEANS, "sum", "mean_with_sample_weight", 
 
 def as_float(values: Any, dtype: Any = None) -> Any:
     """Return a tensor or an array of a float type: ``dtype``, or its own, or `config.floatx`."""
-    x: Any = adopted(values)
+    x: Any = adopted(given("a loss or a metric", values))
     if not isinstance(x, Variable | Symbolic | np.ndarray | np.generic):  # Python's numbers
         x, dtype = np.asarray(x), dtype or config.floatx()
     dtype = np.dtype(dtype or (x.dtype if x.dtype.kind == "f" else config.floatx()))
@@ -134,6 +134,7 @@ class Loss(Configurable):
     """
 
     implied: tuple[str, ...] = ("dtype",)
+    _knows_output = False  # whether it has seen what makes the predictions, which is told of once
 
     def __init__(
         self,
@@ -165,6 +166,12 @@ class Loss(Configurable):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         mask = mask_of(y_pred)
+        who = type(self).__name__
+        given(who, y_true)
+        given(who, y_pred, "predictions")
+        if not self._knows_output and isinstance(y_pred, Variable) and y_pred.node is not None:
+            self._knows_output = True
+            always_one(who, y_pred)
         y_true, y_pred = self.labels(y_true), self._floats(y_pred)
         if threads.is_noted():  # as tensors: so that what is made of labels alone is ops' work too
             y_true = tree.map_structure(lambda y: y if isinstance(y, Tensor) else Tensor(y), y_true)

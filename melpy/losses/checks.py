@@ -10,11 +10,18 @@ from melpy.errors import ArgumentError, DataError, ShapeError, warn
 from melpy.tape import Variable
 
 __all__ = [
-    "class_numbers", "classes_axis", "distributions", "made_by", "one_a_sample", "one_shape",
-    "probabilities", "same_shape", "several_classes", "smoothing", "suspicion",
+    "always_one", "class_numbers", "classes_axis", "distributions", "given", "made_by",
+    "one_a_sample", "one_shape", "probabilities", "same_shape", "several_classes", "smoothing",
+    "suspicion", "whole",
 ]  # fmt: skip
 
 Shape = tuple[int | None, ...]
+
+# Activations whose values are no probabilities; relu's are no logits either.
+NO_PROBABILITIES = {
+    "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softsign",
+    "tanh",
+}  # fmt: skip
 
 FLATTEN = "Is a Flatten or a GlobalAveragePooling2D missing before the model's last layer?"
 
@@ -32,6 +39,19 @@ def _classes(y_true: np.ndarray) -> bool:
 def _row(right: np.ndarray) -> int:
     """Return the number of the first sample that is wrong."""
     return int(np.flatnonzero(~right.reshape(len(right), -1).all(axis=1))[0])
+
+
+def given(who: str, values: Any, what: str = "labels") -> Any:
+    """Return labels or predictions, or refuse None in their place, which NumPy takes for NaN."""
+    if values is None:
+        raise ArgumentError(
+            who,
+            f"there are no {what}",
+            expected="labels and predictions, both arrays",
+            received={what: None},
+            mend="Was y forgotten?" if what == "labels" else "",
+        )
+    return values
 
 
 def one_shape(who: str, y_true: np.ndarray, output_shape: Shape, broadcast: bool = False) -> None:
@@ -180,15 +200,50 @@ def class_numbers(
             received={"y.shape": y_true.shape, "outputs": tuple(output_shape)},
             mend=mend,
         )
-    right = (y_true >= 0) & (y_true < C) & (y_true == np.floor(y_true))
-    if ignored is not None:
-        right |= y_true == ignored
-    if not right.all():
-        row = _row(right)
+    passed = y_true == ignored if ignored is not None else np.zeros(y_true.shape, bool)
+    whole = passed | (y_true == np.floor(y_true))
+    right = passed | (y_true >= 0) & (y_true < C)
+    if not (whole & right).all():
+        row = _row(np.asarray(whole if not whole.all() else right))
         raise DataError(
             who,
-            f"label of row {row} is out of range",
+            f"label of row {row} is no whole number"
+            if not whole.all()
+            else f"label of row {row} is out of range",
             expected=f"whole numbers from 0 to {C - 1}, the {C} classes of the output",
+            received={f"y[{row}]": y_true[row].tolist()},
+            mend=_mend_of_classes(y_true[~passed], C, bool(whole.all())),
+        )
+
+
+def _mend_of_classes(y_true: np.ndarray, C: int, are_whole: bool) -> str:
+    """Return what to do with labels that are no numbers of C classes."""
+    if not are_whole:
+        return (
+            "To learn amounts use MeanSquaredError; to learn probabilities of classes give one a "
+            "class, with CategoricalCrossentropy."
+        )
+    least, most = float(y_true.min()), float(y_true.max())
+    if C == 1:
+        return "For two classes, 0 and 1, of one output use BinaryCrossentropy and a sigmoid."
+    if least == 1 and most == C:
+        return "Count the classes from 0: y - 1."
+    if least == -1 and most < C:
+        return "If -1 stands for no class, use ignore_class=-1."
+    if least >= 0 and most < 10 * C:
+        return f"For classes up to {most:.0f} the output needs {most + 1:.0f} units."
+    return ""
+
+
+def whole(who: str, y_true: np.ndarray) -> None:
+    """Refuse labels that are no whole numbers."""
+    right = y_true == np.floor(y_true)
+    if not right.all():
+        row = _row(np.asarray(right))
+        raise DataError(
+            who,
+            f"label of row {row} is no whole number",
+            expected="class numbers",
             received={f"y[{row}]": y_true[row].tolist()},
         )
 
@@ -212,16 +267,37 @@ def made_by(y_pred: Any) -> Any:
     return node
 
 
-def suspicion(who: str, y_pred: Any, from_logits: bool) -> None:
-    """Warn of logits that are taken for probabilities, and of the reverse.
+def always_one(who: str, y_pred: Any) -> None:
+    """Warn of a softmax over a single number, which is 1 whatever the network learns."""
+    node = made_by(y_pred)
+    if node is None or node.options.get("activation", node.op) != "softmax":
+        return
+    axis = node.options.get("axis", -1)
+    if isinstance(axis, int) and y_pred.shape[axis] == 1:
+        warn(
+            f"{who}: the predictions come out of a softmax over one unit, which is always 1: "
+            "nothing can be learnt. For two classes end the model in Dense(1, 'sigmoid'), or in "
+            "Dense(2, 'softmax') with class numbers; for an amount, in Dense(1)."
+        )
+
+
+def suspicion(who: str, y_pred: Any, from_logits: bool) -> bool:
+    """Warn of logits that are taken for probabilities, and of the reverse; return whether it did.
 
     It is a warning only, because Keras computes such losses; and it is given once a loss, since
     what a model returns does not change its kind.
     """
     node = made_by(y_pred)
     values = y_pred.value if isinstance(y_pred, Variable) else y_pred
-    if from_logits:
-        made = None if node is None else node.options.get("activation", node.op)
+    made = None if node is None else node.options.get("activation", node.op)
+    if made in NO_PROBABILITIES and not (from_logits and made != "relu"):
+        wrong = True
+        text = (
+            f"the predictions come out of a {made}, which gives no "
+            f"{'logits: they are below 0 too' if from_logits else 'probabilities'}. End the model "
+            + ("without an activation." if from_logits else "in a softmax or a sigmoid.")
+        )
+    elif from_logits:
         wrong = made in ("softmax", "sigmoid")
         text = f"from_logits=True, but the predictions come out of a {made}. Set from_logits=False."
     else:
@@ -233,3 +309,4 @@ def suspicion(who: str, y_pred: Any, from_logits: bool) -> None:
         )
     if wrong:
         warn(f"{who}: {text}", UserWarning)
+    return wrong

@@ -88,8 +88,8 @@ def sparse_categorical_crossentropy(
     axis: int = -1,
 ) -> Any:
     """loss = -log p_t, t a class's number; see `SparseCategoricalCrossentropy`."""
-    labels, y_pred = np.asarray(y_true), as_float(y_pred)
     who = "sparse_categorical_crossentropy"
+    labels, y_pred = np.asarray(checks.given(who, y_true)), as_float(y_pred)
     checks.classes_axis(who, y_pred.shape, axis)
     checks.class_numbers(who, labels, y_pred.shape, axis, ignore_class)
     if labels.ndim < y_pred.ndim:
@@ -156,10 +156,12 @@ sparse_categorical_crossentropy.is_whole = (  # type: ignore[attr-defined]
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
     """loss = (1 - p_t^q) / q, p_t the probability of the true class t, the last axis's."""
-    y_pred = as_float(y_pred)
-    labels = np.asarray(y_true).astype(np.int64)
+    who, y_pred = "categorical_generalized_cross_entropy", as_float(y_pred)
+    labels = np.asarray(checks.given(who, y_true))
+    checks.class_numbers(who, labels, y_pred.shape)
+    labels = labels.astype(np.int64)
     labels = labels if labels.ndim == y_pred.ndim else labels[..., np.newaxis]
-    checks.one_a_sample("categorical_generalized_cross_entropy", labels, y_pred, -1)
+    checks.one_a_sample(who, labels, y_pred, -1)
     labels = labels[..., 0]
     one_hot = np.equal.outer(labels, np.arange(y_pred.shape[-1])).astype(y_pred.dtype)
     return (1 - ops.power(ops.sum(y_pred * one_hot, axis=-1), q)) / q
@@ -170,13 +172,14 @@ class CrossentropyLoss(PairLoss):
 
     from_logits: bool
     axis: int
-    _looked = False
+    _looked = 0  # 1 after predictions of an inference, 2 after those of a training, or a warning
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return one value a sample."""
-        if not self._looked:
-            self._looked = True
-            checks.suspicion(type(self).__name__, y_pred, self.from_logits)
+        is_recorded = isinstance(y_pred, Variable) and y_pred.node is not None
+        if self._looked < 1 + is_recorded:
+            is_told = checks.suspicion(type(self).__name__, y_pred, self.from_logits)
+            self._looked = 2 if is_told else 1 + is_recorded
         return super().call(y_true, y_pred)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from melpy import ops
 from melpy.errors import ShapeError
 from melpy.losses.base import PairLoss, as_float
+from melpy.losses.checks import given
 
 __all__ = ["Circle", "circle"]
 
@@ -30,7 +31,7 @@ def circle(
     d = max(0, 1 - cosine), with weights a_p = m + d_p and a_n = max(0, 1 + m - d_n).
     """
     y_pred = as_float(y_pred)
-    labels = np.asarray(y_true).reshape(-1)
+    labels = np.asarray(given("circle", y_true)).reshape(-1)
     if y_pred.ndim != 2 or (ref_embeddings is None and len(labels) != len(y_pred)):
         raise ShapeError(
             "circle",

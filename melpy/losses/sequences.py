@@ -9,13 +9,16 @@ import numpy as np
 from melpy import ops
 from melpy.errors import ShapeError
 from melpy.losses.base import PairLoss, as_float
+from melpy.losses.checks import given, whole
 
 __all__ = ["CTC", "ctc"]
 
 
 def ctc(y_true: Any, y_pred: Any) -> Any:
     """loss = -log p(labels), over all ways in which the frames may say them."""
-    labels, logits = np.asarray(y_true).astype(np.int64), as_float(y_pred)
+    labels, logits = np.asarray(given("CTC", y_true)), as_float(y_pred)
+    whole("CTC", labels)
+    labels = labels.astype(np.int64)
     if labels.ndim != 2 or logits.ndim != 3:
         raise ShapeError(
             "CTC",

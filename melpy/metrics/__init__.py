@@ -163,6 +163,7 @@ __all__ = [
     "top_k_categorical_accuracy",
 ]
 
+FITTING = ("accuracy", "acc", "crossentropy", "ce")  # settled by the first labels' shapes
 ALIASES = {
     "bce": "BinaryCrossentropy",
     "mae": "MeanAbsoluteError",
@@ -186,6 +187,13 @@ def get(identifier: Any) -> Any:
     if identifier is None or (callable(identifier) and not isinstance(identifier, type)):
         return identifier
     return find("metric", identifier, Metric, globals(), ALIASES)
+
+
+def require_known(identifier: Any) -> None:
+    """Refuse what `resolve` will refuse, before labels and predictions are seen."""
+    is_fitting = isinstance(identifier, str) and identifier.lower() in FITTING
+    if not is_fitting and not isinstance(identifier, Metric):
+        get(identifier)
 
 
 def resolve(identifier: Any, loss: Any = None) -> Metric:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from melpy import budget, config, initializers, tape, tree
+from melpy import budget, config, custom, initializers, tape, tree
 from melpy.configurable import Configurable, is_ours, snake_case
-from melpy.errors import ArgumentError, GraphError
+from melpy.errors import ArgumentError, GraphError, lookup
 from melpy.kernels import dispatch as kernels
 from melpy.layers.variable import Variable as LayersVariable
 from melpy.losses.base import along
+from melpy.losses.checks import given
 from melpy.metrics.written import as_ops_take, exchanged, is_one_a_sample
 from melpy.tape import Variable
 from melpy.tensor import Tensor, mask_of
@@ -63,7 +64,7 @@ PLAIN = {bool, int, float, str, type(None), type(len), type(lambda: None), Metri
 
 def array(values: Any) -> np.ndarray:
     """Return the plain array of a tensor, a list or a number."""
-    return values.value if isinstance(values, Variable) else np.asarray(values)
+    return values.value if isinstance(values, Variable) else np.asarray(given("a metric", values))
 
 
 class Metric(Configurable):
@@ -350,6 +351,19 @@ class MeanMetricWrapper(Mean):
     ) -> None:
         super().__init__(name or snake_case(getattr(fn, "__name__", type(fn).__name__)), dtype)
         self._fn, self._options = fn, kwargs
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """Make a metric from `get_config`'s result, in which a function is its name."""
+        from melpy import metrics  # whose functions have names; this room is below
+
+        name = custom.unwrapped(config.get("fn"), metrics.__all__)
+        if isinstance(name, str):
+            known = {one: getattr(metrics, one) for one in metrics.__all__ if one.islower()}
+            own = custom.get_registered_object(name)
+            found = lookup("function", name, known, cls.__name__) if own is None else own
+            config = {**config, "fn": found}
+        return super().from_config(config)
 
     def is_whole(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> bool:
         """Return whether the function is made of kernels, as it says itself of such arrays."""

@@ -123,7 +123,7 @@ class AUC(Rates):
         self.num_thresholds = len(self._points)
         self.curve = lookup("curve", str(curve).upper(), CURVES, "AUC")
         self.summation_method = str(summation_method).lower()
-        self._heights = lookup("summation_method", self.summation_method, HEIGHTS, "AUC")
+        lookup("summation_method", self.summation_method, HEIGHTS, "AUC")
         self.multi_label, self.num_labels = multi_label, num_labels
         self.label_weights = (
             None if label_weights is None else np.asarray(label_weights, np.float64)
@@ -184,7 +184,7 @@ class AUC(Rates):
             odds = ratio(tp + fn, tn + fp)
             x = np.maximum(np.where(tp == 0, 0.0, 1 - odds * ratio(fn, tp)), 0)
             y = np.where(tp == 0, 1.0, 1 - odds * ratio(fp, tp))
-        return (x[:-1] - x[1:]) * self._heights(y)
+        return (x[:-1] - x[1:]) * HEIGHTS[self.summation_method](y)
 
     def _interpolated(self) -> np.ndarray:
         """Return the area under each piece of the precision-recall curve.

@@ -278,7 +278,7 @@ class R2Score(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch."""
         y = self._floats(y_pred)
-        t, y = same_rank(np.asarray(y_true, np.float64), y)
+        t, y = same_rank(array(y_true).astype(np.float64), y)
         if t.ndim != 2 or t.shape != y.shape:
             raise ShapeError(
                 "R2Score",

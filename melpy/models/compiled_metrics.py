@@ -38,6 +38,8 @@ class CompiledMetrics(metrics.Metric):
 
     def __init__(self, given: Any, weighted: Any) -> None:
         super().__init__(name="compile_metrics")
+        for one in (*tree.flatten(given), *tree.flatten(weighted)):
+            metrics.require_known(one)
         self.given = {"metrics": given, "weighted_metrics": weighted}
         self.outputs: Outputs | None = None
         self.watches: list[Watch] = []

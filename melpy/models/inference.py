@@ -50,6 +50,8 @@ class InferencePrograms:
             return None
         if threads.is_noted():  # a larger program is being written down
             return None
+        if tape.observer.get() is not None:  # who sees the ops one by one
+            return None
         leaves = None if self.is_named else _arrays(inputs)
         if leaves is None or len(leaves) != len(self.graph.starts):
             return None

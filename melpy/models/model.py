@@ -18,6 +18,7 @@ from melpy.models.graph import Graph, unique_names
 from melpy.models.inference import InferencePrograms
 from melpy.models.summary import print_table, summary_table
 from melpy.models.training import Trainer
+from melpy.saving import pickling
 from melpy.tensor import SymbolicTensor
 
 if TYPE_CHECKING:
@@ -99,9 +100,15 @@ class Model(Trainer):
     def _describe_as(self, graph: Graph) -> None:
         unique_names(sorted(graph.layers, key=lambda layer: layer._calls[0].serial))
         self._graph = graph
+        self._follow(graph)
         self.built = True
         with within(self):  # its path
             pass
+
+    def _follow(self, graph: Graph) -> None:
+        """Take floats of the type that the inputs have, which is not to be rounded before them."""
+        if any(x.dtype == np.float64 for x in graph.starts):
+            self.dtype = "float64"
 
     def call(self, inputs: Any) -> Any:
         """Compute the outputs of the graph."""
@@ -309,6 +316,36 @@ class Model(Trainer):
         See `melpy.saving.load_weights` for the kinds of files.
         """
         saving.load_weights(self, filepath, skip_mismatch, **kwargs)
+
+    def __reduce__(self) -> Any:  # of pickles, joblib's files and other processes
+        return pickling.reduced(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return pickling.deep_copy(self, memo)
+
+    def __copy__(self) -> Any:
+        return pickling.shallow_copy(self)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str | None = None,
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write what the model does into a file for other programs: m.onnx.
+
+        Parameters
+        ----------
+        filepath : path that ends in ".onnx", or any with ``format="onnx"``
+        format : "onnx", the only one; by default what the path ends in
+        verbose : whether to say where the file is; None and False say nothing
+        input_signature, **kwargs : see `melpy.saving.onnx_export.export`, as for what is refused
+        """
+        from melpy.saving.onnx_export import export  # when asked for: it takes a while
+
+        export(self, filepath, format, verbose, input_signature, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the model as plain values: its graph, or its constructor's arguments."""

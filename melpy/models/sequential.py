@@ -12,6 +12,7 @@ import numpy as np
 from melpy import clock, tree
 from melpy.errors import ArgumentError, MelpyError, ShapeError
 from melpy.layers import deserialize, serialize
+from melpy.layers.arguments import listed
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer, beginning
 from melpy.layers.scope import within
@@ -43,13 +44,25 @@ class Sequential(Model):
 
     whole = True
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        several = [layer for layer in args if isinstance(layer, Layer | Symbolic)]
+        if len(several) > 1 and cls.__init__ is Sequential.__init__:
+            raise ArgumentError(
+                "Sequential",
+                f"{len(several)} layers came as arguments of their own",
+                expected="one list of layers, in order",
+                received={"layers": several},
+                mend="Write Sequential([...]).",
+            )
+        return super().__new__(cls, *args, **kwargs)
+
     def __init__(
         self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None
     ) -> None:
         self._layers: list[Layer] = []
         self._symbols: list[Any] = []  # the input, then each layer's output
         super().__init__(name=name, trainable=trainable)
-        for layer in layers or []:
+        for layer in listed("Sequential", [] if layers is None else layers):
             self.add(layer, rebuild=False)
         self._rebuild()
 
@@ -153,6 +166,7 @@ class Sequential(Model):
         self._graph = None
         if len(self._symbols) == len(self._layers) > 1:
             self._graph = Graph(self._symbols[0], self._symbols[-1])
+            self._follow(self._graph)
         self.built = self._graph is not None
 
     def build(self, input_shape: Any = None) -> None:

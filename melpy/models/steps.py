@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from melpy import clock, foreign, ops, optimizers, saving, tape, tree
 from melpy.configurable import is_ours, plain
 from melpy.data import unpacked
-from melpy.data.samples import require_classes
+from melpy.data.classes import require_classes
 from melpy.errors import GraphError, suggesting, warn, whole_numbers
 from melpy.kernels import program
 from melpy.layers.base import Layer
@@ -255,13 +255,18 @@ class Steps(Layer):
             self._hold(samples, shapes, class_weight)
 
     def _hold(self, samples: Any, shapes: list[Any], class_weight: Any) -> None:
-        """Hold all labels, and the classes with weights, against the outputs' shapes."""
-        if self._compile_loss is not None:
+        """Hold all labels, and the classes with weights, against the outputs' shapes.
+
+        Of labels that come in batches, ``samples`` is None, and the classes alone are held.
+        """
+        if self._compile_loss is not None and samples is not None:
             self._compile_loss.check(samples.y, shapes, len(samples))
         width = shapes[0][-1] if shapes[0] and len(shapes[0]) > 1 else 1
-        if class_weight is not None and width is not None:
-            few = max(2, int(np.max(np.asarray(samples.y))) + 1)  # beside a single output
-            require_classes(class_weight, width if width > 1 else few, "fit")
+        if not isinstance(class_weight, Mapping) or width is None:  # balanced ones have samples
+            return
+        if width == 1:  # a single output may stand for more than two classes
+            width = None if samples is None else max(2, int(np.max(np.asarray(samples.y))) + 1)
+        require_classes(class_weight, width, "fit")
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the loss and the metrics by name."""

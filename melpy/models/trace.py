@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock, random, tape, tree
+from melpy import tape, tree
 from melpy.errors import lookup
 from melpy.layers.base import Layer
-from melpy.layers.parts import sources_of
+from melpy.layers.unchanged import unchanged
 from melpy.models.steps import assert_compiled
 from melpy.tensor import Tensor, mask_of, set_mask
 
@@ -165,7 +165,7 @@ def trace(
     if not all(part.built for part in (model, *model.layers_inside)):
         with tape.no_grad():
             model(x)
-    with _unchanged(model), nullcontext() if has_loss else tape.no_grad():
+    with unchanged(model), nullcontext() if has_loss else tape.no_grad():
         x = tree.map_structure(lambda a: _leaf(a, model.dtype), x)
         watch = _Watch(model)
         with watch.watching():
@@ -284,26 +284,6 @@ class _Watch:
             gradients = tree.map_structure(lambda y: self.found.get(id(y)), made)
             if any(g is not None for g in tree.flatten(gradients)):
                 row.d_output = gradients
-
-
-@contextmanager
-def _unchanged(model: Any) -> Iterator[None]:
-    """Put everything back that a call, or a loss, changes in a model and in the stream of seeds."""
-    layers = [model, *model.layers_inside]
-    attributes = [dict(vars(layer)) for layer in layers]
-    losses = [list(layer._losses) for layer in layers]
-    put_back = random.remembered(sources_of(model))
-    try:
-        with tape.undone():
-            yield
-    finally:
-        for layer, own, added in zip(layers, attributes, losses, strict=True):
-            vars(layer).clear()
-            vars(layer).update(own)
-            layer._losses[:] = added
-        clock.parts_changed()
-        clock.structure_changed()
-        put_back()
 
 
 def _leaf(x: Any, dtype: Any) -> Any:

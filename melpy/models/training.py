@@ -10,7 +10,9 @@ import numpy as np
 
 from melpy import config, tree
 from melpy.callbacks import Callback, CallbackList, History, Standing
+from melpy.callbacks.progbar import verbosity
 from melpy.data import Samples, Source, source_of, unpacked
+from melpy.data.classes import ClassWeight, refuse_balanced
 from melpy.data.source import ArraySource, is_arrays
 from melpy.errors import ArgumentError, suggesting, whole_numbers
 from melpy.kernels.dispatch import saying_what_is_compiled
@@ -44,7 +46,7 @@ class Trainer(Checks):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool | str = True,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: ClassWeight | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -69,7 +71,8 @@ class Trainer(Checks):
         validation_data : (x, y) or (x, y, sample_weight), or batches, measured after each epoch
         shuffle : bool, new order each epoch, of arrays and of a `PyDataset`; "batch" for a new
             order in each batch of arrays
-        class_weight : weight of each class's samples, by the class's number
+        class_weight : weight of each class's samples, by the class's number; "balanced", of
+            arrays, makes all classes weigh the same together
         sample_weight : array (N,), or a list or dict of them for several outputs
         initial_epoch : int >= 0, the number of epochs made already
         steps_per_epoch : int > 0, batches an epoch, all by default; the next epoch goes on where
@@ -97,6 +100,7 @@ class Trainer(Checks):
         whole_numbers("fit", 1, batch_size=batch_size, validation_batch_size=validation_batch_size)
         whole_numbers("fit", 0, epochs=epochs, initial_epoch=initial_epoch)
         whole_numbers("fit", 1, steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
+        verbose = verbosity("fit", verbose)
         epochs = min(epochs, config.max_epochs() or epochs)
         valid: Source | None = None
         if validation_split and validation_data is None:
@@ -120,9 +124,12 @@ class Trainer(Checks):
             class_weight=class_weight, steps=steps_per_epoch,
         )  # fmt: skip
         self._unchecked = ()
-        for one in (source, valid):
-            if isinstance(one, ArraySource):
-                self._check_samples(one.samples, class_weight)
+        if isinstance(source, ArraySource):
+            self._check_samples(source.samples, class_weight)
+        elif class_weight is not None:
+            self._check_later(None, class_weight)
+        if isinstance(valid, ArraySource):
+            self._check_samples(valid.samples, who=valid.who)
         is_due = _due_by(validation_freq)
         self._build_for_data(source)
 
@@ -219,11 +226,11 @@ class Trainer(Checks):
         """
         assert_compiled(self, "evaluate")
         whole_numbers("evaluate", 1, batch_size=batch_size, steps=steps)
+        verbose = verbosity("evaluate", verbose, auto=0)
         source = source_of(x, y, sample_weight, batch_size=batch_size, steps=steps, who="evaluate")
         if isinstance(source, ArraySource):
             self._check_samples(source.samples, who="evaluate")
-        silent = verbose == "auto"
-        watching = _watching(callbacks, self, 0 if silent else verbose, 1, source)
+        watching = _watching(callbacks, self, verbose, 1, source)
         return self._result(self._measure(source, watching), return_dict)
 
     def _measure(self, source: Source, watching: CallbackList) -> dict[str, Any]:
@@ -266,11 +273,11 @@ class Trainer(Checks):
         callbacks : callbacks, called in order
         """
         whole_numbers("predict", 1, batch_size=batch_size, steps=steps)
+        verbose = verbosity("predict", verbose, auto=0)
         source = source_of(x, batch_size=batch_size, steps=steps, who="predict")
         if isinstance(source, ArraySource):
             self._check_range(source.samples, "predict")
-        silent = verbose == "auto"
-        watching = _watching(callbacks, self, 0 if silent else verbose, 1, source)
+        watching = _watching(callbacks, self, verbose, 1, source)
         self.stop_predicting = False
         made: list[Any] = []
         watching.on_predict_begin()
@@ -312,6 +319,7 @@ class Trainer(Checks):
 
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
         assert_compiled(self, who)
+        refuse_balanced(class_weight, who)
         source: Any = source_of(x, y, weight, steps=1, class_weight=class_weight, who=who)
         self._check_samples(source.samples, class_weight, who)
         self.reset_metrics()
@@ -353,7 +361,7 @@ def _watching(
         model=model,
         epochs=epochs,
         steps=source.epoch_steps,
-        verbose=1 if verbose == "auto" else verbose,
+        verbose=verbose,
     )
 
 

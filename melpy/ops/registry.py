@@ -106,6 +106,9 @@ def op(
             if rest:
                 _by_position(name, options, rest, kwargs)
             _as_constants(kwargs)
+            watch = tape.observer.get()
+            if watch is not None:
+                return watch.observe(name, call, args, kwargs)
             try:
                 values = together(name, args, kept)
             except NotImplementedError as error:  # as a tensor without values says of its array

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from melpy import config
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, lookup
-from melpy.preprocessing.checks import numbers, refuse_not_finite, require_fit
+from melpy.preprocessing.checks import Parameters, numbers, refuse_not_finite, require_fit
 from melpy.tensor import Tensor
 
 __all__ = ["OneHotEncoder", "to_categorical"]
@@ -18,7 +18,7 @@ __all__ = ["OneHotEncoder", "to_categorical"]
 HANDLE_UNKNOWN = {name: name for name in ("error", "ignore")}
 
 
-class OneHotEncoder:
+class OneHotEncoder(Parameters):
     """y[n, k] = 1 if x[n] is category k, else 0.
 
     Parameters
@@ -54,9 +54,8 @@ class OneHotEncoder:
     categories_: list[np.ndarray]
 
     def __init__(self, *, handle_unknown: str = "error") -> None:
-        self.handle_unknown = lookup(
-            "handle_unknown", handle_unknown, HANDLE_UNKNOWN, "OneHotEncoder"
-        )
+        lookup("handle_unknown", handle_unknown, HANDLE_UNKNOWN, "OneHotEncoder")
+        self.handle_unknown = handle_unknown
 
     def fit(self, x: ArrayLike, y: object = None) -> Self:
         """Learn the categories of ``x``, (N,) or (N, D); ``y`` is ignored."""

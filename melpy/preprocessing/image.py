@@ -129,7 +129,10 @@ def load_img(
         image.load()
     except (OSError, SyntaxError, ValueError, image_module.DecompressionBombError) as error:
         raise DataError(
-            "load_img", f"{name} is no image that can be read ({error})", mend="Remove the file."
+            "load_img",
+            f"{name} is no image that can be read ({fault_of(error)})",
+            expected=f"one of {', '.join(FORMATS)}",
+            mend="Take a whole copy of it, or remove it.",
         ) from error
     if image.mode not in taken:
         image = eight_bits(image).convert(mode)
@@ -141,6 +144,19 @@ def load_img(
     top, left = (H - h) // 2, (W - w) // 2
     box = (left, top, left + w, top + h) if keep_aspect_ratio else None
     return image.resize((oW, oH), getattr(image_module.Resampling, method), box=box)
+
+
+def fault_of(error: Exception) -> str:
+    """Return what Pillow found wrong with a file, which it cannot name: it may be a buffer.
+
+    Examples
+    --------
+    >>> fault_of(OSError("cannot identify image file <_io.BytesIO object at 0x7f>"))
+    'it does not begin as any of these formats does'
+    """
+    if "cannot identify" in str(error):
+        return "it does not begin as any of these formats does"
+    return str(error) or "it ends too early"
 
 
 def eight_bits(image: Any) -> Any:

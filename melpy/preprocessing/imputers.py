@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from melpy import config
 from melpy.errors import DataError, DtypeError, ShapeError, lookup, warn
-from melpy.preprocessing.checks import require_fit
+from melpy.preprocessing.checks import Parameters, require_fit
 
 __all__ = ["SimpleImputer"]
 
@@ -28,7 +28,7 @@ STRATEGIES: dict[str, Callable[[np.ndarray], Any] | None] = {
 }
 
 
-class SimpleImputer:
+class SimpleImputer(Parameters):
     """y[n, d] = x[n, d], or where that is missing, what column d of the training data says.
 
     Parameters

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from melpy import config
 from melpy.data.finite import blocks
 from melpy.errors import ArgumentError, ShapeError, lookup
-from melpy.preprocessing.checks import numbers, require_fit
+from melpy.preprocessing.checks import Parameters, numbers, require_fit
 
 __all__ = ["MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler"]
 
@@ -22,7 +22,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 Axes = int | tuple[int, ...] | None
 
 
-class Scaler(ABC):
+class Scaler(Parameters, ABC):
     """y = (x - shift) / factor + offset, with numbers learned from the training data.
 
     A subclass says how the three are learned; all else is here. Statistics are float64, and so
@@ -30,7 +30,8 @@ class Scaler(ABC):
     """
 
     def __init__(self, per: str) -> None:
-        self.per = lookup("per", per, PER, type(self).__name__)
+        lookup("per", per, PER, type(self).__name__)
+        self.per = per
 
     def fit(self, x: ArrayLike, y: object = None) -> Self:
         """Learn from the training data ``x`` (N, ...), and forget what was learned before.
@@ -226,7 +227,7 @@ class MinMaxScaler(Scaler):
                 expected="(low, high) with low < high",
                 received={"feature_range": feature_range},
             )
-        self.feature_range, self.clip = (low, high), clip
+        self.feature_range, self.clip = feature_range, clip
 
     def transform(self, x: ArrayLike) -> np.ndarray:
         """Return ``x`` (N, ...) scaled by what ``fit`` learned; it learns nothing from ``x``."""
@@ -302,7 +303,7 @@ class RobustScaler(Scaler):
                 received={"quantile_range": quantile_range},
             )
         self.with_centering, self.with_scaling = with_centering, with_scaling
-        self.quantile_range, self.unit_variance = (low, high), unit_variance
+        self.quantile_range, self.unit_variance = quantile_range, unit_variance
 
     def _learn(self, x: np.ndarray, axes: Axes) -> None:
         low, high = self.quantile_range

@@ -20,6 +20,7 @@ DESCRIPTION_LIMIT_BYTES = 64 * 2**20
 UNPACKED_BYTES, UNPACKED_TIMES = 2**20, 16
 DESCRIPTION, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 SEEDS = "seeds.json"  # where the layers' random generators stand: not in Keras's own files
+NOTES = "notes.json"  # what is kept beside the network: not in Keras's own files either
 
 
 class Container(Protocol):
@@ -35,6 +36,10 @@ class Container(Protocol):
 
     def seeds(self) -> bytes:
         """Return where the layers' random generators stood; nothing in files of Keras's."""
+        ...
+
+    def notes(self) -> bytes:
+        """Return what `melpy.saving.notes` kept; nothing in files without it."""
         ...
 
     def assets(self) -> dict[str, bytes]:
@@ -76,8 +81,16 @@ class Zip:
 
     def seeds(self) -> bytes:
         """Return where the layers' random generators stood; nothing in files of Keras's."""
+        return self._small(SEEDS)
+
+    def notes(self) -> bytes:
+        """Return what `melpy.saving.notes` kept; nothing in files without it."""
+        return self._small(NOTES)
+
+    def _small(self, name: str) -> bytes:
+        """Return a small part that need not be there."""
         with self._opened() as file:
-            names = [SEEDS] if SEEDS in file.namelist() else []
+            names = [name] if name in file.namelist() else []
             return b"".join(self._read(file, names, UNPACKED_BYTES))
 
     def assets(self) -> dict[str, bytes]:
@@ -142,7 +155,14 @@ class Folder:
 
     def seeds(self) -> bytes:
         """Return where the layers' random generators stood; nothing in folders without it."""
-        path = self.path / SEEDS
+        return self._small(SEEDS)
+
+    def notes(self) -> bytes:
+        """Return what `melpy.saving.notes` kept; nothing in folders without it."""
+        return self._small(NOTES)
+
+    def _small(self, name: str) -> bytes:
+        path = self.path / name
         return self._file(path, UNPACKED_BYTES) if path.exists() else b""
 
     def assets(self) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""The door to files: one is written whole or not at all, and what goes wrong names it."""
+"""Files written whole or not at all; what goes wrong is told by the door, `melpy.files`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from melpy.errors import ArgumentError, DataError, FileError, MelpyError
+from melpy.errors import FileError
+from melpy.files import reading, writable, writing
 
 try:
     import fcntl
@@ -24,71 +23,6 @@ __all__ = ["reading", "writable", "write_atomically", "writing"]
 
 LEFT_S = 10.0  # a part that nobody holds, and has not changed so long, was left by a killed run
 LEFT_UNLOCKED_S = 86400.0  # where nobody can tell who holds it
-
-
-@contextmanager
-def reading(
-    filepath: Any, who: str, expected: str = "a file that was saved here"
-) -> Iterator[None]:
-    """Say which file it was, in one sentence, where reading it fails in any way at all."""
-    try:
-        yield
-    except MelpyError as error:
-        error.received = {**error.received, "filepath": str(filepath)}
-        raise
-    except OSError as error:
-        raise FileError(
-            who, f"the file cannot be read ({error.strerror or error})", expected=expected,
-            received={"filepath": str(filepath)},
-        ) from error  # fmt: skip
-    except Exception as error:  # what is damaged fails in more ways than anyone can list
-        raise DataError(
-            who,
-            f"the file is damaged, or of another kind ({type(error).__name__}: {error})",
-            expected=expected,
-            received={"filepath": str(filepath)},
-        ) from error
-
-
-@contextmanager
-def writing(filepath: Any, who: str) -> Iterator[None]:
-    """Say which file it was where writing it fails: a full disk, a folder that is read-only."""
-    try:
-        yield
-    except MelpyError:
-        raise
-    except OSError as error:
-        raise FileError(
-            who,
-            f"the file cannot be written ({error.strerror or error})",
-            received={"filepath": str(filepath)},
-        ) from error
-
-
-def writable(filepath: Any, who: str, overwrite: bool = True) -> Path:
-    """Return a path that may be written to; refuse a missing folder, or a file that must stay."""
-    path = Path(filepath)
-    try:
-        has_folder, exists = path.parent.is_dir(), path.exists()
-    except (OSError, ValueError) as error:  # a name that is too long, or has a zero in it
-        raise FileError(
-            who, f"no file can be called so ({error})", received={"filepath": str(path)[:200]}
-        ) from error
-    if not has_folder:
-        raise ArgumentError(
-            who,
-            f"there is no folder {str(path.parent)!r}",
-            received={"filepath": str(path)},
-            mend="Make the folder first.",
-        )
-    if exists and not overwrite:
-        raise ArgumentError(
-            who,
-            "the file exists already",
-            received={"filepath": str(path)},
-            mend="Pass overwrite=True, or another name.",
-        )
-    return path
 
 
 def write_atomically(filepath: Any, content: bytes, who: str = "save") -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import DataError, DependencyError, MelpyError, install
+from melpy.errors import DataError, DependencyError, MelpyError
 from melpy.saving.state import Arrays
 
 __all__ = ["Reader", "opened", "paths_in", "read_h5", "written_h5"]
@@ -25,7 +25,7 @@ def h5py() -> Any:
         raise DependencyError(
             "saving",
             "files of this kind need the package h5py",
-            mend=f"{install('files')} Weights can be saved without it, in .npz files.",
+            mend="Install it with pip install h5py. Without it .npz files hold weights.",
         ) from error
     return package
 

@@ -4,6 +4,7 @@
     config.json       classes and arguments of the model, its layers, the optimizer, the losses
     model.weights.h5  the arrays
     seeds.json        where the layers' random generators stand; Keras passes it over
+    notes.json        what was kept beside the network, such as names of classes; likewise
     assets/           files of layers' own: vocabularies
 
 A description names classes; only those of the library and those the caller gave are made.
@@ -24,13 +25,14 @@ from melpy.layers.parts import Parts
 from melpy.saving import h5_file
 from melpy.saving.assets import restored_assets, written_assets
 from melpy.saving.containers import DESCRIPTION, METADATA, SEEDS, WEIGHTS, Container, Zip
+from melpy.saving.notes import keep_notes, written_notes
 from melpy.saving.objects import deserialize_keras_object
 from melpy.saving.seeds import stand, standing
 from melpy.saving.state import Arrays, gathered, restored, states
 
 __all__ = [
-    "KERAS_VERSION", "model_from_json", "model_of_parts", "model_of_text", "read_weights",
-    "to_json", "written_parts",
+    "KERAS_VERSION", "given_back", "model_from_json", "model_of_parts", "model_of_text",
+    "read_weights", "to_json", "written_parts",
 ]  # fmt: skip
 
 KERAS_VERSION = "3.15.1"  # the Keras whose files these are
@@ -47,6 +49,7 @@ def written_parts(model: Any) -> dict[str, bytes]:
         DESCRIPTION: to_json(model).encode(),
         WEIGHTS: h5_file.written_h5(gathered(model)),
         SEEDS: json.dumps(standing(model)).encode(),
+        **written_notes(model),
         **written_assets(model),
     }
 
@@ -57,12 +60,34 @@ def model_of_parts(parts: Container, custom_objects: Any, compile: bool, who: st
     with budget.of_file(len(weights) + len(description), who):
         model = model_of_text(description, custom_objects, compile, who)
     arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
-    restored(model, arrays_at, who)
-    restored_assets(model, parts.assets(), who)
-    seeds = parts.seeds()
-    if seeds:
-        stand(model, json.loads(seeds), who)
+    seeds = json.loads(parts.seeds() or "null")
+    given_back(model, arrays_at, parts.assets(), seeds, parts.notes(), who)
     return model
+
+
+def given_back(
+    model: Any,
+    arrays_at: Mapping[str, Arrays],
+    assets: Mapping[str, bytes],
+    seeds: Any,
+    notes: bytes,
+    who: str,
+) -> None:
+    """Give a model of a description all else that its file holds.
+
+    Parameters
+    ----------
+    arrays_at : by path, each thing's arrays
+    assets : the layers' own files
+    seeds : where the layers' generators stood; None where that is not known
+    notes : what `melpy.saving.notes` kept
+    who : the function to name in messages
+    """
+    restored(model, arrays_at, who)
+    restored_assets(model, assets, who)
+    if seeds is not None:
+        stand(model, seeds, who)
+    keep_notes(model, notes, who)
 
 
 def to_json(model: Any, **options: Any) -> str:

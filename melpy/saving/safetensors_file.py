@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import DataError, DependencyError, install
+from melpy.errors import DataError, DependencyError
 from melpy.saving.state import Arrays
 
 __all__ = ["read_safetensors", "written_safetensors"]
@@ -21,7 +21,7 @@ def safetensors() -> Any:
         raise DependencyError(
             "saving",
             "files of this kind need the package safetensors",
-            mend=f"{install('files')} Weights can be saved without it, in .npz files.",
+            mend="Install it with pip install safetensors. Without it .npz files hold weights.",
         ) from error
     return package
 

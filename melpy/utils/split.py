@@ -11,6 +11,7 @@ from melpy import random, tree
 from melpy.data import Dataset, Loader, PyDataset
 from melpy.data.elements import as_element, joined, rows_of
 from melpy.errors import ArgumentError, DataError, DtypeError
+from melpy.tables import is_sparse, is_table, plain
 
 __all__ = ["split_dataset"]
 
@@ -89,6 +90,10 @@ class _Rows:
         return rows_of(self.samples, self.order[rows])
 
 
+def _array(values: Any) -> np.ndarray:
+    return np.asarray(plain(values, "the dataset", "split_dataset"))
+
+
 def _read(dataset: Any) -> tuple[Any, int | None]:
     """Return all samples, in the structure of one, and the size of the batches they came in."""
     if isinstance(dataset, Dataset | PyDataset):
@@ -102,10 +107,10 @@ def _read(dataset: Any) -> tuple[Any, int | None]:
         if isinstance(dataset, Dataset) and dataset.batch_size is None:
             return joined(elements, np.stack), None
         return joined(elements, np.concatenate), len(tree.flatten(elements[0])[0])
-    if isinstance(dataset, np.ndarray):
-        return dataset, None
+    if isinstance(dataset, np.ndarray) or is_table(dataset) or is_sparse(dataset):
+        return _array(dataset), None
     if isinstance(dataset, list | tuple):
-        return tuple(tree.map_structure(np.asarray, part) for part in dataset), None
+        return tuple(tree.map_structure(_array, part) for part in dataset), None
     if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and not _is_text(dataset):
         found = [as_element(dataset[number]) for number in range(len(dataset))]
         if found:

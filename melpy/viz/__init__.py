@@ -2,9 +2,18 @@
 
 from melpy.viz.diagram import plot_model
 from melpy.viz.dot import model_to_dot
-from melpy.viz.pictures import confusion, confusion_counts, curves, feature_maps, samples, save
+from melpy.viz.pictures import (
+    against,
+    confusion,
+    confusion_counts,
+    curves,
+    feature_maps,
+    samples,
+    save,
+)
 
 __all__ = [
+    "against",
     "confusion",
     "confusion_counts",
     "curves",

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from melpy import tree
 from melpy.errors import ArgumentError, DependencyError, install, lookup
+from melpy.files import writable, writing
 from melpy.viz.layout import placed
 
 __all__ = ["plot_model"]
@@ -66,7 +67,8 @@ def plot_model(
 
     Raises
     ------
-    ArgumentError : the file's ending is another, or rankdir is
+    ArgumentError : the file's ending is another, or rankdir is; there is no such folder
+    FileError : the file cannot be written
     DependencyError : Matplotlib is missing
 
     Notes
@@ -87,10 +89,12 @@ def plot_model(
         expand_nested,
     )  # fmt: skip
     picture = Picture(*drawing(model, shown), rankdir)
-    if path.suffix.lower() == ".svg":
-        path.write_text(picture.svg(), encoding="utf-8")
-    else:
-        picture.save(path, dpi)
+    writable(path, "plot_model")
+    with writing(path, "plot_model"):
+        if path.suffix.lower() == ".svg":
+            path.write_text(picture.svg(), encoding="utf-8")
+        else:
+            picture.save(path, dpi)
     return _for_notebook(path)
 
 

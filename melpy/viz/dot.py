@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from melpy.errors import ArgumentError, lookup
+from melpy.files import writable, writing
 from melpy.viz.diagram import RANKDIRS, Box, Picture, Shown, drawing
 
 __all__ = ["Dot", "model_to_dot"]
@@ -75,7 +76,9 @@ class Dot:
         self, path: str | Path, prog: Any = None, format: str = "raw", encoding: str | None = None
     ) -> bool:
         """Write the graph to a file; ``format`` as in `create`."""
-        Path(path).write_bytes(self.create(format=format))
+        content = self.create(format=format)
+        with writing(path, "write"):
+            writable(path, "write").write_bytes(content)
         return True
 
     def write_svg(self, path: str | Path, prog: Any = None) -> bool:

@@ -10,14 +10,18 @@ import numpy as np
 
 from melpy import tape
 from melpy.errors import ArgumentError
+from melpy.files import writable, writing
 from melpy.layers import Conv2D
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["confusion", "confusion_counts", "curves", "feature_maps", "samples", "save"]
+__all__ = ["against", "confusion", "confusion_counts", "curves", "feature_maps", "samples", "save"]
 
-TRAIN, TEST, RIGHT, WRONG = "#33658a", "#d1603d", "#2f7d4f", "#c0392b"
+# Blue and orange: told apart by readers who do not see red and green as two.
+TRAIN, TEST, RIGHT, WRONG = "#33658a", "#d1603d", "#33658a", "#c2410c"
+INK = "#1b2a38"
+LONGEST = 13  # signs of a class's name below a small image
 MOST_MAPS = 16  # feature maps a layer shown in a row
 
 
@@ -30,41 +34,44 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as a PNG file."""
-    figure.savefig(path, dpi=120)
+    with writing(path, "viz.save"):
+        figure.savefig(writable(path, "viz.save"), dpi=120)
 
 
-def curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int], title: str) -> Figure:
-    """Draw loss and accuracy by epoch, for the training and the test data.
+def curves(
+    history: Mapping[str, Sequence[float]],
+    epochs: Sequence[int],
+    title: str,
+    held_out: str = "test",
+    names: Sequence[str] = ("loss", "accuracy", "mae"),
+) -> Figure:
+    """Draw loss and accuracy, or the mean absolute error, by epoch, on training and test data.
 
     Parameters
     ----------
-    history : names ("loss", "val_loss", "accuracy", "val_accuracy") to values by epoch
+    history : names ("loss", "val_loss", "accuracy", "val_accuracy", "mae") to values by epoch, NaN
+        where an epoch has none
     epochs : the epochs' numbers, from 0
     title : str
+    held_out : str, what the data is called that "val_" stands for
+    names : which numbers to draw; what the history does not have is passed over
     """
-    names = [name for name in ("loss", "accuracy") if name in history]
-    figure = new_figure(5.2 * len(names), 3.8)
+    names = [name for name in names if name in history]
+    figure = new_figure(5.2 * max(1, len(names)), 3.8)
     figure.suptitle(title)
     x = np.asarray(epochs) + 1
-    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+    places = figure.subplots(1, max(1, len(names)), squeeze=False)[0]
+    for axes, name in zip(places, names, strict=False):
         axes.plot(
             x, history[name], color=TRAIN, label="training", marker="." if len(x) < 30 else ""
         )
         if f"val_{name}" in history:
             values = np.asarray(history[f"val_{name}"])
-            axes.plot(x, values, color=TEST, label="test", marker="." if len(x) < 30 else "")
-            best = int(values.argmax() if name == "accuracy" else values.argmin())
-            text = f"{values[best]:.1%}" if name == "accuracy" else f"{values[best]:.3f}"
-            axes.plot(x[best], values[best], "o", color=TEST, markerfacecolor="none", markersize=9)
-            up = name == "accuracy"
-            axes.annotate(
-                f"best test {text}",
-                (x[best], values[best]),
-                xytext=(0, -16 if up else 12),
-                textcoords="offset points",
-                ha="right" if best > len(x) / 2 else "left",
-                color=TEST,
-            )
+            there = np.isfinite(values)  # a validation now and then leaves gaps
+            marker = "." if len(x) < 30 else ""
+            axes.plot(x[there], values[there], color=TEST, label=held_out, marker=marker)
+            if name in ("loss", "accuracy", "mae") and there.any():
+                mark_the_best(axes, x[there], values[there], name, held_out)
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         if len(x) == 1:  # no two whole numbers are in sight
@@ -73,6 +80,23 @@ def curves(history: Mapping[str, Sequence[float]], epochs: Sequence[int], title:
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     return figure
+
+
+def mark_the_best(axes: Any, x: np.ndarray, values: np.ndarray, name: str, held_out: str) -> None:
+    """Put a ring around the best of values: the most of accuracies, the least of errors."""
+    up = name == "accuracy"
+    best = int(values.argmax() if up else values.argmin())
+    form = ".1%" if up else ".3f" if values[best] < 1000 else ".4g"
+    text = f"{values[best]:{form}}"
+    axes.plot(x[best], values[best], "o", color=TEST, markerfacecolor="none", markersize=9)
+    axes.annotate(
+        f"best {held_out} {text}",
+        (x[best], values[best]),
+        xytext=(0, -16 if up else 12),
+        textcoords="offset points",
+        ha="right" if best > len(x) / 2 else "left",
+        color=TEST,
+    )
 
 
 def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -87,30 +111,67 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def confusion(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> Figure:
-    """Draw which class was taken for which; a cell's colour is its share of the true class."""
+def confusion(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    class_names: Sequence[str],
+    what: str = "test images",
+) -> Figure:
+    """Draw which class was taken for which; a cell's colour is its share of the true class.
+
+    Parameters
+    ----------
+    labels, predicted : arrays (N,) of classes' numbers
+    class_names : one name a class
+    what : str, what the samples are called
+    """
     C = len(class_names)
     counts = confusion_counts(labels, predicted, C)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    size = 2.2 + 0.5 * C
-    figure = new_figure(size, size - 0.3)
+    side = min(0.5 * C, 12.0)  # of the matrix; a title and names need room beside a small one
+    figure = new_figure(max(5.0, side + 2.8), max(3.6, side + 1.9))
     axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, format="{x:.0%}", label="share of the true class", shrink=0.85)
+    small = min(8.0, 50 * side / C)  # points: 0.7 of a row
     if C <= 20:
         for t, p in np.argwhere(counts > 0):
-            shade = "white" if shares[t, p] > 0.5 else "#1b2a38"
+            shade = "white" if shares[t, p] > 0.5 else INK
             axes.text(p, t, f"{counts[t, p]:,}", ha="center", va="center", color=shade, fontsize=8)
     long = max(map(len, class_names)) > 2
-    axes.set_xticks(
-        range(C), class_names, rotation=45 if long else 0, ha="right" if long else "center"
-    )
-    axes.set_yticks(range(C), class_names)
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right"}
+    if C > 20:
+        turned = {"rotation": 90}
+    axes.set_xticks(range(C), class_names, **turned if long else {}, fontsize=small)
+    axes.set_yticks(range(C), class_names, fontsize=small)
     right = int(np.trace(counts))
-    axes.set(
-        xlabel="predicted",
-        ylabel="true",
-        title=f"{right:,} of {len(labels):,} test images right ({right / len(labels):.2%})",
-    )
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(f"{right:,} of {len(labels):,} {what} right\n({right / len(labels):.2%})",
+                   fontsize=10)  # fmt: skip
+    return figure
+
+
+def against(true: np.ndarray, predicted: np.ndarray, name: str, what: str = "test rows") -> Figure:
+    """Draw predicted numbers over the true ones; on the line they are the same.
+
+    Parameters
+    ----------
+    true, predicted : arrays (N,)
+    name : str, what the numbers are
+    what : str, what the samples are called
+    """
+    figure = new_figure(5.0, 4.6)
+    axes = figure.subplots()
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    axes.plot(ends, ends, color=TEST, linewidth=1, label="the same")
+    axes.plot(true, predicted, ".", color=TRAIN, alpha=0.6, label=what)
+    error = float(np.abs(predicted - true).mean())
+    axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}")
+    axes.locator_params(axis="x", nbins=5)  # long numbers need room
+    axes.set_title(f"{len(true):,} {what}, off by {error:.4g} on average", fontsize=10)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
     return figure
 
 
@@ -121,6 +182,7 @@ def samples(
     class_names: Sequence[str],
     columns: int = 10,
     rows: int = 4,
+    what: str = "test images",
 ) -> Figure:
     """Draw test images with their predictions: the first ones, then mistakes, where there are any.
 
@@ -131,6 +193,7 @@ def samples(
     probabilities : array (N, classes)
     class_names : one name a class
     columns, rows : int, the grid; its lower half shows mistakes
+    what : str, what the images are called
     """
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)[: columns * (rows // 2)]
@@ -138,19 +201,28 @@ def samples(
     shown = np.concatenate([np.setdiff1d(first, wrong), wrong])
     used = -(-len(shown) // columns)
     figure = new_figure(1.05 * columns, 1.4 * used + 0.5)
-    figure.suptitle("Test images and what the network takes them for; mistakes in red, true in ()")
+    figure.suptitle(
+        f"{what.capitalize()} and what the network takes them for; mistakes are orange, with ✗ and "
+        "the true class in ()",
+        fontsize=10,
+    )
     for axes in np.atleast_1d(figure.subplots(used, columns)).reshape(-1):
         axes.axis("off")
     for axes, n in zip(figure.axes, shown, strict=False):
         axes.imshow(np.squeeze(images[n]), cmap="gray")
         hit = predicted[n] == labels[n]
-        text = f"{class_names[predicted[n]]}  {probabilities[n].max():.0%}"
+        taken, true = (_short(class_names[c]) for c in (predicted[n], labels[n]))
         axes.set_title(
-            text if hit else f"{text}\n({class_names[labels[n]]})",
+            f"{taken}\n{probabilities[n].max():.0%}" if hit
+            else f"✗ {taken} {probabilities[n].max():.0%}\n({true})",
             color=RIGHT if hit else WRONG,
-            fontsize=8,
-        )
+            fontsize=7,
+        )  # fmt: skip
     return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def feature_maps(model: Any, x: np.ndarray, images: np.ndarray) -> Figure:

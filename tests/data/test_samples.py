@@ -5,7 +5,8 @@ import pytest
 
 from melpy import Tensor
 from melpy.data import finite
-from melpy.data.samples import Samples, batches, checked, class_weights
+from melpy.data.classes import class_weights
+from melpy.data.samples import Samples, batches, checked
 from melpy.errors import ArgumentError, DataError, DtypeError, MelpyError, ShapeError
 
 

@@ -56,7 +56,7 @@ OURS_ALONE = {
     "": "Tensor grad",
     "testing": "check_op",
     "metrics": "ConfusionMatrix",
-    "callbacks": "LiveMetrics",
+    "callbacks": "LiveMetrics OptunaPruning",
     "layers": "Pooling2D",
     "datasets.digits": "load_data",
     "preprocessing": """

@@ -1,5 +1,6 @@
 """Pictures of training runs: what their axes and marks say."""
 
+import numpy as np
 import pytest
 
 from melpy import viz
@@ -22,3 +23,42 @@ def test_the_best_epoch_is_marked():
     (axes,) = viz.curves(numbers, [0, 1, 2], "a run").axes
     assert [text.get_text() for text in axes.texts] == ["best test 1.500"]
     assert axes.texts[0].xy == (2, 1.5)
+
+
+@pytest.mark.parametrize("names", [("cat", "dog"), tuple("0123456789"), tuple(map(str, range(60)))])
+def test_a_confusion_matrix_shows_all_of_its_title_and_a_scale(names):
+    labels = np.arange(2400) % len(names)
+    figure = viz.confusion(labels, labels, names)
+    axes, scale = figure.axes
+    assert scale.get_ylabel() == "share of the true class"
+    assert axes.get_title() == "2,400 of 2,400 test images right\n(100.00%)"
+    figure.canvas.draw()
+    box, whole = axes.title.get_window_extent(), figure.bbox
+    assert whole.x0 <= box.x0
+    assert box.x1 <= whole.x1
+    assert box.y1 <= whole.y1
+
+
+def test_mistakes_are_told_without_red_and_green():
+    """Orange and blue are two to readers who do not tell red from green, and a sign says it too."""
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2]])
+    figure = viz.samples(np.zeros((2, 4, 4)), np.array([0, 1]), probabilities, ["cat", "a" * 20])
+    right, wrong = (axes.title for axes in figure.axes[:2])
+    assert right.get_text() == "cat\n90%"
+    assert wrong.get_text() == f"✗ cat 80%\n({'a' * 12}…)"
+    for text in (right, wrong):
+        red, blue = (int(text.get_color()[n : n + 2], 16) for n in (1, 5))
+        assert (blue > red) == (text is right)
+
+
+def test_numbers_against_numbers():
+    true = np.array([1.0, 2.0, 4.0])
+    (axes,) = viz.against(true, true + 0.5, "price").axes
+    assert axes.get_title() == "3 test rows, off by 0.5 on average"
+    assert axes.get_xlabel() == "true price"
+
+
+def test_large_numbers_are_written_short():
+    numbers = {"mae": [3e5, 2e5], "val_mae": [3e5, 123456.7]}
+    (axes,) = viz.curves(numbers, [0, 1], "a run", "validation").axes
+    assert [text.get_text() for text in axes.texts] == ["best validation 1.235e+05"]

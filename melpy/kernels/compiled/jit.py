@@ -12,7 +12,11 @@ import numpy as np
 from numba import cfunc, njit
 
 from melpy.kernels import threads, tracing
-from melpy.kernels.compiled.numba_private import PartCompiler, renew_when_any_source_changes
+from melpy.kernels.compiled.numba_private import (
+    PartCompiler,
+    folder_of,
+    renew_when_any_source_changes,
+)
 
 # "contract" fuses a*b+c; it reorders no sum, so results do not depend on vector width.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
@@ -46,7 +50,25 @@ def cached(compile_: Callable[..., Any]) -> Any:
         _say_that_nothing_is_kept()
         return compile_()
     renew_when_any_source_changes(kernel)
+    if not _folders:
+        _folders.append(folder_of(kernel))
     return kernel
+
+
+_folders: list[str] = []
+
+
+def kept_in() -> str | None:
+    """Return the folder in which compiled kernels are kept, None where no folder can be written.
+
+    It is known once a room of kernels is loaded.
+    """
+    return _folders[0] if _folders else None
+
+
+def is_nothing_kept() -> bool:
+    """Return whether no folder for compiled kernels could be written, as far as is known."""
+    return bool(_say_that_nothing_is_kept.cache_info().currsize)
 
 
 @cache

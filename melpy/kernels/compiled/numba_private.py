@@ -17,7 +17,9 @@ from numba.core import event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
-__all__ = ["PartCompiler", "noticing_compilation", "renew_when_any_source_changes"]
+__all__ = [
+    "PartCompiler", "folder_of", "noticing_compilation", "renew_when_any_source_changes",
+]  # fmt: skip
 
 
 def renew_when_any_source_changes(kernel: Any) -> None:
@@ -27,6 +29,11 @@ def renew_when_any_source_changes(kernel: Any) -> None:
     """
     file = kernel._cache._cache_file
     file._source_stamp = (file._source_stamp, _stamp())
+
+
+def folder_of(kernel: Any) -> str:
+    """Return the folder in which a compiled kernel is kept."""
+    return str(kernel._cache.cache_path)
 
 
 @cache

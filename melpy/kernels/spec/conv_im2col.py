@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from melpy.errors import ArgumentError, ShapeError
 from melpy.kernels.spec.windows import Pads, Pair, crop, output_size, pad
 
 __all__ = ["col2im", "conv2d", "conv2d_d_w", "conv2d_d_x", "get_indices", "im2col"]
@@ -66,8 +67,10 @@ def get_indices(
     >>> i[:4, 0], j[:4, 0]
     (array([0, 0, 1, 1]), array([0, 1, 0, 1]))
     """
-    _, C, H, W = image_shape
-    (kH, kW), (sH, sW), (dH, dW) = pair(window_shape), pair(stride), pair(dilation)
+    _, C, H, W = _four(image_shape)
+    kH, kW = _whole_pair("window_shape", window_shape)
+    sH, sW = _whole_pair("stride", stride)
+    dH, dW = _whole_pair("dilation", dilation)
     oH, oW = output_size((H, W), (kH, kW), (sH, sW), NO_PADS, (dH, dW))
 
     level = np.tile(dH * np.repeat(np.arange(kH), kW), C)  # (C*kH*kW,)
@@ -80,6 +83,30 @@ def get_indices(
 
     k = np.repeat(np.arange(C), kH * kW).reshape(-1, 1)  # (C*kH*kW,1)
     return k, i, j
+
+
+def _four(shape: Shape) -> Shape:
+    """Return the shape of images (N,C,H,W), or refuse another one."""
+    if len(shape) != 4:
+        raise ShapeError(
+            "im2col",
+            "these are no images",
+            expected="shape (N, C, H, W)",
+            received={"images.shape": tuple(shape)},
+            mend="A single grey image becomes such by image[np.newaxis, np.newaxis].",
+        )
+    return shape
+
+
+def _whole_pair(name: str, value: int | Pair) -> Pair:
+    """Return a pair of ints > 0, or refuse what is none."""
+    both = (value, value) if isinstance(value, int | np.integer) else tuple(np.ravel(value))
+    if len(both) != 2 or any(not isinstance(n, int | np.integer) or n < 1 for n in both):
+        raise ArgumentError(
+            "im2col", f"{name} is out of range", expected="an int > 0, or a pair (h, w) of them",
+            received={name: value},
+        )  # fmt: skip
+    return int(both[0]), int(both[1])
 
 
 def im2col(
@@ -95,8 +122,29 @@ def im2col(
     Returns
     -------
     ndarray (C*kH*kW, N*oH*oW), the dtype of images
+
+    Raises
+    ------
+    ShapeError : images are not (N,C,H,W), or no window fits into them
+    ArgumentError : a window, a stride or a dilation is no int > 0, or pair of them
     """
-    k, i, j = get_indices(images.shape, window_shape, stride, dilation)
+    columns = columns_of(images, window_shape, stride, dilation)
+    if not columns.shape[1] and len(images):
+        raise ShapeError(
+            "im2col",
+            "no window fits into the images",
+            expected="images (N, C, H, W), padded, of at least a window",
+            received={"images.shape": np.shape(images), "window_shape": window_shape},
+            mend="Of channels-last images, images.transpose(0, 3, 1, 2) makes such ones.",
+        )
+    return columns
+
+
+def columns_of(
+    images: np.ndarray, window_shape: int | Pair, stride: int | Pair, dilation: int | Pair
+) -> np.ndarray:
+    """Return what `im2col` does; where no window fits, the matrix has no columns."""
+    k, i, j = get_indices(np.shape(images), window_shape, stride, dilation)
     columns = images[:, k, i, j]  # (N,C,H,W) -> (N,C*kH*kW,oH*oW)
     N, rows, count = columns.shape
     return columns.transpose(1, 0, 2).reshape(rows, N * count)  # -> (C*kH*kW,N*oH*oW)
@@ -123,9 +171,20 @@ def col2im(
     Returns
     -------
     ndarray (N,C,H,W), the dtype of columns
+
+    Raises
+    ------
+    ShapeError : the columns are of another shape than `im2col` gives for such images
     """
     k, i, j = get_indices(image_shape, window_shape, stride, dilation)
     rows, count = i.shape
+    if np.shape(columns) != (rows, image_shape[0] * count):
+        raise ShapeError(
+            "col2im",
+            "the columns are not those of such images",
+            expected=f"columns of shape {(rows, image_shape[0] * count)}",
+            received={"columns.shape": np.shape(columns), "image_shape": tuple(image_shape)},
+        )
     by_image = columns.reshape(rows, image_shape[0], count).transpose(1, 0, 2)  # (N,rows,oH*oW)
     images = np.zeros(image_shape, columns.dtype)
     at = (slice(None), k, i, j)
@@ -186,7 +245,7 @@ def grouped_columns(
 ) -> np.ndarray:
     """Pad, im2col, cut the rows into groups: (N,H,W,C) -> (G,C/G*kH*kW,N*oH*oW)."""
     images = pad(x, pads).transpose(0, 3, 1, 2)  # (N,H,W,C) -> (N,C,pH,pW)
-    columns = im2col(images, window, strides, dilation)  # -> (C*kH*kW,N*oH*oW)
+    columns = columns_of(images, window, strides, dilation)  # -> (C*kH*kW,N*oH*oW)
     return columns.reshape(groups, columns.shape[0] // groups, columns.shape[1])
 
 
@@ -200,8 +259,3 @@ def output_rows(g: np.ndarray, groups: int) -> np.ndarray:
     """Lay each output channel of g flat as a row: (N,oH,oW,D) -> (G,D/G,N*oH*oW)."""
     N, oH, oW, D = g.shape
     return g.transpose(3, 0, 1, 2).reshape(groups, D // groups, N * oH * oW)
-
-
-def pair(value: int | Pair) -> Pair:
-    """Return (value, value) for an int, and a pair as it is."""
-    return (value, value) if isinstance(value, int) else value

@@ -1,0 +1,102 @@
+"""melpy convert: from any kind of model's file to any other."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from melpy.cli.export import ending_of, require_new
+from melpy.cli.output import Output
+from melpy.cli.parsing import add_command
+from melpy.errors import ArgumentError, MissingFileError
+
+__all__ = ["parser", "run"]
+
+WHOLE = (".keras", ".h5", ".hdf5", ".onnx")
+WEIGHTS = (".weights.h5", ".weights.json", ".safetensors", ".npz")
+
+EXAMPLES = (
+    ("melpy convert model.h5 model.keras", "Keras 2's kind of file to Keras 3's"),
+    ("melpy convert runs/photos-cnn photos.safetensors", "the weights alone, of a run's model"),
+    ("melpy convert weights.npz model.keras --like old.keras", "weights into another model"),
+    ("melpy convert model.onnx model.keras", "ONNX in"),
+    ("melpy convert model.keras model.json", "the description, without weights"),
+)
+
+
+def parser(commands: Any) -> None:
+    """Say what the command takes."""
+    made = add_command(
+        commands, "convert", run,
+        help="write a model's file as one of another kind",
+        description=f"Write a model as a file of another kind, which its name tells: whole models "
+        f"{', '.join(WHOLE)}; weights alone {', '.join(WEIGHTS)}; .json for a description without "
+        "weights. Names of classes and columns stay in .keras files only.",
+        examples=EXAMPLES,
+    )  # fmt: skip
+    made.add_argument("source", metavar="FROM", help="a model's file, a run, or a file of weights")
+    made.add_argument("out", metavar="TO", help="the file to write")
+    made.add_argument("--like", metavar="MODEL", help="for a file of weights: a model of the same "
+                      "layers, or its .json description")  # fmt: skip
+    made.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    """Convert."""
+    path, who = Path(arguments.out), "convert"
+    ending = ending_of(path)
+    if ending not in (*WHOLE, *WEIGHTS, ".json"):
+        raise ArgumentError(
+            who, f"{path} is of no known kind",
+            expected=f"a name that ends in {', '.join((*WHOLE, *WEIGHTS, '.json'))}",
+        )  # fmt: skip
+    require_new(path, arguments.force, who)
+    model = _model(Path(arguments.source), arguments.like)
+    if ending == ".onnx":
+        model.export(str(path), verbose=False)
+    elif ending == ".json":
+        from melpy.saving.files import write_atomically
+
+        write_atomically(path, model.to_json(indent=2).encode() + b"\n", who)
+    elif ending in WEIGHTS:
+        model.save_weights(path)
+    else:
+        model.save(path)
+    if out.is_json:
+        out.json({"file": path, "bytes": path.stat().st_size})
+    else:
+        out.say(f"{path} is written, {path.stat().st_size:,} bytes.")
+    return 0
+
+
+def _model(source: Path, like: str | None) -> Any:
+    """Return the model of a file; of weights alone, with the layers of another."""
+    from melpy.experiments.opened import opened
+
+    if ending_of(source) not in WEIGHTS:
+        if like is not None:
+            raise ArgumentError(
+                "convert", "--like is for weights, which are no model alone",
+                expected=f"a file that ends in {', '.join(WEIGHTS)}",
+                received={"FROM": str(source)},
+            )  # fmt: skip
+        return opened(source, "convert").model
+    if like is None:
+        raise ArgumentError(
+            "convert", f"{source} holds weights alone, which are no model",
+            expected="a model of the same layers beside it", mend="Name it: --like MODEL.",
+        )  # fmt: skip
+    if not source.is_file():
+        raise MissingFileError("convert", f"there is no {source}", expected="a file of weights")
+    model = _of_description(Path(like)) if like.endswith(".json") else opened(like, "convert").model
+    model.load_weights(source)
+    return model
+
+
+def _of_description(path: Path) -> Any:
+    from melpy import saving
+    from melpy.files import reading
+
+    with reading(path, "convert", "a description that to_json made"):
+        return saving.model_from_json(path.read_text(encoding="utf-8"))

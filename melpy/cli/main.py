@@ -1,0 +1,74 @@
+"""Finds the command that was typed, runs it, and answers what goes wrong in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from melpy import __version__
+from melpy.cli.output import speaking
+from melpy.errors import MelpyError
+
+__all__ = ["main", "parser", "sentence"]
+
+# In the order of a day's work. A command's room says what it takes (parser), and does it (run).
+COMMANDS = (
+    "train", "predict", "evaluate", "summary", "plot", "export", "convert", "bench", "datasets",
+    "doctor", "warm_up", "completion", "reproduce",
+)  # fmt: skip
+STOPPED = 130  # by Ctrl-C, as shells count it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 2 after bad input, which is answered in one sentence.
+
+    0 is a command that came to its end, 1 one whose reader went away, or a doctor's that found
+    something to mend; 130 and 143 are those that Ctrl-C and SIGTERM stopped, as shells count them.
+    """
+    for stream in (sys.stdout, sys.stderr):  # an encoding without our lines must not end a run
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    made = parser()
+    arguments = made.parse_args(argv)
+    if "run" not in arguments:
+        made.print_help(sys.stderr)
+        return 2
+    try:
+        with speaking(arguments) as out:
+            code = arguments.run(arguments, out)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # nobody reads on, as in `melpy datasets | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        return 1
+    except (MelpyError, OSError) as error:
+        print(f"melpy: {sentence(error)}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nmelpy: stopped.", file=sys.stderr)
+        return STOPPED
+    return 2
+
+
+def sentence(error: MelpyError | OSError) -> str:
+    """Return what is wrong, in one sentence or two."""
+    if isinstance(error, MelpyError):
+        return str(error)
+    return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    made = argparse.ArgumentParser(
+        prog="melpy",
+        description="Deep learning on NumPy with nothing hidden.",
+        epilog="melpy COMMAND --help shows what a command takes, with examples.",
+    )
+    made.add_argument("--version", action="version", version=f"melpy {__version__}")
+    commands = made.add_subparsers(title="commands", metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(f"melpy.cli.{name}").parser(commands)
+    return made

@@ -1,0 +1,132 @@
+"""A table to train on: what its target is, and what its columns become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from melpy.errors import DataError, lookup
+from melpy.experiments.columns import arrays_of, encoder, gaps_allowed, learned
+from melpy.experiments.prepared import WHO, Prepared, Say, digest_of, share_of, split
+from melpy.experiments.settings import Settings
+from melpy.experiments.tables import Table, is_missing, number_of, read_table
+from melpy.experiments.task import CLASSIFICATION, REGRESSION, TASKS, Task
+
+__all__ = ["labels_of", "of_table", "targets"]
+
+MOST_CLASSES = 20  # that whole numbers in a target may stand for
+
+
+def of_table(settings: Settings, say: Say) -> Prepared:
+    """Return the rows of a table as vectors, each column learned from the training part alone.
+
+    Parameters
+    ----------
+    settings : complete ones
+    say : function of one line of text
+    """
+    table = read_table(settings.dataset, WHO)
+    target = settings.target or table.names[-1]
+    table = _with_target(table, target, say)
+    ignored = [name.strip() for name in (settings.ignore or "").split(",") if name.strip()]
+    for name in ignored:
+        table.column(name, WHO)  # refuses one that is not there
+    kind = _kind(table, target, settings.task, say)
+    share = share_of(settings.validation)
+    labels, names = labels_of(table, target) if kind == CLASSIFICATION else (len(table), ())
+    if share is None:
+        other = _with_target(read_table(str(settings.validation), WHO), target, say)
+        train, test = table, other
+    else:
+        rows, held = split(labels, share, settings.seed, WHO)
+        train, test = table.take(rows), table.take(held)
+        say(f"Holding back {len(held):,} of {len(table):,} rows to measure on.")
+    used = [name for name in table.names if name != target and name not in ignored]
+    columns = learned(train, used, say, WHO)
+    if kind == CLASSIFICATION:
+        task = Task(kind, names, target)
+    else:
+        values = train.numbers(target, WHO)
+        task = Task(kind, (), target, float(values.mean()), float(values.std()) or 1.0)
+    begin = encoder(columns)
+    with gaps_allowed():
+        x, x_test = (
+            np.asarray(begin.predict(arrays_of(part, columns, WHO), batch_size=1024))
+            for part in (train, test)
+        )
+    y, y_test = (targets(part, task, WHO) for part in (train, test))
+    shown = [f"{c.name} ({len(c.words)} words)" if c.words else c.name for c in columns]
+    say(f"Columns: {', '.join(shown)}.")
+    return Prepared(
+        "table", Path(settings.dataset).stem, (x, y), (x_test, y_test), task, "validation",
+        list, task.to_notes() | {"columns": [one.to_notes() for one in columns]},
+        digest_of([str(row) for row in table.rows]), columns=columns,
+    )  # fmt: skip
+
+
+def _with_target(table: Table, target: str, say: Say) -> Table:
+    """Return the rows in which the target is known."""
+    cells = table.column(target, WHO)
+    rows = [row for row, cell in enumerate(cells) if not is_missing(cell)]
+    if len(rows) < len(table):
+        say(f"Left out {len(table) - len(rows):,} rows without a {target}.")
+    if not rows:
+        raise DataError(
+            WHO, f"the column {target!r} of {table.path} is empty", expected="what is to be told",
+            mend="Name another column: --target.",
+        )  # fmt: skip
+    return table.take(rows)
+
+
+def _kind(table: Table, target: str, asked: str | None, say: Say) -> str:
+    """Return what is asked for, or what the target's cells look like, and say so."""
+    cells = table.column(target, WHO)
+    values = np.array([number_of(cell) for cell in cells])
+    count = len(set(cells))
+    if asked is not None:
+        kind, why = lookup("task", asked, TASKS, WHO), "as --task has it"
+    elif np.isnan(values).any():
+        kind, why = CLASSIFICATION, f"its cells are {count} words"
+    elif (values == np.rint(values)).all() and count <= min(MOST_CLASSES, max(2, len(cells) // 5)):
+        kind, why = CLASSIFICATION, f"its cells are {count} whole numbers"
+    else:
+        kind, why = REGRESSION, "its cells are numbers of many values"
+    if kind == CLASSIFICATION and not 2 <= count <= max(2, len(cells) // 2):
+        raise DataError(
+            WHO, f"the column {target!r} has no classes to learn",
+            expected="two values or more, each in several rows",
+            received={"values": count, "rows": len(cells)},
+            mend="Name another column, --target, or another task, --task regression.",
+        )  # fmt: skip
+    say(f"The target is {target!r}, a {kind}: {why}.")
+    return kind
+
+
+def labels_of(table: Table, target: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return each row's class, and the classes' names: numbers in order, then words."""
+    cells = table.column(target, WHO)
+
+    def rank(name: str) -> tuple[bool, float, str]:
+        value = number_of(name)
+        return np.isnan(value), 0.0 if np.isnan(value) else value, name
+
+    names = tuple(sorted(set(cells), key=rank))
+    places = {name: n for n, name in enumerate(names)}
+    return np.array([places[cell] for cell in cells]), names
+
+
+def targets(table: Table, task: Task, who: str) -> np.ndarray:
+    """Return what is to be told of each row: the classes' numbers, or numbers (N, 1)."""
+    if not task.is_of_classes:
+        return table.numbers(task.target, who).astype(np.float32).reshape(-1, 1)
+    places = {name: n for n, name in enumerate(task.class_names)}
+    cells = table.column(task.target, who)
+    strange = next((row for row, cell in enumerate(cells) if cell not in places), None)
+    if strange is not None:
+        raise DataError(
+            who, f"row {strange + 1} of {table.path} is of a class that is not known",
+            expected=f"one of {', '.join(task.class_names)}",
+            received={task.target: cells[strange]},
+        )  # fmt: skip
+    return np.array([places[cell] for cell in cells])

@@ -1,0 +1,198 @@
+"""CSV files: rows of cells under names, read whole; what is wrong is said of its line."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from melpy.errors import DataError, FileError, MelpyError, UnknownNameError, nearest
+
+__all__ = ["MISSING", "Table", "is_missing", "number_of", "read_table"]
+
+# How people write that a value is missing; compared without regard to case.
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "#n/a", "missing"})
+SEPARATORS = ",;\t|"
+LOOKED_AT = 20  # lines, to find out what separates cells
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells, each a text, under the columns' names.
+
+    Parameters
+    ----------
+    path : str, the file, for messages
+    names : of the columns
+    rows : lists of as many cells as there are names
+    """
+
+    path: str
+    names: tuple[str, ...]
+    rows: list[list[str]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str, who: str) -> list[str]:
+        """Return the cells of a column."""
+        if name not in self.names:
+            raise UnknownNameError(
+                who,
+                f"{self.path} has no column {name!r}",
+                expected=f"one of {', '.join(self.names)}",
+                mend=nearest(name, self.names),
+            )
+        place = self.names.index(name)
+        return [row[place] for row in self.rows]
+
+    def numbers(self, name: str, who: str) -> np.ndarray:
+        """Return a column as float64, NaN where a value is missing."""
+        cells = self.column(name, who)
+        made = np.array([number_of(cell) for cell in cells], np.float64)
+        for row in np.flatnonzero(np.isnan(made)):
+            if not is_missing(cells[row]):
+                raise DataError(
+                    who,
+                    f"row {row + 1} of {self.path} has no number in the column {name!r}",
+                    expected="a number, or an empty cell where it is missing",
+                    received={"cell": cells[row]},
+                )
+        return made
+
+    def without(self, name: str) -> Table:
+        """Return the table of all other columns."""
+        kept = [n for n, other in enumerate(self.names) if other != name]
+        rows = [[row[n] for n in kept] for row in self.rows]
+        return Table(self.path, tuple(self.names[n] for n in kept), rows)
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """Return the table of some rows."""
+        return Table(self.path, self.names, [self.rows[row] for row in rows])
+
+
+def is_missing(cell: str) -> bool:
+    """Return whether a cell says that there is no value.
+
+    Examples
+    --------
+    >>> is_missing("N/A"), is_missing("0")
+    (True, False)
+    """
+    return cell.lower() in MISSING
+
+
+def number_of(cell: str) -> float:
+    """Return the finite number that a cell holds, NaN if it holds none.
+
+    Examples
+    --------
+    >>> number_of("1e3"), number_of("one"), number_of("inf")
+    (1000.0, nan, nan)
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        return math.nan
+    # Python reads 1_000 as a thousand, which is a name more often than a number.
+    return value if math.isfinite(value) and "_" not in cell else math.nan
+
+
+def read_table(path: str | Path, who: str) -> Table:
+    """Read a CSV file, whose cells are separated by commas, semicolons, tabs or bars.
+
+    The first line names the columns, unless it is all numbers: then they are called "column 1" and
+    so on. Between semicolons, a comma stands for the decimal point.
+
+    Raises
+    ------
+    FileError : it cannot be read
+    DataError : it has no rows, rows of unequal lengths, two columns of one name, or is no text
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise FileError(
+            who, f"{path} cannot be read ({error.strerror})", expected="a CSV file"
+        ) from error
+    except ValueError as error:
+        raise DataError(
+            who, f"{path} is no text", expected="a CSV file in UTF-8",
+            mend="Save it anew as CSV, UTF-8.",
+        ) from error  # fmt: skip
+    separator = _separator(text)
+    lines: list[list[str]] = []
+    numbers: list[int] = []
+    try:
+        for number, cells in _lines(text, separator):
+            lines.append(cells)
+            numbers.append(number)
+    except csv.Error as error:
+        raise DataError(
+            who, f"{path} is no CSV file ({error})", expected="rows of cells"
+        ) from error
+    if not lines:
+        raise DataError(who, f"{path} is empty", expected="a line of names, and rows")
+    width = len(lines[0])
+    for number, cells in zip(numbers, lines, strict=True):
+        if len(cells) != width:
+            raise DataError(
+                who,
+                f"line {number} of {path} has another number of cells than the first",
+                expected=f"{width} cells, separated by {separator!r}",
+                received={"cells": len(cells)},
+                mend="Put a cell that holds the separator in quotation marks.",
+            )
+    if any(math.isnan(number_of(cell)) for cell in lines[0]):
+        names = [name or f"column {n}" for n, name in enumerate(lines.pop(0), 1)]
+    else:
+        names = [f"column {n + 1}" for n in range(width)]
+    _require_rows(path, names, lines, who)
+    return Table(str(path), tuple(names), lines)
+
+
+def _require_rows(path: str | Path, names: list[str], rows: list[list[str]], who: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    error: MelpyError | None = None
+    if twice:
+        error = DataError(
+            who, f"two columns of {path} have one name", expected="a name of its own for each",
+            received={"name": twice[0]},
+        )  # fmt: skip
+    elif not rows:
+        error = DataError(who, f"{path} has no rows", expected="rows below the line of names")
+    if error:
+        raise error
+
+
+def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each line that is not empty, with its number."""
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True)
+    for cells in reader:
+        found = [cell.strip() for cell in cells]
+        if any(found):
+            if separator == ";":
+                found = [_with_point(cell) for cell in found]
+            yield reader.line_num, found
+
+
+def _with_point(cell: str) -> str:
+    """Return 3,5 as 3.5."""
+    turned = cell.replace(",", ".") if cell.count(",") == 1 else cell
+    return cell if math.isnan(number_of(turned)) else turned
+
+
+def _separator(text: str) -> str:
+    """Return what separates cells: what is in the first line, and in each of the next as often."""
+    lines = [line for line in text.splitlines()[:LOOKED_AT] if line.strip()]
+
+    def rank(sign: str) -> tuple[bool, bool, int]:
+        widths = [len(next(csv.reader([line], delimiter=sign), [])) for line in lines] or [0]
+        return widths[0] > 1, len(set(widths)) == 1, widths[0]
+
+    return max(SEPARATORS, key=rank)
