@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops, tape
+from melpy import config, ops, part, tape
 from melpy.configurable import Configurable
 from melpy.errors import ArgumentError
 from melpy.kernels import dispatch as kernels
@@ -251,6 +251,11 @@ def _kind(dtype: Any, who: str, kinds: str = "f") -> np.dtype:
     return found
 
 
+def _place(shape: Sequence[int], seed: Seed) -> int:
+    """Return the place in the whole batch of the first sample that a layer draws for."""
+    return part.first_sample(shape[0]) if len(shape) and isinstance(seed, SeedGenerator) else 0
+
+
 def normal(
     shape: Sequence[int],
     mean: float = 0.0,
@@ -266,7 +271,7 @@ def normal(
     (2, 3)
     """
     kind = _kind(dtype, "normal")
-    drawn = kernels.drawn(counted(seed), tuple(shape), kind, True)
+    drawn = kernels.drawn(counted(seed), tuple(shape), kind, True, _place(shape, seed))
     return np.asarray(mean + stddev * drawn).astype(kind, copy=False)
 
 
@@ -301,7 +306,7 @@ def uniform(
     kind = _kind(dtype, "uniform")
     # a float32 may round up to maxval, which is excluded
     limit = np.nextafter(kind.type(maxval), kind.type(minval))
-    shares = kernels.drawn(counted(seed), tuple(shape), kind, False)
+    shares = kernels.drawn(counted(seed), tuple(shape), kind, False, _place(shape, seed))
     drawn = np.asarray(minval + (maxval - minval) * shares).astype(kind, copy=False)
     return np.minimum(drawn, limit) if maxval > minval else drawn
 

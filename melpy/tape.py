@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock
+from melpy import clock, part
 from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads, tracing
@@ -29,6 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 Vjp = Callable[[np.ndarray], np.ndarray]
+Ready = Callable[[Any, np.ndarray], None]
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 # Whether the layer's call that is running is one of training; None: no call is running.
@@ -253,15 +255,32 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return g.sum(axis=axes, keepdims=True).reshape(shape)
 
 
+def _uses(y: Variable) -> Counter[int]:
+    """Return how many gradients each leaf behind ``y`` will get, by its id."""
+    counts: Counter[int] = Counter()
+    waiting, seen = [y.node], {id(y.node)}
+    while waiting:
+        node = waiting.pop()
+        for x in node.inputs if node is not None else ():
+            if x is not None and x.node is None:
+                counts[id(x)] += 1
+            elif x is not None and id(x.node) not in seen:
+                seen.add(id(x.node))
+                waiting.append(x.node)
+    return counts
+
+
 def _replay(
-    y: Variable, g: np.ndarray, forget: bool = False
+    y: Variable, g: np.ndarray, forget: bool = False, ready: Ready | None = None
 ) -> Iterator[tuple[Variable, np.ndarray]]:
     """Walk backwards from ``y`` and yield each leaf that wants a gradient, with its gradient.
 
     With ``forget``, what a node remembers is let go of once it is passed: the memory of the way
-    forward serves the way back.
+    forward serves the way back. ``ready`` is told a leaf's gradient once it is whole, amidst the
+    walk.
     """
     sums = {id(y): g}
+    left = _uses(y) if ready is not None else None
     waiting = [(-_serial_of(y), id(y), y)]
     while waiting:
         _, key, variable = heapq.heappop(waiting)
@@ -279,6 +298,10 @@ def _replay(
             else:
                 sums[id(x)] = d_x
                 heapq.heappush(waiting, (-_serial_of(x), id(x), x))
+            if left is not None and ready is not None and x.node is None:
+                left[id(x)] -= 1
+                if not left[id(x)]:
+                    ready(x, sums[id(x)])
         if forget:
             node.vjps = node.inputs = ()
             variable.node = None
@@ -322,7 +345,7 @@ def _seed(y: Variable, g: np.ndarray | None) -> np.ndarray:
                 received={"shape": y.value.shape},
                 mend="Reduce it first, for example with .sum() or .mean().",
             )
-        return np.ones_like(y.value)
+        return np.full_like(y.value, part.weight())  # processes' gradients add up to all's
     g = np.array(g, dtype=y.value.dtype)  # a copy: vjps may remember which g they saw,
     g.flags.writeable = False  # and none may write into it
     if g.shape != y.value.shape:
@@ -342,17 +365,19 @@ def backward(y: Variable, g: np.ndarray | None = None) -> None:
 
 
 def gradients(
-    y: Variable, sources: Sequence[Variable], g: np.ndarray | None = None, forget: bool = False
-) -> list[np.ndarray]:
+    y: Variable, sources: Sequence[Variable], g: np.ndarray | None = None, forget: bool = False,
+    ready: Ready | None = None,
+) -> list[np.ndarray]:  # fmt: skip
     """Return dL/dx for each leaf x of ``sources``, zeros where ``y`` does not depend on it.
 
     Each is an array of the caller's own: an op may hand the same g to both of its inputs, or a
     view that cannot be written to, and those are copied. ``forget`` lets go of the graph on the
     way, which then has no second time, and copies nothing: the arrays are to be read only.
+    ``ready(x, d_x)`` is called as soon as a leaf's gradient is whole, while others are not.
     """
     y = adopted(y)
     seed = _seed(y, g)
-    found = {id(leaf): d_x for leaf, d_x in _replay(y, seed, forget)}
+    found = {id(leaf): d_x for leaf, d_x in _replay(y, seed, forget, ready)}
     given = {id(seed)}
 
     def own(x: Variable) -> np.ndarray:

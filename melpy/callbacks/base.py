@@ -44,6 +44,7 @@ class Callback:
     remembers: tuple[str, ...] = ()
     misses_batches = False  # whether its own looks at batches may be fewer: one after several
     comes_last = False  # after all others, so that it sees what they did
+    is_for_one = False  # whether it writes or shows: of several processes, the first one has it
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         refuse_unknown(cls, kwargs)

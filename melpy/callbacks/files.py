@@ -33,6 +33,8 @@ class CSVLogger(Callback):
     append : bool, add to a file that is there, with its columns, instead of beginning anew
     """
 
+    is_for_one = True
+
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.filename, self.separator, self.append = Path(filename), separator, append
 
@@ -88,6 +90,8 @@ class EveryBatches(Callback):
     """
 
     remembers: tuple[str, ...] = ("last_batch", "passed")
+
+    is_for_one = True
 
     def __init__(self, save_freq: Any) -> None:
         who = type(self).__name__

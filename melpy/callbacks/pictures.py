@@ -30,6 +30,7 @@ class LiveMetrics(Callback):
     """
 
     remembers = ("history", "last_epoch")
+    is_for_one = True
 
     def __init__(self, filename: str | Path | None = "live.png", frequency: int = 1) -> None:
         whole_numbers("LiveMetrics", 1, frequency=frequency)

@@ -29,6 +29,7 @@ class ProgbarLogger(Callback):
     INTERVAL_S = 0.1
     is_fitting = False  # a validation is silent
     misses_batches = True  # some more between two looks are not seen
+    is_for_one = True
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Learn epochs, steps and verbosity."""

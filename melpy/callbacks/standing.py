@@ -92,6 +92,10 @@ class Standing:
         }
         return plain, arrays
 
+    def whole(self) -> tuple[Mapping[str, Any], Arrays]:
+        """Return the state, also while one that was read is restored in part only."""
+        return self._amidst[:2] if self._amidst is not None else self.state()
+
     def restore(
         self, plain: Mapping[str, Any], arrays: Arrays, who: str, is_begun: bool = False
     ) -> None:

@@ -54,6 +54,7 @@ class TensorBoard(Callback):
     """
 
     remembers = ("step",)
+    is_for_one = True
 
     def __init__(
         self,

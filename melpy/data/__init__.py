@@ -6,6 +6,7 @@ from melpy.data.kinds import source_of
 from melpy.data.loader import Loader
 from melpy.data.py_dataset import PyDataset
 from melpy.data.samples import Samples, batches, checked
+from melpy.data.shards import Shards
 from melpy.data.source import Source, packed, unpacked
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Loader",
     "PyDataset",
     "Samples",
+    "Shards",
     "Source",
     "batches",
     "checked",

@@ -17,7 +17,9 @@ from melpy.data.chain import Passes
 from melpy.data.checks import whole
 from melpy.data.dataset import AUTOTUNE, READY, Dataset
 from melpy.data.py_dataset import PyDataset
+from melpy.data.source import Own
 from melpy.errors import ArgumentError, ShapeError
+from melpy.part import Part
 from melpy.tables import dense, is_sparse
 from melpy.tape import Variable, no_grad
 
@@ -67,6 +69,8 @@ class Loader(Dataset):
     >>> [batch.tolist() for batch in loader]
     [[0, 10], [20, 30], [40]]
     """
+
+    _number, _processes = 0, 1  # of those that share each batch
 
     def __init__(
         self,
@@ -156,6 +160,17 @@ class Loader(Dataset):
         made._ready = READY if size == AUTOTUNE else size
         return made
 
+    def shared(self, number: int, count: int) -> Loader:
+        """Return a loader of one process's part of each batch, as `Own`, where it reads rows.
+
+        Where a batch has fewer rows than there are processes, who has none gets its first one.
+        """
+        if self._dataset or self.augment or self.batch_size is None:
+            return self
+        made = copy.copy(self)
+        made._number, made._processes = number, count
+        return made
+
     def _run(self, epoch: int) -> Iterator[Any]:
         if self._dataset:
             self._dataset.on_epoch_begin()
@@ -191,6 +206,10 @@ class Loader(Dataset):
         return self._make(epoch, *task)
 
     def _make(self, epoch: int, number: int, rows: Any) -> Any:
+        if self._processes > 1:
+            count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+            own = Part.of(count, self._number, self._processes)
+            return Own(own, _batch(self._parts, own.of_rows(rows)))
         batch = self._dataset[rows] if self._dataset else _batch(self._parts, rows)
         if self.augment is None:
             return batch

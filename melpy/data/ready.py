@@ -13,9 +13,10 @@ import numpy as np
 from melpy import random
 from melpy.data.classes import class_weights, largest_class, tell_of_classes_without_samples
 from melpy.data.dataset import Dataset
+from melpy.data.loader import Loader
 from melpy.data.process import process_state, restore_process
 from melpy.data.py_dataset import PyDataset
-from melpy.data.source import Source, as_arrays, only_weight, packed, unpacked
+from melpy.data.source import Own, Source, as_arrays, only_weight, packed, unpacked
 from melpy.data.streams import computed
 from melpy.layers.parts import sources_in
 
@@ -88,8 +89,17 @@ class IterableSource(Source):
         """Yield all batches once, from number ``first`` on; a generator's only once."""
         return self._packed(self.batches(first))
 
+    def share(self, number: int, count: int) -> None:
+        """Have a `Loader` read one process's rows of each batch only."""
+        if type(self.data) is Loader:
+            self.data = self.data.shared(number, count)
+
     def _packed(self, batches: Iterator[Any]) -> Iterator[Any]:
         for batch in batches:
+            if isinstance(batch, Own):
+                (made,) = self._packed(iter([batch.batch]))
+                yield Own(batch.part, made)
+                continue
             self._gone += 1
             parts = isinstance(batch, list | tuple)
             made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)

@@ -12,10 +12,11 @@ import numpy as np
 from melpy import config, random, tree
 from melpy.data.samples import Samples, batches, holds_arrays
 from melpy.errors import ArgumentError, DataError, warn
+from melpy.part import Part
 from melpy.tables import as_numbers, is_sparse, plain
 from melpy.tape import Variable
 
-__all__ = ["Piece", "Source", "as_arrays", "only_weight", "packed", "unpacked"]
+__all__ = ["Own", "Piece", "Source", "as_arrays", "only_weight", "packed", "unpacked"]
 
 
 class Source:
@@ -148,7 +149,11 @@ class Source:
         coming: Any = self._coming
         first = list(itertools.islice(coming, 1))
         self._coming = itertools.chain(first, coming)
-        return first[0] if first else None
+        batch = first[0] if first else None
+        return batch.batch if isinstance(batch, Own) else batch
+
+    def share(self, number: int, count: int) -> None:
+        """Read one of ``count`` processes' part of each batch only, where the data can."""
 
     def begin_epoch(self) -> None:
         """Do what the data does before an epoch."""
@@ -225,6 +230,15 @@ class Piece:
     def taken(self) -> Any:
         """Return the batch as a step takes it."""
         return packed(self.samples.take(self.rows))
+
+
+class Own:
+    """A part of a batch that this process alone has read."""
+
+    __slots__ = ("batch", "part")
+
+    def __init__(self, part: Part, batch: Any) -> None:
+        self.part, self.batch = part, batch
 
 
 class ArraySource(Source):

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops
+from melpy import config, ops, part
+from melpy.distribution.exchange import is_shared, summed
 from melpy.errors import ArgumentError, ShapeError, warn
 from melpy.kernels import program, tracing
 from melpy.layers.activation import SameShape
@@ -15,6 +16,7 @@ from melpy.layers.arguments import Shape
 from melpy.layers.checks import whole_numbers_of
 from melpy.layers.joining import Joint, Scaling
 from melpy.layers.phase import is_training
+from melpy.tensor import Tensor
 
 __all__ = ["BatchNormalization", "LayerNormalization"]
 
@@ -161,6 +163,8 @@ class BatchNormalization(SameShape):
     def call_relu(self, inputs: Any, training: bool) -> Any:
         """Return max(y, 0) in one sweep; the channels last, no mask, no renorm."""
         if training and self.trainable:
+            if is_shared():
+                return ops.relu(self._of_batch(inputs, *self._gamma_beta(inputs), None))
             y, mean, variance = ops.batch_norm(
                 inputs, *self._gamma_beta(inputs), epsilon=self.epsilon, activation="relu"
             )
@@ -192,7 +196,9 @@ class BatchNormalization(SameShape):
         """Return y by the batch's own moments, and let the moving averages follow them."""
         one, zero = np.ones(x.shape[-1], x.dtype), np.zeros(x.shape[-1], x.dtype)
         scale, offset = (one, zero) if self.renorm else (gamma, beta)
-        if seen is None:
+        if is_shared():
+            y, mean, variance = self._of_whole_batch(x, scale, offset, seen)
+        elif seen is None:
             y, mean, variance = ops.batch_norm(x, scale, offset, epsilon=self.epsilon)
         else:
             y, mean, variance = self._masked(x, scale, offset, seen)
@@ -221,6 +227,18 @@ class BatchNormalization(SameShape):
         variance = ops.sum(ops.square(x - mean) * weight, axis=axes) / count
         y = (x - mean) * (gamma / ops.sqrt(variance + self.epsilon)) + beta
         return y, np.asarray(mean), np.asarray(variance)
+
+    def _of_whole_batch(self, x: Any, gamma: Any, beta: Any, seen: Any) -> tuple[Any, Any, Any]:
+        """Return y and the moments of a batch of which this process has a part."""
+        axes = tuple(range(x.ndim - 1))
+        counts = x.dtype.type(part.weight() > 0)  # or it has a sample in the place of none
+        seen = np.full(x.shape, counts) if seen is None else seen * counts
+        count = summed(Tensor(seen.sum(axis=axes)))
+        count = ops.maximum(count, x.dtype.type(config.epsilon()))
+        mean = summed(ops.sum(x * seen, axis=axes)) / count
+        variance = summed(ops.sum(ops.square(x - mean) * seen, axis=axes)) / count
+        y = (x - mean) * (gamma / ops.sqrt(variance + x.dtype.type(self.epsilon))) + beta
+        return y, mean.value, variance.value
 
 
 def _follow(moving: Any, batch: Any, momentum: float) -> None:

@@ -24,7 +24,7 @@ __all__ = ["Parts", "sources_in", "sources_of"]
 NO_PARTS = {
     "_arguments", "_build_shapes", "_calls", "_input_spec", "_inventory", "_losses", "_symbols",
     "_compile_config", "_inherited", "_standing", "_measuring_programs",
-    "_training_programs", "_unchecked", "_watch", "_weights", "history",
+    "_seats", "_training_programs", "_unchecked", "_watch", "_weights", "history",
 }  # fmt: skip
 # Types of attributes that are set at any time and never are, nor hold, parts.
 PLAIN = {

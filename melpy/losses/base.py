@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops, tree
+from melpy import config, ops, part, tree
 from melpy.configurable import Configurable, is_ours, snake_case
+from melpy.distribution.exchange import added_up
 from melpy.errors import ArgumentError, ShapeError, lookup
 from melpy.kernels import threads
 from melpy.losses.checks import always_one, given, smoothing
@@ -209,8 +210,10 @@ class Loss(Configurable):
         if sample_weight is not None:
             weight = np.asarray(as_float(np.asarray(sample_weight), losses.dtype))
         if mask is not None:
-            left = int(np.count_nonzero(mask))
-            scale = (mask.size / left if left else 0.0) if self.reduction in MEANS else 1.0
+            scale, share = 1.0, part.weight()
+            if self.reduction in MEANS:
+                left = int(added_up(np.count_nonzero(mask) if share else 0))
+                scale = mask.size / (share * left) if share and left else 0.0
             kept = np.where(mask, losses.dtype.type(scale), losses.dtype.type(0))
             weight = kept if weight is None else kept * along(weight, kept.shape, who)
         if weight is None or losses.ndim == 0:  # one loss of the whole batch has every weight
@@ -220,10 +223,14 @@ class Loss(Configurable):
     def _reduced(self, losses: Any, weight: np.ndarray | None) -> Any:
         if self.reduction in (None, "none") or losses.shape in ((), (0,)):
             return losses
+        # The losses of a batch's parts add up to the batch's, each times its part's weight.
+        share = part.weight()
         if self.reduction == "sum" or 0 in losses.shape:
-            return ops.sum(losses)
+            total = ops.sum(losses)
+            return total if share == 1 else ops.multiply(total, 1 / share if share else 0.0)
         if self.reduction == "mean_with_sample_weight" and weight is not None:
-            total = weight.sum()
+            own = weight.sum() * (share > 0)  # a sample that stands in for none does not count
+            total = weight.dtype.type(added_up(own) * share)
             return ops.multiply(ops.sum(losses), 1 / total if total else 0 * total)
         return ops.mean(losses)
 

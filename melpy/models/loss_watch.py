@@ -10,6 +10,7 @@ from melpy import tree
 from melpy.callbacks import Standing
 from melpy.errors import warn
 from melpy.models.trace import trace
+from melpy.part import working_on
 
 __all__ = ["LossWatch"]
 
@@ -53,7 +54,8 @@ class LossWatch:
             if not _is_finite(weight.value):
                 return f"The weight {weight.path!r} is not finite after the step before."
         try:
-            rows = trace(self.model, x, training=True)
+            with working_on(None):  # no other process is asked
+                rows = trace(self.model, x, training=True)
         except Exception as error:  # a model that cannot be run twice; what is wrong is told anyway
             return f"Which layer it begins in cannot be told ({type(error).__name__}: {error})."
         for row in rows:

@@ -27,12 +27,13 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock, tree
+from melpy import clock, part, tree
 from melpy.data import unpacked
 from melpy.data.samples import Samples
 from melpy.data.source import Piece, packed
 from melpy.kernels import dispatch
 from melpy.kernels.walk import Look
+from melpy.models.shared import shared_by
 from melpy.models.step_program import StepProgram
 
 __all__ = ["Programs", "programs_of"]
@@ -81,10 +82,17 @@ class Programs:
         Labels of arrays, of which a piece comes, were checked before the first step; those of other
         batches are checked here, unless they ``are_checked``.
         """
+        shared = shared_by()
+        if shared is not None:
+            return [shared.run(self, _cut(batch), are_checked) for batch in batches][-1]
+        return self.run_here(batches, are_checked)
+
+    def run_here(self, batches: list[Any], are_checked: bool) -> dict[str, Any]:
+        """Make a step on each batch, of which this process has all that it is to compute."""
         with self._unless_taken() as is_free:
             if is_free:
                 return self._run(batches, are_checked)
-        return [self._step(_cut(batch)) for batch in batches][-1]
+        return [self.step(_cut(batch)) for batch in batches][-1]
 
     @contextmanager
     def _unless_taken(self) -> Iterator[bool]:
@@ -165,8 +173,8 @@ class Programs:
     def _run_one(self, key: Any, batch: Any, program: StepProgram | None) -> dict[str, Any]:
         """Make one step by Python, and write it down if that is worth it."""
         if program is not None and not program.is_trusted:
-            made, is_right = program.proved(self._step, batch)
-            if not is_right:
+            made, is_right = program.proved(self.step, batch)
+            if not self._all_agree(is_right):
                 del self.known[key]
             return made
         if key not in self.known:
@@ -175,22 +183,27 @@ class Programs:
                 del self.known[unseen[0]]
             if len(self.known) < MOST:
                 self.known[key] = None
-            return self._step(batch)  # builds and lays out what is not yet
+            return self.step(batch)  # builds and lays out what is not yet
         if (
             program is not None
             or self.tries[key] >= MOST_TRIES
             or not self._may_be_written_down(batch)
         ):
-            return self._step(batch)
+            return self.step(batch)
         self.tries[key] += 1
-        program = StepProgram(self.model, batch, self._step, self.learns)
-        if program.missed:
+        program = StepProgram(self.model, batch, self.step, self.learns)
+        if not self._all_agree(not program.missed):
             self.tries[key] = MOST_TRIES
         else:
             self.known[key] = program
         return program.made
 
-    def _step(self, batch: Any) -> dict[str, Any]:
+    def _all_agree(self, flag: bool) -> bool:
+        """Return whether all processes that share the batch say so: they sum at the same places."""
+        shared = shared_by() if part.at_work.get() is not None else None
+        return flag if shared is None else not shared.agree(not flag)
+
+    def step(self, batch: Any) -> dict[str, Any]:
         """Make a step as the model says."""
         return getattr(self.model, self.name)(batch)
 
@@ -234,7 +247,7 @@ class Programs:
 
     def _key(self, batch: Any) -> tuple[Any, ...]:
         """Return what batches of one program have in common."""
-        moves = self.learns and self.model.optimizer.left_to_accumulate == 1
+        moves = self.learns and self.model.optimizer.left_to_accumulate == 1, part.at_work.get()
         if not isinstance(batch, Piece):
             leaves = tree.flatten(batch)
             kinds = ((x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in leaves)

@@ -164,7 +164,9 @@ class Steps(Layer):
             weights = self.trainable_weights
             if weights:
                 scaled = self.optimizer.scale_loss(loss)
-                self.optimizer.apply(tape.gradients(scaled, weights, forget=True), weights)
+                sends = self.optimizer.sends(weights)
+                gradients = tape.gradients(scaled, weights, forget=True, ready=sends)
+                self.optimizer.apply(gradients, weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -305,6 +307,7 @@ class Steps(Layer):
         """Forget what loss and metrics have seen."""
         for metric in self.metrics:
             metric.reset_state()
+        vars(self).pop("_seats", None)  # of micro-batches
 
     def is_by_the_book(self, step: str) -> bool:
         """Return whether a step is what this class says, of a graph of layers."""

@@ -22,6 +22,7 @@ from melpy.models.compiled_metrics import CompiledMetrics
 from melpy.models.executions import between_looks, executions
 from melpy.models.loss_watch import LossWatch
 from melpy.models.program import programs_of
+from melpy.models.shared import shared_by
 from melpy.models.steps import as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -131,6 +132,7 @@ class Trainer(Checks):
         if isinstance(valid, ArraySource):
             self._check_samples(valid.samples, who=valid.who)
         is_due = _due_by(validation_freq)
+        _read_own(source, valid)
         self._build_for_data(source)
 
         watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
@@ -142,8 +144,13 @@ class Trainer(Checks):
         )
         said = saying_what_is_compiled(config.say if verbose else None)
         self._watch = LossWatch(self, standing, programs)
+        shared = shared_by()
+        if shared is not None:
+            shared.watching(watching)
         with standing.of(self), programs, said:
             watching.on_train_begin()  # may go on from a backup, to where it stood
+            if shared is not None:
+                shared.begin(standing, source)
             for epoch in range(max(initial_epoch, standing.epoch), epochs):
                 if standing.ends:  # as a callback had it
                     break
@@ -156,17 +163,21 @@ class Trainer(Checks):
                     made = programs.run(batches)
                     standing.batch = last + 1
                     watching.on_train_batch_end(last, as_logs(made))
+                    if shared is not None:
+                        self.stop_training = shared.agree(self.stop_training)
                     if self.stop_training:
                         break
                 if not made:  # there was no batch left
                     break
                 standing.finish_epoch(self.stop_training)
-                logs = as_logs(made)
+                logs = as_logs(made if shared is None else shared.results(self))
                 if valid is not None and is_due(epoch):
                     measured = self._measure(valid, watching)
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                 logs = dict(sorted(logs.items()))
                 watching.on_epoch_end(epoch, logs)
+                if shared is not None:
+                    self.stop_training = shared.agree(self.stop_training)
                 if self.stop_training:
                     break
             if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
@@ -228,6 +239,7 @@ class Trainer(Checks):
         whole_numbers("evaluate", 1, batch_size=batch_size, steps=steps)
         verbose = verbosity("evaluate", verbose, auto=0)
         source = source_of(x, y, sample_weight, batch_size=batch_size, steps=steps, who="evaluate")
+        _read_own(source)
         if isinstance(source, ArraySource):
             self._check_samples(source.samples, who="evaluate")
         watching = _watching(callbacks, self, verbose, 1, source)
@@ -237,6 +249,7 @@ class Trainer(Checks):
         """Return the means over one epoch of a source, nothing trained."""
         self.stop_evaluating = False
         source.restart()  # always the same samples, where there are fewer steps
+        shared = shared_by()
         watching.on_test_begin()
         self.reset_metrics()
         made: dict[str, Any] = {}
@@ -249,7 +262,7 @@ class Trainer(Checks):
                 watching.on_test_batch_end(last, as_logs(made))
                 if self.stop_evaluating:
                     break
-        logs = dict(sorted(as_logs(made).items()))
+        logs = dict(sorted(as_logs(made if shared is None else shared.results(self)).items()))
         watching.on_test_end(logs)
         return logs
 
@@ -275,6 +288,7 @@ class Trainer(Checks):
         whole_numbers("predict", 1, batch_size=batch_size, steps=steps)
         verbose = verbosity("predict", verbose, auto=0)
         source = source_of(x, batch_size=batch_size, steps=steps, who="predict")
+        _read_own(source)
         if isinstance(source, ArraySource):
             self._check_range(source.samples, "predict")
         watching = _watching(callbacks, self, verbose, 1, source)
@@ -283,7 +297,7 @@ class Trainer(Checks):
         watching.on_predict_begin()
         for first, last, batches in executions(source, self.steps_per_execution):
             watching.on_predict_batch_begin(first)
-            parts = [_as_arrays(self.predict_step(batch)) for batch in batches]
+            parts = [self._predicted(batch) for batch in batches]
             y = parts[0] if len(parts) == 1 else _joined(parts)
             made.append(y)
             watching.on_predict_batch_end(last, {"outputs": y})
@@ -291,6 +305,13 @@ class Trainer(Checks):
                 break
         watching.on_predict_end()
         return _joined(made)
+
+    def _predicted(self, batch: Any) -> Any:
+        """Return the outputs for a batch, of which other processes may compute their parts."""
+        shared = shared_by()
+        if shared is None:
+            return _as_arrays(self.predict_step(batch))
+        return shared.predicted(batch, lambda own: _as_arrays(self.predict_step(own)))
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch."""
@@ -363,6 +384,13 @@ def _watching(
         steps=source.epoch_steps,
         verbose=verbose,
     )
+
+
+def _read_own(*sources: Source | None) -> None:
+    """Have this process read only its part of each batch, where others have the rest."""
+    shared = shared_by()
+    if shared is not None:
+        shared.reads(*sources)
 
 
 def _as_arrays(outputs: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import part
 from melpy.errors import ArgumentError, ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
@@ -40,6 +41,11 @@ def _noise_shape(x: np.ndarray, noise_shape: Any, who: str) -> tuple[int, ...]:
             received={"noise_shape": given},
         )
     return (1,) * (x.ndim - len(sizes)) + sizes
+
+
+def _place(x: np.ndarray) -> int:
+    """Return the place of the first sample in the whole batch, of which this may be a part."""
+    return part.first_sample(x.shape[0]) if x.ndim else 0
 
 
 def _require_rate(rate: float, who: str) -> None:
@@ -103,9 +109,10 @@ def dropout(x, *, rate, seed, noise_shape=None):
             "dropout", "the rate is no share", expected="0 <= rate <= 1", received={"rate": rate}
         )
     noise, scale = _noise_shape(x, noise_shape, "dropout"), 1 / (1 - rate) if rate < 1 else 0.0
+    place = _place(x)
 
     def scaled(x):
-        return kernels.dropped(x, seed, noise, rate, scale, 0.0, 0.0)
+        return kernels.dropped(x, seed, noise, rate, scale, 0.0, 0.0, place)
 
     return scaled(x), (scaled,)
 
@@ -156,10 +163,12 @@ def alpha_dropout(x, *, rate, seed, noise_shape=None):
     a = ((1 - rate) * (1 + rate * SELU_LIMIT**2)) ** -0.5
     b = -a * SELU_LIMIT * rate
 
-    def d_x(g):
-        return kernels.dropped(g, seed, noise, rate, a, 0.0, 0.0)
+    place = _place(x)
 
-    return kernels.dropped(x, seed, noise, rate, a, b, a * SELU_LIMIT + b), (d_x,)
+    def d_x(g):
+        return kernels.dropped(g, seed, noise, rate, a, 0.0, 0.0, place)
+
+    return kernels.dropped(x, seed, noise, rate, a, b, a * SELU_LIMIT + b, place), (d_x,)
 
 
 @op(sample=normal((3, 5), deviation=0.4, seed=SEED), floats=True)
@@ -191,7 +200,7 @@ def gaussian_noise(x, *, deviation, seed):
     >>> ops.gaussian_noise(np.zeros((1, 3)), deviation=0.1, seed=np.array([1, 0])).shape
     (1, 3)
     """
-    return kernels.noisy(x, seed, deviation, False), (lambda g: g,)
+    return kernels.noisy(x, seed, deviation, False, _place(x)), (lambda g: g,)
 
 
 @op(sample=normal((3, 5), rate=0.4, seed=SEED), floats=True)
@@ -230,7 +239,9 @@ def gaussian_dropout(x, *, rate, seed):
     _require_rate(rate, "gaussian_dropout")
     deviation = math.sqrt(rate / (1 - rate))
 
+    place = _place(x)
+
     def scaled(x):
-        return kernels.noisy(x, seed, deviation, True)
+        return kernels.noisy(x, seed, deviation, True, place)
 
     return scaled(x), (scaled,)

@@ -14,6 +14,7 @@ import numpy as np
 
 from melpy import clock, tape
 from melpy.configurable import is_ours
+from melpy.distribution.exchange import Sending, sending, sum_gradients
 from melpy.errors import ArgumentError, warn
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads
@@ -61,6 +62,8 @@ class Optimizer(Paced):
     >>> w
     Tensor([0.5, 2.5], dtype=float32)
     """
+
+    _sending: Sending | None = None
 
     def __init__(
         self, learning_rate: Rate, weight_decay: float | None = None, clipnorm: float | None = None,
@@ -130,13 +133,24 @@ class Optimizer(Paced):
             if not threads.is_noted() or self._flat.has_moved():  # else they were laid just before
                 threads.missed("weights that move amidst a step")
                 self._flat.lay()
-            self._flat.gather(grads, weights)
+            sent, self._sending = self._sending, None
+            if sent is not None and sent.has_sent(grads, weights):
+                sent.finish()
+            else:
+                self._flat.gather(grads, weights)
+                if not sum_gradients(self._flat.gradient, self._flat.spans(weights)):
+                    return  # another micro-batch's turn makes the step
             if self.loss_scale_factor is not None:
                 kernels.divide(self._flat.gradient, self.loss_scale_factor)
             if self._accumulated(self._flat.spans(weights)):
                 self._move(weights)
                 self._constrain(weights)
         self._end_step()
+
+    def sends(self, weights: Sequence[Variable]) -> Any:
+        """Return what is to be told each gradient once it is whole; None where nobody waits."""
+        self._sending = sending(self._flat, weights) if self.built else None
+        return self._sending and self._sending.ready
 
     def _end_step(self) -> None:
         clock.values_changed()

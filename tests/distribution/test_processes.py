@@ -1,0 +1,122 @@
+"""Several processes train what one process trains."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import melpy
+
+JOB = Path(__file__).with_name("job.py")
+ROOT = Path(melpy.__file__).parents[1]
+MPIEXEC = Path(sys.executable).with_name("mpiexec")
+
+
+def run(count, *arguments, script=JOB):
+    """Run a script as so many processes, without a launcher where it is one; return what ended."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MELPY_", "PMI_"))}
+    launcher = [str(MPIEXEC), "-n", str(count)] if count else []
+    return subprocess.run(
+        [*launcher, sys.executable, str(script), *arguments],
+        env=kept | {"PYTHONPATH": str(ROOT), "MELPY_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def told(count, *arguments):
+    ended = run(count, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def close(a, b):
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            close(a[key], b[key])
+    elif isinstance(a, list):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            close(one, other)
+    else:
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+needs_mpi = pytest.mark.skipif(
+    not MPIEXEC.exists() and shutil.which("mpiexec") is None,
+    reason="no MPI: pip install '.[mpi]'",
+)
+CASES = ("dense", "conv", "masked", "sums", "shards")
+
+
+@needs_mpi
+@pytest.mark.mpi
+@pytest.mark.parametrize("name", CASES)
+def test_several_processes_end_where_one_does(name):
+    alone = told(0, name)
+    for count in (2, 4):
+        shared = told(count, name)
+        assert shared.pop("alike")
+        for key in ("history", "evaluated", "weights", "predicted"):
+            close(shared[key], alone[key])
+
+
+@needs_mpi
+@pytest.mark.mpi
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_bits_for_one_to_four_processes(name):
+    ones = [told(count, name, "deterministic") for count in (0, 1, 2, 3, 4)]
+    assert all(one["bits"] == ones[0]["bits"] for one in ones)
+    assert all(one["history"] == ones[0]["history"] for one in ones)
+    assert all(one["evaluated"] == ones[0]["evaluated"] for one in ones)
+    close(ones[0]["weights"], told(0, name)["weights"])
+
+
+FAILING = Path(__file__).with_name("failing.py")
+
+
+@needs_mpi
+@pytest.mark.mpi
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("raises", "process 1 of 2 on "),
+        ("other data", "the processes do not train the same: the data differs"),
+        ("other model", "the processes do not train the same: the model differs"),
+        ("small batch", "Expected batch_size >= 2; received batch_size=1."),
+        ("bad input", "row 0 of x holds nan"),
+    ],
+)
+def test_what_goes_wrong_in_one_or_in_all_ends_all_with_one_message(name, said, tmp_path):
+    ended = run(2, name, str(tmp_path), script=FAILING)
+    assert ended.returncode not in (0, 124)
+    assert ended.stderr.count("melpy: process") == 1
+    assert said in ended.stderr
+    assert ended.stderr.count("RuntimeError: out of luck") == (name == "raises")
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_one_process_ends_the_training_of_all(tmp_path):
+    ended = run(3, "stopped by one", str(tmp_path), script=FAILING)
+    assert ended.stdout.startswith("epochs [0, 1] "), ended.stderr
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_a_killed_job_goes_on_with_another_number_of_processes(tmp_path):
+    whole = run(0, "resumed", str(tmp_path / "whole"), script=FAILING)
+    assert run(2, "killed", str(tmp_path), script=FAILING).returncode != 0
+    assert any((tmp_path / "backup").iterdir())
+    again = run(3, "resumed", str(tmp_path), script=FAILING)
+    assert again.returncode == 0, again.stderr
+
+    def weights(ended):
+        return np.array(eval(ended.stdout.partition("]")[2]))
+
+    np.testing.assert_allclose(weights(again), weights(whole), rtol=1e-4)
