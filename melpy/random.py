@@ -30,12 +30,14 @@ from melpy.configurable import Configurable
 from melpy.errors import ArgumentError
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import program, threads
+from melpy.kernels.spec.noise import truncated
 from melpy.tensor import Tensor
 
 __all__ = [
-    "SeedGenerator", "beta", "binomial", "categorical", "counted", "dropout", "gamma", "generator",
-    "next_seed", "normal", "randint", "remembered", "restore", "restore_stream", "set_seed",
-    "shuffle", "state_of", "stream", "stream_state", "truncated", "truncated_normal", "uniform",
+    "SeedGenerator", "beta", "binomial", "categorical", "counted", "dropout", "gamma",
+    "generator", "next_seed", "normal", "randint", "remembered", "restore", "restore_stream",
+    "set_seed", "shuffle", "state_of", "stream", "stream_state", "truncated", "truncated_normal",
+    "uniform",
 ]  # fmt: skip
 
 _64_BITS = 2**64 - 1  # of a negative seed, which is one too
@@ -273,14 +275,6 @@ def normal(
     kind = _kind(dtype, "normal")
     drawn = kernels.drawn(counted(seed), tuple(shape), kind, True, _place(shape, seed))
     return np.asarray(mean + stddev * drawn).astype(kind, copy=False)
-
-
-def truncated(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
-    """Draw from the standard normal distribution, those beyond two deviations again."""
-    z = rng.normal(size=shape)
-    while (far := np.abs(z) > 2).any():
-        z = np.where(far, rng.normal(size=shape), z)
-    return z
 
 
 def truncated_normal(

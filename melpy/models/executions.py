@@ -1,17 +1,20 @@
-"""How many batches are made between two looks of the callbacks."""
+"""When callbacks look, and when a model is measured: after how many batches, in which epochs."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from melpy.callbacks import CallbackList
 from melpy.data import Source
 from melpy.data.source import ArraySource
+from melpy.errors import ArgumentError, whole_numbers
 from melpy.models.program import Programs
 
-__all__ = ["between_looks", "executions"]
+__all__ = ["between_looks", "due_by", "executions"]
 
 
 def between_looks(
@@ -41,3 +44,18 @@ def executions(
         count = size if isinstance(size, int) else len(batches)
         yield first, first + count - 1, batches
         first += count
+
+
+def due_by(frequency: Any) -> Callable[[int], bool]:
+    """Return the function that says whether to validate after epoch n, counted from 0."""
+    if isinstance(frequency, int | np.integer) and not isinstance(frequency, bool):
+        whole_numbers("fit", 1, validation_freq=frequency)
+        return lambda epoch: (epoch + 1) % frequency == 0
+    if isinstance(frequency, Sequence) and not isinstance(frequency, str):
+        return lambda epoch: epoch + 1 in frequency
+    raise ArgumentError(
+        "fit",
+        "validation_freq is neither a number of epochs nor a list of epochs",
+        expected="an int > 0, or a list of epochs, counted from 1",
+        received={"validation_freq": frequency},
+    )

@@ -22,7 +22,7 @@ from melpy.errors import ArgumentError, DataError, MelpyError
 from melpy.layers.parts import sources_of
 from melpy.part import Part, working_on
 
-__all__ = ["Shared", "shared_by"]
+__all__ = ["Shared", "read_own", "shared_by"]
 
 LOOKED_AT = 1 << 24  # bytes of an array whose sum is compared between processes
 
@@ -162,6 +162,13 @@ def shared_by() -> Shared | None:
     """Return what shares batches now; None where this process has them alone, and whole."""
     among = distribution()
     return Shared(among) if among is not None and among.parts > 1 else None
+
+
+def read_own(*sources: Source | None) -> None:
+    """Have this process read only its part of each batch, where others have the rest."""
+    shared = shared_by()
+    if shared is not None:
+        shared.reads(*sources)
 
 
 class InTurns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,10 @@ from melpy.kernels.dispatch import saying_what_is_compiled
 from melpy.layers.base import Layer
 from melpy.models.checks import Checks
 from melpy.models.compiled_metrics import CompiledMetrics
-from melpy.models.executions import between_looks, executions
+from melpy.models.executions import between_looks, due_by, executions
 from melpy.models.loss_watch import LossWatch
 from melpy.models.program import programs_of
-from melpy.models.shared import shared_by
+from melpy.models.shared import read_own, shared_by
 from melpy.models.steps import as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -131,8 +131,8 @@ class Trainer(Checks):
             self._check_later(None, class_weight)
         if isinstance(valid, ArraySource):
             self._check_samples(valid.samples, who=valid.who)
-        is_due = _due_by(validation_freq)
-        _read_own(source, valid)
+        is_due = due_by(validation_freq)
+        read_own(source, valid)
         self._build_for_data(source)
 
         watching = _watching(callbacks, self, verbose, epochs, source, add_history=True)
@@ -239,7 +239,7 @@ class Trainer(Checks):
         whole_numbers("evaluate", 1, batch_size=batch_size, steps=steps)
         verbose = verbosity("evaluate", verbose, auto=0)
         source = source_of(x, y, sample_weight, batch_size=batch_size, steps=steps, who="evaluate")
-        _read_own(source)
+        read_own(source)
         if isinstance(source, ArraySource):
             self._check_samples(source.samples, who="evaluate")
         watching = _watching(callbacks, self, verbose, 1, source)
@@ -288,7 +288,7 @@ class Trainer(Checks):
         whole_numbers("predict", 1, batch_size=batch_size, steps=steps)
         verbose = verbosity("predict", verbose, auto=0)
         source = source_of(x, batch_size=batch_size, steps=steps, who="predict")
-        _read_own(source)
+        read_own(source)
         if isinstance(source, ArraySource):
             self._check_range(source.samples, "predict")
         watching = _watching(callbacks, self, verbose, 1, source)
@@ -386,13 +386,6 @@ def _watching(
     )
 
 
-def _read_own(*sources: Source | None) -> None:
-    """Have this process read only its part of each batch, where others have the rest."""
-    shared = shared_by()
-    if shared is not None:
-        shared.reads(*sources)
-
-
 def _as_arrays(outputs: Any) -> Any:
     """Return outputs as plain arrays, None as it is."""
     return tree.map_structure(np.asarray, outputs, none_is_leaf=False)
@@ -401,18 +394,3 @@ def _as_arrays(outputs: Any) -> Any:
 def _joined(parts: list[Any]) -> Any:
     """Return the outputs of several batches as one."""
     return tree.map_structure(lambda *them: np.concatenate(them), *parts, none_is_leaf=False)
-
-
-def _due_by(frequency: Any) -> Callable[[int], bool]:
-    """Return the function that says whether to validate after epoch n, counted from 0."""
-    if isinstance(frequency, int | np.integer) and not isinstance(frequency, bool):
-        whole_numbers("fit", 1, validation_freq=frequency)
-        return lambda epoch: (epoch + 1) % frequency == 0
-    if isinstance(frequency, Sequence) and not isinstance(frequency, str):
-        return lambda epoch: epoch + 1 in frequency
-    raise ArgumentError(
-        "fit",
-        "validation_freq is neither a number of epochs nor a list of epochs",
-        expected="an int > 0, or a list of epochs, counted from 1",
-        received={"validation_freq": frequency},
-    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from melpy.kernels.spec import philox
 
-__all__ = ["dropped", "noisy"]
+__all__ = ["dropped", "noisy", "truncated"]
 
 Shape = tuple[int, ...]
 
@@ -71,3 +71,11 @@ def noisy(
     """
     z = philox.drawn(seed, x.shape, x.dtype, True, first_sample) * x.dtype.type(deviation)
     return x * (1 + z) if is_factor else x + z
+
+
+def truncated(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Draw from the standard normal distribution, those beyond two deviations again."""
+    z = np.asarray(rng.normal(size=shape))
+    while (far := np.abs(z) > 2).any():
+        z = np.where(far, rng.normal(size=shape), z)
+    return z
