@@ -286,7 +286,7 @@ def truncated_normal(
 ) -> np.ndarray:
     """Draw from the normal distribution, those beyond two deviations again."""
     kind = _kind(dtype, "truncated_normal")
-    return np.asarray(mean + stddev * truncated(generator(seed), shape)).astype(kind)
+    return np.asarray(mean + stddev * truncated(generator(seed), tuple(shape))).astype(kind)
 
 
 def uniform(
