@@ -118,7 +118,17 @@ DIFFERENCES |= {
 DIFFERENCES |= {
     ("wrappers.SKLearnTransformer", ".predict"): "scikit-learn takes it for one number a sample",
     ("wrappers.SKLearnClassifier", "class_weight"): _MLP,
+    ("distribution.DataParallel", "deterministic"): "the same bits for any number of processes",
+    ("distribution.DataParallel", "batch_statistics"): "whose moments BatchNormalization takes",
 }
+_WHOLE_MODEL = "each process has the whole model, and its part of a batch is cut by `fit`"
+DIFFERENCES |= {
+    ("distribution.DataParallel", f".{name}"): _WHOLE_MODEL
+    for name in (
+        "get_data_layout", "get_variable_layout", "get_tensor_layout", "device_mesh",
+        "batch_dim_name", "distribute_dataset", "distribute_tf_dataset",
+    )
+}  # fmt: skip
 
 _ROWS = (
     "strings come out as str, where TensorFlow has bytes; "
@@ -331,7 +341,11 @@ ABSENT = {
     "applications.*": "no trained networks are shipped",
     "optimizers.MultiOptimizer optimizers.OptimizerMap": _LATER,
     "saving.KerasFileEditor": _LATER,
-    "distribution.* export.* visualization.*": _LATER,
+    "distribution.DeviceMesh distribution.LayoutMap distribution.ModelParallel "
+    "distribution.TensorLayout distribution.distribute_tensor distribution.get_device_count": (
+        "each process has the whole model"
+    ),
+    "export.* visualization.*": _LATER,
     "legacy.*": "of older releases",
     "tree.*": "`melpy.tree` is for ourselves",
 }

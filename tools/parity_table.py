@@ -60,6 +60,7 @@ FAMILIES = {
     "Saving": ["saving"],
     "Distillation": ["distillation"],
     "Wrappers": ["wrappers"],
+    "Distribution": ["distribution"],
     "Utilities": ["utils", "config", "backend"],
 }  # fmt: skip
 

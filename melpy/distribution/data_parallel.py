@@ -7,7 +7,8 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from melpy import config, random
@@ -148,6 +149,19 @@ class DataParallel:
             )
         self.deterministic = deterministic
         self.auto_shard_dataset, self.batch_statistics = auto_shard_dataset, batch_statistics
+
+    num_processes = num_model_replicas = property(lambda self: self.size)
+    data_shard_id = property(lambda self: self.rank)
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """Be the distribution inside a ``with`` block."""
+        before = distribution()
+        set_distribution(self)
+        try:
+            yield
+        finally:
+            set_distribution(before)
 
     @property
     def parts(self) -> int:
