@@ -50,7 +50,7 @@ PROMISED = {
 }
 METHODS = """
     compile fit evaluate predict train_on_batch test_on_batch predict_on_batch summary get_weights
-    set_weights save save_weights load_weights get_config from_config count_params
+    set_weights save save_weights load_weights get_config from_config count_params export
 """
 OURS_ALONE = {
     "": "Tensor grad",
@@ -88,11 +88,6 @@ def test_no_promised_name_is_absent(table):
             assert state[module, name] != "absent", f"{module}.{name}"
     for name in METHODS.split():
         assert callable(getattr(melpy.Model, name)), name
-
-
-@pytest.mark.xfail(reason="models are not exported yet", strict=True)
-def test_models_are_exported():
-    assert callable(melpy.Model.export)
 
 
 def test_what_is_ours_alone_is_there(table):
