@@ -19,8 +19,8 @@ IMPORTS = {  # a statement, and the seconds that it may take with NumPy's own 0.
     "import melpy": 0.2,
     "from melpy import Sequential, layers": 0.5,
 }
-# Until the first epoch begins, where nothing was compiled before. On two cores without AVX-512 it is
-# 30 to 32 s (26 before the pixels' scaling was a layer of the model); the rest is for a busy machine.
+# Until the first epoch begins, where nothing was compiled before. On two cores without AVX-512 it
+# is 30 to 32 s (26 before the scaling of pixels was a layer); the rest is for a busy machine.
 COLD_S = 60
 HEAVY = ("numba", "llvmlite", "matplotlib", "PIL", "urllib.request", "torch", "keras")
 CODE = """

@@ -12,6 +12,7 @@ exit code is 1.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import importlib.util
 import io
@@ -34,8 +35,9 @@ from melpy import layers, models, saving
 from melpy.callbacks import BackupAndRestore
 from melpy.datasets.formats import parse_cifar, parse_idx
 from melpy.datasets.npz import read_npz
-from melpy.errors import MelpyError
+from melpy.errors import ArgumentError, MelpyError
 from melpy.experiments import run
+from melpy.experiments.opened import opened
 from melpy.utils import load_img
 
 MOST_S, MOST_MB = 20.0, 700.0
@@ -143,7 +145,9 @@ def readers(home: Path) -> Iterator[tuple[str, Reader]]:
 
     def load_run(content: bytes) -> None:
         (folder / "run.json").write_bytes(content)
-        run.load(folder)
+        with contextlib.suppress(ArgumentError):  # as it is, there is nothing to go on with
+            run.settings_of(folder)
+        opened(folder, "predict")
 
     yield "run.json", (told, load_run)
     if importlib.util.find_spec("onnx"):
