@@ -97,9 +97,9 @@ __all__ = [
 # Nothing is imported before it is asked for: who only wants `melpy.ops` waits for nothing else.
 _ROOMS = frozenset({
     "activations", "backend", "callbacks", "config", "constraints", "data", "datasets",
-    "distillation", "distribution", "dtype_policies", "errors", "initializers", "layers", "losses", "metrics",
-    "mixed_precision", "models", "ops", "optimizers", "preprocessing", "random", "regularizers",
-    "saving", "schedules", "testing", "tree", "utils", "viz", "wrappers",
+    "distillation", "distribution", "dtype_policies", "errors", "initializers", "layers",
+    "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "saving", "schedules", "testing", "tree", "utils", "viz", "wrappers",
 })  # fmt: skip
 _ROOM_OF = {
     "DTypePolicy": "config",
