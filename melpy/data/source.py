@@ -232,6 +232,11 @@ class Piece:
         return packed(self.samples.take(self.rows))
 
 
+def taken(batch: Any) -> Any:
+    """Return a batch as a step takes it, whether it is cut out already or not."""
+    return batch.taken() if isinstance(batch, Piece) else batch
+
+
 class Own:
     """A part of a batch that this process alone has read."""
 

@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 
 from melpy import config
-from melpy.errors import DataError, DependencyError, FileError, MelpyError, ShapeError, install
+from melpy.errors import DataError, FileError, MelpyError, ShapeError
 from melpy.layers import Rescaling
 from melpy.preprocessing import MinMaxScaler, StandardScaler
-from melpy.preprocessing.image import FORMATS, MOST_PIXELS, eight_bits, fault_of, opened
+from melpy.preprocessing.image import (
+    FORMATS,
+    MOST_PIXELS,
+    eight_bits,
+    fault_of,
+    opened,
+    pillow_image,
+)
 
 __all__ = ["Pixels", "as_seen", "read_image", "read_pixels", "reading_image", "write_image"]
 
@@ -125,14 +132,14 @@ def read_pixels(
         file.draft(None, (2 * max(H, W),) * 2)  # a JPEG is decoded no larger than it need be
         image = as_seen(file, "L" if C == 1 else "RGB")
     if image.size != (W, H):
-        image = image.resize((W, H), _pillow().Resampling.LANCZOS)
+        image = image.resize((W, H), pillow_image("predict").Resampling.LANCZOS)
     return np.asarray(image, np.uint8).reshape(H, W, C)
 
 
 @contextmanager
 def reading_image(path: Any, who: str) -> Iterator[None]:
     """Say which file it was, and what to do, where Pillow fails to read it."""
-    _pillow(who)
+    pillow_image(who)
     try:
         yield
     except MelpyError:
@@ -152,18 +159,6 @@ def reading_image(path: Any, who: str) -> Iterator[None]:
         ) from error
 
 
-def _pillow(who: str = "predict") -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise DependencyError(
-            who,
-            "Pillow, which reads image files, is not installed",
-            mend=install("images"),
-        ) from error
-    return Image
-
-
 def as_seen(file: Any, mode: str) -> Any:
     """Return Pillow's image in a mode, "L" or "RGB", as people see it: turned, and on white."""
     from PIL import ImageOps
@@ -172,10 +167,10 @@ def as_seen(file: Any, mode: str) -> Any:
     if image.mode == "F":  # of floats, which go to 1 or to 255
         values = np.asarray(image)
         values = values * (255.0 if values.max(initial=0.0) <= 1 else 1.0)
-        image = _pillow().fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+        image = pillow_image("predict").fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
-        ground = _pillow().new("RGBA", image.size, "white")
+        ground = pillow_image("predict").new("RGBA", image.size, "white")
         ground.alpha_composite(image)
         image = ground
     return image.convert(mode)

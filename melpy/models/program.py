@@ -30,7 +30,7 @@ import numpy as np
 from melpy import clock, part, tree
 from melpy.data import unpacked
 from melpy.data.samples import Samples
-from melpy.data.source import Piece, packed
+from melpy.data.source import Piece, packed, taken
 from melpy.kernels import dispatch
 from melpy.kernels.walk import Look
 from melpy.models.shared import shared_by
@@ -84,7 +84,7 @@ class Programs:
         """
         shared = shared_by()
         if shared is not None:
-            return [shared.run(self, _cut(batch), are_checked) for batch in batches][-1]
+            return [shared.run(self, batch, are_checked) for batch in batches][-1]
         return self.run_here(batches, are_checked)
 
     def run_here(self, batches: list[Any], are_checked: bool) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Programs:
         with self._unless_taken() as is_free:
             if is_free:
                 return self._run(batches, are_checked)
-        return [self.step(_cut(batch)) for batch in batches][-1]
+        return [self.step(taken(batch)) for batch in batches][-1]
 
     @contextmanager
     def _unless_taken(self) -> Iterator[bool]:
@@ -123,9 +123,9 @@ class Programs:
                 else:
                     if not are_checked and not isinstance(batches[0], Piece):
                         self._check_labels(batches[0])
-                    program.run(_cut(batches[0]), self._look_at(program))
+                    program.run(taken(batches[0]), self._look_at(program))
             else:
-                made = self._run_one(key, _cut(batches[0]), program)
+                made = self._run_one(key, taken(batches[0]), program)
             batches, self.at = batches[count:], self.at + count
         return self.model.get_metrics_result() if made is None else made
 
@@ -282,7 +282,3 @@ class _Whole:
             ((count, *x.shape[1:]), x.dtype) if isinstance(x, np.ndarray) else x
             for x in self.leaves
         )
-
-
-def _cut(batch: Any) -> Any:
-    return batch.taken() if isinstance(batch, Piece) else batch

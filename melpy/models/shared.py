@@ -15,7 +15,7 @@ import numpy as np
 
 from melpy import __version__, random, tape, tree
 from melpy.callbacks import CallbackList, Standing
-from melpy.data.source import ArraySource, Own, Piece, Source, unpacked
+from melpy.data.source import ArraySource, Own, Piece, Source, taken, unpacked
 from melpy.distribution import DataParallel, distribution
 from melpy.distribution.meeting import Meeting, in_order
 from melpy.errors import ArgumentError, DataError, MelpyError
@@ -58,7 +58,8 @@ class Shared:
         """Make a step on this process's parts of a batch."""
         parts = self.cut(batch)
         if self.among.deterministic:
-            return InTurns(self, programs.model, parts).run(programs.step)
+            whole = [(own, taken(samples)) for own, samples in parts]
+            return InTurns(self, programs.model, whole).run(programs.step)
         ((own, samples),) = parts
         with working_on(own):
             if own.total >= self.among.size:
@@ -66,7 +67,7 @@ class Shared:
             # Who has no sample makes the step of one that stands in: the others wait for its sums.
             variables = [v for metric in programs.model.metrics for v in metric.variables]
             before = [v.value for v in variables]
-            made = programs.step(samples)
+            made = programs.step(taken(samples))
             for variable, value in zip(variables, before, strict=True) if not own.rows else ():
                 tape.overwrite(variable, value)
             return made

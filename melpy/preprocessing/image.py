@@ -21,7 +21,10 @@ from melpy.errors import (
     lookup,
 )
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "opened", "save_img", "smart_resize"]
+__all__ = [
+    "array_to_img", "img_to_array", "load_img", "opened", "pillow_image", "save_img",
+    "smart_resize",
+]  # fmt: skip
 
 # Pillow would try all that it knows, of which some hand the file to other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -40,7 +43,7 @@ DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # grey, of 16 bits or, "I", of 
 Source = str | bytes | os.PathLike | io.BytesIO
 
 
-def _pillow(who: str) -> Any:
+def pillow_image(who: str) -> Any:
     """Return Pillow's module of images, or say how to install it."""
     try:
         from PIL import Image
@@ -66,7 +69,7 @@ def opened(file: Any, who: str) -> Any:
     Exception : of Pillow's many kinds, where this is no image of the `FORMATS`
     ValueError : it has more pixels than `MOST_PIXELS`
     """
-    image = _pillow(who).open(file, formats=FORMATS)
+    image = pillow_image(who).open(file, formats=FORMATS)
     if image.width * image.height > MOST_PIXELS:
         image.close()
         raise ValueError(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS}")
@@ -111,7 +114,7 @@ def load_img(
     ------
     Keras 3, ``keras.utils.load_img``.
     """
-    image_module = _pillow("load_img")
+    image_module = pillow_image("load_img")
     mode, taken = lookup("color_mode", color_mode, COLOR_MODES, "load_img")
     if not isinstance(path, str | bytes | os.PathLike | io.BytesIO):
         raise DtypeError(
@@ -166,7 +169,7 @@ def eight_bits(image: Any) -> Any:
     values = np.asarray(image).astype(np.int64)
     # Pillow keeps 16 bits as 32 in some formats: what is greater than they hold has 31.
     shift = 23 if values.max(initial=0) > 65535 else 8
-    pillow = _pillow("load_img")
+    pillow = pillow_image("load_img")
     return pillow.fromarray(np.clip(values >> shift, 0, 255).astype(np.uint8))
 
 
@@ -217,7 +220,7 @@ def array_to_img(
     ------
     Keras 3, ``keras.utils.array_to_img``.
     """
-    image_module = _pillow("array_to_img")
+    image_module = pillow_image("array_to_img")
     place = _place(data_format, "array_to_img")
     pixels = np.asarray(x, dtype or config.floatx())
     if pixels.ndim == 3 and place == "channels_first":
