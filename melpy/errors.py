@@ -13,7 +13,8 @@ import functools
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral
 from types import FrameType
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ __all__ = [
     "install",
     "lookup",
     "nearest",
+    "needing",
     "refuse_unknown",
     "signature_error",
     "suggesting",
@@ -165,6 +167,23 @@ def install(extra: str) -> str:
     "Install it with pip install '.[images]' in melpy's folder."
     """
     return f"Install it with pip install '.[{extra}]' in melpy's folder."
+
+
+@contextmanager
+def needing(who: str, what: str, mend: str) -> Iterator[None]:
+    """Say what a package is needed for and how to get it, where importing it in the block fails.
+
+    Examples
+    --------
+    >>> with needing("train", "pictures need the package nowhere", "Install it."):
+    ...     import nowhere
+    Traceback (most recent call last):
+    melpy.errors.DependencyError: train: pictures need the package nowhere. Install it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise DependencyError(who, what, mend=mend) from error
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

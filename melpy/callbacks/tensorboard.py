@@ -11,7 +11,7 @@ import numpy as np
 
 from melpy.callbacks import events
 from melpy.callbacks.base import Callback, Logs
-from melpy.errors import ArgumentError, DependencyError, DtypeError, install, whole_numbers
+from melpy.errors import ArgumentError, DtypeError, install, needing, whole_numbers
 from melpy.files import writing
 
 __all__ = ["TensorBoard"]
@@ -95,14 +95,9 @@ class TensorBoard(Callback):
     def _writer(self, side: str) -> Any:
         """Return what writes into a run, in a file that is opened once."""
         if side not in self.writers:
-            try:
+            what = "the package tensorboard is not installed"
+            with needing("TensorBoard", what, install("tensorboard")):
                 from tensorboard.summary.writer.event_file_writer import EventFileWriter
-            except ImportError as error:
-                raise DependencyError(
-                    "TensorBoard",
-                    "the package tensorboard is not installed",
-                    mend=install("tensorboard"),
-                ) from error
             with writing(self.log_dir / side, "TensorBoard"):
                 self.writers[side] = EventFileWriter(str(self.log_dir / side))
         return self.writers[side]

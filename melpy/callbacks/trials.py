@@ -8,7 +8,7 @@ import numpy as np
 
 from melpy.callbacks.base import Logs
 from melpy.callbacks.monitor import MonitorCallback
-from melpy.errors import DependencyError, DtypeError
+from melpy.errors import DtypeError, needing
 
 __all__ = ["OptunaPruning"]
 
@@ -64,12 +64,7 @@ class OptunaPruning(MonitorCallback):
         self.trial.report(float(np.asarray(value)), step=epoch)
         if not self.trial.should_prune():
             return
-        try:
+        what, mend = "the package optuna is not installed", "Install it with pip install optuna."
+        with needing("OptunaPruning", what, mend):  # a trial of another library's
             from optuna import TrialPruned
-        except ImportError as error:  # a trial of another library's
-            raise DependencyError(
-                "OptunaPruning",
-                "the package optuna is not installed",
-                mend="Install it with pip install optuna.",
-            ) from error
         raise TrialPruned(f"{self.monitor} was {float(np.asarray(value)):.6g} in epoch {epoch + 1}")

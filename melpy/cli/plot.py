@@ -9,7 +9,7 @@ from typing import Any
 
 from melpy.cli.output import Output
 from melpy.cli.parsing import add_command, model_argument
-from melpy.errors import ArgumentError, DependencyError, install
+from melpy.errors import ArgumentError, install, needing
 
 __all__ = ["parser", "run"]
 
@@ -80,9 +80,5 @@ def _history(folder: Path) -> dict[str, list[float]]:
 
 
 def _require_matplotlib() -> None:
-    try:
+    with needing("plot", "Matplotlib, which draws, is not installed", install("plots")):
         import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise DependencyError(
-            "plot", "Matplotlib, which draws, is not installed", mend=install("plots")
-        ) from error

@@ -139,7 +139,7 @@ def _session(found: Opened, say: Say) -> Any:
         path = Path(folder) / "model.onnx"
         try:
             found.model.export(str(path), verbose=False)
-        except (MelpyError, AttributeError) as error:
+        except MelpyError as error:
             say(f"Not in ONNX Runtime: {error}")
             return None
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -11,15 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from melpy import config, ops
-from melpy.errors import (
-    ArgumentError,
-    DataError,
-    DependencyError,
-    DtypeError,
-    ShapeError,
-    install,
-    lookup,
-)
+from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, install, lookup, needing
 
 __all__ = [
     "array_to_img", "img_to_array", "load_img", "opened", "pillow_image", "save_img",
@@ -45,14 +37,8 @@ Source = str | bytes | os.PathLike | io.BytesIO
 
 def pillow_image(who: str) -> Any:
     """Return Pillow's module of images, or say how to install it."""
-    try:
+    with needing(who, "Pillow, which reads image files, is not installed", install("images")):
         from PIL import Image
-    except ImportError as error:
-        raise DependencyError(
-            who,
-            "Pillow, which reads image files, is not installed",
-            mend=install("images"),
-        ) from error
     return Image
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import DataError, DependencyError, MelpyError
+from melpy.errors import DataError, MelpyError, needing
 from melpy.saving.state import Arrays
 
 __all__ = ["Reader", "opened", "paths_in", "read_h5", "written_h5"]
@@ -19,14 +19,10 @@ KINDS = "fiub"
 
 def h5py() -> Any:
     """Return the package, or say how to get it."""
-    try:
+    what = "files of this kind need the package h5py"
+    mend = "Install it with pip install h5py. Without it .npz files hold weights."
+    with needing("saving", what, mend):
         import h5py as package
-    except ImportError as error:
-        raise DependencyError(
-            "saving",
-            "files of this kind need the package h5py",
-            mend="Install it with pip install h5py. Without it .npz files hold weights.",
-        ) from error
     return package
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import DataError, DependencyError
+from melpy.errors import DataError, DependencyError, needing
 from melpy.saving.state import Arrays
 
 __all__ = ["read_safetensors", "written_safetensors"]
@@ -15,14 +15,10 @@ __all__ = ["read_safetensors", "written_safetensors"]
 
 def safetensors() -> Any:
     """Return the package's part for NumPy, or say how to get it."""
-    try:
+    what = "files of this kind need the package safetensors"
+    mend = "Install it with pip install safetensors. Without it .npz files hold weights."
+    with needing("saving", what, mend):
         from safetensors import numpy as package
-    except ImportError as error:
-        raise DependencyError(
-            "saving",
-            "files of this kind need the package safetensors",
-            mend="Install it with pip install safetensors. Without it .npz files hold weights.",
-        ) from error
     return package
 
 

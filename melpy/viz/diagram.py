@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from melpy import tree
-from melpy.errors import ArgumentError, DependencyError, install, lookup
+from melpy.errors import ArgumentError, install, lookup, needing
 from melpy.files import writable, writing
 from melpy.viz.layout import placed
 
@@ -298,16 +298,11 @@ class Picture:
 
     def save(self, path: Path | BinaryIO, dpi: int, file_format: str | None = None) -> None:
         """Write the picture with Matplotlib."""
-        try:
+        what = "a picture that is no .svg file needs the package matplotlib"
+        with needing("plot_model", what, f"{install('plots')} Or write an .svg file."):
             from matplotlib import patches
             from matplotlib.figure import Figure
             from matplotlib.path import Path as Line
-        except ImportError as error:
-            raise DependencyError(
-                "plot_model",
-                "a picture that is no .svg file needs the package matplotlib",
-                mend=f"{install('plots')} Or write an .svg file.",
-            ) from error
 
         width, height = self.width + 2 * PAD_PT, self.height + 2 * PAD_PT
         figure = Figure(figsize=(width / 72, height / 72))

@@ -9,16 +9,10 @@ They need scikit-learn, which nothing else here does.
 
 from __future__ import annotations
 
-from melpy.errors import DependencyError, install
+from melpy.errors import install, needing
 
-try:
+with needing("melpy.wrappers", "its estimators need the package scikit-learn", install("sklearn")):
     import sklearn  # noqa: F401
-except ImportError as error:
-    raise DependencyError(
-        "melpy.wrappers",
-        "its estimators need the package scikit-learn",
-        mend=install("sklearn"),
-    ) from error
 
 from melpy.wrappers.classifier import SKLearnClassifier
 from melpy.wrappers.default_models import default_autoencoder, default_model

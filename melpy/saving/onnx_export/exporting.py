@@ -12,10 +12,10 @@ import numpy as np
 from melpy import config, tape, tree
 from melpy.errors import (
     ArgumentError,
-    DependencyError,
     MelpyError,
     UnsupportedError,
     install,
+    needing,
     signature_error,
 )
 from melpy.layers.phase import inferring
@@ -37,12 +37,8 @@ DEFAULT_OPSET, OLDEST_OPSET = 21, 18
 
 def onnx(who: str = "export") -> Any:
     """Return the package onnx, or say how to get it."""
-    try:
+    with needing(who, "ONNX files need the package onnx", install("onnx")):
         import onnx as package
-    except ImportError as error:
-        raise DependencyError(
-            who, "ONNX files need the package onnx", mend=install("onnx")
-        ) from error
     return package
 
 

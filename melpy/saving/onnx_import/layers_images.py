@@ -15,7 +15,7 @@ from melpy.ops.spatial import transposed_cut
 from melpy.saving.onnx_import.maker import Maker, builder
 from melpy.saving.onnx_import.nodes import Node, require
 from melpy.saving.onnx_import.values import Value
-from melpy.saving.onnx_import.windows import Windows, cuts_of
+from melpy.saving.onnx_import.windows import Windows, cuts_of, ends_of
 
 __all__ = ["are_learnt"]
 
@@ -136,7 +136,7 @@ def pool(maker: Maker, node: Node, x: Value) -> Any:
     more = windows.beyond(sizes, around)
     if None in more:
         return None
-    ends = [(a, b + m) for (a, b), m in zip(around, more, strict=True)]
+    ends = ends_of(around, more)
     tensor, padding = x.turned(True), _padding(windows, sizes, ends)
     counted = node.get("count_include_pad", 0)
     if not highest and counted and padding == "same":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from melpy import budget
-from melpy.errors import DataError, DependencyError, MissingFileError, UnsupportedError, install
+from melpy.errors import DataError, MissingFileError, UnsupportedError, install, needing
 from melpy.saving.onnx_import.nodes import TYPES
 
 __all__ = [
@@ -30,12 +30,8 @@ FIELDS = {
 
 def parsed(content: bytes) -> Any:
     """Return the model that bytes hold, as the package onnx reads it."""
-    try:
+    with needing(WHO, "files of this kind need the package onnx", install("onnx")):
         import onnx
-    except ImportError as error:
-        raise DependencyError(
-            WHO, "files of this kind need the package onnx", mend=install("onnx")
-        ) from error
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)

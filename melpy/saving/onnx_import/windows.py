@@ -14,7 +14,7 @@ import numpy as np
 from melpy import ops
 from melpy.saving.onnx_import.nodes import Node, dtype_of, numbers, operator, require, room
 
-__all__ = ["Windows", "conv_of", "conv_transpose_of", "first", "last"]
+__all__ = ["Windows", "conv_of", "conv_transpose_of", "ends_of", "first", "last"]
 
 Pair = tuple[int, int]
 
@@ -206,6 +206,18 @@ def conv_transpose_of(node: Node, x: Any, kernel: Any) -> Any:
     return first(ops.get_item(y, key=(slice(None), *cut)) if any(map(sum, cuts)) else y)
 
 
+def _of_pooling(node: Node, x: Any) -> tuple[Windows, list[Pair], list[int]]:
+    """Return the windows, what lies around x, and how far the last ones reach beyond that."""
+    windows = Windows(node, tuple(node.get("kernel_shape", ())))
+    around = windows.around(x.shape[2:])
+    return windows, around, windows.beyond(x.shape[2:], around)
+
+
+def ends_of(around: Sequence[Pair], more: Sequence[int]) -> list[Pair]:
+    """Return what is around an input together with what lies beyond that."""
+    return [(a, b + m) for (a, b), m in zip(around, more, strict=True)]
+
+
 def _least(x: Any) -> Any:
     kind = dtype_of(x)
     return -np.inf if kind.kind == "f" else np.iinfo(kind).min
@@ -214,12 +226,8 @@ def _least(x: Any) -> Any:
 @operator("MaxPool")
 def max_pool(node: Node, x: Any) -> Any:
     """Return the largest of each window, and on demand where it is."""
-    windows = Windows(node, tuple(node.get("kernel_shape", ())))
-    sizes = x.shape[2:]
-    around = windows.around(sizes)
-    more = windows.beyond(sizes, around)
-    ends = [(a, b + m) for (a, b), m in zip(around, more, strict=True)]
-    whole = padded(node, x, ends, _least(x))
+    windows, around, more = _of_pooling(node, x)
+    whole = padded(node, x, ends_of(around, more), _least(x))
     if node.outputs == 1 and max(windows.dilations) == 1 and len(windows.kernel) < 4:
         options = {"strides": windows.strides, "data_format": "channels_last"}
         if dtype_of(x).kind == "f":
@@ -255,13 +263,10 @@ def _flat_places(node: Node, windows: Windows, x: Any, around: Sequence[Pair], c
 @operator("AveragePool")
 def average_pool(node: Node, x: Any) -> Any:
     """Return the mean of each window, of its cells in x, or of those around too."""
-    windows = Windows(node, tuple(node.get("kernel_shape", ())))
-    sizes = x.shape[2:]
-    around = windows.around(sizes)
-    more = windows.beyond(sizes, around)
-    ends = [(a, b + m) for (a, b), m in zip(around, more, strict=True)]
+    windows, around, more = _of_pooling(node, x)
+    ends = ends_of(around, more)
     total = functools.reduce(ops.add, windows.cells(padded(node, x, ends)))
-    inside = np.ones((1, 1, *sizes), dtype_of(x))
+    inside = np.ones((1, 1, *x.shape[2:]), dtype_of(x))
     if node.get("count_include_pad", 0):  # but nothing that ceil_mode adds
         inside = np.pad(inside, ((0, 0), (0, 0), *around), constant_values=1)
         ends = [(0, m) for m in more]
@@ -272,12 +277,9 @@ def average_pool(node: Node, x: Any) -> Any:
 @operator("LpPool")
 def lp_pool(node: Node, x: Any) -> Any:
     """Return the norm of each window."""
-    windows = Windows(node, tuple(node.get("kernel_shape", ())))
-    p = node.get("p", 2)
-    around = windows.around(x.shape[2:])
-    more = windows.beyond(x.shape[2:], around)
-    ends = [(a, b + m) for (a, b), m in zip(around, more, strict=True)]
-    powers = ops.power(ops.absolute(padded(node, x, ends)), np.asarray(p, dtype_of(x)))
+    windows, around, more = _of_pooling(node, x)
+    p, whole = node.get("p", 2), padded(node, x, ends_of(around, more))
+    powers = ops.power(ops.absolute(whole), np.asarray(p, dtype_of(x)))
     total = functools.reduce(ops.add, windows.cells(powers))
     return ops.power(total, np.asarray(1 / p, dtype_of(x)))
 
