@@ -251,7 +251,8 @@ def _warm_up(model: Any, ready: Prepared, say: Say) -> None:
     y = ready.train[1][:4]
     x = np.zeros((len(y), *ready.shape), ready.train[0].dtype)
     with dispatch.saying_what_is_compiled(tell):
-        copy.fit(x, y, batch_size=1, epochs=2, validation_data=(x, y), verbose=0)
+        # Two at a time: what a batch of one would compile, no training of more samples needs.
+        copy.fit(x, y, batch_size=2, epochs=2, validation_data=(x, y), verbose=0)
     if told:
         say(f"Ready after {time.perf_counter() - started_s:.1f} s.\n")
 

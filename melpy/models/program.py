@@ -247,14 +247,15 @@ class Programs:
 
     def _key(self, batch: Any) -> tuple[Any, ...]:
         """Return what batches of one program have in common."""
-        moves = self.learns and self.model.optimizer.left_to_accumulate == 1, part.at_work.get()
+        moves = self.learns and self.model.optimizer.left_to_accumulate == 1
+        begin = moves, part.at_work.get()
         if not isinstance(batch, Piece):
             leaves = tree.flatten(batch)
             kinds = ((x.shape, x.dtype) if isinstance(x, np.ndarray) else x for x in leaves)
-            return moves, tree.outline(batch), *kinds
+            return *begin, tree.outline(batch), *kinds
         if self.whole is None or self.whole.samples is not batch.samples:
             self.whole = _Whole(batch.samples)
-        return moves, *self.whole.key_of(len(batch))
+        return *begin, *self.whole.key_of(len(batch))
 
 
 def programs_of(model: Any, learns: bool = True) -> Programs:
