@@ -163,9 +163,15 @@ class Loader(Dataset):
     def shared(self, number: int, count: int) -> Loader:
         """Return a loader of one process's part of each batch, as `Own`, where it reads rows.
 
-        Where a batch has fewer rows than there are processes, who has none gets its first one.
+        Where a batch has fewer rows than there are processes, who has none gets its first one. What
+        makes its batches its own way, and rows that are read otherwise beside others
+        (``rows_are_alone`` is False), come whole.
         """
-        if self._dataset or self.augment or self.batch_size is None:
+        own = type(self)._make is not Loader._make or type(self)._run is not Loader._run
+        alone: list[bool] = []
+        for part in self._parts:
+            _each(part, lambda rows: alone.append(getattr(rows, "rows_are_alone", True)))
+        if self._dataset or self.augment or self.batch_size is None or own or not all(alone):
             return self
         made = copy.copy(self)
         made._number, made._processes = number, count

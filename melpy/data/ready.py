@@ -91,25 +91,27 @@ class IterableSource(Source):
 
     def share(self, number: int, count: int) -> None:
         """Have a `Loader` read one process's rows of each batch only."""
-        if type(self.data) is Loader:
+        if isinstance(self.data, Loader):
             self.data = self.data.shared(number, count)
 
     def _packed(self, batches: Iterator[Any]) -> Iterator[Any]:
         for batch in batches:
             if isinstance(batch, Own):
-                (made,) = self._packed(iter([batch.batch]))
-                yield Own(batch.part, made)
-                continue
-            self._gone += 1
-            parts = isinstance(batch, list | tuple)
-            made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)
-            x, y, weight = unpacked(made, self.who)
-            if self.class_weight is not None:
-                own = class_weights(y, self.class_weight, self.who)
-                if self._most is not None:
-                    self._most = max(self._most, largest_class(y, self.who))
-                made = packed((x, y, only_weight(own, weight, self.who)))
-            yield made
+                yield Own(batch.part, self._as_a_step_takes(batch.batch))
+            else:
+                yield self._as_a_step_takes(batch)
+
+    def _as_a_step_takes(self, batch: Any) -> Any:
+        self._gone += 1
+        parts = isinstance(batch, list | tuple)
+        made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)
+        x, y, weight = unpacked(made, self.who)
+        if self.class_weight is not None:
+            own = class_weights(y, self.class_weight, self.who)
+            if self._most is not None:
+                self._most = max(self._most, largest_class(y, self.who))
+            made = packed((x, y, only_weight(own, weight, self.who)))
+        return made
 
     def finish_epoch(self) -> None:
         """Tell of weights of classes that no label has, once all of the data was seen."""

@@ -45,7 +45,8 @@ def of_dataset(settings: Settings, base: Opened | None, say: Say) -> Prepared:
     task = Task(CLASSIFICATION, tuple(module.CLASS_NAMES))
     return Prepared(
         "images", settings.dataset, (x, y), (x_test, y_test), task, "test",
-        _beginning(settings, pixels, base, flips="cifar" in settings.dataset),
+        _beginning(settings, _scaling(base, pixels.high, lambda: pixels),
+                   flips="cifar" in settings.dataset),
         task.to_notes() | {"image": {"high": pixels.high, "exact": True}}, is_ours=True,
     )  # fmt: skip
 
@@ -64,22 +65,21 @@ def _shape_of(base: Opened | None) -> Any:
     return shapes[0]
 
 
-def _beginning(
-    settings: Settings, pixels: Pixels, base: Opened | None, flips: bool
-) -> Callable[[], list[Any]]:
+Layers = Callable[[], list[Any]]
+
+
+def _beginning(settings: Settings, scaling: Layers, flips: bool) -> Layers:
     """Return what makes augmentation, where it is asked for, and what brings pixels to scale."""
+    return lambda: [*(_augmentation(flips) if settings.augment else []), *scaling()]
 
-    def before() -> list[Any]:
-        return [*(_augmentation(flips) if settings.augment else []), *scaling()]
 
-    def scaling() -> list[Any]:
-        if base is None:
-            return [pixels.as_layer()]
-        # The file's model scales pixels itself; its white may be another number.
-        white = pixels.high if settings.kind == "dataset" else 255.0
-        return [] if base.high == white else [layers.Rescaling(base.high / white)]
-
-    return before
+def _scaling(base: Opened | None, white: float, fitted: Callable[[], Pixels]) -> Layers:
+    """Return what brings pixels to scale; a file's model does, though its white may be another."""
+    if base is not None:
+        factor = base.high / white
+        return lambda: [] if factor == 1 else [layers.Rescaling(factor)]
+    pixels = fitted()
+    return lambda: [pixels.as_layer()]
 
 
 def _augmentation(flips: bool) -> list[Any]:
@@ -121,7 +121,7 @@ def of_folder(settings: Settings, base: Opened | None, say: Say) -> Prepared:
     task = Task(CLASSIFICATION, names)
     return Prepared(
         "images", folder.resolve().name, (x, y), test, task, "validation",
-        _beginning(settings, Pixels.fit(x), base, flips=True),
+        _beginning(settings, _scaling(base, 255.0, lambda: Pixels.fit(x)), flips=True),
         task.to_notes() | {"image": {"high": 255.0, "exact": False}},
         digest_of([f"{p.relative_to(p.parents[1])} {p.stat().st_size}" for p in paths]),
     )  # fmt: skip

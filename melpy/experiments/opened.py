@@ -12,6 +12,7 @@ from typing import Any
 from melpy import saving
 from melpy.errors import ArgumentError, DataError, MissingFileError
 from melpy.experiments.columns import Column
+from melpy.experiments.networks import ENDINGS
 from melpy.experiments.stopping import hint
 from melpy.experiments.task import Task
 from melpy.saving.files import reading
@@ -19,7 +20,6 @@ from melpy.saving.files import reading
 __all__ = ["ENDINGS", "MODEL", "Opened", "opened", "run_of"]
 
 MODEL = "model.keras"  # in a run's folder
-ENDINGS = (".keras", *saving.H5, ".onnx")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,6 @@ class Opened:
     high : float, the value of a white pixel
     is_exact : bool, whether an image of another size is refused unless it is asked to be scaled
     columns : of a table
-    is_noted : bool, whether the file says all this
     """
 
     model: Any
@@ -43,7 +42,6 @@ class Opened:
     high: float = 255.0
     is_exact: bool = False
     columns: list[Column] = field(default_factory=list)
-    is_noted: bool = False
 
 
 def opened(path: str | Path, who: str) -> Opened:
@@ -89,8 +87,7 @@ def _described(model: Any, path: Path, notes: Mapping[str, Any]) -> Opened:
     columns = [Column.of_notes(one) for one in notes.get("columns") or []]
     if task and task.is_of_classes and len(task.class_names) != model.output_shape[-1]:
         raise ValueError(f"it names {len(task.class_names)} classes, of other outputs")
-    noted = bool(image or columns)
-    return Opened(model, path, task, high, bool(image.get("exact")), columns, noted)
+    return Opened(model, path, task, high, bool(image.get("exact")), columns)
 
 
 def _of_run(folder: Path, who: str) -> Path:

@@ -98,6 +98,9 @@ def suited(
                 is_grey = is_grey and file.mode in GREY
         except MelpyError:  # it will be told of with all others
             continue
+        is_sized = bool(H) or len(sizes) > 1 or max(map(max, sizes)) > LARGEST_KEPT
+        if is_sized and (channels or not is_grey):  # nothing that follows changes the answer
+            break
     if not H:
         w, h = sizes.pop() if len(sizes) == 1 else (USUAL, USUAL)
         H, W = (h, w) if max(h, w) <= LARGEST_KEPT else (USUAL, USUAL)

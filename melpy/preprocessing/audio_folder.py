@@ -55,6 +55,7 @@ class _Sounds:
 
     def __init__(self, paths: list[str], rate: int | None, length: int | None) -> None:
         self.paths, self.rate, self.length = paths, rate, length
+        self.rows_are_alone = length is not None  # or they are as long as their batch's longest
 
     def __len__(self) -> int:
         return len(self.paths)

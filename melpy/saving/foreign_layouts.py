@@ -26,7 +26,7 @@ def torch_modules(arrays: Module) -> dict[str, dict[str, np.ndarray]]:
     several = {name.rpartition(".")[0] for name in arrays if re.search(r"_l[1-9]\d*", name)}
     for name, array in arrays.items():
         module, _, kind = name.rpartition(".")
-        if module.endswith((".out_proj", "out_proj")):  # a part of an attention
+        if module.endswith("out_proj"):  # a part of an attention
             outer = module.removesuffix("out_proj").rstrip(".")
             prefix = f"{outer}." if outer else ""
             if f"{prefix}in_proj_weight" in arrays:

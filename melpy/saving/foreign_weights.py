@@ -91,7 +91,7 @@ def load_foreign_weights(
         _require_known(names or {}, layers, modules)
         ordered = str(filepath).endswith(".npz")
         found = _matched(layers, modules, names or {}, layout, ordered)
-        _require_all(layers, modules, found, names or {}, layout, partial)
+        _require_all(layers, modules, found, names or {}, partial)
         for name, (_, own) in found.items():
             layers[name].set_weights(own)
 
@@ -185,7 +185,7 @@ def _matched(
 
 def _require_all(
     layers: Mapping[str, Any], modules: Modules, found: Found, names: Mapping[str, str | None],
-    layout: str, partial: bool,
+    partial: bool,
 ) -> None:  # fmt: skip
     """Refuse, all at once, what has no partner."""
     used = {module for module, _ in found.values()}

@@ -14,7 +14,7 @@ from melpy.saving.containers import NOTES
 __all__ = ["NOTES", "keep_notes", "note", "notes_of", "written_notes"]
 
 
-def note(model: Any, **values: Any) -> None:
+def note(model: Any, /, **values: Any) -> None:  # a value may be called model, too
     """Keep plain values with a model; its ".keras" file holds them too.
 
     Parameters

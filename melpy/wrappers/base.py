@@ -16,7 +16,8 @@ from melpy.callbacks import EarlyStopping
 from melpy.errors import ArgumentError, DtypeError, signature_error
 from melpy.models import Model, clone_model
 from melpy.optimizers import Adam
-from melpy.wrappers.batches import SparseBatches, dense, dense_if_small, is_sparse
+from melpy.tables import is_sparse
+from melpy.wrappers.batches import SparseBatches, dense, dense_if_small
 from melpy.wrappers.checks import Checking
 
 __all__ = ["Estimator", "Learned"]

@@ -8,15 +8,11 @@ import numpy as np
 
 from melpy import random
 from melpy.data import PyDataset
+from melpy.tables import is_sparse
 
-__all__ = ["SparseBatches", "dense", "dense_if_small", "is_sparse"]
+__all__ = ["SparseBatches", "dense", "dense_if_small"]
 
 SMALL_BYTES = 1 << 26  # as an array, of a matrix for which batches are not worth their while
-
-
-def is_sparse(X: Any) -> bool:
-    """Return whether X is a sparse matrix or array of SciPy's."""
-    return hasattr(X, "tocsr")
 
 
 def dense(X: Any) -> Any:

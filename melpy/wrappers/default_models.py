@@ -12,7 +12,7 @@ from melpy import layers
 from melpy.data.finite import blocks
 from melpy.models import Input, Sequential
 
-__all__ = ["FEATURES", "NORMALIZED", "default_autoencoder", "default_model", "float_type_of"]
+__all__ = ["FEATURES", "NORMALIZED", "default_autoencoder", "default_model"]
 
 FEATURES = "features"  # the layer whose outputs a transformer gives
 NORMALIZED = "normalized"
@@ -52,7 +52,7 @@ def default_model(
     ['Reshape', 'Normalization', 'Conv2D', 'MaxPooling2D', 'Conv2D', 'MaxPooling2D', 'Flatten',
      'Dense', 'Dense']
     """
-    dtype = float_type_of(X)
+    dtype = _float_type_of(X)
     made: list[Any] = [Input(X.shape[1:], dtype=dtype)]
     if X.ndim in (3, 4):
         made += _convolutions(X, sample_weight, dtype)
@@ -88,7 +88,7 @@ def default_autoencoder(
     >>> default_autoencoder(np.zeros((5, 8))).get_layer("features").units
     4
     """
-    dtype, width = float_type_of(X), math.prod(X.shape[1:])
+    dtype, width = _float_type_of(X), math.prod(X.shape[1:])
     made: list[Any] = [Input(X.shape[1:], dtype=dtype)]
     if X.ndim > 2:
         made.append(layers.Flatten(dtype=dtype))
@@ -102,7 +102,7 @@ def default_autoencoder(
     return Sequential(made)
 
 
-def float_type_of(X: Any) -> str:
+def _float_type_of(X: Any) -> str:
     """Return the type to compute in: X's own, as scikit-learn has it; float32 for images."""
     return "float64" if X.ndim == 2 and X.dtype != np.float32 else "float32"
 

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from melpy.models import Model
+from melpy.tables import is_sparse
 from melpy.wrappers.base import Estimator
-from melpy.wrappers.batches import is_sparse
 from melpy.wrappers.default_models import FEATURES, NORMALIZED, default_autoencoder
 
 __all__ = ["SKLearnTransformer"]

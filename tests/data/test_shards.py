@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from melpy import utils
 from melpy.data import Loader, Shards
 from melpy.errors import ArgumentError, DataError, FileError, ShapeError
 
@@ -67,3 +68,44 @@ def test_what_is_no_shard_is_named(folder, tmp_path):
     refused(DataError, "list.npy", paths=[folder / "list.npy"])
     with pytest.raises(ArgumentError, match="no such row"):
         Shards(f"{folder}/x-[0-2].npy")[[20]]
+
+
+def test_a_folders_files_are_read_by_the_process_that_needs_them(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for n in range(7):
+        (tmp_path / "ab"[n % 2]).mkdir(exist_ok=True)
+        image.new("L", (4, 4), 30 * n).save(tmp_path / "ab"[n % 2] / f"{n}.png")
+
+    def loader():
+        return utils.image_dataset_from_directory(
+            tmp_path, image_size=(4, 4), color_mode="grayscale", batch_size=4, seed=1, verbose=False
+        )
+
+    whole, parts = list(loader()), [list(loader().shared(n, 2)) for n in range(2)]
+    for pair, batch in zip(zip(*parts, strict=True), whole, strict=True):
+        assert [own.part.total for own in pair] == [len(batch[0])] * 2
+        for n, array in enumerate(batch):
+            np.testing.assert_array_equal(np.concatenate([own.batch[n] for own in pair]), array)
+
+
+def test_rows_that_follow_from_their_batch_come_whole():
+    class Padded:
+        rows_are_alone = False
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, rows):
+            return np.zeros((len(rows), 2))
+
+    class OwnWay(Loader):
+        def _make(self, epoch, number, rows):
+            return super()._make(epoch, number, rows)
+
+    for loader in (
+        Loader(Padded(), batch_size=2),
+        OwnWay(np.arange(4), batch_size=2),
+        Loader(np.arange(4), batch_size=2, augment=lambda x, rng: x),
+        Loader(np.arange(4), batch_size=None),
+    ):
+        assert loader.shared(0, 2) is loader

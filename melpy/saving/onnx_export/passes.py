@@ -215,7 +215,7 @@ def _join_scales(graph: Graph, outputs: Sequence[str]) -> None:
             conv.outputs = node.outputs
             convs[node.outputs[0]] = conv
             continue
-        if node.kind in ("Conv",) and node.inputs[1] in graph.constants:
+        if node.kind == "Conv" and node.inputs[1] in graph.constants:
             convs[node.outputs[0]] = node
         nodes.append(node)
     graph.nodes = nodes

@@ -7,6 +7,7 @@ was read from the values with NumPy, which no file can tell.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ class Value:
     layer: str
     maker: Event | None = None
 
-    @property
+    @functools.cached_property
     def constant(self) -> np.ndarray | None:
         """The array, where it is the same in all runs."""
         if self.arrays is None:

@@ -42,7 +42,7 @@ def gather(node: Node, x: Any, indices: Any) -> Any:
     """Return the entries at some places along an axis."""
     axis = node.get("axis", 0)
     room(node, (*indices.shape, *x.shape[:axis], *x.shape[axis:][1:]), dtype_of(x))
-    return ops.take(x, indices=indices, axis=node.get("axis", 0))
+    return ops.take(x, indices=indices, axis=axis)
 
 
 @operator("GatherElements", "GatherElement")

@@ -17,6 +17,7 @@ from melpy.saving.onnx_import.nodes import (
     typed,
     value_of,
 )
+from melpy.saving.onnx_import.windows import conv_of, of_channels
 
 __all__: list[str] = []
 
@@ -60,8 +61,6 @@ def einsum(node: Node, *xs: Any) -> Any:
 @operator("MatMulInteger", "ConvInteger")
 def of_integers(node: Node, a: Any, b: Any, a_zero: Any = None, b_zero: Any = None) -> Any:
     """Return the product, or the convolution, of whole numbers less their zeros, as int32."""
-    from melpy.saving.onnx_import.windows import conv_of
-
     a, b = ops.cast(a, "int64"), ops.cast(b, "int64")
     if a_zero is not None:
         zero = ops.cast(a_zero, "int64")
@@ -77,10 +76,6 @@ def of_integers(node: Node, a: Any, b: Any, a_zero: Any = None, b_zero: Any = No
     return ops.cast(conv_of(node, a, b, node.get("group", 1)), "int32")
 
 
-def _channels(v: Any, x: Any) -> Any:
-    return ops.reshape(v, (-1, *[1] * (len(x.shape) - 2)))
-
-
 @operator("BatchNormalization")
 def batch_normalization(node: Node, x: Any, scale: Any, bias: Any, mean: Any, variance: Any) -> Any:
     """Return scale (x - mean) / sqrt(variance + epsilon) + bias, a channel at a time."""
@@ -91,7 +86,7 @@ def batch_normalization(node: Node, x: Any, scale: Any, bias: Any, mean: Any, va
     if training:
         axes = tuple(n for n in range(len(x.shape)) if n != 1)
         seen_mean, seen_variance = ops.mean(x, axis=axes), ops.var(x, axis=axes)
-    spread = [_channels(v, x) if len(x.shape) > 1 else v
+    spread = [of_channels(v, x) if len(x.shape) > 1 else v
               for v in (scale, bias, seen_mean, seen_variance)]  # fmt: skip
     factor = ops.divide(spread[0], ops.sqrt(ops.add(spread[3], epsilon)))
     y = ops.add(ops.multiply(ops.subtract(x, spread[2]), factor), spread[1])
@@ -140,7 +135,7 @@ def _standard(x: Any, axes: tuple[int, ...], epsilon: float) -> Any:
 def instance_normalization(node: Node, x: Any, scale: Any, bias: Any) -> Any:
     """Return each channel of each sample with mean 0 and variance 1, scaled."""
     z = _standard(x, tuple(range(2, len(x.shape))), node.get("epsilon", 1e-5))
-    return ops.add(ops.multiply(z, _channels(scale, x)), _channels(bias, x))
+    return ops.add(ops.multiply(z, of_channels(scale, x)), of_channels(bias, x))
 
 
 @operator("GroupNormalization")
@@ -156,7 +151,7 @@ def group_normalization(node: Node, x: Any, scale: Any, bias: Any) -> Any:
         z = ops.add(ops.multiply(z, ops.reshape(scale, ones)), ops.reshape(bias, ones))
         return ops.reshape(z, shape)
     z = ops.reshape(z, shape)
-    return ops.add(ops.multiply(z, _channels(scale, x)), _channels(bias, x))
+    return ops.add(ops.multiply(z, of_channels(scale, x)), of_channels(bias, x))
 
 
 @operator("MeanVarianceNormalization")

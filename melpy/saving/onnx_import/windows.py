@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from melpy import ops
+from melpy.ops import spatial
 from melpy.saving.onnx_import.nodes import Node, dtype_of, numbers, operator, require, room
 
-__all__ = ["Windows", "conv_of", "conv_transpose_of", "ends_of", "first", "last"]
+__all__ = ["Windows", "conv_of", "conv_transpose_of", "ends_of", "first", "last", "of_channels"]
 
 Pair = tuple[int, int]
 
@@ -69,8 +70,7 @@ class Windows:
     @property
     def spans(self) -> tuple[int, ...]:
         """How much a window covers."""
-        pairs = zip(self.kernel, self.dilations, strict=True)
-        return tuple((k - 1) * d + 1 for k, d in pairs)
+        return spatial.span(self.kernel, self.dilations)
 
     def same(self, sizes: Sequence[int | None], kind: str) -> list[Any]:
         """Return what "SAME_UPPER" or "SAME_LOWER" puts around, None where it is not known."""
@@ -79,10 +79,9 @@ class Windows:
             if size is None and stride > 1:
                 found.append(None)
                 continue
-            count = 0 if size is None else (-(-size // stride) - 1) * stride - size
-            total = max((span - 1 if size is None else count + span), 0)
-            small, large = total // 2, total - total // 2
-            found.append((large, small) if kind == "SAME_LOWER" else (small, large))
+            # With a stride of 1 it is the same around any size.
+            pair = spatial.PADDINGS["same"](1 if size is None else size, span, stride)
+            found.append(pair[::-1] if kind == "SAME_LOWER" else pair)
         return found
 
     def around(self, sizes: Sequence[int | None]) -> list[Any]:
@@ -149,10 +148,10 @@ def conv_of(node: Node, x: Any, kernel: Any, groups: int) -> Any:
 def conv(node: Node, x: Any, kernel: Any, bias: Any = None) -> Any:
     """Return x correlated with a kernel, plus a bias."""
     y = conv_of(node, x, kernel, node.get("group", 1))
-    return y if bias is None else ops.add(y, _of_channels(bias, y))
+    return y if bias is None else ops.add(y, of_channels(bias, y))
 
 
-def _of_channels(v: Any, x: Any) -> Any:
+def of_channels(v: Any, x: Any) -> Any:
     """Return one number a channel as it meets (N,C,H,W)."""
     return ops.reshape(v, (-1, *[1] * (len(x.shape) - 2)))
 
@@ -166,7 +165,7 @@ def conv_transpose(node: Node, x: Any, kernel: Any, bias: Any = None) -> Any:
     ) if groups > 1 else [(x, kernel)]  # fmt: skip
     made = [conv_transpose_of(node, part, own) for part, own in parts]
     y = made[0] if groups == 1 else ops.concatenate(made, axis=1)
-    return y if bias is None else ops.add(y, _of_channels(bias, y))
+    return y if bias is None else ops.add(y, of_channels(bias, y))
 
 
 def cuts_of(node: Node, windows: Windows, sizes: Sequence[Any]) -> tuple[list[Pair], list[int]]:

@@ -21,7 +21,7 @@ ONE = {
 }  # fmt: skip
 TWO = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "maximum": "Max",
-    "minimum": "Min", "power": "Pow", "hypot": "",
+    "minimum": "Min", "power": "Pow",
 }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def _two(c: Call) -> str:
 
 
 RULES.update(dict.fromkeys(ONE, _one))
-RULES.update(dict.fromkeys([op for op, kind in TWO.items() if kind], _two))
+RULES.update(dict.fromkeys(TWO, _two))
 
 
 @rule("cast")

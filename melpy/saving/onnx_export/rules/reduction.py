@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy.saving.onnx_export.graph import FAR
 from melpy.saving.onnx_export.rules.registry import RULES, Call, CannotSayError, rule
 
 __all__: list[str] = []
@@ -92,16 +93,13 @@ def diff(c: Call) -> str:
 
 
 def _differences(c: Call, x: str, axis: int) -> str:
-    return c.add("Sub", c.slice(x, axis, 1, _END), c.slice(x, axis, 0, -1))
-
-
-_END = int(np.iinfo(np.int64).max)
+    return c.add("Sub", c.slice(x, axis, 1, FAR), c.slice(x, axis, 0, -1))
 
 
 @rule("trapezoid")
 def trapezoid(c: Call) -> str:
     axis, y = c.axes(c["axis"])[0], c.x()
-    both = c.add("Add", c.slice(y, axis, 1, _END), c.slice(y, axis, 0, -1))
+    both = c.add("Add", c.slice(y, axis, 1, FAR), c.slice(y, axis, 0, -1))
     pairs = c.add("Mul", both, c.number(0.5))
     if not c.given(1):
         steps: Any = c.number(c["dx"])

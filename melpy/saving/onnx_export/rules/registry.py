@@ -10,6 +10,7 @@ output's own type, where the rule asks for that: `Call.x`; as they were given: `
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -206,6 +207,7 @@ class Call:
         return self.graph.sizes(self.shape(n))
 
 
+@functools.cache
 def _defaults(op: str) -> dict[str, Any]:
     """Return the options of an op that have a default."""
     if op not in OPS:
