@@ -1,12 +1,14 @@
 """Times what processes tell each other while they train, on one machine and between two networks.
 
-    python -m benchmarks.exchange [--rounds 5] [--only loopback ...]
+    python -m benchmarks.exchange [--rounds 5] [--only loopback ...] [--nets mnist-3 ...]
 
 Two processes of one thread each train the paper's two networks and a ResNet-20 in three ways, in
 turns: alone, each on its half of the batches; with gradients exchanged after the way back; and
-while it runs. Between two network namespaces of this machine, joined by a virtual cable, the kernel
-shapes the rate. That needs root, Linux's ip and tc, and mpiexec of MPICH. Results go to
-benchmarks/results/exchange-NETWORK.json; `benchmarks.scaling` makes the page of them.
+while it runs; alone also on fewer samples; and they add up arrays of many sizes. Both are on one
+machine: they share its memory, or talk over its loopback, or are in two networks of it, which needs
+root (`benchmarks.networks`). Needs mpiexec of MPICH. Results go to
+benchmarks/results/exchange-NETWORK.json; `benchmarks.scaling` fits a model of the cost to them, and
+makes the page.
 """
 
 from __future__ import annotations
@@ -16,33 +18,25 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.networks import NETWORKS, cable
+
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).parents[1]
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
-NETWORKS = {"loopback": None, "cable": None, "cable-10gbit": "10gbit", "cable-1gbit": "1gbit"}
+LOCAL = ("shared-memory", "loopback")  # both processes on this machine, and by TCP
 NETS = ("mnist-3", "cifar-7", "resnet-20")
 STEPS = 10  # of a round
+FEWER = (4, 16)  # samples, of the steps that say what a step costs beside its samples
 SIZES = tuple(4**n for n in range(2, 13))  # numbers of float32: 64 bytes to 64 MB
-HOSTS = {"10.77.0.1": "melpy-a", "10.77.0.2": "melpy-b"}
-LAUNCHER = """#!/bin/sh
-# Called as ssh is: options, a host, a command. The host is a network namespace of this machine.
-while [ "${1#-}" != "$1" ]; do shift; done
-host=$1; shift
-case $host in 10.77.0.1) name=melpy-a;; *) name=melpy-b;; esac
-exec ip netns exec $name sh -c "$*"
-"""
 
 
-def work(rounds: int) -> dict[str, Any]:
+def work(rounds: int, nets: list[str]) -> dict[str, Any]:
     """Measure as one of the processes of a job; return what was seen."""
     import melpy
     from benchmarks.peers.workloads import WORKLOADS
@@ -51,7 +45,7 @@ def work(rounds: int) -> dict[str, Any]:
 
     shared = distribution.DataParallel()
     rows: dict[str, Any] = {}
-    for name in NETS:
+    for name in nets:
         workload, batch = WORKLOADS[name], WORKLOADS[name].batch
         times: dict[str, list[float]] = {way: [] for way in ("alone", "after", "while")}
         models = {}
@@ -78,10 +72,16 @@ def work(rounds: int) -> dict[str, Any]:
                 if number:
                     times[way].append((time.perf_counter() - begun_s) / STEPS * 1e3)
         exchange.PIECE = pieces
+        distribution.set_distribution(None)
+        fewer = {rows: _alone(models["alone"], workload, rows, rounds, shared) for rows in FEWER}
         rows[name] = {
             "batch": batch,
             "numbers": models["while"].count_params(),
+            "normalizations": sum(
+                "BatchNorm" in type(one).__name__ for one in models["while"].layers_inside
+            ),
             "ms": {way: _told(ms) for way, ms in times.items()},
+            "ms_of_fewer": fewer,
         }
     sums = []
     for size in SIZES:
@@ -95,43 +95,28 @@ def work(rounds: int) -> dict[str, Any]:
     return {"nets": rows, "sums": sums, "rank": shared.rank, "size": shared.size}
 
 
+def _alone(model: Any, workload: Any, rows: int, rounds: int, shared: Any) -> dict[str, float]:
+    """Return the time of a step on so many samples, without an exchange."""
+    draws, times = np.random.default_rng(0), []
+    x = draws.normal(size=(rows * STEPS, *workload.shape)).astype("float32")
+    y = draws.integers(0, workload.classes, rows * STEPS)
+    for number in range(rounds + 1):
+        shared.processes.gather(None)
+        begun_s = time.perf_counter()
+        model.fit(x, y, rows, epochs=4 if number == 0 else 1, verbose=0, shuffle=False)
+        if number:
+            times.append((time.perf_counter() - begun_s) / STEPS * 1e3)
+    return _told(times)
+
+
 def _told(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "least": min(values), "most": max(values)}
 
 
-@contextmanager
-def cable(rate: str | None) -> Iterator[list[str]]:
-    """Join two network namespaces, at a rate; give the options of mpiexec for one process each."""
-    for name in HOSTS.values():
-        _ip("netns", "add", name)
-    try:
-        _ip("link", "add", "melpy0", "type", "veth", "peer", "name", "melpy1")
-        for (host, name), device in zip(HOSTS.items(), ("melpy0", "melpy1"), strict=True):
-            inside = ("netns", "exec", name, "ip")
-            _ip("link", "set", device, "netns", name)
-            _ip(*inside, "addr", "add", f"{host}/24", "dev", device)
-            _ip(*inside, "link", "set", device, "up")
-            _ip(*inside, "link", "set", "lo", "up")
-            if rate is not None:
-                shape = f"tc qdisc add dev {device} root tbf rate {rate} burst 1mb latency 50ms"
-                _ip("netns", "exec", name, *shape.split())
-        with tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False) as script:
-            script.write(LAUNCHER)
-        Path(script.name).chmod(0o755)
-        yield ["-launcher", "ssh", "-launcher-exec", script.name, "-hosts", ",".join(HOSTS)]
-        Path(script.name).unlink()
-    finally:
-        for name in HOSTS.values():
-            _ip("netns", "del", name)
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True)
-
-
-def measured(network: str, rounds: int) -> dict[str, Any]:
+def measured(network: str, rounds: int, nets: list[str]) -> dict[str, Any]:
     """Run the job on a network; return what its first process saw."""
-    command = ["-m", "benchmarks.exchange", "--worker", "--rounds", str(rounds)]
+    command = ["-m", "benchmarks.exchange", "--worker", "--rounds", str(rounds),
+               "--nets", *nets]  # fmt: skip
     environment = {
         "PATH": f"{MPIEXEC.parent}:/usr/sbin:/usr/bin:/sbin:/bin",
         "PYTHONPATH": str(ROOT),
@@ -147,6 +132,9 @@ def measured(network: str, rounds: int) -> dict[str, Any]:
         )  # fmt: skip
         return json.loads(made.stdout.splitlines()[-1])
 
+    if network == "shared-memory":
+        return run([], [])
+    environment |= {"MPIR_CVAR_NOLOCAL": "1", "UCX_TLS": "tcp,self"}  # not by the memory they share
     if network == "loopback":
         return run([], [])
     with cable(NETWORKS[network]) as options:
@@ -157,19 +145,26 @@ def main() -> None:
     """Do what the module says."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="of each way, in turns (5)")
-    parser.add_argument("--only", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--only", nargs="*", default=[*LOCAL, *NETWORKS],
+                        choices=[*LOCAL, *NETWORKS])  # fmt: skip
+    parser.add_argument("--nets", nargs="*", default=list(NETS), choices=NETS)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        told = work(arguments.rounds)
+        told = work(arguments.rounds, arguments.nets)
         if told["rank"] == 0:
             print(json.dumps(told))
         return
     from melpy.experiments.machine import machine
 
     for network in arguments.only:
-        told = measured(network, arguments.rounds)
-        told |= {"kind": "exchange", "network": network, "machine": machine()}
+        told = measured(network, arguments.rounds, arguments.nets)
+        told |= {
+            "kind": "exchange",
+            "rounds": arguments.rounds,
+            "network": network,
+            "machine": machine(),
+        }
         path = RESULTS / f"exchange-{network}.json"
         path.write_text(json.dumps(told, indent=1) + "\n")
         print(path)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from melpy.config import DTypePolicy
     from melpy.config.devices import device
+    from melpy.differentiation import grad, value_and_grad
     from melpy.dtype_policies import FloatDTypePolicy
     from melpy.initializers import Initializer
     from melpy.kernels.spec.conv_im2col import col2im, get_indices, im2col
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from melpy.optimizers import Optimizer
     from melpy.regularizers import Regularizer
     from melpy.tape import no_grad
-    from melpy.tensor import KerasTensor, Tensor, grad, value_and_grad
+    from melpy.tensor import KerasTensor, Tensor
 
 __all__ = [
     "DTypePolicy",
@@ -124,10 +125,10 @@ _ROOM_OF = {
     "name_scope": "layers.scope",
     "col2im": "kernels.spec.conv_im2col",
     "get_indices": "kernels.spec.conv_im2col",
-    "grad": "tensor",
+    "grad": "differentiation",
     "im2col": "kernels.spec.conv_im2col",
     "no_grad": "tape",
-    "value_and_grad": "tensor",
+    "value_and_grad": "differentiation",
 }
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy import probing, tree
+from melpy import budget, probing, tree
 from melpy.errors import ArgumentError, DtypeError, MelpyError, UnsupportedError
+from melpy.op_budget import counted
 from melpy.probing import Like
 from melpy.strings import data_type, type_name
 
@@ -217,10 +218,11 @@ def defer_op(
     type that an Input has unless told otherwise: one argument, or all, then stand for such.
     """
     if made_of is None:
+        tried = counted(op) if budget.is_counted() else op
         try:
-            made_of = probe(op, args, kwargs)
+            made_of = probe(tried, args, kwargs)
         except (TypeError, ValueError, IndexError) as error:
-            made_of = _of_whole_numbers(op, args, kwargs, error)
+            made_of = _of_whole_numbers(tried, args, kwargs, error)
     return defer(op, args, kwargs, made_of)
 
 

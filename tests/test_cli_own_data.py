@@ -229,7 +229,25 @@ class TestImages:
         assert "images of another shape" in sentence
         table = houses(tmp_path / "t.csv")
         sentence = refusal(capsys, "train", table, "--model", tmp_path / "m.keras")
-        assert "has columns of its own" in sentence
+        assert "does not take the columns of a table without its" in sentence
+
+    @pytest.mark.parametrize("columns", ["rooms", "rooms,town"])
+    def test_a_tables_model_trains_on(self, columns, tmp_path, capsys):
+        table = houses(tmp_path / "t.csv")
+        ignored = [name for name in read_table(table, "test").names
+                   if name not in (*columns.split(","), "price")]  # fmt: skip
+        begun = ("train", table, "--target", "price", "--epochs", "3", "--ignore",
+                 ",".join(ignored), "--out", tmp_path / "a")  # fmt: skip
+        melpy_does(capsys, *begun)
+        out = melpy_does(capsys, "train", table, "--target", "price", "--epochs", "1", "--model",
+                         tmp_path / "a", "--learning-rate", "1e-9", "--out", tmp_path / "b").out
+        assert "Training on" in out
+        one, other = (saving.load_model(tmp_path / n / "model.keras") for n in "ab")
+        for a, b in zip(one.trainable_weights, other.trainable_weights, strict=True):
+            np.testing.assert_allclose(a.value, b.value, atol=1e-6)  # it began with the file's
+        told = [melpy_does(capsys, "predict", tmp_path / n, table, "--json").out for n in "ab"]
+        a, b = ([row["price"] for row in json.loads(out)["predictions"]] for out in told)
+        np.testing.assert_allclose(a, b, rtol=1e-4)
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
@@ -548,7 +566,7 @@ class TestTables:
         path.write_text("x,words,few,many,floats\n" + "\n".join(rows))
         said = []
         settings = Settings(str(path), target=target, task=task, out=str(tmp_path)).complete()
-        assert of_table(settings, said.append).task.kind == found
+        assert of_table(settings, None, said.append).task.kind == found
         assert any(f"The target is {target!r}, a {found}" in line for line in said)
 
     @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ["clock", "errors", "part", "files", "tree", "strings", "tables"],
     ["custom"],
-    ["config", "configurable", "dtype_policies", "mixed_precision", "budget"],
+    ["config", "configurable", "dtype_policies", "mixed_precision", "budget", "op_budget"],
     ["kernels"],
     ["tape"],
     ["probing"],

@@ -133,6 +133,13 @@ class TestTensorBoard:
         assert not found["histograms"]
         assert [path.name for path in tmp_path.iterdir()] == ["train"]
 
+    def test_batches_count_where_a_call_makes_several(self, tmp_path, read):
+        trained = model()
+        trained.compile("sgd", "sparse_categorical_crossentropy", steps_per_execution=2)
+        log = TensorBoard(tmp_path, update_freq=3)
+        trained.fit(X, Y, batch_size=6, epochs=3, verbose=0, callbacks=[log])
+        assert [one.step for one in read("train").Scalars("batch_loss")] == [4, 8, 12]
+
     @pytest.mark.parametrize("kind", ["row", "own"])
     def test_models_without_a_graph(self, tmp_path, read, kind):
         class Own(melpy.Model):

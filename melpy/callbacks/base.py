@@ -148,6 +148,11 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
+    def _repr_html_(self) -> str:
+        from melpy.viz.notebook import of_history  # when a notebook shows it
+
+        return of_history(self.history, self.epoch)
+
 
 class LambdaCallback(Callback):
     """Calls functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: ...)``.

@@ -5,18 +5,17 @@ The package ``tensorboard`` is imported when something is written; TensorFlow is
 
 from __future__ import annotations
 
-import struct
 import time
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from melpy import tree
+from melpy.heatmap import png
 
 __all__ = [
-    "end_of_trial", "graph", "histogram", "hyperparameters", "image", "picture", "png", "scalar",
+    "end_of_trial", "graph", "histogram", "hyperparameters", "image", "picture", "scalar",
 ]  # fmt: skip
 
 BINS = 30
@@ -59,35 +58,6 @@ def image(tag: str, pixels: np.ndarray) -> Any:
     H, W = pixels.shape
     shown = Summary.Image(height=H, width=W, colorspace=1, encoded_image_string=png(pixels))
     return Summary.Value(tag=tag, image=shown)
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """Return a grey picture as a PNG file.
-
-    Parameters
-    ----------
-    pixels : array (H, W) of uint8
-
-    Source
-    ------
-    PNG specification, third edition, W3C 2025, sections 5 and 11.
-
-    Examples
-    --------
-    >>> png(np.zeros((2, 3), np.uint8))[:4]
-    b'\\x89PNG'
-    """
-    H, W = pixels.shape
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    rows = np.zeros((H, W + 1), np.uint8)  # each row begins with its filter, 0 for none
-    rows[:, 1:] = pixels
-    head = struct.pack(">IIBBBBB", W, H, 8, 0, 0, 0, 0)  # 8 bits, grey
-    parts = (b"IHDR", head), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 def picture(values: np.ndarray) -> np.ndarray:

@@ -89,7 +89,7 @@ class EveryBatches(Callback):
     save_freq : "epoch" for never, or an int > 0
     """
 
-    remembers: tuple[str, ...] = ("last_batch", "passed")
+    remembers: tuple[str, ...] = ("last_batch", "passed", "step")
 
     is_for_one = True
 
@@ -105,7 +105,7 @@ class EveryBatches(Callback):
             )
         self.save_freq = save_freq
         self.every = None if save_freq == "epoch" else int(save_freq)
-        self.last_batch, self.passed = -1, 0
+        self.last_batch, self.passed, self.step = -1, 0, 0  # step: how many batches in all
 
     @property
     def misses_batches(self) -> bool:  # type: ignore[override]
@@ -116,8 +116,8 @@ class EveryBatches(Callback):
         """Count up to a batch's number; return whether it is time, and begin anew if it is."""
         if self.every is None:
             return False
-        self.passed += batch + 1 if batch <= self.last_batch else batch - self.last_batch
-        self.last_batch = batch
+        new = batch + 1 if batch <= self.last_batch else batch - self.last_batch
+        self.last_batch, self.passed, self.step = batch, self.passed + new, self.step + new
         if self.passed < self.every:
             return False
         self.passed = 0

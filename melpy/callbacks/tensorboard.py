@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from melpy.callbacks import events
-from melpy.callbacks.base import Callback, Logs
+from melpy.callbacks.base import Logs
+from melpy.callbacks.files import EveryBatches
 from melpy.errors import ArgumentError, DtypeError, install, needing, whole_numbers
 from melpy.files import writing
 
 __all__ = ["TensorBoard"]
 
 
-class TensorBoard(Callback):
+class TensorBoard(EveryBatches):
     """Writes event files that TensorBoard shows: ``tensorboard --logdir logs``.
 
     Scalars of epochs and batches, histograms and pictures of the weights, the model's graph, and
@@ -53,9 +54,6 @@ class TensorBoard(Callback):
     False
     """
 
-    remembers = ("step",)
-    is_for_one = True
-
     def __init__(
         self,
         log_dir: str | Path = "logs",
@@ -70,8 +68,8 @@ class TensorBoard(Callback):
         hparams: Mapping[str, Any] | None = None,
     ) -> None:
         whole_numbers("TensorBoard", 0, histogram_freq=histogram_freq)
-        every: Any = {"epoch": 0, "batch": 1}.get(update_freq, update_freq)  # type: ignore[arg-type]
-        if update_freq != "epoch" and (not isinstance(every, int | np.integer) or every < 1):
+        every: Any = 1 if update_freq == "batch" else update_freq
+        if every != "epoch" and (not isinstance(every, int | np.integer) or every < 1):
             raise ArgumentError(
                 "TensorBoard",
                 "update_freq is out of range",
@@ -85,11 +83,11 @@ class TensorBoard(Callback):
                 expected="a dict of names to numbers, texts or truths",
                 received={"type": type(hparams).__name__},
             )
-        self.log_dir, self.histogram_freq, self.every = Path(log_dir), histogram_freq, int(every)
+        super().__init__(every)
+        self.log_dir, self.histogram_freq = Path(log_dir), histogram_freq
         self.write_graph, self.write_images = write_graph, write_images
         self.write_steps_per_second, self.hparams = write_steps_per_second, hparams
         self.writers: dict[str, Any] = {}
-        self.step, self.misses_batches = 0, not self.every
         self.batches, self.begun_s = 0, 0.0
 
     def _writer(self, side: str) -> Any:
@@ -136,9 +134,8 @@ class TensorBoard(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Write the batch's numbers, where that was asked for."""
-        self.step += 1
         self.batches = batch + 1
-        if self.every and self.step % self.every == 0:
+        if self.are_due(batch):
             self._scalars("train", self.step, logs or {}, "batch_")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -39,7 +39,8 @@ def parser(commands: Any) -> None:
         "for each class, or on a CSV file, and leave a folder with model.keras, history.csv, "
         "log.jsonl, run.json and pictures. With no arguments: LeNet-5 on the 8x8 digits that come "
         "with melpy. The first Ctrl-C, or SIGTERM, stops after the batch at hand and keeps "
-        "everything; --resume goes on from there, to the same bits.",
+        "everything; --resume goes on from there, to the same bits. As mpiexec -n 4 melpy train "
+        "..., four processes share each batch.",
         examples=EXAMPLES,
         codes="0 at the end, 2 after bad input, 130 after Ctrl-C, 143 after SIGTERM",
     )  # fmt: skip
@@ -94,7 +95,34 @@ def parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Train."""
     from melpy.experiments import run as training
+    from melpy.experiments.processes import of_job
 
+    goes_on = arguments.resume is not None
+    given = {
+        name: value
+        for name, value in vars(arguments).items()
+        if name not in NOT_SETTINGS and value is not None and value is not False
+    }
+    if goes_on and given:
+        raise ArgumentError(
+            "train",
+            "a run goes on as it was begun",
+            expected="--resume, and nothing but --kernels or --threads beside it",
+            received=given,
+        )
+    asked = training.settings_of(arguments.resume) if goes_on else training.Settings(**given)
+    with of_job(asked, out.say) as (settings, say, is_first):
+        _choose(arguments)
+        report = training.train(settings, say, goes_on)
+    if is_first and out.is_json:
+        out.json(report)
+    elif is_first and arguments.quiet:
+        out.write(training.shown(report))
+    return 128 + report["signal"] if report["signal"] else 0
+
+
+def _choose(arguments: argparse.Namespace) -> None:
+    """Set kernels and threads, where they are named."""
     for name, choose in (("kernels", config.set_kernels), ("threads", config.set_threads)):
         value = getattr(arguments, name)
         try:
@@ -103,24 +131,3 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         except MelpyError as error:
             error.who = f"--{name}"
             raise
-    given = {
-        name: value
-        for name, value in vars(arguments).items()
-        if name not in NOT_SETTINGS and value is not None and value is not False
-    }
-    if arguments.resume is not None and given:
-        raise ArgumentError(
-            "train",
-            "a run goes on as it was begun",
-            expected="--resume, and nothing but --kernels or --threads beside it",
-            received=given,
-        )
-    if arguments.resume is None:
-        report = training.train(training.Settings(**given), out.say)
-    else:
-        report = training.train(training.settings_of(arguments.resume), out.say, goes_on=True)
-    if out.is_json:
-        out.json(report)
-    elif arguments.quiet:
-        out.write(training.shown(report))
-    return 128 + report["signal"] if report["signal"] else 0

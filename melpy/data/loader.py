@@ -20,7 +20,7 @@ from melpy.data.py_dataset import PyDataset
 from melpy.data.source import Own
 from melpy.errors import ArgumentError, ShapeError
 from melpy.part import Part
-from melpy.tables import dense, is_sparse
+from melpy.tables import as_numbers, plain
 from melpy.tape import Variable, no_grad
 
 __all__ = ["Loader"]
@@ -247,11 +247,10 @@ def _array(values: Any) -> Any:
     """Return numbers, lists, tables and tensors as an array; any other source as it is."""
     if isinstance(values, Variable):
         return values.value
-    if is_sparse(values):
-        return dense(values, "a part", "Loader")
-    table = hasattr(values, "iloc")  # of pandas: its [] takes columns, not rows
-    source = hasattr(values, "__getitem__") and not isinstance(values, list | tuple) and not table
-    return values if source else np.asarray(values)
+    values = plain(values, "a part", "Loader")
+    column = hasattr(values, "iloc")  # of pandas: its [] takes labels, not rows
+    source = hasattr(values, "__getitem__") and not isinstance(values, list | tuple) and not column
+    return values if source else as_numbers(values)
 
 
 def _batch(parts: tuple[Any, ...], rows: Any) -> Any:

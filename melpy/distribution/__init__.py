@@ -9,9 +9,13 @@ and `predict` need no other change.
 from melpy.distribution.data_parallel import (
     DataParallel,
     distribution,
+    ending_together,
     initialize,
     list_devices,
     set_distribution,
 )
 
-__all__ = ["DataParallel", "distribution", "initialize", "list_devices", "set_distribution"]
+__all__ = [
+    "DataParallel", "distribution", "ending_together", "initialize", "list_devices",
+    "set_distribution",
+]  # fmt: skip

@@ -16,7 +16,10 @@ from melpy.distribution.communicator import Alone, Mpi, communicator
 from melpy.errors import ArgumentError, DtypeError, MelpyError, UnsupportedError
 from melpy.part import Part
 
-__all__ = ["DataParallel", "distribution", "initialize", "list_devices", "set_distribution"]
+__all__ = [
+    "DataParallel", "distribution", "ending_together", "initialize", "list_devices",
+    "set_distribution",
+]  # fmt: skip
 
 STATISTICS = ("global", "local")
 MICRO_BATCHES = 12  # of a batch: as many for 1, 2, 3, 4, 6 and 12 processes
@@ -24,6 +27,7 @@ PATIENCE_S = 1.0  # of a process that failed with what all may have failed with
 
 _processes: Alone | Mpi | None = None
 _current: DataParallel | None = None
+_has_its_share = False  # of the threads that would be one process's
 
 
 def initialize(
@@ -180,7 +184,7 @@ def set_distribution(value: DataParallel | None) -> None:
 
     To be called before the model is made: all processes draw the same initial weights from then on.
     """
-    global _current
+    global _current, _has_its_share
     if value is not None and not isinstance(value, DataParallel):
         raise DtypeError(
             "set_distribution",
@@ -192,14 +196,29 @@ def set_distribution(value: DataParallel | None) -> None:
     if value is None or value.size == 1:
         return
     random.restore_stream(value.processes.broadcast(random.stream_state()))
-    if not os.environ.get("MELPY_NUM_THREADS"):
+    if not os.environ.get("MELPY_NUM_THREADS") and not _has_its_share:
         config.set_threads(max(1, config.threads() // value.processes.on_this_host))
+        _has_its_share = True
     sys.excepthook = _end_all
 
 
 def distribution() -> DataParallel | None:
     """Return what `set_distribution` was given last."""
     return _current
+
+
+@contextmanager
+def ending_together() -> Iterator[None]:
+    """End all processes of the job where this one fails inside the ``with`` block.
+
+    Uncaught exceptions do so after `set_distribution` in any case; this is for who catches them.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if _known().size > 1:
+            _end_all(type(error), error, error.__traceback__)
+        raise
 
 
 def _end_all(kind: Any, error: BaseException, trace: Any) -> None:

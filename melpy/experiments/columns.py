@@ -19,7 +19,9 @@ from melpy import config, layers, models, ops
 from melpy.errors import DataError, UnsupportedError
 from melpy.experiments.tables import Table, is_missing, number_of
 
-__all__ = ["Column", "arrays_of", "encoder", "gaps_allowed", "learned", "require_numbers"]
+__all__ = [
+    "Column", "arrays_of", "encoder", "encoder_of", "gaps_allowed", "learned", "require_numbers",
+]  # fmt: skip
 
 MOST_WORDS = 100  # of a column; rarer ones share one place
 NO_WORD = "(missing)"
@@ -140,6 +142,20 @@ def encoder(columns: Sequence[Column]) -> Any:
     parts = [one.layers()(inputs[one.input]) for one in columns]
     whole = layers.Concatenate(name="row")(parts) if len(parts) > 1 else parts[0]
     return models.Model(inputs, whole, name="columns")
+
+
+def encoder_of(model: Any, columns: Sequence[Column]) -> Any:
+    """Return the part of a table's model that `encoder` made."""
+    calls = model._whole_graph().calls
+    by_name = {getattr(call.function, "name", ""): call for call in calls}
+    if len(columns) > 1:
+        end = by_name["row"]
+    elif columns[0].kind == WORDS:
+        end = by_name[f"{columns[0].input}_one_hot"]
+    else:
+        scaled = by_name[f"{columns[0].input}_scaled"]
+        end = next(call for call in calls if any(x.call is scaled for x in call.inputs))
+    return models.Model(model.input, end.outputs, name="columns")
 
 
 def arrays_of(table: Table, columns: Sequence[Column], who: str) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from melpy.experiments.measures import of_outputs
 from melpy.experiments.opened import Opened, opened
 from melpy.experiments.photographs import classes_in
 from melpy.experiments.settings import kind_of
-from melpy.experiments.tables import is_missing, read_table
+from melpy.experiments.tables import read_table
 from melpy.experiments.task import REGRESSION, Task
 
 __all__ = ["evaluated"]
@@ -116,11 +116,7 @@ def _on_table(reader: Reader, path: str, target: str | None) -> dict[str, Any]:
     """Return how good a model is on a table's rows whose target is known."""
     found, table = reader.opened, read_table(path, WHO)
     name = target or (found.task.target if found.task else "") or table.names[-1]
-    cells = table.column(name, WHO)
-    table = table.take([row for row, cell in enumerate(cells) if not is_missing(cell)])
-    if not len(table):
-        raise DataError(WHO, f"the column {name!r} of {path} is empty",
-                        expected="what is to be told")  # fmt: skip
+    table = table.with_known(name, WHO)
     inputs = table if found.columns else table.without(name)
     outputs = np.concatenate([outputs_of(found.model, x) for _, x in reader.rows(inputs)])
     task = task_of(found.model, found.task, outputs) or Task(REGRESSION)

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from melpy.errors import DataError, lookup
-from melpy.experiments.columns import arrays_of, encoder, gaps_allowed, learned
+from melpy.errors import ArgumentError, DataError, lookup
+from melpy.experiments.columns import (
+    Column,
+    arrays_of,
+    encoder,
+    encoder_of,
+    gaps_allowed,
+    learned,
+)
+from melpy.experiments.opened import Opened
 from melpy.experiments.prepared import WHO, Prepared, Say, digest_of, share_of, split
 from melpy.experiments.settings import Settings
-from melpy.experiments.tables import Table, is_missing, number_of, read_table
+from melpy.experiments.tables import Table, number_of, read_table
 from melpy.experiments.task import CLASSIFICATION, REGRESSION, TASKS, Task
 
 __all__ = ["labels_of", "of_table", "targets"]
@@ -18,17 +26,21 @@ __all__ = ["labels_of", "of_table", "targets"]
 MOST_CLASSES = 20  # that whole numbers in a target may stand for
 
 
-def of_table(settings: Settings, say: Say) -> Prepared:
+def of_table(settings: Settings, base: Opened | None, say: Say) -> Prepared:
     """Return the rows of a table as vectors, each column learned from the training part alone.
 
     Parameters
     ----------
     settings : complete ones
+    base : Opened, a file's model to train on from, which has learned its columns; None for a
+        network that fits the data
     say : function of one line of text
     """
     table = read_table(settings.dataset, WHO)
     target = settings.target or table.names[-1]
-    table = _with_target(table, target, say)
+    whole, table = table, table.with_known(target, WHO)
+    if len(table) < len(whole):
+        say(f"Left out {len(whole) - len(table):,} rows without a {target}.")
     ignored = [name.strip() for name in (settings.ignore or "").split(",") if name.strip()]
     for name in ignored:
         table.column(name, WHO)  # refuses one that is not there
@@ -36,20 +48,23 @@ def of_table(settings: Settings, say: Say) -> Prepared:
     share = share_of(settings.validation)
     labels, names = labels_of(table, target) if kind == CLASSIFICATION else (len(table), ())
     if share is None:
-        other = _with_target(read_table(str(settings.validation), WHO), target, say)
-        train, test = table, other
+        train, test = table, read_table(str(settings.validation), WHO).with_known(target, WHO)
     else:
         rows, held = split(labels, share, settings.seed, WHO)
         train, test = table.take(rows), table.take(held)
         say(f"Holding back {len(held):,} of {len(table):,} rows to measure on.")
     used = [name for name in table.names if name != target and name not in ignored]
-    columns = learned(train, used, say, WHO)
+    if base is None:
+        columns = learned(train, used, say, WHO)
+        begin = encoder(columns)
+    else:
+        columns = _columns_of(base, target)
+        begin = encoder_of(base.model, columns)
     if kind == CLASSIFICATION:
         task = Task(kind, names, target)
     else:
         values = train.numbers(target, WHO)
         task = Task(kind, (), target, float(values.mean()), float(values.std()) or 1.0)
-    begin = encoder(columns)
     with gaps_allowed():
         x, x_test = (
             np.asarray(begin.predict(arrays_of(part, columns, WHO), batch_size=1024))
@@ -61,22 +76,20 @@ def of_table(settings: Settings, say: Say) -> Prepared:
     return Prepared(
         "table", Path(settings.dataset).stem, (x, y), (x_test, y_test), task, "validation",
         list, task.to_notes() | {"columns": [one.to_notes() for one in columns]},
-        digest_of([str(row) for row in table.rows]), columns=columns,
+        digest_of([str(row) for part in (train, test) for row in part.rows]), columns=columns,
+        begin=begin,
     )  # fmt: skip
 
 
-def _with_target(table: Table, target: str, say: Say) -> Table:
-    """Return the rows in which the target is known."""
-    cells = table.column(target, WHO)
-    rows = [row for row, cell in enumerate(cells) if not is_missing(cell)]
-    if len(rows) < len(table):
-        say(f"Left out {len(table) - len(rows):,} rows without a {target}.")
-    if not rows:
-        raise DataError(
-            WHO, f"the column {target!r} of {table.path} is empty", expected="what is to be told",
-            mend="Name another column: --target.",
+def _columns_of(base: Opened, target: str) -> list[Column]:
+    """Return the columns that a file's model takes."""
+    if not base.columns or target in [one.name for one in base.columns]:
+        raise ArgumentError(
+            WHO, f"the model of the file does not take the columns of a table without its {target}",
+            expected="a model that `melpy train` made of a table of the same columns",
+            received={"model": str(base.path)},
         )  # fmt: skip
-    return table.take(rows)
+    return base.columns
 
 
 def _kind(table: Table, target: str, asked: str | None, say: Say) -> str:

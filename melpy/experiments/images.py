@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from melpy.preprocessing.image import (
     pillow_image,
 )
 
-__all__ = ["Pixels", "as_seen", "read_image", "read_pixels", "reading_image", "write_image"]
+__all__ = ["Pixels", "as_seen", "read_pixels", "reading_image", "write_image"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Pixels:
     """x = ((pixel - low) / (high - low) - mean) / std, with one mean and std a channel.
 
     ``low`` and ``high`` are the range of the training pixels, ``mean`` and ``std`` the channels'
-    statistics after scaling. Where all pixels are alike, ``high - low`` counts as 1. It is plain
-    numbers, so that a run can keep it.
+    statistics after scaling. Where all pixels are alike, ``high - low`` counts as 1.
     """
 
     low: float
@@ -68,40 +67,10 @@ class Pixels:
         offset = [-start / width for start, width in zip(shift, span, strict=True)]
         return Rescaling([1 / width for width in span], offset, name="pixels")
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the four as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Pixels:
-        """Make it again from `to_json`'s result; a ValueError says that it is none."""
-        low, high = float(kept["low"]), float(kept["high"])
-        mean, std = (tuple(float(x) for x in kept[name]) for name in ("mean", "std"))
-        if not np.isfinite([low, high, *mean, *std]).all() or min(std) <= 0 or low > high:
-            raise ValueError("pixels of such a range and spread cannot be")
-        return cls(low, high, mean, std)
-
 
 def with_channels(images: np.ndarray) -> np.ndarray:
     """Return (N, H, W) images as (N, H, W, 1)."""
     return images[..., np.newaxis] if images.ndim == 3 else images
-
-
-def read_image(
-    path: str | Path, shape: tuple[int, ...], high: float, resize: bool, invert: bool
-) -> np.ndarray:
-    """Read an image file as pixels (H, W, C) in 0..high.
-
-    Parameters
-    ----------
-    path : an image file that Pillow reads
-    shape : (H, W, C), what the network takes; C is 1 or 3
-    high : float, the largest pixel value of the network's data set
-    resize : bool, scale an image of another size instead of refusing it
-    invert : bool, for dark ink on a light ground, where the data set has it the other way round
-    """
-    pixels = read_pixels(path, shape, resize=resize).astype(np.float64)
-    return (255.0 - pixels if invert else pixels) * (high / 255.0)
 
 
 def read_pixels(

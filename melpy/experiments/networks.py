@@ -15,7 +15,7 @@ from melpy.layers.augment import RandomImageLayer
 from melpy.saving import H5
 
 __all__ = [
-    "DEFAULTS", "NETWORKS", "Recipe", "built", "end_of", "grafted", "is_file", "recipe",
+    "DEFAULTS", "NETWORKS", "Recipe", "again", "built", "end_of", "grafted", "is_file", "recipe",
     "without_augmentation",
 ]  # fmt: skip
 
@@ -110,18 +110,22 @@ def built(name: str, shape: Sequence[int], task: Task, before: Callable[[], list
     return models.Sequential([models.Input(tuple(shape)), *before(), *rows], name=name)
 
 
-def _outputs(task: Task) -> list[Any]:
+def _outputs(task: Task, suffix: str = "") -> list[Any]:
     """Return the layers that a network for a task ends with."""
     if task.is_of_classes:
-        return [layers.Dense(task.outputs, activation="softmax", name="classes")]
+        return [layers.Dense(task.outputs, activation="softmax", name=f"classes{suffix}")]
     # The network gives numbers about 0; the last layer brings them to the target's unit.
-    return [layers.Dense(1, name="number"), layers.Rescaling(task.spread, task.mean, name="unit")]
+    number = layers.Dense(1, name=f"number{suffix}")
+    return [number, layers.Rescaling(task.spread, task.mean, name=f"unit{suffix}")]
 
 
-def grafted(base: Any, task: Task, before: Callable[[], list[Any]], seed: int) -> Any:
+def grafted(
+    base: Any, task: Task, before: Callable[[], list[Any]], seed: int, begin: Any = None
+) -> Any:
     """Return a file's model for a task; where its classes are others, with a new end.
 
-    Its layers train on from the file's weights, behind those that ``before`` makes.
+    Its layers train on from the file's weights, behind those that ``before`` makes; of a table's
+    model those behind ``begin``, which is the part of it that makes a vector of the columns.
 
     Raises
     ------
@@ -132,28 +136,41 @@ def grafted(base: Any, task: Task, before: Callable[[], list[Any]], seed: int) -
     if len(base.outputs) != 1 or len(end.shape) != 2:
         raise ShapeError(
             "train",
-            "the model of the file gives no vector for an image",
+            "the model of the file gives no vector for a sample",
             expected="one output of shape (N, classes)",
             received={"outputs": [tuple(x.shape) for x in base.outputs]},
         )
-    is_whole = end.shape[-1] == task.outputs and end_of(base) == "softmax"
-    start = models.Input(tuple(base.inputs[0].shape[1:]))
+    ends_in_classes = end_of(base) == "softmax"
+    is_whole = end.shape[-1] == task.outputs and ends_in_classes == task.is_of_classes
+    first = base.inputs[0] if begin is None else begin.outputs[0]
+    start = models.Input(tuple(first.shape[1:]))
     y = start
     for layer in before():
         y = layer(y)
-    y = _again(base, y, end if is_whole else _features(end))
+    y = again(base, y, end if is_whole else _features(end), first)
     if not is_whole:
-        y = layers.Dense(task.outputs, activation="softmax", name="classes_anew")(y)
+        for layer in _outputs(task, "_anew"):
+            y = layer(y)
     return models.Model(start, y, name=base.name)
 
 
-def _again(base: Any, start: Any, end: Any) -> Any:
-    """Return what a model's graph makes of another start, as far as one of its tensors."""
-    values = {id(base.inputs[0]): start}
+def again(base: Any, start: Any, end: Any = None, first: Any = None) -> Any:
+    """Return what a model's graph makes of another start, as far as one of its tensors.
+
+    Parameters
+    ----------
+    base : model
+    start : symbolic tensor
+    end : the tensor to stop at, None for the model's output
+    first : the tensor in whose place ``start`` comes, None for the model's input
+    """
+    end = base.outputs[0] if end is None else end
+    values = {id(base.inputs[0] if first is None else first): start}
     for call in base._whole_graph().calls:
         if id(end) in values:
             break
-        values |= _by_tensor(call, call.run(values))
+        if all(id(x) in values for x in call.inputs):  # not what comes before the start
+            values |= _by_tensor(call, call.run(values))
     return values[id(end)]
 
 

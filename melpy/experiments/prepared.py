@@ -12,8 +12,8 @@ import numpy as np
 
 from melpy import models
 from melpy.errors import ArgumentError, DataError
-from melpy.experiments.columns import Column, encoder
-from melpy.experiments.networks import without_augmentation
+from melpy.experiments.columns import Column
+from melpy.experiments.networks import again, without_augmentation
 from melpy.experiments.task import Task
 
 __all__ = ["WHO", "Data", "Prepared", "Say", "digest_of", "share_of", "split"]
@@ -39,6 +39,7 @@ class Prepared:
     digest : str, changes when the data does
     is_ours : bool, whether this is a data set of melpy's
     columns : of a table
+    begin : of a table, the model that makes a vector of its columns
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Prepared:
     digest: str = ""
     is_ours: bool = False
     columns: list[Column] = field(default_factory=list)
+    begin: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,12 +65,9 @@ class Prepared:
 
         What changes images while training alone is left out.
         """
-        if self.columns:
-            begin = encoder(self.columns)
-            y = begin.output
-            for layer in network.layers:
-                y = layer(y)
-            made = models.Model(begin.input, y, name=network.name)
+        if self.begin is not None:
+            y = again(network, self.begin.outputs[0])
+            made = models.Model(self.begin.input, y, name=network.name)
         else:
             made = without_augmentation(network)
         if made is not network:

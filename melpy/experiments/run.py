@@ -23,6 +23,7 @@ from melpy.experiments.networks import built, grafted, is_file
 from melpy.experiments.opened import MODEL, opened, run_of
 from melpy.experiments.pictures import draw
 from melpy.experiments.prepared import WHO, Prepared, Say
+from melpy.experiments.processes import by_this_one_alone, count
 from melpy.experiments.settings import DEFAULT_MODELS, Settings
 from melpy.experiments.stopping import Clock, alone_in, hint, stop_at_signals, telling
 from melpy.experiments.task import Task
@@ -75,15 +76,7 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
 
 
 def _prepared(settings: Settings, base: Any, say: Say) -> Prepared:
-    if settings.kind == "table":
-        if base is not None:
-            raise ArgumentError(
-                WHO, "the model of a file has columns of its own",
-                expected="a network's name for a table, mlp or linear",
-                received={"model": settings.model},
-            )  # fmt: skip
-        return of_table(settings, say)
-    read = of_dataset if settings.kind == "dataset" else of_folder
+    read = {"table": of_table, "dataset": of_dataset}.get(settings.kind, of_folder)
     return read(settings, base, say)
 
 
@@ -93,7 +86,7 @@ def _network(settings: Settings, ready: Prepared, base: Any) -> Any:
         name = str(settings.model)
         model = built(name, ready.shape, ready.task, ready.before, settings.seed)
     else:
-        model = grafted(base.model, ready.task, ready.before, settings.seed)
+        model = grafted(base.model, ready.task, ready.before, settings.seed, ready.begin)
     rate: Any = settings.learning_rate
     model.compile(
         optimizers.Adam(rate, epsilon=ready.task.epsilon),
@@ -117,16 +110,18 @@ def _train(settings: Settings, ready: Prepared, base: Any, folder: Path, say: Sa
     _warm_up(model, ready, say)
     random.set_seed(settings.seed + 1)  # the order of the batches, whatever the network drew
     what = "rows" if ready.columns else "images"
+    shared = f" in each of {count()} processes" if count() > 1 else ""
     say(
         f"Training on {len(ready.train[1]):,} {what} of {ready.name}, "
         f"testing on {len(ready.test[1]):,}: "
         f"{_counted(settings.epochs, 'epoch')}, batches of {settings.batch_size}, "
         f"Adam {settings.learning_rate:g}, seed {settings.seed}, "
-        f"{kernels} kernels on {threads} threads."
+        f"{kernels} kernels on {_counted(threads, 'thread')}{shared}."
     )
     arguments = settings.given()
     report = {
         "arguments": arguments, "kernels": kernels, "threads": threads,
+        "processes": count(),
         "interrupted": True,  # until it has come to its end
         "signal": None, "results": None,
         "parameters": model.count_params(), "input_shape": list(ready.shape), "data": ready.digest,
@@ -250,7 +245,7 @@ def _warm_up(model: Any, ready: Prepared, say: Say) -> None:
     copy.compile("adam", loss=ready.task.loss, metrics=[ready.task.metric])
     y = ready.train[1][:4]
     x = np.zeros((len(y), *ready.shape), ready.train[0].dtype)
-    with dispatch.saying_what_is_compiled(tell):
+    with dispatch.saying_what_is_compiled(tell), by_this_one_alone():
         # Two at a time: what a batch of one would compile, no training of more samples needs.
         copy.fit(x, y, batch_size=2, epochs=2, validation_data=(x, y), verbose=0)
     if told:

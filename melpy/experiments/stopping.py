@@ -15,6 +15,7 @@ from typing import Any
 
 from melpy.callbacks import Callback
 from melpy.errors import ArgumentError
+from melpy.experiments.processes import agreed
 
 try:
     import fcntl
@@ -27,7 +28,8 @@ __all__ = ["Clock", "alone_in", "hint", "stop_at_signals", "telling"]
 class Clock(Callback):
     """Seconds of each epoch, without the measuring on test data that follows it.
 
-    It also stops training after a batch, or an epoch, once ``stopped_by`` is no longer empty.
+    It also stops training after a batch, or an epoch, once ``stopped_by`` is no longer empty, in
+    this process or in another that trains with it.
     """
 
     remembers = ("seconds",)
@@ -44,15 +46,18 @@ class Clock(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.last_s = time.perf_counter()
+        self._look()
         if self.stopped_by and batch + 1 < self.params["steps"]:
             self.left_at = self.epoch + 1, batch + 1, self.params["steps"]
-        self._look()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.seconds.append(self.last_s - self.started_s)
         self._look()
 
     def _look(self) -> None:
+        number = agreed(self.stopped_by[0] if self.stopped_by else 0)
+        if number and not self.stopped_by:
+            self.stopped_by.append(number)
         if self.stopped_by:
             self.model.stop_training = True
 

@@ -65,6 +65,19 @@ class Table:
                 )
         return made
 
+    def with_known(self, name: str, who: str) -> Table:
+        """Return the table of the rows that have a value in a column."""
+        cells = self.column(name, who)
+        rows = [row for row, cell in enumerate(cells) if not is_missing(cell)]
+        if not rows:
+            raise DataError(
+                who,
+                f"the column {name!r} of {self.path} is empty",
+                expected="what is to be told",
+                mend="Name another column: --target.",
+            )
+        return self.take(rows)
+
     def without(self, name: str) -> Table:
         """Return the table of all other columns."""
         kept = [n for n, other in enumerate(self.names) if other != name]

@@ -10,16 +10,16 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from melpy import budget, ops, probing, symbolic, tree
+from melpy import budget, ops, symbolic
 from melpy import config as settings
 from melpy.errors import ArgumentError, lookup
+from melpy.op_budget import counted
 from melpy.ops.registry import OPS, keras_class
 
 __all__ = ["DescribedOp", "described_operation", "operation_of"]
@@ -63,42 +63,9 @@ class DescribedOp:
         if self.name == "get_item":
             kwargs["key"] = _as_key(kwargs["key"])
         kwargs = {key: value for key, value in kwargs.items() if value is not None}
-        if budget.is_counted():
-            given = tree.flatten((args, kwargs, self.options))
-            budget.need(8 * _most_entries(self.name, given), f"the operation {self.name!r}")
-        return self.function(*args, **kwargs, **self.options)
-
-
-# What makes more entries than it is given, by whole numbers among its arguments.
-ENLARGING = {
-    "affine_transform", "arange", "array_split", "bartlett", "bincount", "blackman",
-    "broadcast_to", "diag", "diagflat", "diff", "dsplit", "empty", "extract_patches",
-    "extract_sequences", "eye", "fft", "full", "gaussian_blur", "geomspace", "hamming",
-    "hanning", "histogram", "hsplit", "identity", "irfft", "istft", "kaiser", "linspace",
-    "logspace", "multi_hot", "one_hot", "ones", "pad", "pad_images", "repeat", "resize",
-    "rfft", "scale_and_translate", "scatter", "segment_max", "segment_sum", "split", "stft",
-    "tile", "tri", "vander", "vsplit", "zeros",
-}  # fmt: skip
-OF_ALL_PAIRS = {"kron", "outer"}
-
-
-def _most_entries(name: str, given: list[Any]) -> int:
-    """Return how many entries an operation may make, at the most, of what it is given."""
-    far = probing.FAR  # what an unknown size is tried as
-    shapes = [[far if s is None else s for s in x.shape] for x in given if hasattr(x, "shape")]
-    try:
-        entries = math.prod(np.broadcast_shapes(*map(tuple, shapes)))
-    except ValueError:  # these do not meet entry by entry
-        entries = max(math.prod(shape) for shape in shapes)
-    if name in OF_ALL_PAIRS:
-        entries = math.prod(math.prod(shape) for shape in shapes)
-    if name in ENLARGING:
-        entries = max(entries, 1)
-        for number in given:
-            size = abs(float(number)) if isinstance(number, int | float | np.number) else 0.0
-            if size > 1:
-                entries *= 1 + int(min(size, 2.0**62))
-    return entries
+        is_counted = budget.is_counted() and not symbolic.any_in(args, kwargs)
+        function = counted(self.function) if is_counted else self.function
+        return function(*args, **kwargs, **self.options)
 
 
 def _as_key(key: Any) -> Any:

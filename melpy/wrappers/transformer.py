@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -15,6 +16,8 @@ from melpy.wrappers.base import Estimator
 from melpy.wrappers.default_models import FEATURES, NORMALIZED, default_autoencoder
 
 __all__ = ["SKLearnTransformer"]
+
+_parts: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # with their programs
 
 
 class SKLearnTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
@@ -83,4 +86,9 @@ def _ending_at(model: Any, name: str) -> Any:
     if getattr(model, "inputs", None) is None:
         return model
     found = [layer for layer in model.layers if layer.name == name]
-    return Model(model.inputs, found[0].output) if found else model
+    if not found:
+        return model
+    parts = _parts.setdefault(model, {})
+    if name not in parts:
+        parts[name] = Model(model.inputs, found[0].output)
+    return parts[name]

@@ -28,6 +28,13 @@ def run(count, *arguments, script=JOB):
     )  # fmt: skip
 
 
+def run_melpy(count, *arguments, code=0):
+    """Run the command line as so many processes; return what ended."""
+    ended = run(count, *map(str, arguments[1:]), script=arguments[0])
+    assert code is None or ended.returncode == code, ended.stderr
+    return ended
+
+
 def told(count, *arguments):
     ended = run(count, *arguments)
     assert ended.returncode == 0, ended.stderr
@@ -75,6 +82,28 @@ def test_the_same_bits_for_one_to_four_processes(name):
     assert all(one["history"] == ones[0]["history"] for one in ones)
     assert all(one["evaluated"] == ones[0]["evaluated"] for one in ones)
     close(ones[0]["weights"], told(0, name)["weights"])
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_the_command_line_trains_by_several_processes(tmp_path):
+    """As one process does, in one folder; what is wrong ends all with one sentence."""
+    command = ("-m", "melpy", "train", "--epochs", "2", "--quiet", "--json")
+    ran = {n: run_melpy(n, *command, "--out", tmp_path / f"of-{n}") for n in (0, 2)}
+    told = {n: json.loads(ended.stdout) for n, ended in ran.items()}
+    assert [told[n]["processes"] for n in ran] == [1, 2]
+    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+        np.testing.assert_allclose(told[2]["results"][name], told[0]["results"][name], rtol=2e-3)
+    names = {n: sorted(p.name for p in (tmp_path / f"of-{n}").iterdir()) for n in ran}
+    assert names[2] == names[0]
+
+    refused = run_melpy(2, "-m", "melpy", "train", "nothing", code=None)
+    assert refused.returncode != 0
+    assert refused.stderr.count("unknown data set 'nothing'") == 1
+
+    swept = ("-m", "melpy", "sweep", "--epochs", "1", "--seed", "0,1,2")
+    rows = json.loads(run_melpy(3, *swept, "--json", "--out", tmp_path / "sweep").stdout)
+    assert sorted(row["seed"] for row in rows["trials"]) == [0, 1, 2]
 
 
 FAILING = Path(__file__).with_name("failing.py")

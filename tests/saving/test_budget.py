@@ -71,12 +71,30 @@ def test_descriptions_that_ask_for_terabytes(what, tmp_path):
 def test_a_file_that_is_trusted_may_have_more(tmp_path, monkeypatch):
     path = tmp_path / "m.keras"
     melpy.Model(X, ops.tile(X, (1, 300000))).save(path)
+    monkeypatch.setitem(config.settings._settings, "load_memory", 2**20)
     with pytest.raises(errors.DataError, match=r"set_load_memory"):
         models.load_model(path)
     monkeypatch.setitem(config.settings._settings, "load_memory", 2**30)
     assert models.load_model(path).output_shape == (None, 1200000)
     with pytest.raises(errors.ArgumentError, match="no number of bytes"):
         config.set_load_memory(-1)
+
+
+PHOTOGRAPH = melpy.Input((300, 400, 3))
+OF_PHOTOGRAPHS = {
+    "resize": lambda x: ops.image.resize(x, (224, 224)),
+    "pad": lambda x: ops.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0))),
+    "pad with -inf": lambda x: ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), "constant", -np.inf),
+    "repeat": lambda x: ops.repeat(x, 3, axis=1),
+    "tile": lambda x: ops.tile(x, (1, 2, 2, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", OF_PHOTOGRAPHS)
+def test_operations_on_photographs_are_read_again(what, tmp_path):
+    model = melpy.Model(PHOTOGRAPH, OF_PHOTOGRAPHS[what](PHOTOGRAPH))
+    model.save(tmp_path / "m.keras")
+    assert models.load_model(tmp_path / "m.keras").output_shape == model.output_shape
 
 
 @pytest.mark.parametrize("forwards", [True, False])

@@ -1,0 +1,327 @@
+"""Trials of one training with other settings: a grid of them, or what Optuna suggests.
+
+A trial is a run in a folder of its own, which tells by its name what was tried. What came to its
+end is not run again, and what was stopped goes on: the same command again ends a sweep.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import csv
+import io
+import itertools
+import multiprocessing
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any, Protocol
+
+from melpy import config
+from melpy.distribution import DataParallel
+from melpy.errors import ArgumentError, MelpyError, needing
+from melpy.experiments.opened import run_of
+from melpy.experiments.run import train
+from melpy.experiments.settings import Settings
+from melpy.experiments.task import Task
+from melpy.saving.files import write_atomically
+
+__all__ = ["Grid", "Range", "Suggestions", "sweep"]
+
+WHO = "sweep"
+TABLE = "sweep.csv"
+Values = dict[str, Any]
+Row = dict[str, Any]
+Say = Callable[[str], None]
+
+
+class Range:
+    """Numbers from low to high, of which a search may take any; by factors, where low > 0.
+
+    Examples
+    --------
+    >>> Range.read("1e-4..1e-2", float)
+    Range(0.0001, 0.01)
+    >>> Range.read("16", int) is None
+    True
+    """
+
+    def __init__(self, low: Any, high: Any) -> None:
+        self.low, self.high = low, high
+
+    def __repr__(self) -> str:
+        return f"Range({self.low}, {self.high})"
+
+    @classmethod
+    def read(cls, text: str, kind: Callable[[str], Any]) -> Range | None:
+        """Return the range that "LOW..HIGH" means, None for other text; ValueError if no range."""
+        low, dots, high = text.partition("..")
+        if not dots:
+            return None
+        made = cls(kind(low), kind(high))
+        if not made.low < made.high:
+            raise ValueError(text)
+        return made
+
+
+class Search(Protocol):
+    """What says which values are tried next, and is told what came of them."""
+
+    def next(self) -> Values | None: ...
+    def told(self, values: Values, row: Row, is_of_classes: bool) -> None: ...
+
+
+class Grid:
+    """Each value with each of the others, in their order.
+
+    Parameters
+    ----------
+    choices : the values of each setting
+    """
+
+    def __init__(self, choices: Mapping[str, Sequence[Any]]) -> None:
+        for name, values in choices.items():
+            if any(isinstance(value, Range) for value in values):
+                raise ArgumentError(
+                    WHO, f"a range of {name} has no end of values",
+                    expected="values between commas, or --optuna N to try N of them",
+                )  # fmt: skip
+        rows = itertools.product(*choices.values())
+        self._left = iter([dict(zip(choices, row, strict=True)) for row in rows])
+
+    def next(self) -> Values | None:
+        """Return the next values, None after the last."""
+        return next(self._left, None)
+
+    def told(self, values: Values, row: Row, is_of_classes: bool) -> None:
+        """Heed nothing."""
+
+
+class Suggestions:
+    """So many values as Optuna suggests them, by what came of those before.
+
+    Parameters
+    ----------
+    choices : of each setting, values or one `Range`
+    count : int > 0, how many trials
+    seed : int, of Optuna's sampler
+
+    Raises
+    ------
+    DependencyError : Optuna is not installed
+    """
+
+    def __init__(self, choices: Mapping[str, Sequence[Any]], count: int, seed: int) -> None:
+        with needing(WHO, "Optuna is not installed", "Install it: pip install optuna"):
+            import optuna
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._failed = optuna.trial.TrialState.FAIL
+        self._study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+        self._choices, self._left = choices, count
+        self._open: list[tuple[Values, Any]] = []
+
+    def next(self) -> Values | None:
+        """Return the next values, None after the last."""
+        if not self._left:
+            return None
+        self._left -= 1
+        trial = self._study.ask()
+        values = {name: self._suggested(trial, name, of) for name, of in self._choices.items()}
+        self._open.append((values, trial))
+        return values
+
+    def _suggested(self, trial: Any, name: str, choices: Sequence[Any]) -> Any:
+        if not isinstance(choices[0], Range):
+            return trial.suggest_categorical(name, list(choices))
+        low, high = choices[0].low, choices[0].high
+        kind = trial.suggest_int if isinstance(low, int) else trial.suggest_float
+        return kind(name, low, high, log=low > 0)
+
+    def told(self, values: Values, row: Row, is_of_classes: bool) -> None:
+        """Note how good a trial was: Optuna makes the number small."""
+        place = next(n for n, (given, _) in enumerate(self._open) if given is values)
+        trial = self._open.pop(place)[1]
+        if row.get("error"):
+            self._study.tell(trial, state=self._failed)
+        else:
+            self._study.tell(trial, -row["measured"] if is_of_classes else row["measured"])
+
+
+def sweep(
+    fixed: Values, search: Search, folder: Path, jobs: int, say: Say
+) -> tuple[list[Row], bool]:
+    """Run trials, several at once, and leave a table of them.
+
+    Parameters
+    ----------
+    fixed : settings that all trials share
+    search : `Grid` or `Suggestions`
+    folder : of the trials' folders and of sweep.csv
+    jobs : int > 0, how many processes of this machine; under ``mpiexec`` those of the job, whose
+        first one hands the trials out
+    say : function of one line of text
+
+    Returns
+    -------
+    a row for each trial, the best one first, and whether this process has them: under ``mpiexec``
+    the first one
+    """
+    with _workers(jobs) as (pool, count):
+        if pool is None:  # one that has done what it was handed
+            return [], False
+        rows = list(_in_turns(pool, count, fixed, search, folder, say))
+    if rows and all(row.get("error") for row in rows):
+        raise ArgumentError(WHO, f"no trial came to its end: {rows[0]['error']}")
+    return _sorted(rows), True
+
+
+def _in_turns(
+    pool: Executor, count: int, fixed: Values, search: Search, folder: Path, say: Say
+) -> Iterator[Row]:
+    """Yield the rows of trials as they end, with as many at work as there are workers."""
+    running: dict[Future, Values] = {}
+    rows: list[Row] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        while True:
+            while len(running) < count and (values := search.next()) is not None:
+                where = folder / _name(values, running.values(), rows)
+                running[pool.submit(_trial, fixed | values, where)] = values
+            if not running:
+                return
+            ended, _ = concurrent.futures.wait(
+                running, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            for future in ended:
+                values = running.pop(future)
+                row, is_of_classes = future.result()
+                row = values | row
+                search.told(values, row, is_of_classes)
+                rows.append(row)
+                _write(folder / TABLE, _sorted(rows))
+                say(_line(values, row))
+                yield row
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+def _trial(settings: Values, folder: Path) -> tuple[Row, bool]:
+    """Run a trial in its folder; return its row, and whether it tells classes."""
+    report, goes_on = None, False
+    try:
+        asked = Settings(**settings | {"out": str(folder)}).complete().rooted()
+        if (folder / "run.json").exists():
+            with run_of(folder, WHO, str(folder)) as before:
+                goes_on = before["interrupted"]
+                report = None if goes_on else before
+            _require_same(before["arguments"], asked, folder)
+        if report is None:
+            with contextlib.redirect_stdout(io.StringIO()):
+                report = train(asked, _nothing, goes_on)
+    except MelpyError as error:
+        return {"error": str(error), "folder": folder.name}, True
+    if report["signal"]:
+        raise KeyboardInterrupt
+    results, is_of_classes = report["results"], Task.of_notes(report).is_of_classes  # type: ignore[union-attr]
+    metric = "accuracy" if is_of_classes else "mae"
+    return {
+        "parameters": report["parameters"], "train_loss": results["train_loss"],
+        "loss": results["test_loss"], metric: results[f"test_{metric}"],
+        "measured": results[f"test_{metric}"], "seconds": results["seconds_of_training"],
+        "folder": folder.name,
+    }, is_of_classes  # fmt: skip
+
+
+def _require_same(before: Values, asked: Settings, folder: Path) -> None:
+    """Refuse a run of other settings than those that its folder's name tells."""
+    now = asked.given()
+    other = sorted(name for name in before.keys() | now.keys()
+                   if name != "out" and before.get(name) != now.get(name))  # fmt: skip
+    if other:
+        raise ArgumentError(
+            WHO, f"{folder} holds a run of other settings",
+            expected=f"{other[0]} {before.get(other[0])}", received={other[0]: now.get(other[0])},
+            mend="Choose another folder: --out.",
+        )  # fmt: skip
+
+
+def _nothing(line: str) -> None:
+    pass
+
+
+class Here(Executor):
+    """Runs what it is given at once, in this process."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future:
+        """Run a function."""
+        made: Future = Future()
+        made.set_result(fn(*args, **kwargs))
+        return made
+
+
+@contextlib.contextmanager
+def _workers(jobs: int) -> Iterator[tuple[Executor | None, int]]:
+    """Yield what runs trials, and how many at once; None to a worker that has done its work."""
+    job = DataParallel()
+    if job.size > 1:
+        from mpi4py.futures import MPICommExecutor
+
+        share = max(1, config.threads() // max(1, job.processes.on_this_host - 1))
+        config.set_threads(share)  # the first process, which hands out, computes nothing
+        with MPICommExecutor() as pool:
+            yield pool, job.size - 1
+    elif jobs > 1:
+        share = max(1, config.threads() // jobs)
+        with concurrent.futures.ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), config.set_threads, (share,)
+        ) as pool:
+            yield pool, jobs
+    else:
+        yield Here(), 1
+
+
+def _name(values: Values, running: Any, rows: Sequence[Row]) -> str:
+    """Return the name of a trial's folder, one of its own: what is tried, in words of a path."""
+    parts = [f"{name}={Path(str(value)).stem if name == 'model' else value}"
+             for name, value in values.items()]  # fmt: skip
+    name = re.sub(r"[^\w.=,-]", "_", ",".join(parts)) or "trial"
+    again = [1 for other in running if other == values]
+    again += [1 for row in rows if all(row[key] == value for key, value in values.items())]
+    return f"{name},{len(again) + 1}" if again else name
+
+
+def _sorted(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows, the best first, those that failed last."""
+
+    def rank(row: Row) -> tuple[bool, float]:
+        if row.get("error"):
+            return True, 0.0
+        return False, -row["accuracy"] if "accuracy" in row else row["mae"]
+
+    return sorted(rows, key=rank)
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """Return the names of a table's columns, in the order in which they come up."""
+    found = dict.fromkeys(name for row in rows for name in row if name != "measured")
+    return [name for name in found if name != "folder"] + ["folder"]
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    text = io.StringIO()
+    names = columns_of(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([["" if row.get(n) is None else row[n] for n in names] for row in rows])
+    write_atomically(path, text.getvalue().encode(), WHO)
+
+
+def _line(values: Values, row: Row) -> str:
+    tried = ", ".join(f"{name} {value}" for name, value in values.items()) or "the trial"
+    if row.get("error"):
+        return f"{tried}: {row['error']}"
+    name = "accuracy" if "accuracy" in row else "mae"
+    shown = f"{row[name]:.2%}" if name == "accuracy" else f"{row[name]:.4g}"
+    return f"{tried}: {name} {shown} after {row['seconds']:.1f} s"

@@ -1,0 +1,84 @@
+"""Sweeps: the trials that were asked for, the best first, and none of them twice."""
+
+import csv
+import json
+
+import pytest
+
+from melpy.cli.main import main
+from melpy.errors import ArgumentError
+from melpy.experiments.sweep import Grid, Range, Suggestions
+
+SMALL = ("sweep", "digits", "--epochs", "1")
+
+
+def swept(capsys, *arguments, code=0):
+    """Return the rows that a sweep tells, or why it was refused."""
+    assert main([*SMALL, *map(str, arguments), "--json"]) == code
+    out, err = capsys.readouterr()
+    return err if code else json.loads(out)["trials"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_each_value_with_each_other(jobs, tmp_path, capsys):
+    rates = ("--learning-rate", "1e-4,1e-2", "--batch-size", "64,256", "--jobs", jobs)
+    rows = swept(capsys, *rates, "--out", tmp_path)
+    tried = {(row["learning_rate"], row["batch_size"]) for row in rows}
+    assert tried == {(1e-4, 64), (1e-4, 256), (1e-2, 64), (1e-2, 256)}
+    assert [row["accuracy"] for row in rows] == sorted((r["accuracy"] for r in rows), reverse=True)
+    assert (rows[0]["learning_rate"], rows[0]["batch_size"]) == (1e-2, 64)
+    for row in rows:
+        report = json.loads((tmp_path / row["folder"] / "run.json").read_bytes())
+        assert report["results"]["test_accuracy"] == row["accuracy"]
+        assert report["arguments"]["learning_rate"] == row["learning_rate"]
+    with open(tmp_path / "sweep.csv", newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [row["folder"] for row in written] == [row["folder"] for row in rows]
+
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/model.keras")}
+    assert swept(capsys, *rates, "--out", tmp_path) == rows  # what has ended is not run again
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_a_folder_with_runs_of_other_settings_is_refused(tmp_path, capsys):
+    swept(capsys, "--out", tmp_path)
+    told = swept(capsys, "--augment", "--out", tmp_path, code=2)
+    assert "holds a run of other settings" in told
+    assert "--out" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--learning-rate", "fast"), "--learning-rate is no list of numbers"),
+        (("--learning-rate", "1e-4..1e-2"), "--optuna N to try N of them"),
+        (("--learning-rate", "2..1", "--optuna", 2), "--learning-rate is no list of numbers"),
+        (("--seed", "0,-1"), "seed"),
+        (("--jobs", 0), "jobs"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_work(given, said, tmp_path, capsys):
+    assert said in swept(capsys, *given, "--out", tmp_path / "s", code=2)
+    assert not (tmp_path / "s").exists()
+
+
+def test_optuna_looks_where_it_is_good():
+    pytest.importorskip("optuna")
+    choices = {"learning_rate": [Range(1e-5, 1.0)], "model": ["a", "b"]}
+    search, tried = Suggestions(choices, 25, 0), []
+    while (values := search.next()) is not None:
+        assert 1e-5 <= values["learning_rate"] <= 1
+        tried.append(values)
+        error = {"error": "no"} if values["model"] == "b" and len(tried) < 3 else {}
+        search.told(values, {"measured": abs(values["learning_rate"] - 1e-3), **error}, False)
+    assert len(tried) == 25
+    assert min(abs(values["learning_rate"] - 1e-3) for values in tried) < 1e-3
+    assert {values["model"] for values in tried} == {"a", "b"}
+
+
+def test_a_grid_ends():
+    grid = Grid({"a": [1, 2], "b": [3]})
+    assert [grid.next(), grid.next(), grid.next()] == [{"a": 1, "b": 3}, {"a": 2, "b": 3}, None]
+    assert Grid({}).next() == {}
+    with pytest.raises(ArgumentError, match="a range of a has no end"):
+        Grid({"a": [Range(0, 1)]})
