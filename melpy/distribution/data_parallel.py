@@ -23,7 +23,7 @@ __all__ = [
 
 STATISTICS = ("global", "local")
 MICRO_BATCHES = 12  # of a batch: as many for 1, 2, 3, 4, 6 and 12 processes
-PATIENCE_S = 1.0  # of a process that failed with what all may have failed with
+PATIENCE_S = 3.0  # of a process that failed with what all may have failed with
 
 _processes: Alone | Mpi | None = None
 _current: DataParallel | None = None
