@@ -9,6 +9,7 @@ import numpy as np
 
 from melpy import config, ops, part
 from melpy.distribution.exchange import is_shared, summed
+from melpy.distribution.normalization import shared_batch_norm
 from melpy.errors import ArgumentError, ShapeError, warn
 from melpy.kernels import program, tracing
 from melpy.layers.activation import SameShape
@@ -163,11 +164,13 @@ class BatchNormalization(SameShape):
     def call_relu(self, inputs: Any, training: bool) -> Any:
         """Return max(y, 0) in one sweep; the channels last, no mask, no renorm."""
         if training and self.trainable:
+            gamma, beta = self._gamma_beta(inputs)
             if is_shared():
-                return ops.relu(self._of_batch(inputs, *self._gamma_beta(inputs), None))
-            y, mean, variance = ops.batch_norm(
-                inputs, *self._gamma_beta(inputs), epsilon=self.epsilon, activation="relu"
-            )
+                y, mean, variance = self._of_whole_batch(inputs, gamma, beta, None, "relu")
+            else:
+                y, mean, variance = ops.batch_norm(
+                    inputs, gamma, beta, epsilon=self.epsilon, activation="relu"
+                )
             _follow(self.moving_mean, mean, self.momentum)
             _follow(self.moving_variance, variance, self.momentum)
             return y
@@ -228,8 +231,12 @@ class BatchNormalization(SameShape):
         y = (x - mean) * (gamma / ops.sqrt(variance + self.epsilon)) + beta
         return y, np.asarray(mean), np.asarray(variance)
 
-    def _of_whole_batch(self, x: Any, gamma: Any, beta: Any, seen: Any) -> tuple[Any, Any, Any]:
+    def _of_whole_batch(
+        self, x: Any, gamma: Any, beta: Any, seen: Any, activation: str = "linear"
+    ) -> tuple[Any, Any, Any]:
         """Return y and the moments of a batch of which this process has a part."""
+        if seen is None and x.dtype == gamma.dtype == beta.dtype:
+            return shared_batch_norm(x, gamma, beta, self.epsilon, activation)
         axes = tuple(range(x.ndim - 1))
         counts = x.dtype.type(part.weight() > 0)  # or it has a sample in the place of none
         seen = np.full(x.shape, counts) if seen is None else seen * counts
@@ -238,7 +245,7 @@ class BatchNormalization(SameShape):
         mean = summed(ops.sum(x * seen, axis=axes)) / count
         variance = summed(ops.sum(ops.square(x - mean) * seen, axis=axes)) / count
         y = (x - mean) * (gamma / ops.sqrt(variance + x.dtype.type(self.epsilon))) + beta
-        return y, mean.value, variance.value
+        return ops.relu(y) if activation == "relu" else y, mean.value, variance.value
 
 
 def _follow(moving: Any, batch: Any, momentum: float) -> None:

@@ -1,5 +1,8 @@
 """Compiled normalization, activations, softmax and stacked products against the specification."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -43,6 +46,52 @@ def test_batch_norm(shape, act, dtype):
     close(normalization.batch_norm_d_x(*back), normalization_spec.batch_norm_d_x(*back), dtype)
     moved = (x, gamma, beta, act)
     close([normalization.scale_offset(*moved)], [normalization_spec.scale_offset(*moved)], dtype)
+
+
+def in_parts(work, parts):
+    """Run ``work(part, added_up)`` of each part in a thread of its own; return what they made."""
+    meeting, laid = threading.Barrier(len(parts)), {}
+
+    def run(number):
+        def added_up(values):
+            laid[number] = np.array(values)
+            meeting.wait()
+            total = sum(laid[n] for n in range(len(parts)))
+            meeting.wait()
+            return total
+
+        return work(parts[number], added_up)
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return list(pool.map(run, range(len(parts))))
+
+
+@pytest.mark.parametrize("room", [normalization, normalization_spec], ids=["compiled", "spec"])
+@pytest.mark.parametrize("act", ["linear", "relu"])
+def test_batch_norm_of_parts_is_that_of_the_whole(room, act):
+    rng = np.random.default_rng(0)
+    x, g = rng.normal(50, 2, size=(2, 37, 5))
+    gamma, beta = rng.normal(size=(2, 5))
+    cuts = [slice(0, 9), slice(9, 10), slice(10, 37)]
+    idle = rng.normal(size=(1, 5))  # stands in for a part without samples
+
+    def work(cut, added_up):
+        rows, count = (idle, 0) if cut is None else (x[cut], len(x[cut]))
+        y, *numbers = room.shared_batch_norm(rows, gamma, beta, 1e-3, act, count, added_up)
+        d_y = np.zeros_like(idle) if cut is None else g[cut]
+        back = room.shared_batch_norm_d_x(
+            d_y, rows, y, *numbers, gamma, 1e-3, act, added_up
+        )  # fmt: skip
+        return y, *back
+
+    made = in_parts(work, [*cuts, None])
+    y, mean, variance = normalization_spec.batch_norm(x, gamma, beta, 1e-3, act)
+    back = normalization_spec.batch_norm_d_x(g, x, y, mean, variance, gamma, 1e-3, act)
+    expected = (y, *back)
+    for place, sums in ((0, False), (1, False), (2, True), (3, True)):
+        parts = [one[place] for one in made[:-1]]
+        found = np.sum([one[place] for one in made], axis=0) if sums else np.concatenate(parts)
+        np.testing.assert_allclose(found, expected[place], rtol=1e-9, atol=1e-9)
 
 
 def test_the_variance_of_values_far_from_zero():

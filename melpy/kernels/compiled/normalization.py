@@ -75,6 +75,80 @@ def batch_norm_d_x(
     return d_x, d_gamma, d_beta
 
 
+def shared_batch_norm(
+    x: np.ndarray,
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    epsilon: float,
+    act: str,
+    count: int,
+    added_up: spec.Sum,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """See `melpy.kernels.spec.normalization.shared_batch_norm`."""
+    arrays = contiguous(x, gamma, beta)
+    if arrays is None:
+        return spec.shared_batch_norm(x, gamma, beta, epsilon, act, count, added_up)
+    x, gamma, beta = arrays
+    first, M, C = x[0], len(x), len(gamma)
+    totals = _totals(_moments, x, first)
+
+    def own(totals: Any, first: Any) -> Any:
+        middle = totals[0] / M
+        mean = first + middle
+        variance = np.maximum(totals[1] / M - middle * middle, 0)
+        return mean, variance, np.concatenate([mean * 0 + count, mean * count])
+
+    own_mean, own_variance, own_sums = computed(own, totals, first)
+    sums = added_up(own_sums)
+    squares = added_up(
+        computed(lambda m, v, s: (v + (m - s[C:] / s[:C]) ** 2) * count,
+                 own_mean, own_variance, sums)
+    )  # fmt: skip
+
+    def numbers(sums: Any, squares: Any, gamma: Any) -> Any:
+        variance = squares / sums[:C]
+        return _typed(x, sums[C:] / sums[:C], variance, gamma / np.sqrt(variance + epsilon))
+
+    mean, variance, scale = computed(numbers, sums, squares, gamma)
+    y = memory.empty(x.shape, x.dtype)
+    threads.share(_scaled, M, x.size, x, y, mean, scale, beta, IS_RELU[act])
+    return y, mean, variance, sums.reshape(2, C)
+
+
+def shared_batch_norm_d_x(
+    g: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    sums: np.ndarray,
+    gamma: np.ndarray,
+    epsilon: float,
+    act: str,
+    added_up: spec.Sum,
+) -> Three:
+    """See `melpy.kernels.spec.normalization.shared_batch_norm_d_x`."""
+    arrays = contiguous(g, x, y, mean, variance, gamma)
+    if arrays is None:
+        return spec.shared_batch_norm_d_x(
+            g, x, y, mean, variance, sums, gamma, epsilon, act, added_up
+        )
+    g, x, y, mean, variance, gamma = arrays
+    totals = _totals(_moments_back, x, mean, g, y, IS_RELU[act])
+    whole = added_up(totals)
+
+    def numbers(totals: Any, whole: Any, sums: Any, variance: Any, gamma: Any) -> Any:
+        s = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
+        a = gamma * s
+        along, level = -a * s * s * whole[1] / sums[0], -a * whole[0] / sums[0]
+        return _typed(x, totals[1] * s, totals[0], a, along, level)
+
+    d_gamma, d_beta, *line = computed(numbers, totals, whole, sums, variance, gamma)
+    d_x = memory.empty(x.shape, x.dtype)
+    threads.share(_combined, len(x), x.size, g, x, y, d_x, mean, *line, IS_RELU[act])
+    return d_x, d_gamma, d_beta
+
+
 def scale_offset(x: np.ndarray, scale: np.ndarray, offset: np.ndarray, act: str) -> np.ndarray:
     """y = act(scale x + offset); see `melpy.kernels.spec.normalization.scale_offset`."""
     arrays = contiguous(x, scale, offset)
