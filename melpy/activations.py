@@ -119,6 +119,18 @@ IN_BLOCK = FUSED | {
     ops.gelu: ("gelu_tanh", 0.0),
 }
 
+# Where the slope of an activation jumps; of those that are not here it does so nowhere.
+KINKS: dict[Any, tuple[float, ...]] = {
+    **dict.fromkeys((relu, ops.relu, leaky_relu, selu), (0.0,)),
+    relu6: (0.0, 6.0),
+    hard_sigmoid: (-3.0, 3.0),
+    hard_silu: (-3.0, 3.0),
+    hard_tanh: (-1.0, 1.0),
+    sparse_sigmoid: (-1.0, 1.0),
+    hard_shrink: (-0.5, 0.5),
+    soft_shrink: (-0.5, 0.5),
+}
+
 
 def get(identifier: Any) -> Callable[..., Any]:
     """Return the activation that an identifier stands for.

@@ -24,7 +24,7 @@ from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads, tracing
 
 __all__ = [
-    "Node", "Variable", "adopted", "adopter", "backward", "gradients", "is_recording",
+    "Node", "Variable", "adopted", "adopter", "backward", "fitted", "gradients", "is_recording",
     "is_training", "joint", "looked_at", "no_grad", "observer", "overwrite", "phase", "plain",
     "read_out", "selective", "undone",
 ]  # fmt: skip
@@ -292,7 +292,7 @@ def _replay(
         for x, vjp in zip(node.inputs, node.vjps, strict=True):
             if x is None or vjp is None:
                 continue
-            d_x = _fitted(vjp(g), x.value.shape, x.value.dtype)
+            d_x = fitted(vjp(g), x.value.shape, x.value.dtype)
             if id(x) in sums:
                 sums[id(x)] = kernels.add(sums[id(x)], d_x)  # a new array: d_x may be g itself
             else:
@@ -307,7 +307,7 @@ def _replay(
             variable.node = None
 
 
-def _fitted(g: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def fitted(g: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return a gradient in the shape and the type of what it is the gradient of."""
     g = np.asarray(g)
     if g.shape == shape and g.dtype == dtype:

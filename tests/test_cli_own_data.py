@@ -239,8 +239,21 @@ class TestImages:
         begun = ("train", table, "--target", "price", "--epochs", "3", "--ignore",
                  ",".join(ignored), "--out", tmp_path / "a")  # fmt: skip
         melpy_does(capsys, *begun)
-        out = melpy_does(capsys, "train", table, "--target", "price", "--epochs", "1", "--model",
-                         tmp_path / "a", "--learning-rate", "1e-9", "--out", tmp_path / "b").out
+        out = melpy_does(
+            capsys,
+            "train",
+            table,
+            "--target",
+            "price",
+            "--epochs",
+            "1",
+            "--model",
+            tmp_path / "a",
+            "--learning-rate",
+            "1e-9",
+            "--out",
+            tmp_path / "b",
+        ).out
         assert "Training on" in out
         one, other = (saving.load_model(tmp_path / n / "model.keras") for n in "ab")
         for a, b in zip(one.trainable_weights, other.trainable_weights, strict=True):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ def test_defaults(fresh):
         ("backend", "numpy"),
         ("kernels", "numpy"),
         ("kernels", "loops"),
+        ("kernels", "im2col"),
         ("threads", 1),
     ],
 )
@@ -58,7 +60,7 @@ def test_set_and_read(fresh, name, value):
         ("floatx", "float46", UnknownNameError, "Did you mean 'float64'?"),
         ("floatx", np.float32, UnknownNameError, "one of float32, float64"),
         ("image_data_format", "channel_last", UnknownNameError, "Did you mean 'channels_last'?"),
-        ("kernels", "numba", UnknownNameError, "one of compiled, loops, numpy"),
+        ("kernels", "numba", UnknownNameError, "one of compiled, im2col, loops, numpy"),
         ("epsilon", 0, ArgumentError, "value=0"),
         ("epsilon", -1e-7, ArgumentError, "float > 0"),
         ("epsilon", float("nan"), ArgumentError, "value=nan"),
@@ -296,7 +298,7 @@ def test_floatx_is_the_type_of_new_weights(fresh):
     assert np.asarray(layers.Dense(2)(np.ones((1, 3)))).dtype == np.float32
 
 
-@pytest.mark.parametrize("kernels", ["loops", "numpy", "compiled"])
+@pytest.mark.parametrize("kernels", ["loops", "im2col", "numpy", "compiled"])
 def test_each_set_of_kernels_computes_the_same(fresh, kernels):
     x = np.random.default_rng(0).normal(size=(2, 5, 5, 2)).astype("float32")
     layer = layers.Conv2D(3, 2)
@@ -304,3 +306,24 @@ def test_each_set_of_kernels_computes_the_same(fresh, kernels):
     wanted = np.asarray(layer(x))
     config.set_kernels(kernels)
     np.testing.assert_allclose(np.asarray(layer(x)), wanted, atol=1e-5)
+
+
+def test_kernels_of_a_block_are_those_of_its_thread_alone(fresh):
+    config.set_kernels("numpy")
+    elsewhere = []
+    with config.using_kernels("im2col"):
+        assert config.kernels() == "im2col"
+        with config.using_kernels("loops"):
+            assert config.kernels() == "loops"
+        thread = threading.Thread(target=lambda: elsewhere.append(config.kernels()))
+        thread.start()
+        thread.join()
+        config.set_kernels("compiled")  # for all others, and for later
+        assert config.kernels() == "im2col"
+    assert (config.kernels(), elsewhere) == ("compiled", ["numpy"])
+    with (
+        pytest.raises(UnknownNameError, match=r"^using_kernels: unknown set of kernels 'fast'"),
+        config.using_kernels("fast"),
+    ):
+        pass
+    assert config.kernels() == "compiled"

@@ -12,7 +12,7 @@ ROOT = PACKAGE.parent
 
 # From the ground up. A room may import rooms of its own floor and of the floors below it.
 FLOORS = [
-    ["clock", "errors", "part", "files", "tree", "strings", "tables"],
+    ["clock", "errors", "part", "files", "tree", "strings", "tables", "heatmap"],
     ["custom"],
     ["config", "configurable", "dtype_policies", "mixed_precision", "budget", "op_budget"],
     ["kernels"],
@@ -20,7 +20,7 @@ FLOORS = [
     ["probing"],
     ["symbolic", "foreign"],
     ["ops"],
-    ["tensor", "operation", "activations", "random"],
+    ["tensor", "differentiation", "operation", "activations", "random"],
     ["distribution"],
     ["constraints", "initializers", "regularizers"],
     ["layers"],
@@ -31,6 +31,7 @@ FLOORS = [
     ["distillation", "testing", "utils", "wrappers"],
     ["backend"],
     ["experiments", "warm_up"],
+    ["lab"],
     ["cli", "__main__"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -40,11 +40,15 @@ def test_each_value_with_each_other(jobs, tmp_path, capsys):
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
-def test_a_folder_with_runs_of_other_settings_is_refused(tmp_path, capsys):
-    swept(capsys, "--out", tmp_path)
-    told = swept(capsys, "--augment", "--out", tmp_path, code=2)
-    assert "holds a run of other settings" in told
+def test_more_values_are_added_and_other_settings_refused(tmp_path, capsys):
+    swept(capsys, "--seed", 0, "--out", tmp_path)
+    rows = swept(capsys, "--seed", "1", "--out", tmp_path)
+    assert {row["seed"] for row in rows} == {0, 1}
+    table = (tmp_path / "sweep.csv").read_bytes()
+    told = swept(capsys, "--seed", "1", "--augment", "--out", tmp_path, code=2)
+    assert "holds a sweep of other settings" in told
     assert "--out" in told
+    assert (tmp_path / "sweep.csv").read_bytes() == table
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,7 @@ def test_a_folder_with_runs_of_other_settings_is_refused(tmp_path, capsys):
         (("--learning-rate", "fast"), "--learning-rate is no list of numbers"),
         (("--learning-rate", "1e-4..1e-2"), "--optuna N to try N of them"),
         (("--learning-rate", "2..1", "--optuna", 2), "--learning-rate is no list of numbers"),
+        (("--learning-rate", "0..inf", "--optuna", 2), "--learning-rate is no list of numbers"),
         (("--seed", "0,-1"), "seed"),
         (("--jobs", 0), "jobs"),
     ],
@@ -60,6 +65,36 @@ def test_a_folder_with_runs_of_other_settings_is_refused(tmp_path, capsys):
 def test_what_is_wrong_is_said_before_the_work(given, said, tmp_path, capsys):
     assert said in swept(capsys, *given, "--out", tmp_path / "s", code=2)
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # of numbers that are not finite
+def test_what_diverges_is_last_and_is_not_run_again(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,b\n" + "\n".join(f"{n},{3 * n + 1}" for n in range(60)))
+    sweep = ("sweep", str(tmp_path / "t.csv"), "--model", "linear", "--epochs", "2", "--json",
+             "--learning-rate", "1e-3,1e30,1e-2", "--out", str(tmp_path / "s"))  # fmt: skip
+    for _ in range(2):
+        main(sweep)
+        rows = json.loads(capsys.readouterr().out)["trials"]
+        assert rows[-1]["learning_rate"] == 1e30
+        assert rows[0]["mae"] <= rows[1]["mae"]
+    run = tmp_path / "s" / rows[0]["folder"] / "run.json"
+    report = json.loads(run.read_text())
+    for damaged in (report | {"results": None}, report | {"task": "none"}, report | {"signal": 2}):
+        run.write_text(json.dumps(damaged))
+        main(sweep)
+        told = json.loads(capsys.readouterr().out)["trials"]
+        assert damaged.get("signal") or any("damaged" in str(r.get("error")) for r in told)
+
+
+def test_models_of_one_name_have_folders_of_their_own(tmp_path, capsys):
+    for name in "ab":
+        main(["train", "--epochs", "1", "--seed", "ab".index(name).__str__(), "--out",
+              str(tmp_path / name)])  # fmt: skip
+    paths = ",".join(str(tmp_path / name / "model.keras") for name in "ab")
+    capsys.readouterr()
+    rows = swept(capsys, "--model", paths, "--out", tmp_path / "s")
+    assert len({row["folder"] for row in rows}) == 2
+    assert not any(row.get("error") for row in rows)
 
 
 def test_optuna_looks_where_it_is_good():

@@ -36,7 +36,10 @@ def histogram(tag: str, values: np.ndarray) -> Any:
 
     values = np.asarray(values, np.float64).ravel()
     values = values[np.isfinite(values)]
-    counts, edges = np.histogram(values, bins=BINS)
+    least, most = values.min(initial=0.0), values.max(initial=0.0)
+    room = 1e-6 * max(abs(least), abs(most))  # so that floats part as many bins as there are
+    span = (least - room, most + room) if most - least < room else None
+    counts, edges = np.histogram(values, bins=BINS, range=span)
     return Summary.Value(
         tag=tag,
         histo=HistogramProto(

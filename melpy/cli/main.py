@@ -16,7 +16,7 @@ __all__ = ["main", "parser", "sentence"]
 
 # In the order of a day's work. A command's room says what it takes (parser), and does it (run).
 COMMANDS = (
-    "train", "sweep", "predict", "evaluate", "summary", "plot", "export", "convert", "bench",
+    "train", "sweep", "predict", "evaluate", "summary", "plot", "lab", "export", "convert", "bench",
     "datasets", "doctor", "warm_up", "completion", "reproduce",
 )  # fmt: skip
 STOPPED = 130  # by Ctrl-C, as shells count it

@@ -31,6 +31,7 @@ from melpy.config.settings import (
     set_load_memory,
     set_threads,
     threads,
+    using_kernels,
 )
 from melpy.config.switches import (
     backend,
@@ -100,4 +101,5 @@ __all__ = [
     "set_threads",
     "threads",
     "usable_cpus",
+    "using_kernels",
 ]

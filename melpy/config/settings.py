@@ -7,7 +7,9 @@ import numbers
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,10 @@ __all__ = [
     "set_load_memory",
     "set_threads",
     "threads",
+    "using_kernels",
 ]
 
-KERNELS = {name: name for name in ("loops", "numpy", "compiled")}
+KERNELS = {name: name for name in ("loops", "im2col", "numpy", "compiled")}
 FLOATS = {name: name for name in ("float32", "float64")}
 CONV_PATHS = {name: name for name in ("direct", "winograd")}
 DATA_FORMATS = {name: name for name in ("channels_last", "channels_first")}
@@ -57,6 +60,7 @@ class Settings(dict[str, object]):
 
 
 _settings: dict[str, object] = Settings()  # a reader falls back on its default
+_kernels_here: ContextVar[str | None] = ContextVar("kernels_here", default=None)
 
 
 def floatx() -> str:
@@ -146,6 +150,9 @@ def set_image_data_format(data_format: str) -> None:
 
 def kernels() -> str:
     """Return the set of kernels in use: ``"compiled"`` unless it was set."""
+    here = _kernels_here.get()
+    if here is not None:
+        return here
     if "kernels" not in _settings:
         text = os.environ.get("MELPY_KERNELS", "compiled")
         _settings.setdefault(
@@ -155,13 +162,37 @@ def kernels() -> str:
 
 
 def set_kernels(name: str) -> None:
-    """Choose the kernels: ``"loops"``, ``"numpy"`` or ``"compiled"``.
+    """Choose the kernels: ``"loops"``, ``"im2col"``, ``"numpy"`` or ``"compiled"``.
 
-    All three compute the same. ``"loops"`` and ``"numpy"`` are the specification, to be read;
+    All four compute the same. The first three are the specification, to be read: ``"im2col"`` is
+    ``"numpy"`` but for convolutions, which it lays out as columns, as the paper does;
     ``"compiled"`` is its twin in Numba, and falls back on ``"numpy"``, with one warning, where
     Numba cannot be imported.
     """
     _settings["kernels"] = _checked_kernels(name, "set_kernels")
+
+
+@contextmanager
+def using_kernels(name: str) -> Iterator[None]:
+    """Compute with a set of kernels inside the ``with`` block, in this thread alone.
+
+    It stands above `set_kernels`, whose setting stays as it is for all others.
+
+    Parameters
+    ----------
+    name : as in `set_kernels`
+
+    Examples
+    --------
+    >>> with using_kernels("im2col"):
+    ...     kernels()
+    'im2col'
+    """
+    token = _kernels_here.set(_checked_kernels(name, "using_kernels"))
+    try:
+        yield
+    finally:
+        _kernels_here.reset(token)
 
 
 def _checked_kernels(name: Any, who: str) -> str:

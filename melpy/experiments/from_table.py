@@ -96,7 +96,7 @@ def _kind(table: Table, target: str, asked: str | None, say: Say) -> str:
     """Return what is asked for, or what the target's cells look like, and say so."""
     cells = table.column(target, WHO)
     values = np.array([number_of(cell) for cell in cells])
-    count = len(set(cells))
+    count = len(set(_alike(cells)))
     if asked is not None:
         kind, why = lookup("task", asked, TASKS, WHO), "as --task has it"
     elif np.isnan(values).any():
@@ -118,7 +118,7 @@ def _kind(table: Table, target: str, asked: str | None, say: Say) -> str:
 
 def labels_of(table: Table, target: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return each row's class, and the classes' names: numbers in order, then words."""
-    cells = table.column(target, WHO)
+    cells = _alike(table.column(target, WHO))
 
     def rank(name: str) -> tuple[bool, float, str]:
         value = number_of(name)
@@ -129,12 +129,20 @@ def labels_of(table: Table, target: str) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.array([places[cell] for cell in cells]), names
 
 
+def _alike(cells: list[str]) -> list[str]:
+    """Return cells of whole numbers written alike: 1 and 1.0 are one class."""
+    values = [number_of(cell) for cell in cells]
+    if not all(value.is_integer() for value in values):  # NaN, which a word is, is none
+        return cells
+    return [str(int(value)) for value in values]
+
+
 def targets(table: Table, task: Task, who: str) -> np.ndarray:
     """Return what is to be told of each row: the classes' numbers, or numbers (N, 1)."""
     if not task.is_of_classes:
         return table.numbers(task.target, who).astype(np.float32).reshape(-1, 1)
     places = {name: n for n, name in enumerate(task.class_names)}
-    cells = table.column(task.target, who)
+    cells = _alike(table.column(task.target, who))
     strange = next((row for row, cell in enumerate(cells) if cell not in places), None)
     if strange is not None:
         raise DataError(

@@ -11,8 +11,11 @@ import contextlib
 import csv
 import io
 import itertools
+import json
+import math
 import multiprocessing
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -21,16 +24,18 @@ from typing import Any, Protocol
 from melpy import config
 from melpy.distribution import DataParallel
 from melpy.errors import ArgumentError, MelpyError, needing
+from melpy.experiments.journal import as_json
 from melpy.experiments.opened import run_of
 from melpy.experiments.run import train
 from melpy.experiments.settings import Settings
+from melpy.experiments.stopping import alone_in
 from melpy.experiments.task import Task
-from melpy.saving.files import write_atomically
+from melpy.saving.files import reading, write_atomically
 
 __all__ = ["Grid", "Range", "Suggestions", "sweep"]
 
 WHO = "sweep"
-TABLE = "sweep.csv"
+TABLE, KEPT = "sweep.csv", "sweep.json"
 Values = dict[str, Any]
 Row = dict[str, Any]
 Say = Callable[[str], None]
@@ -60,7 +65,7 @@ class Range:
         if not dots:
             return None
         made = cls(kind(low), kind(high))
-        if not made.low < made.high:
+        if not -math.inf < made.low < made.high < math.inf:
             raise ValueError(text)
         return made
 
@@ -142,7 +147,7 @@ class Suggestions:
         """Note how good a trial was: Optuna makes the number small."""
         place = next(n for n, (given, _) in enumerate(self._open) if given is values)
         trial = self._open.pop(place)[1]
-        if row.get("error"):
+        if not math.isfinite(row.get("measured", math.nan)):
             self._study.tell(trial, state=self._failed)
         else:
             self._study.tell(trial, -row["measured"] if is_of_classes else row["measured"])
@@ -170,19 +175,55 @@ def sweep(
     with _workers(jobs) as (pool, count):
         if pool is None:  # one that has done what it was handed
             return [], False
-        rows = list(_in_turns(pool, count, fixed, search, folder, say))
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(folder):
+            before = _begun(folder, fixed)
+            rows = list(_in_turns(pool, count, fixed, search, folder, say, before))
     if rows and all(row.get("error") for row in rows):
-        raise ArgumentError(WHO, f"no trial came to its end: {rows[0]['error']}")
-    return _sorted(rows), True
+        raise ArgumentError(WHO, f"no trial came to its end; of the first: {rows[0]['error']}")
+    return _sorted([*rows, *before]), True
+
+
+def _begun(folder: Path, fixed: Values) -> list[Row]:
+    """Return the rows of a sweep that this folder holds, if the trials shared the same settings."""
+    if not (folder / KEPT).exists():
+        return []
+    with reading(folder / KEPT, WHO, "a sweep.json that `melpy sweep` wrote"):
+        kept = json.loads((folder / KEPT).read_bytes())
+        before, rows = dict(kept["fixed"]), [dict(row) for row in kept["rows"]]
+    if before != fixed:
+        name = next(name for name in sorted(before.keys() | fixed.keys())
+                    if before.get(name) != fixed.get(name))  # fmt: skip
+        raise ArgumentError(
+            WHO, f"{folder} holds a sweep of other settings",
+            expected=f"{name} {before.get(name)}", received={name: fixed.get(name)},
+            mend="Choose another folder: --out.",
+        )  # fmt: skip
+    return rows
+
+
+def _keep(folder: Path, fixed: Values, rows: list[Row], before: list[Row]) -> None:
+    """Leave the rows of all trials, also of earlier calls' that this one did not try again."""
+    now = {row["folder"] for row in rows}
+    before[:] = [row for row in before if row["folder"] not in now]
+    whole = _sorted([*rows, *before])
+    told = {"fixed": fixed, "rows": whole}
+    write_atomically(folder / KEPT, as_json(told), WHO)
+    _write(folder / TABLE, whole)
 
 
 def _in_turns(
-    pool: Executor, count: int, fixed: Values, search: Search, folder: Path, say: Say
+    pool: Executor,
+    count: int,
+    fixed: Values,
+    search: Search,
+    folder: Path,
+    say: Say,
+    before: list[Row],
 ) -> Iterator[Row]:
     """Yield the rows of trials as they end, with as many at work as there are workers."""
     running: dict[Future, Values] = {}
     rows: list[Row] = []
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         while True:
             while len(running) < count and (values := search.next()) is not None:
@@ -199,11 +240,12 @@ def _in_turns(
                 row = values | row
                 search.told(values, row, is_of_classes)
                 rows.append(row)
-                _write(folder / TABLE, _sorted(rows))
+                _keep(folder, fixed, rows, before)
                 say(_line(values, row))
                 yield row
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        say(f"\n{len(rows)} trials are done; the same command goes on with the others.")
         raise
 
 
@@ -220,17 +262,29 @@ def _trial(settings: Values, folder: Path) -> tuple[Row, bool]:
         if report is None:
             with contextlib.redirect_stdout(io.StringIO()):
                 report = train(asked, _nothing, goes_on)
+            if report["signal"]:
+                raise KeyboardInterrupt
     except MelpyError as error:
         return {"error": str(error), "folder": folder.name}, True
-    if report["signal"]:
-        raise KeyboardInterrupt
+    try:
+        return _row(report, folder)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {"error": f"{folder}/run.json is damaged", "folder": folder.name}, True
+
+
+def _row(report: Any, folder: Path) -> tuple[Row, bool]:
+    """Return what a run's report tells, and whether it is of classes."""
     results, is_of_classes = report["results"], Task.of_notes(report).is_of_classes  # type: ignore[union-attr]
     metric = "accuracy" if is_of_classes else "mae"
+
+    def number(name: str) -> float:
+        return math.nan if results[name] is None else float(results[name])  # JSON knows no NaN
+
+    measured = number(f"test_{metric}")
     return {
-        "parameters": report["parameters"], "train_loss": results["train_loss"],
-        "loss": results["test_loss"], metric: results[f"test_{metric}"],
-        "measured": results[f"test_{metric}"], "seconds": results["seconds_of_training"],
-        "folder": folder.name,
+        "parameters": int(report["parameters"]), "train_loss": number("train_loss"),
+        "loss": number("test_loss"), metric: measured, "measured": measured,
+        "seconds": number("seconds_of_training"), "folder": folder.name,
     }, is_of_classes  # fmt: skip
 
 
@@ -284,21 +338,29 @@ def _workers(jobs: int) -> Iterator[tuple[Executor | None, int]]:
 
 def _name(values: Values, running: Any, rows: Sequence[Row]) -> str:
     """Return the name of a trial's folder, one of its own: what is tried, in words of a path."""
-    parts = [f"{name}={Path(str(value)).stem if name == 'model' else value}"
-             for name, value in values.items()]  # fmt: skip
+    parts = [f"{name}={_word(value)}" for name, value in values.items()]
     name = re.sub(r"[^\w.=,-]", "_", ",".join(parts)) or "trial"
     again = [1 for other in running if other == values]
     again += [1 for row in rows if all(row[key] == value for key, value in values.items())]
     return f"{name},{len(again) + 1}" if again else name
 
 
+def _word(value: Any) -> str:
+    """Return a value as a part of a name; of a file's path its stem, and a number of its own."""
+    path = Path(str(value))
+    if not path.exists() or isinstance(value, int | float):
+        return str(value)
+    return f"{path.stem}-{zlib.crc32(str(path.resolve()).encode()):08x}"
+
+
 def _sorted(rows: Sequence[Row]) -> list[Row]:
     """Return the rows, the best first, those that failed last."""
 
     def rank(row: Row) -> tuple[bool, float]:
-        if row.get("error"):
+        value = row.get("measured")
+        if value is None or not math.isfinite(value):  # a kept one is None where it was NaN
             return True, 0.0
-        return False, -row["accuracy"] if "accuracy" in row else row["mae"]
+        return False, -value if "accuracy" in row else value
 
     return sorted(rows, key=rank)
 

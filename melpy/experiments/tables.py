@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +21,7 @@ __all__ = ["MISSING", "Table", "is_missing", "number_of", "read_table"]
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "#n/a", "missing"})
 SEPARATORS = ",;\t|"
 LOOKED_AT = 20  # lines, to find out what separates cells
+LONGEST_CELL = 2**24  # letters
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def read_table(path: str | Path, who: str) -> Table:
     FileError : it cannot be read
     DataError : it has no rows, rows of unequal lengths, two columns of one name, or is no text
     """
+    csv.field_size_limit(LONGEST_CELL)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -138,10 +142,10 @@ def read_table(path: str | Path, who: str) -> Table:
             who, f"{path} is no text", expected="a CSV file in UTF-8",
             mend="Save it anew as CSV, UTF-8.",
         ) from error  # fmt: skip
-    separator = _separator(text)
     lines: list[list[str]] = []
     numbers: list[int] = []
     try:
+        separator = _separator(text)
         for number, cells in _lines(text, separator):
             lines.append(cells)
             numbers.append(number)
@@ -185,7 +189,8 @@ def _require_rows(path: str | Path, names: list[str], rows: list[list[str]], who
 
 def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the cells of each line that is not empty, with its number."""
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True)
+    # Not splitlines, which splits at other signs too: U+2028, form feeds.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     for cells in reader:
         found = [cell.strip() for cell in cells]
         if any(found):
@@ -202,7 +207,8 @@ def _with_point(cell: str) -> str:
 
 def _separator(text: str) -> str:
     """Return what separates cells: what is in the first line, and in each of the next as often."""
-    lines = [line for line in text.splitlines()[:LOOKED_AT] if line.strip()]
+    first = itertools.islice(io.StringIO(text), LOOKED_AT)
+    lines = [line for line in first if line.strip()]
 
     def rank(sign: str) -> tuple[bool, bool, int]:
         widths = [len(next(csv.reader([line], delimiter=sign), [])) for line in lines] or [0]

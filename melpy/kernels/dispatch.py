@@ -1,7 +1,8 @@
 """Chooses the kernels: each name below runs the twin that `melpy.config.kernels` asks for.
 
 A set that lacks a kernel leaves it to "numpy", which has them all: "loops" only spells out
-convolution and pooling, "compiled" only what pays.
+convolution and pooling, "im2col" lays out convolution the paper's way, "compiled" has only what
+pays.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from melpy.kernels import threads, tracing
 
 ROOMS = {
     "loops": ("spec.conv_loops", "spec.conv_block_loops", "spec.pooling_loops"),
+    "im2col": ("spec.conv_im2col", "spec.conv_block_im2col"),
     "numpy": (
         "spec.matmul",
         "spec.conv_windows",

@@ -64,6 +64,10 @@ class Activation(SameShape):
         """Return the activation, where it is one of those that the kernels know."""
         return activations.IN_BLOCK.get(self.activation)
 
+    def kinks(self) -> tuple[float, ...]:
+        """Return where the slope jumps."""
+        return activations.KINKS.get(self.activation, ())
+
 
 class ReLU(SameShape):
     """y = x where x > threshold, up to max_value; negative_slope (x - threshold) elsewhere.
@@ -104,6 +108,10 @@ class ReLU(SameShape):
             return None
         return ("leaky_relu", self.negative_slope) if self.negative_slope else ("relu", 0.0)
 
+    def kinks(self) -> tuple[float, ...]:
+        """Return where the slope jumps."""
+        return (self.threshold, *([] if self.max_value is None else [self.max_value]))
+
 
 class LeakyReLU(SameShape):
     """y = x where x > 0, else negative_slope x. A. Maas et al. 2013.
@@ -131,6 +139,10 @@ class LeakyReLU(SameShape):
         """Return leaky_relu with the layer's own slope."""
         return "leaky_relu", self.negative_slope
 
+    def kinks(self) -> tuple[float, ...]:
+        """Return where the slope jumps."""
+        return (0.0,)
+
 
 class ELU(SameShape):
     """y = x where x > 0, else alpha (exp(x) - 1). D.-A. Clevert et al. 2015.
@@ -154,6 +166,10 @@ class ELU(SameShape):
     def as_activation(self) -> Act:
         """Return elu with the layer's own alpha."""
         return "elu", self.alpha
+
+    def kinks(self) -> tuple[float, ...]:
+        """Return where the slope jumps."""
+        return () if self.alpha == 1 else (0.0,)
 
 
 class PReLU(SameShape):
@@ -199,6 +215,10 @@ class PReLU(SameShape):
     def call(self, inputs: Any) -> Any:
         """Return the rectified input."""
         return ops.relu(inputs) - self.alpha * ops.relu(-inputs)
+
+    def kinks(self) -> tuple[float, ...]:
+        """Return where the slope jumps."""
+        return (0.0,)
 
 
 class Softmax(SameShape):

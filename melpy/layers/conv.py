@@ -16,7 +16,7 @@ from melpy.layers.input_spec import InputSpec
 from melpy.layers.joining import Act, Joint, activation_after, folded
 from melpy.layers.spatial import Spatial, known_padding, output_size, refuse_both, refuse_empty
 from melpy.layers.variable import Variable
-from melpy.ops.spatial import PADDINGS, Layout, whole
+from melpy.ops.spatial import PADDINGS, Layout, pads, span, whole
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
@@ -32,6 +32,7 @@ class Convolving(Spatial):
 
     paddings: tuple[str, ...] = tuple(PADDINGS)
     none_means = NO_ACTIVATION
+    activates_last = True
     settled = ("kernel_size", "strides", "dilation_rate")
 
     def __init__(
@@ -187,6 +188,19 @@ class Conv(Convolving):
             dilation_rate=self.dilation_rate,
         )  # fmt: skip
         return y if last else ops.moveaxis(y, -1, 1)
+
+    def convolution_geometry(self, shape: tuple[int, ...]) -> Any:
+        """Return strides, pads, dilation and groups; see `Shown`."""
+        if self.rank == 3 or self.convolves_by_op():
+            return None
+        layout = Layout(self.rank, False)
+        strides = layout.each(self.strides, "strides", "call")
+        dilation = layout.each(self.dilation_rate, "dilation_rate", "call")
+        window = span(layout.window(self.kernel.shape), dilation)
+        is_causal = self.padding == "causal"
+        kind = "valid" if is_causal else self.padding
+        around = pads(kind, tuple(shape[1:3]), window, strides, "call")
+        return strides, ((0, 0), (window[1] - 1, 0)) if is_causal else around, dilation, self.groups
 
     def convolves_by_op(self) -> bool:
         """Return whether x * W is what `convolution_op` gives, as where a class changed it."""

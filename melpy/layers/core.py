@@ -49,6 +49,7 @@ class Dense(Layer):
     joins = True
     supports_masking = True
     none_means = NO_ACTIVATION
+    activates_last = True
     implied = ("activity_regularizer",)
 
     def __init__(
@@ -158,6 +159,7 @@ class EinsumDense(Layer):
 
     whole = True
     none_means = NO_ACTIVATION
+    activates_last = True
 
     def __init__(
         self,

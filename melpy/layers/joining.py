@@ -18,7 +18,7 @@ import numpy as np
 from melpy import activations, clock, tape
 from melpy.kernels.program import unwritten
 from melpy.layers.phase import is_training
-from melpy.layers.taking import Taking
+from melpy.layers.shown import Shown
 
 __all__ = [
     "Act", "Joining", "Joint", "activation_after", "folded", "folded_numbers", "in_a_row",
@@ -37,7 +37,7 @@ class Joint(NamedTuple):
     run: Run
 
 
-class Joining(Taking):
+class Joining(Shown):
     """What a layer is to its neighbours. Abstract.
 
     A class that says ``joins`` computes what its `call` says and nothing else; a subclass, which

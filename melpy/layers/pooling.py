@@ -10,7 +10,7 @@ from melpy import ops
 from melpy.errors import lookup
 from melpy.layers.arguments import Shape
 from melpy.layers.spatial import Spatial, known_padding, output_size, refuse_empty
-from melpy.ops.spatial import whole
+from melpy.ops.spatial import Layout, pads, whole
 
 __all__ = [
     "AveragePooling1D",
@@ -62,6 +62,16 @@ class WindowPooling(Spatial):
             padding=self.padding,
             data_format="channels_last",
         )
+
+    def pooling_geometry(self, shape: tuple[int, ...]) -> Any:
+        """Return "max" or "average", window, strides and pads; see `Shown`."""
+        if self.rank == 3:
+            return None
+        layout = Layout(self.rank, False)
+        window = layout.each(self.pool_size, "pool_size", "call")
+        strides = layout.each(self.strides, "strides", "call")
+        kind = "max" if type(self).pool is ops.max_pool else "average"
+        return kind, window, strides, pads(self.padding, tuple(shape[1:3]), window, strides, "call")
 
     def as_max_pooling(self) -> tuple[int, ...] | None:
         """Return the windows, where they lie side by side and their largest values are kept."""
@@ -182,6 +192,14 @@ class GlobalPooling(Spatial):
         """Return (N, C), or (N, 1, 1, C) with keepdims."""
         axes = tuple(range(1, self.rank + 1))
         return type(self).reduce(x, axis=axes, keepdims=self.keepdims)
+
+    def pooling_geometry(self, shape: tuple[int, ...]) -> Any:
+        """Return the whole image as one window; see `Shown`."""
+        if self.rank == 3:
+            return None
+        whole = tuple(shape[1:3])
+        kind = "max" if type(self).reduce is ops.max else "average"
+        return kind, whole, whole, ((0, 0), (0, 0))
 
     def last_shape(self, shape: Shape) -> Shape:
         """Return (N, C), or (N, 1, 1, C) with keepdims."""

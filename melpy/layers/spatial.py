@@ -10,7 +10,7 @@ from melpy.errors import ArgumentError, lookup
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer, known_format, require_rank
 from melpy.layers.input_spec import InputSpec
-from melpy.ops.spatial import LAYOUTS, PADDINGS
+from melpy.ops.spatial import LAYOUTS, PADDINGS, Layout
 
 __all__ = ["Spatial", "known_padding", "output_size", "refuse_both", "refuse_empty"]
 
@@ -64,6 +64,10 @@ class Spatial(Layer):
         if self.rank == 2 and len(shape) == 2:
             mend = "Rows of pixels must become images first, for example with a Reshape layer."
         require_rank(shape, self.rank + 2, layout, mend if len(shape) <= self.rank + 1 else "")
+
+    def channels_last(self, x: Any) -> Any:
+        """Return an array of the layer's layout as images, a sequence's of height 1."""
+        return Layout(self.rank, self.channels_first).images(x)
 
     def call_last(self, x: Any) -> Any:
         """Compute with the channels last. Abstract."""

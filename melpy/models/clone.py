@@ -10,7 +10,8 @@ from melpy.errors import ArgumentError
 from melpy.layers.base import Layer
 from melpy.layers.input import Input, InputLayer, beginning
 from melpy.layers.nesting import copied
-from melpy.models.model import Model, is_made_of_its_graph
+from melpy.models.function import is_made_of_its_graph
+from melpy.models.model import Model
 from melpy.models.sequential import Sequential
 from melpy.models.steps import Steps
 from melpy.symbolic import Symbolic, replace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from melpy import tree
@@ -128,3 +129,11 @@ def _flat_shapes(shapes: Any) -> list[tuple]:
     if all(size is None or isinstance(size, int) for size in shapes):
         return [tuple(shapes)]
     return [shape for part in shapes for shape in _flat_shapes(part)]
+
+
+def is_made_of_its_graph(made: type) -> bool:
+    """Return whether a class of models takes inputs and outputs, as `Model` does."""
+    parameters = list(inspect.signature(made.__init__).parameters.values())[1:]  # type: ignore[misc]
+    kinds = {p.kind for p in parameters}
+    open_to_all = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+    return open_to_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from melpy.errors import ArgumentError, GraphError, ShapeError, UndefinedError, 
 from melpy.layers.base import Layer, as_shape
 from melpy.layers.nesting import nested
 from melpy.layers.scope import within
-from melpy.models.function import named
+from melpy.models.function import is_made_of_its_graph, named
 from melpy.models.graph import Graph, unique_names
 from melpy.models.inference import InferencePrograms
 from melpy.models.summary import print_table, summary_table
@@ -260,26 +259,31 @@ class Model(Trainer):
 
         Parameters
         ----------
-        line_length : int, the most characters of a line
+        line_length : int, the most characters of a line; positions : accepted as in Keras
         print_fn : function of the text, print by default
         expand_nested : bool, whether to show the layers of models inside
         show_trainable : bool, whether to mark layers that training leaves alone
         layer_range : patterns that the names of the first and the last layer to show begin with
-        positions : accepted as in Keras; each column is as wide as what it holds
         """
         table = summary_table(self, expand_nested, show_trainable, layer_range, line_length)
         (print_fn or print_table)(table)
 
+    def _repr_html_(self) -> str:
+        from melpy.viz.notebook import of_model  # when a notebook shows it
+
+        return of_model(self, summary_table(self))
+
     def trace(
-        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool | None = None
-    ) -> Trace:
+        self, x: Any, y: Any = None, sample_weight: Any = None, training: bool | None = None,
+        inside: bool = False,
+    ) -> Trace:  # fmt: skip
         """Return every layer's input, output and gradients for one batch, to look at.
 
         The model stays as it was; see `melpy.models.trace.trace`.
         """
         from melpy.models.trace import trace  # when asked for: it takes a while
 
-        return trace(self, x, y, sample_weight, training)
+        return trace(self, x, y, sample_weight, training, inside)
 
     def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
         """Return all variables as a tree of arrays; see `melpy.models.state_tree`."""
@@ -386,11 +390,3 @@ def _flat(shapes: Any) -> list[Any]:
 def _alone(values: Any) -> Any:
     """Return what stands alone in a list or a tuple; anything else as it is."""
     return values[0] if isinstance(values, list | tuple) and len(values) == 1 else values
-
-
-def is_made_of_its_graph(made: type) -> bool:
-    """Return whether a class of models takes inputs and outputs, as `Model` does."""
-    parameters = list(inspect.signature(made.__init__).parameters.values())[1:]  # type: ignore[misc]
-    kinds = {p.kind for p in parameters}
-    open_to_all = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
-    return open_to_all or [p.name for p in parameters[:2]] == ["inputs", "outputs"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,9 @@ from melpy.errors import lookup
 from melpy.layers.base import Layer
 from melpy.layers.unchanged import unchanged
 from melpy.models.steps import assert_compiled
-from melpy.tensor import Tensor, mask_of, set_mask
+from melpy.models.trace_inside import Inside
+from melpy.models.trace_update import Update, update_of
+from melpy.models.trace_watch import Watch, arrays_of, leaf
 
 __all__ = ["LayerTrace", "Trace", "trace"]
 
@@ -39,6 +41,9 @@ class LayerTrace:
     d_output : dL/doutput, in the nesting of the outputs; None where there is no loss or no float
     d_weights : dict of a weight's name to dL/dweight, over all calls of the layer; of the trained
         weights that belong to no traced layer inside
+    d_input : dL/dinput through this call alone, in the nesting of the inputs; only where the
+        insides were asked for, as the next one
+    inside : Inside, what happened between input and output
     """
 
     name: str
@@ -48,6 +53,8 @@ class LayerTrace:
     output: Any = None
     d_output: Any = None
     d_weights: dict[str, np.ndarray] = field(default_factory=dict)
+    d_input: Any = None
+    inside: Inside | None = None
 
     @property
     def statistics(self) -> dict[str, float | None]:
@@ -89,6 +96,7 @@ class Trace(Sequence[LayerTrace]):
     loss : float, or None without labels
     output : the model's output
     d_input : dL/dx of the model's input; None without a loss or for inputs that are no floats
+    update : Update, the optimizer's step; only where the insides were asked for
     """
 
     def __init__(self, title: str, rows: list[LayerTrace]) -> None:
@@ -96,6 +104,7 @@ class Trace(Sequence[LayerTrace]):
         self.loss: float | None = None
         self.output: Any = None
         self.d_input: Any = None
+        self.update: Update | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -112,6 +121,12 @@ class Trace(Sequence[LayerTrace]):
         alone = {name: rows[0] for name, rows in inside.items() if len(rows) == 1}
         return lookup("layer", key, alone | {row.name: row for row in self.rows}, "trace")
 
+    def _repr_html_(self) -> str:
+        from melpy.viz.notebook import of_trace  # when a notebook shows it
+
+        loss = "" if self.loss is None else f", loss {self.loss:.4g}"
+        return of_trace(self.title + loss, TITLES, [(row, row._cells()) for row in self.rows])
+
     def __repr__(self) -> str:
         cells = [TITLES, *(row._cells() for row in self.rows)]
         widths = [max(len(row[n]) for row in cells) for n in range(len(TITLES))]
@@ -127,7 +142,13 @@ class Trace(Sequence[LayerTrace]):
 
 
 def trace(
-    model: Any, x: Any, y: Any = None, sample_weight: Any = None, training: bool | None = None
+    model: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    training: bool | None = None,
+    inside: bool = False,
+    optimizer: Any = None,
 ) -> Trace:
     """Run one batch through a model and keep what each layer does; the model stays as it was.
 
@@ -137,10 +158,18 @@ def trace(
     x, y, sample_weight : one batch, as ``train_on_batch`` takes it; without y there is a loss, and
         gradients, only where the model's layers bring their own (`add_loss`)
     training : bool, whether the layers train; None for True where there are gradients
+    inside : bool, whether to look inside the layers too, and at the optimizer's step: each row has
+        its ``d_input`` and its ``inside``, the trace its ``update``
+    optimizer : optimizer that makes this step; None for the model's own
 
     Returns
     -------
     Trace
+
+    Notes
+    -----
+    Layers compute by the kernels that are set. Under ``config.using_kernels("im2col")`` each
+    number is to the last bit what ``train_on_batch`` would make with these.
 
     Examples
     --------
@@ -152,11 +181,13 @@ def trace(
     ...     layers.Dense(1, kernel_initializer="ones"),
     ... ])
     >>> model.compile("sgd", "mse")
-    >>> traced = model.trace(np.array([[1.0, -3.0]]), np.array([[0.0]]))
+    >>> traced = model.trace(np.array([[1.0, -3.0]]), np.array([[0.0]]), inside=True)
     >>> traced.loss, traced["dense"].output.tolist(), traced["dense"].d_output.tolist()
     (1.0, [[1.0, 0.0]], [[2.0, 2.0]])
     >>> traced["dense_1"].d_weights["kernel"].tolist(), traced["dense"].statistics["dead"]
     ([[2.0], [0.0]], 0.5)
+    >>> traced["dense"].inside.pre.tolist(), traced["dense"].d_input.tolist()
+    ([[1.0, -3.0]], [[2.0, 0.0]])
     """
     has_loss = y is not None or (model.compiled and model.loss is None)
     if has_loss:
@@ -166,137 +197,25 @@ def trace(
         with tape.no_grad():
             model(x)
     with unchanged(model), nullcontext() if has_loss else tape.no_grad():
-        x = tree.map_structure(lambda a: _leaf(a, model.dtype), x)
-        watch = _Watch(model)
+        x = tree.map_structure(lambda a: leaf(a, model.dtype), x)
+        watch = Watch(model, LayerTrace, inside)
         with watch.watching():
             outputs = model(x, training=training)
         made = Trace(_title(model, x, training), watch.rows)
-        made.output = _arrays(outputs)
+        made.output = arrays_of(outputs)
         if has_loss:
             loss = model.compute_loss(x, y, outputs, sample_weight, training=training)
             made.loss = float(np.mean(np.asarray(loss)))
+            weights = model.trainable_weights
             if loss.requires_grad:
-                made.d_input = watch.differentiate(loss, x)
+                made.d_input = watch.differentiate(loss, x, weights)
             watch.settle(outputs, lambda y_pred: model.compute_loss(x, y, y_pred, sample_weight))
+            if inside and loss.requires_grad and weights:
+                gradients = [watch.found[id(w)] for w in weights]
+                made.update = update_of(optimizer or model.optimizer, weights, gradients)
+        if inside:
+            watch.look_inside()
     return made
-
-
-class _Watch:
-    """Notes what goes through the layers of a model while it runs."""
-
-    def __init__(self, model: Any) -> None:
-        _ = model.layers  # a model of its own class names its layers when they are asked for
-        self.layers = model.layers_inside
-        self.rows: list[LayerTrace] = []
-        self.called: list[tuple[Any, LayerTrace, Any]] = []  # layer, its row, its output tensors
-        self.open: list[str] = []  # the names of the layers that are running
-        self.found: dict[int, np.ndarray] = {}  # dL/dy by id of the tensor y
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Put a note-taking call in front of every layer's own, inside the ``with`` block."""
-        for layer in self.layers:
-            layer.call = self._noting(layer, layer.call)
-        try:
-            yield
-        finally:
-            for layer in self.layers:
-                del layer.call
-
-    def _noting(self, layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-        def noting(*args: Any, **kwargs: Any) -> Any:
-            taken = {n: value for n, value in kwargs.items() if isinstance(value, Tensor)}
-            given = {"inputs": args[0], **taken} if args and taken else (*args[:1], taken)[0]
-            path = "/".join([*self.open, layer.name])
-            uses = sum(row.name.rsplit(" (", 1)[0] == path for row in self.rows)
-            name = f"{path} ({uses + 1})" if uses else path
-            row = LayerTrace(name, type(layer).__name__, len(self.open), _arrays(given))
-            self.rows.append(row)
-            self.open.append(layer.name)
-            try:
-                y = call(*args, **kwargs)
-            finally:
-                self.open.pop()
-            y = tree.map_structure(self._watched, y)
-            row.output = _arrays(y)
-            self.called.append((layer, row, y))
-            return y
-
-        return noting
-
-    def _watched(self, y: Any) -> Any:
-        """Return the same tensor, made to leave its gradient here when it is asked for."""
-        if not (isinstance(y, Tensor) and y.dtype.kind == "f" and tape.is_recording()):
-            return y
-        if not y.requires_grad:
-            mask, y = mask_of(y), Tensor(y.value, requires_grad=True)
-            set_mask(y, mask)
-        if y.node is not None:
-            watch, key = self.found, id(y)
-            at = next(n for n, x in enumerate(y.node.inputs) if x is not None)
-            vjp = y.node.vjps[at]
-
-            def noting(g: np.ndarray) -> np.ndarray:
-                watch[key] = g
-                return vjp(g)
-
-            y.node.vjps = (*y.node.vjps[:at], noting, *y.node.vjps[at + 1 :])
-        return y
-
-    def differentiate(self, loss: Any, x: Any) -> Any:
-        """Find all gradients, and return dL/dx."""
-        starts = [t for t in tree.flatten(x) if isinstance(t, Tensor) and t.requires_grad]
-        leaves = [
-            y
-            for _, _, made in self.called
-            for y in tree.flatten(made)
-            if isinstance(y, Tensor) and y.requires_grad and y.node is None
-        ]
-        weights = [w for layer, _, _ in self.called for w in layer.trainable_weights]
-        sources = list({id(t): t for t in (*starts, *leaves, *weights)}.values())
-        found = tape.gradients(loss, sources)
-        self.found |= {id(t): g for t, g in zip(sources, found, strict=True)}
-        rows = {id(layer) for layer, _, _ in self.called}
-        for layer, row, _ in self.called:
-            inside = {
-                id(w) for part in layer.layers_inside if id(part) in rows for w in part.weights
-            }
-            for w in layer.trainable_weights:
-                if id(w) not in inside:
-                    name = w.name if w.name not in row.d_weights else w.path
-                    row.d_weights[name] = self.found[id(w)]
-        return tree.map_structure(lambda t: self.found.get(id(t)), x)
-
-    def settle(self, outputs: Any, loss_of: Callable[[Any], Any]) -> None:
-        """Write the gradients into the rows.
-
-        A loss that goes around the model's last activation, as the cross-entropy of a softmax
-        does, leaves no gradient there: it is found from the outputs alone.
-        """
-        alone = tree.map_structure(lambda y: _leaf(y, y.dtype), outputs)
-        pairs = zip(tree.flatten(outputs), tree.flatten(alone), strict=True)
-        missed = [(y, leaf) for y, leaf in pairs if id(y) not in self.found and leaf.requires_grad]
-        loss = loss_of(alone) if missed else None
-        if loss is not None and loss.requires_grad:
-            gradients = tape.gradients(loss, [leaf for _, leaf in missed])
-            self.found |= {id(y): g for (y, _), g in zip(missed, gradients, strict=True)}
-        for _, row, made in self.called:
-            gradients = tree.map_structure(lambda y: self.found.get(id(y)), made)
-            if any(g is not None for g in tree.flatten(gradients)):
-                row.d_output = gradients
-
-
-def _leaf(x: Any, dtype: Any) -> Any:
-    """Return a tensor, whose gradient can be asked for if it is a float; None as it is."""
-    if x is None:
-        return None
-    array = np.asarray(x)
-    is_float = array.dtype.kind == "f"
-    return Tensor(array.astype(dtype) if is_float else array, requires_grad=is_float)
-
-
-def _arrays(structure: Any) -> Any:
-    return tree.map_structure(lambda x: x.value if isinstance(x, Tensor) else x, structure)
 
 
 def _rms(arrays: Any) -> float | None:

@@ -56,7 +56,7 @@ def _chart(name: str, own: Sequence[float], held: Sequence[float], epochs: Seque
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     last = max((len(x) for x in lines), default=1) - 1
 
-    def place(n: int, value: float) -> str:
+    def place(n: float, value: float) -> str:
         x = PAD + (W - PAD - 8) * (n / last if last else 0.5)
         y = H - 20 - (H - 44) * ((value - low) / (high - low) if high > low else 0.5)
         return f"{x:.1f},{y:.1f}"
@@ -67,12 +67,14 @@ def _chart(name: str, own: Sequence[float], held: Sequence[float], epochs: Seque
         if not len(values):
             continue
         step = max(1, len(values) // MOST_POINTS)
+        every = (last + 1) / len(values)  # epochs a value, as validation_freq has it
         shown = [n for n in range(0, len(values), step) if np.isfinite(values[n])]
         dash = "" if what == "training" else ' stroke-dasharray="5 3"'
-        points = " ".join(place(n, values[n]) for n in shown)
+        points = " ".join(place(every * (n + 1) - 1, values[n]) for n in shown)
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}"{dash}/>')
         parts += [f'<circle cx="{x}" cy="{y}" r="2" fill="{color}"/>'
-                  for x, y in (place(n, values[n]).split(",") for n in shown[-1:])]  # fmt: skip
+                  for x, y in (place(every * (n + 1) - 1, values[n]).split(",")
+                           for n in shown[-1:])]  # fmt: skip
         told.append(f'<tspan fill="{color}">{what} {heatmap.digits(values[-1])}</tspan>')
     first, end = (epochs[0] + 1, epochs[-1] + 1) if len(epochs) else (1, last + 1)
     label = f"{name} by epoch: {heatmap.digits(low)} to {heatmap.digits(high)}"

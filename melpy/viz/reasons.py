@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
 from melpy import activations, tape, tree
 from melpy.errors import ArgumentError, ShapeError, lookup
-from melpy.layers.unchanged import unchanged
 from melpy.tensor import Tensor
 
 __all__ = ["grad_cam", "saliency"]
+
+ENDS = ("softmax", "sigmoid")
 
 
 def saliency(model: Any, x: Any, index: Any = None) -> np.ndarray:
@@ -44,10 +46,9 @@ def saliency(model: Any, x: Any, index: Any = None) -> np.ndarray:
     [1.0, 1.0, 1.0, 1.0]
     """
     x = _images(model, x, "saliency")
-    with unchanged(model):
-        leaf = Tensor(x, requires_grad=True)
-        z = _logits(model, leaf, None)[0]
-        return np.abs(_gradient(z, leaf, index, "saliency")).max(axis=-1)
+    leaf = Tensor(x, requires_grad=True)
+    z = _logits(model, leaf, None)[0]
+    return np.abs(_gradient(z, leaf, index, "saliency")).max(axis=-1)
 
 
 def grad_cam(model: Any, x: Any, layer: Any = None, index: Any = None) -> np.ndarray:
@@ -78,21 +79,24 @@ def grad_cam(model: Any, x: Any, layer: Any = None, index: Any = None) -> np.nda
     """
     x = _images(model, x, "grad_cam")
     at = _with_maps(model, layer)
-    with unchanged(model):
-        z, maps = _logits(model, Tensor(x), at)
-        g = _gradient(z, maps, index, "grad_cam")
-        weights = g.mean(axis=(1, 2), keepdims=True)  # (N,1,1,K)
-        cam = np.maximum((weights * maps.value).sum(axis=-1), 0)
+    z, maps = _logits(model, Tensor(x), at)
+    g = _gradient(z, maps, index, "grad_cam")
+    A = maps.value
+    if getattr(at, "data_format", None) == "channels_first":
+        g, A = np.moveaxis(g, 1, -1), np.moveaxis(A, 1, -1)
+    weights = g.mean(axis=(1, 2), keepdims=True)  # (N,1,1,K)
+    cam = np.maximum((weights * A).sum(axis=-1), 0)
     most = cam.max(axis=(1, 2), keepdims=True)
     return cam / np.where(most > 0, most, 1)
 
 
 def _images(model: Any, x: Any, who: str) -> np.ndarray:
     x = np.asarray(x, model.dtype)
-    if x.ndim != 4 or getattr(model, "inputs", None) is None or len(model.inputs) != 1:
+    ends = [len(getattr(model, side, None) or ()) for side in ("inputs", "outputs")]
+    if x.ndim != 4 or not len(x) or ends != [1, 1]:
         raise ShapeError(
             who,
-            "these are no images for a model of one input",
+            "these are no images for a model of one input and one output",
             expected="x of shape (N, H, W, C), and a functional model or a built Sequential",
             received={"x.shape": x.shape},
         )
@@ -117,23 +121,35 @@ def _logits(model: Any, x: Any, at: Any) -> tuple[Any, Any]:
     """Return what the last softmax or sigmoid is given, and the output of a layer, as a leaf."""
     graph = model._whole_graph()
     values, leaf = dict(graph.begin(x)), None
+    end = graph.ends[0]
     for call in graph.calls:
-        function = call.function
-        is_last = any(y is end for y in tree.flatten(call.outputs) for end in graph.ends)
-        if is_last and _name(function) in ("Softmax", "Activation"):
+        function, is_last = call.function, any(y is end for y in tree.flatten(call.outputs))
+        if is_last and _is_activation(function):
             return values[id(call.inputs[0])], leaf
+        if is_last and getattr(function, "_graph", None) is not None:  # a model inside
+            return _logits(function, values[id(call.inputs[0])], at)
         if is_last and hasattr(function, "activation"):
-            function.activation = activations.linear
-        made = call.run(values)
+            made = _without_activation(function)(values[id(call.inputs[0])])
+        else:
+            made = call.run(values)
         if function is at:
             made = leaf = Tensor(np.asarray(made), requires_grad=True)
         pairs = zip(tree.flatten(call.outputs), tree.flatten(made), strict=True)
         values |= {id(symbol): value for symbol, value in pairs}
-    return values[id(graph.ends[0])], leaf
+    return values[id(end)], leaf
 
 
-def _name(function: Any) -> str:
-    return type(function).__name__
+def _is_activation(function: Any) -> bool:
+    """Return whether this is a softmax or a sigmoid alone: a layer, or an op."""
+    kind = type(function).__name__
+    return kind in ("Softmax", "Activation") or getattr(function, "__name__", "") in ENDS
+
+
+def _without_activation(layer: Any) -> Any:
+    """Return a layer of the same weights; the model's own may be at work in another thread."""
+    made = copy.copy(layer)
+    vars(made)["activation"] = activations.linear
+    return made
 
 
 def _gradient(z: Any, leaf: Any, index: Any, who: str) -> np.ndarray:
@@ -144,10 +160,17 @@ def _gradient(z: Any, leaf: Any, index: Any, who: str) -> np.ndarray:
             received={"output.shape": z.shape},
         )  # fmt: skip
     N, classes = z.shape
-    chosen = z.value.argmax(axis=1) if index is None else np.broadcast_to(index, (N,))
-    if chosen.dtype.kind not in "iu" or chosen.min() < 0 or chosen.max() >= classes:
+    given = z.value.argmax(axis=1) if index is None else np.asarray(index)
+    chosen = np.broadcast_to(given, (N,)) if given.shape in ((), (N,)) else given
+    if (
+        chosen.shape != (N,)
+        or chosen.dtype.kind not in "iu"
+        or chosen.min() < 0
+        or chosen.max() >= classes
+    ):
         raise ArgumentError(
-            who, "there is no such class", expected=f"ints from 0 to {classes - 1}",
+            who, "there is no such class",
+            expected=f"an int from 0 to {classes - 1}, or {N} of them",
             received={"index": index},
         )  # fmt: skip
     rows = np.zeros(z.shape, z.dtype)

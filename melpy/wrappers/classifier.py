@@ -183,7 +183,15 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
                 received={"class_weight": self.class_weight},
                 mend='compute_class_weight("balanced", ...) of scikit-learn makes one.',
             )
-        return compute_sample_weight(self.class_weight, y)
+        made = compute_sample_weight(self.class_weight, y)
+        if made.min(initial=0.0) < 0:
+            raise ArgumentError(
+                type(self).__name__,
+                "a class has a weight below 0",
+                expected="weights of at least 0",
+                received={"class_weight": self.class_weight},
+            )
+        return made
 
     def _strata(self, target: Any) -> Any:
         if self._labels.in_columns:

@@ -4,7 +4,8 @@ Read it in this order:
 
     conv_loops        convolution as nested loops: the definition
     windows           where windows lie; a view of all of them at once
-    conv_im2col       convolution the paper's way: images to columns, one matrix product
+    conv_im2col       convolution the paper's way: images to columns, one matrix product: what the
+                      "im2col" kernels run, so what the Lab draws
     conv_windows      convolution over the view of windows: what the "numpy" kernels run
     depthwise         convolution of every channel by itself
     pooling_loops     pooling as nested loops, then

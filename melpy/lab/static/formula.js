@@ -1,0 +1,44 @@
+/** Formulas in MathML, put together from their parts. */
+
+import { math } from "./dom.js";
+
+const part =
+  (name) =>
+  (...children) =>
+    math(name, {}, ...children.map(leaf));
+
+/** Bare text becomes what it is: a number, a name or a sign. */
+function leaf(child) {
+  if (child instanceof Node) return child;
+  const text = String(child);
+  if (/^[−-]?\d[\d.,]*(e[−-]?\d+)?$/.test(text)) return math("mn", {}, text);
+  return math(/^[\p{L}?]/u.test(text) ? "mi" : "mo", {}, text);
+}
+
+export const row = part("mrow");
+export const sub = part("msub");
+export const sup = part("msup");
+export const subsup = part("msubsup");
+export const frac = part("mfrac");
+export const root = part("msqrt");
+
+/** Indices side by side: i, j as one subscript. @param {...(string | number | Node)} indices */
+export const indices = (...list) =>
+  row(
+    ...list.flatMap((index, n) => (n ? [math("mo", { separator: "true" }, ","), index] : [index])),
+  );
+
+/** A large sum over what stands below it. @param {string | Node} under @param {string | Node} [over] */
+export const sum = (under, over) =>
+  over === undefined
+    ? math("munder", {}, math("mo", {}, "∑"), leaf(under))
+    : math("munderover", {}, math("mo", {}, "∑"), leaf(under), leaf(over));
+
+/** A whole word as one name. @param {string} text */
+export const word = (text) => math("mtext", {}, text);
+
+/** A formula within a line. @param {...(string | number | Node)} children */
+export const inline = (...children) => math("math", {}, row(...children));
+
+/** A formula on a line of its own. @param {...(string | number | Node)} children */
+export const block = (...children) => math("math", { display: "block" }, row(...children));

@@ -1,0 +1,156 @@
+/** One run's controls: play, pause, one batch, back; its rate; what can be broken in it. */
+
+import { createBoundary } from "./boundary.js";
+import { button, choice, toggle } from "../../controls.js";
+import { el, newId, refill } from "../../dom.js";
+import { icon } from "../../icons.js";
+
+const BOUNDARY_MS = 400; // between two looks at the decision
+const ALL = "";
+
+/**
+ * @param {import("../../shell.js").Context} context
+ * @param {import("./live_run.js").LiveRun} run
+ * @param {{name: string, onAdopted: () => void, onError: (error: Error) => void}} options
+ */
+export function createLiveCard(context, run, { name, onAdopted, onError }) {
+  const { t, numbers, source, signal } = context;
+  const status = el("p", { class: "run-status" });
+  const send = (command, more) => run.command(command, more).catch(onError);
+  const play = button(icon("play"), () => send(run.isPlaying ? "pause" : "start"), { class: "play" });
+  const buttons = {
+    restart: button(icon("first"), () => send("restart"), named("live.restart")),
+    backTen: button([icon("back"), "10"], () => send("back", { count: Math.min(10, run.stands.steps_kept) }), named("live.backTen")),
+    back: button(icon("back"), () => send("back", { count: 1 }), named("live.back")),
+    step: button(icon("step"), () => send("step", { count: 1 }), named("live.step")),
+    stepTen: button([icon("step"), "10"], () => send("step", { count: 10 }), named("live.stepTen")),
+  };
+  const rate = rateField();
+  const breaking = el("details", { class: "breaking" }, el("summary", {}, t("live.breakIt")));
+  const boundary = createBoundary(context);
+  const adopt = button(t("live.adopt"), () => run.command("adopt").then(onAdopted).catch(onError));
+  const giveBack = button(t("live.return"), () => run.command("return").then(onAdopted).catch(onError));
+  const network = el("p", { class: "controls" }, adopt, giveBack);
+  const picture = el("div", {});
+  const title = el("h3", {}, t("live.run", { name }));
+  const element = el(
+    "section",
+    { class: `run run-${run.number}`, "aria-label": t("live.run", { name }) },
+    title,
+    status,
+    el(
+      "div",
+      { class: "clock", role: "group", "aria-label": t("live.controls", { name }) },
+      buttons.restart, buttons.backTen, buttons.back, play, buttons.step, buttons.stepTen,
+    ),
+    el("div", { class: "controls" }, rate.element),
+    picture,
+    breaking,
+    network,
+  );
+  let drawn = { layers: "", cut: "", step: -1, at: 0, isAsking: false };
+
+  function named(key) {
+    return { "aria-label": t(key), title: t(key) };
+  }
+
+  function rateField() {
+    const id = newId("rate");
+    const field = el("input", {
+      id, type: "text", inputmode: "decimal", size: 8, autocomplete: "off",
+      onchange: () => {
+        const given = Number.parseFloat(field.value.trim().replace(",", "."));
+        if (given > 0) send("rate", { rate: given });
+        else show();
+      },
+    });
+    const show = () => {
+      if (document.activeElement !== field && run.stands.rate) field.value = numbers.long(run.stands.rate);
+    };
+    return { element: el("p", { class: "field" }, el("label", { for: id }, t("live.rate")), field), show };
+  }
+
+  /** Follow what the run tells. */
+  function update() {
+    const { stands, isPlaying } = run;
+    element.classList.toggle("failed", stands.state === "failed");
+    status.textContent = inWords();
+    refill(play, icon(isPlaying ? "pause" : "play"));
+    for (const [key, value] of Object.entries(named(isPlaying ? "live.pause" : "live.play"))) play.setAttribute(key, value);
+    buttons.back.disabled = !stands.steps_kept;
+    buttons.backTen.disabled = !stands.steps_kept;
+    buttons.restart.disabled = !stands.step && !stands.steps_kept;
+    rate.show();
+    network.hidden = Boolean(stands.set);
+    drawBreaking();
+    drawBoundary();
+  }
+
+  function inWords() {
+    const { stands, loss, accuracy } = run;
+    const last = (points) => points.at(-1)?.[1];
+    const parts = [
+      t(`live.state.${stands.state}`),
+      t("live.at", { step: numbers.whole(stands.step), epoch: numbers.whole(stands.epoch + 1), batches: numbers.whole(stands.batches), batch: stands.step % stands.batches }),
+      loss.length ? t("live.loss", { loss: last(loss) === null ? "NaN" : numbers.cell(last(loss)) }) : "",
+      accuracy.length ? t("live.accuracy", { accuracy: numbers.percent(last(accuracy)) }) : "",
+      stands.error ? (stands.error === "not finite" ? t("live.notFinite") : stands.error) : "",
+    ];
+    return parts.filter(Boolean).join(" · ");
+  }
+
+  function drawBreaking() {
+    const { layers = [], cut = [], are_labels_shuffled: shuffled } = run.stands;
+    const state = JSON.stringify([layers, cut, shuffled]);
+    if (state === drawn.cut) return;
+    drawn.cut = state;
+    const focused = [...breaking.querySelectorAll("input, select, button")].indexOf(document.activeElement);
+    const doBreak = (kind, path, on = true) => send("break", { kind, path, on });
+    let zeroed = ALL;
+    refill(
+      breaking,
+      el("summary", {}, t("live.breakIt")),
+      el(
+        "fieldset",
+        { class: "cuts" },
+        el("legend", {}, t("live.cut")),
+        layers.map((path) => toggle({ label: path, value: cut.includes(path), onChange: (on) => doBreak("cut", path, on) })),
+      ),
+      el(
+        "div",
+        { class: "controls" },
+        choice({ label: t("live.zeroWhich"), value: ALL, options: [[ALL, t("live.allLayers")], ...layers.map((path) => [path, path])], onChange: (v) => (zeroed = v) }),
+        button(t("live.zero"), () => doBreak("zero", zeroed || null)),
+        button(t("live.alike"), () => doBreak("alike", zeroed || null)),
+      ),
+      el(
+        "div",
+        { class: "controls" },
+        button(t("live.rateUp"), () => doBreak("rate", null)),
+        button(t("live.rateDown"), () => doBreak("rate", null, false)),
+        toggle({ label: t("live.labels"), value: shuffled ?? false, onChange: (on) => doBreak("labels", null, on) }),
+      ),
+      el("p", { class: "note" }, t("live.breakNote")),
+    );
+    breaking.querySelectorAll("input, select, button")[focused]?.focus();
+  }
+
+  /** Ask for the decision where there are steps since the last look. */
+  async function drawBoundary() {
+    const { stands } = run;
+    if (!stands.is_plane) return refill(picture);
+    if (!picture.firstChild) picture.append(boundary.element);
+    const wait = drawn.at + BOUNDARY_MS - performance.now();
+    if (drawn.isAsking || (drawn.step === stands.step && drawn.set === stands.set)) return;
+    drawn.isAsking = true;
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    if (signal.aborted) return;
+    const found = await source.ask(`/api/live/${run.number}/boundary`, undefined, signal).catch(() => null);
+    Object.assign(drawn, { isAsking: false, at: performance.now(), step: found?.step ?? stands.step, set: stands.set });
+    if (!found) return;
+    boundary.update(found);
+    if (found.step !== run.stands.step) drawBoundary();
+  }
+
+  return { element, update };
+}

@@ -1,0 +1,61 @@
+/** What the room's four matrices show, and what pointing at them does. `picture` is the room's. */
+
+import { paddedGrid } from "../../convolution.js";
+
+export function imageGrid(picture) {
+  const { found, geometry, scales } = picture;
+  return {
+    ...paddedGrid(found, found.arrays.padded, found.channel),
+    scale: scales.values,
+    onPreview: (r, c) => picture.link(geometry.covering(r, c).find(({ p }) => p === picture.shown)),
+    onLeave: () => picture.link(null),
+    onPin: (r, c) => {
+      const [first] = geometry.covering(r, c);
+      if (first) picture.clock.go(first.p);
+    },
+  };
+}
+
+/** What the kernel's and the products' grids share: they lie cell on cell. */
+export function tapGrid(picture, scale, value, onPin) {
+  const { kernelRows, kernelColumns } = picture.geometry;
+  return {
+    rows: kernelRows,
+    columns: kernelColumns,
+    scale,
+    value,
+    onPin,
+    onPreview: (i, j) => picture.link({ p: picture.shown, i, j }),
+    onLeave: () => picture.link(null),
+  };
+}
+
+export function kernelGrid(picture) {
+  const value = (i, j) =>
+    picture.cells(0, picture.found.channel)[i * picture.geometry.kernelColumns + j].weight;
+  return tapGrid(picture, picture.scales.weights, value, (i, j) => picture.editor?.choose(i, j));
+}
+
+export function productGrid(picture) {
+  const { kernelColumns } = picture.geometry;
+  const value = (i, j) =>
+    picture.cells(picture.shown, picture.found.channel)[i * kernelColumns + j].product;
+  return tapGrid(picture, picture.scales.products, value);
+}
+
+export function resultGrid(picture) {
+  const { geometry, scales } = picture;
+  return {
+    rows: geometry.outRows,
+    columns: geometry.outColumns,
+    rowLabels: Array.from({ length: geometry.outRows }, (_, n) => String(n)),
+    columnLabels: Array.from({ length: geometry.outColumns }, (_, n) => String(n)),
+    scale: scales.output,
+    value: (r, c) => picture.output(geometry.windowAt(r, c)),
+    isHidden: (r, c) => geometry.windowAt(r, c) === picture.asked && !picture.prediction.isAnswered,
+    isEmpty: (r, c) => geometry.windowAt(r, c) > picture.clock.position,
+    onPreview: (r, c) => picture.preview(geometry.windowAt(r, c)),
+    onLeave: () => picture.preview(null),
+    onPin: (r, c) => picture.clock.go(geometry.windowAt(r, c)),
+  };
+}

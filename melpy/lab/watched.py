@@ -1,0 +1,134 @@
+"""A few steps of one weight, by SGD and by Adam, from the same place."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy import config, optimizers, random, tape, tree
+from melpy.errors import ArgumentError, whole_numbers
+from melpy.lab.asked import text
+from melpy.lab.breaking import owners_of
+from melpy.lab.steps import OPTIMIZERS, checked_rate
+from melpy.lab.task import copy_of
+from melpy.models.clone import fresh
+
+__all__ = ["steps_of", "watched"]
+
+WHO = "two optimizers"
+MOST_STEPS = 60
+MOST_S = 6.0  # for each optimizer; then what is made is shown
+NAMES = ("sgd", "adam")
+RATES = {"sgd": 0.001, "adam": 0.001}
+
+
+def watched(session: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what happens to one weight in steps on the sample of a trace, always the same one.
+
+    Parameters
+    ----------
+    session : Session; its network stays as it is
+    asked : {"trace": id, "weight": "conv1/kernel", "index": flat index, "steps": 1 to 60,
+        "rates": {"sgd": float, "adam": float}}
+
+    Returns
+    -------
+    dict of plain values : "runs" holds a list of steps by optimizer's name, each as `steps_of` says
+    """
+    steps, index = asked.get("steps", 20), asked.get("index", 0)
+    whole_numbers(WHO, 1, steps=steps)
+    whole_numbers(WHO, 0, index=index)
+    if steps > MOST_STEPS:
+        raise ArgumentError(
+            WHO, "these are many steps", expected=f"at most {MOST_STEPS}", received={"steps": steps}
+        )
+    given = asked.get("rates") or {}
+    if not isinstance(given, Mapping):
+        raise ArgumentError(
+            WHO, "these are no learning rates", expected='{"sgd": 0.1, "adam": 0.01}',
+            received={"rates": given},
+        )  # fmt: skip
+    rates = {name: checked_rate(given.get(name, RATES[name])) for name in NAMES}
+    x, y = session.batch_of(text(asked, "trace"))
+    name = str(asked.get("weight"))
+    with config.using_kernels("im2col"):
+        runs = {}
+        for kind in NAMES:
+            with session.lock, random.stream(0):
+                model = copy_of(session.model)
+                model.set_weights(session.model.get_weights())
+            optimizer = OPTIMIZERS[kind](rates[kind])
+            model.compile(optimizer, tree.map_structure(fresh, session.loss))
+            runs[kind] = steps_of(model, x, y, weight_of(model, name), index, steps)
+    numbers = {n: getattr(optimizer, n) for n in ("beta_1", "beta_2", "epsilon")}
+    return {"weight": name, "index": index, "rates": rates, "numbers": numbers, "runs": runs}
+
+
+def weight_of(model: Any, name: str) -> Any:
+    """Return a trained weight by its layer's path and its own name."""
+    known = {
+        f"{path}/{weight.name}": weight
+        for path, weights in owners_of(model).items()
+        for weight in weights
+    }
+    if name not in known:
+        raise ArgumentError(
+            WHO, "there is no such weight", expected=f"one of {', '.join(known)}",
+            received={"weight": name},
+        )  # fmt: skip
+    return known[name]
+
+
+def steps_of(
+    model: Any, x: Any, y: Any, weight: Any, index: int, count: int
+) -> list[dict[str, float | int]]:
+    """Make steps on one batch; return what happened to one value of one weight.
+
+    Returns
+    -------
+    list of dicts, one a step: "t" from 1, "loss" before the step, "before", "gradient", "after",
+        "step" = after - before; of Adam also "m", "v" (after averaging), "m_hat", "v_hat"
+    """
+    if index >= weight.size:
+        raise ArgumentError(
+            WHO, f"{weight.name} has no such value", expected=f"0 to {weight.size - 1}",
+            received={"index": index},
+        )  # fmt: skip
+    optimizer, weights = model.optimizer, model.trainable_weights
+    at = next(n for n, one in enumerate(weights) if one is weight)
+    made: list[dict[str, float | int]] = []
+    end_s = time.monotonic() + MOST_S
+    while len(made) < count and time.monotonic() < end_s:
+        loss = model.compute_loss(x, y, model(x, training=True), training=True)
+        gradients = tape.gradients(loss, weights)
+        before = _at(weight.value, index)
+        optimizer.apply(gradients, weights)
+        after, t = _at(weight.value, index), len(made) + 1
+        made.append({
+            "t": t, "loss": float(np.mean(np.asarray(loss))), "before": before,
+            "gradient": _at(gradients[at], index), "after": after, "step": after - before,
+            **_moments(optimizer, weight, index, t),
+        })  # fmt: skip
+        if not all(map(math.isfinite, made[-1].values())):
+            made.pop()  # JSON knows no infinity; the steps before it show where it goes
+            break
+    return made
+
+
+def _moments(optimizer: Any, weight: Any, index: int, t: int) -> dict[str, float]:
+    if not isinstance(optimizer, optimizers.Adam):
+        return {}
+    m = _at(optimizer._flat.view("momentum", weight).value, index)
+    v = _at(optimizer._flat.view("velocity", weight).value, index)
+    return {
+        "m": m, "v": v,
+        "m_hat": m / (1 - optimizer.beta_1**t), "v_hat": v / (1 - optimizer.beta_2**t),
+    }  # fmt: skip
+
+
+def _at(array: Any, index: int) -> float:
+    return float(np.asarray(array).reshape(-1)[index])
