@@ -287,7 +287,7 @@ class TestImages:
         (tmp_path / "loose").mkdir()
         picture(True).save(tmp_path / "loose" / "a.png")
         sentence = refusal(capsys, "train", "loose")
-        assert "has no 2 folders with images" in sentence
+        assert "has no folders with images, of the 2 that are needed" in sentence
         assert "images in no folder=1" in sentence
         assert "Move the images of each class into a folder" in sentence
         assert not (tmp_path / "runs" / "loose-cnn").exists()

@@ -111,6 +111,8 @@ def _cell(value: Any, name: str) -> str:
     """Return a value as a table shows it; shares in per cent."""
     if value is None:
         return ""
+    if isinstance(value, float) and value != value:  # 0 of 0
+        return "-"
     if isinstance(value, float):
         is_share = name.startswith(("probability", "accuracy", "precision", "recall"))
         return f"{value:.1%}" if is_share else f"{value:.6g}"

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         )  # fmt: skip
     found = opened(arguments.model, "predict")
     reader = Reader(found, arguments.resize, arguments.invert, arguments.scale)
-    task, header, rows = found.task, ["input"], []
+    parts: list[Any] = []  # names and outputs: all of them tell what the outputs are
     failures = 0
 
     def failed(error: MelpyError) -> None:
@@ -70,12 +70,10 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     for path in arguments.inputs:
         try:
             for names, x in reader.batches(path, failed):
-                outputs = outputs_of(found.model, x)
-                task = answers.task_of(found.model, task, outputs)
-                header = answers.header_of(task, outputs, arguments.top)
-                rows += answers.rows_of(names, outputs, task, arguments.top)
+                parts.append((names, outputs_of(found.model, x)))
         except MelpyError as error:  # the other inputs still get their answer
             failed(error)
+    header, rows = answers.told(found.model, found.task, parts, arguments.top)
     if rows or out.is_json:
         out.rows(header, rows, "predictions", model=found.path)
     return 2 if failures else 0

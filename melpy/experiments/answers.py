@@ -11,7 +11,7 @@ from melpy.errors import UnsupportedError
 from melpy.experiments.networks import end_of
 from melpy.experiments.task import CLASSIFICATION, Task
 
-__all__ = ["header_of", "probabilities", "rows_of", "task_of"]
+__all__ = ["probabilities", "task_of", "told"]
 
 
 def task_of(model: Any, task: Task | None, outputs: Any) -> Task | None:
@@ -28,6 +28,24 @@ def task_of(model: Any, task: Task | None, outputs: Any) -> Task | None:
     if count == 1 and getattr(model, "outputs", None) and end_of(model) == "sigmoid":
         return Task(CLASSIFICATION, ("class 0", "class 1"))
     return None
+
+
+def told(
+    model: Any, task: Task | None, parts: Sequence[tuple[Sequence[str], Any]], top: int
+) -> tuple[list[str], list[list[Any]]]:
+    """Return a header and a row for each input.
+
+    Parameters
+    ----------
+    parts : names of some inputs, and the model's outputs for them; outputs may differ in size
+    top : int > 0, how many classes are told, the likeliest first
+    """
+    found = {task_of(model, task, outputs) for _, outputs in parts} or {task}
+    task = found.pop() if len(found) == 1 else None  # what some outputs are not, none are
+    headers = [header_of(task, outputs, top) for _, outputs in parts]
+    header = max(headers, key=len, default=["input"])
+    rows = [row for names, outputs in parts for row in rows_of(names, outputs, task, top)]
+    return header, [row + [None] * (len(header) - len(row)) for row in rows]
 
 
 def probabilities(outputs: np.ndarray, task: Task) -> np.ndarray:

@@ -41,7 +41,7 @@ def evaluated(
     scale : float, by which pixels are multiplied
     skip : bool, whether damaged images are left out
     """
-    found, kind = opened(model, WHO), kind_of(data)
+    found, kind = opened(model, WHO), kind_of(data, WHO)
     reader = Reader(found, scale=scale, who=WHO)
     if kind == "table":
         return _on_table(reader, data, target)

@@ -53,7 +53,8 @@ def classes_in(folder: Path, who: str, least: int = 2) -> Classes:
         loose = sum(path.suffix.lower() in ENDINGS for path in folder.iterdir())
         raise DataError(
             who,
-            f"{folder} has no {least} folders with images",
+            f"{folder} has {len(found) or 'no'} {'folder' if len(found) == 1 else 'folders'} with "
+            f"images, of the {least} that are needed",
             expected=f"a folder for each class, with images that end in {', '.join(ENDINGS)}",
             received={"classes": list(found), "images in no folder": loose},
             mend="Move the images of each class into a folder of the class's name.",

@@ -130,7 +130,7 @@ class Settings:
         return Settings(**asdict(self) | found)
 
 
-def kind_of(dataset: str) -> str:
+def kind_of(dataset: str, who: str = WHO) -> str:
     """Return what ``dataset`` is: "dataset" for a name of melpy's, "images" or "table" for a path.
 
     Raises
@@ -148,19 +148,19 @@ def kind_of(dataset: str) -> str:
         return "table"
     if path.exists():
         raise ArgumentError(
-            WHO,
+            who,
             f"{dataset} is a file of another kind",
             expected=f"a folder of images, or a table that ends in {' or '.join(TABLES)}",
         )
     if path.name == dataset and not path.suffix:  # looks like a name
         raise UnknownNameError(
-            WHO,
+            who,
             f"unknown data set {dataset!r}, and no folder is called so",
             expected=f"one of {', '.join(sorted(DATASETS))}, a folder of images, or a CSV file",
             mend=nearest(dataset, DATASETS),
         )
     raise MissingFileError(
-        WHO,
+        who,
         f"there is no {dataset}",
         expected="a folder of images with a folder for each class, or a CSV file",
     )

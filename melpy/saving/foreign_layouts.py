@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from melpy import layers
-from melpy.layers.activation import SameShape
-from melpy.layers.base import Layer
+from melpy import layers, tree
+from melpy.errors import UnsupportedError
 from melpy.layers.conv import Conv
 from melpy.layers.conv_transpose import ConvTranspose
 
@@ -81,28 +81,52 @@ def _require(module: Module, kinds: Sequence[str]) -> None:
 
 def _dense(layer: Any, module: Module) -> list[Any]:
     """(D, C) -> (C, D); behind a Flatten of images from (C H W, D) to (H W C, D)."""
-    kernel = module["weight"].T
+    return _with_bias(layer, module, _as_flattened_here(layer, module["weight"].T))
+
+
+def _as_flattened_here(layer: Any, array: Any) -> Any:
+    """Return an array (F, ...) whose F, behind a Flatten of images, goes from C H W to H W C."""
+    if len(array) != layer.weights[0].shape[0]:  # another layer's
+        return array
     image = _image_before(layer)
-    if image is not None and np.prod(image) == len(kernel):
-        *sizes, C = image
-        kernel = np.moveaxis(kernel.reshape(C, *sizes, -1), 0, -2).reshape(kernel.shape)
-    return _with_bias(layer, module, kernel)
+    if image is None or np.prod(image) != len(array):
+        return array
+    *sizes, C = image
+    turned = np.moveaxis(array.reshape(C, *sizes, *array.shape[1:]), 0, len(sizes))
+    return turned.reshape(array.shape)
 
 
 def _image_before(layer: Any) -> tuple[int, ...] | None:
-    """Return the shape (H, W, C) of the images that a layer sees flattened, or None."""
+    """Return the shape (H, W, C) of the images that a layer sees flattened, or None.
+
+    What keeps the vector's shape on the way, layers and ops of any kind, keeps its order too.
+    """
     call = layer._calls[0] if layer._calls else None
     while call is not None and call.inputs:
-        call = call.inputs[0].call
-        made = None if call is None else call.function
-        if isinstance(made, layers.Flatten):
-            (x,) = call.inputs
-            by_layer = x.call is not None and isinstance(x.call.function, Layer)
-            known = None not in x.shape[1:] and len(x.shape) > 2
-            return tuple(x.shape[1:]) if by_layer and known else None
-        if not isinstance(made, SameShape | layers.Dropout):
+        x = call.inputs[0]
+        if call.function is not layer and len(x.shape) > 2:  # this call made a vector of images
+            known = None not in x.shape[1:] and x.call is not None and bool(x.call.inputs)
+            return tuple(x.shape[1:]) if known else None
+        call = x.call
+        if call is None or not call.inputs:
             return None
+        flat, given = tree.flatten(call.outputs), call.inputs[0]
+        size = math.prod(n or 0 for n in given.shape[1:])
+        if len(flat) != 1 or size != flat[0].shape[-1]:  # another vector, such as a Dense's
+            return None
+        _require_order(call.function)
     return None
+
+
+def _require_order(function: Any) -> None:
+    """Refuse what may put a vector in another order, or flatten images where nobody sees it."""
+    if getattr(function, "_graph", None) is not None:
+        raise UnsupportedError(
+            "load_foreign_weights",
+            f"in which order {function.name!r}, a model inside, makes a vector is not known here",
+            expected="layers of one model between the images and the first Dense",
+            mend="Give a map of names for the other layers, and set this one's weights by hand.",
+        )
 
 
 def _conv(layer: Any, module: Module) -> list[Any]:
@@ -123,14 +147,14 @@ def _batch_norm(layer: Any, module: Module) -> list[Any]:
     """weight, bias, running_mean, running_var are gamma, beta and the moving averages."""
     own = ["weight"] * layer.scale + ["bias"] * layer.center + ["running_mean", "running_var"]
     _require(module, own)
-    return [module[name] for name in own]
+    return [_as_flattened_here(layer, module[name]) for name in own]
 
 
 def _norm(layer: Any, module: Module) -> list[Any]:
     """weight and bias are gamma and beta."""
     own = ["weight"] * layer.scale + ["bias"] * layer.center
     _require(module, own)
-    return [module[name] for name in own]
+    return [_as_flattened_here(layer, module[name]) for name in own]
 
 
 def _alone(layer: Any, module: Module) -> list[Any]:
@@ -150,6 +174,12 @@ GATES = {"LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2], "SimpleRNN": [0]}  # Keras's am
 def _recurrent(layer: Any, module: Module, end: str = "") -> list[Any]:
     """weight_ih (GD, C) -> kernel (C, GD); the biases added, but those of a GRU."""
     order, D = GATES[type(layer).__name__], layer.units
+    if not getattr(layer, "reset_after", True) and len(module[f"weight_ih{end}"]) == 3 * D:
+        raise UnsupportedError(
+            "load_foreign_weights",
+            f"{layer.name!r} resets before the product, PyTorch's GRU after it",
+            expected="GRU(reset_after=True)",
+        )
     if not end and any(kind.endswith("_reverse") for kind in module):
         raise KeyError("it runs both ways")
 

@@ -97,7 +97,7 @@ def test_bad_input(capsys, tmp_path, monkeypatch):
     assert "is a table, whose rows cannot be drawn" in refusal(capsys, "--data", tmp_path / "t.csv")
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert "has no 2 folders with images" in refusal(capsys, "--data", empty)
+    assert "has no folders with images, of the 2" in refusal(capsys, "--data", empty)
     monkeypatch.setenv("MELPY_HOME", str(tmp_path))
     assert "mnist is not on this machine" in refusal(capsys, "--data", "mnist")
 

@@ -1,0 +1,58 @@
+"""No French page falls behind its English one."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+FRENCH = DOCS / "locales" / "fr" / "LC_MESSAGES"
+pytestmark = pytest.mark.skipif(not (DOCS / "conf.py").exists(), reason="not a checkout")
+
+OTHERS = ("security", "contributing")  # the repository's own files
+PAGES = sorted(
+    path.relative_to(DOCS).with_suffix("")
+    for path in [DOCS / "index.md", *DOCS.glob("learn/*.md"), *DOCS.glob("understand/*.md")]
+    if path.stem not in OTHERS
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_page_is_in_french_as_a_whole(page):
+    path = (FRENCH / page).with_suffix(".po")
+    assert path.exists(), f"{page} is not in French: python tools/translations.py --update"
+    text = path.read_text(encoding="utf-8")
+    assert "#, fuzzy" not in text, f"{page}: an English text has changed"
+    empty = re.findall(r'^msgid (?!""\nmsgstr)((?:"[^\n]*"\n)+)msgstr ""\n(?!")', text, re.M)
+    assert not empty, f"{page}: not translated: {empty[0][:80]}"
+
+
+WRONG = {
+    "convolutionnel": "convolutif",
+    "pas d'apprentissage": "taux d'apprentissage",
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_the_words_are_those_of_the_glossary(page):
+    path = (FRENCH / page).with_suffix(".po")
+    if path.exists() and page.stem != "glossary":
+        french = "".join(re.findall(r"^msgstr ((?:\"[^\n]*\"\n?)+)", path.read_text("utf-8"), re.M))
+        for word, better in WRONG.items():
+            assert word not in french.replace('"\n"', ""), f"{page}: {word} is {better} here"
+
+
+def test_the_french_has_all_texts_of_the_pages():
+    for package in ("sphinx", "babel", "myst_nb", "latex2mathml"):
+        pytest.importorskip(package)
+    spec = importlib.util.spec_from_file_location("translations", ROOT / "tools/translations.py")
+    translations = importlib.util.module_from_spec(spec)
+    sys.modules["translations"] = translations
+    spec.loader.exec_module(translations)
+    wrong = []
+    for page, texts in translations.texts_of_pages().items():
+        wrong += translations.behind(page, texts)
+    assert not wrong, "\n".join(wrong[:20])
