@@ -231,6 +231,21 @@ class TestImages:
         sentence = refusal(capsys, "train", table, "--model", tmp_path / "m.keras")
         assert "does not take the columns of a table without its" in sentence
 
+    def test_numbers_far_from_zero_tell_as_much(self, tmp_path, capsys):
+        for name, start in (("near", 0), ("far", 1764400000)):
+            rows = "\n".join(f"{start + n},{'yes' if n > 50 else 'no'}" for n in range(100))
+            (tmp_path / f"{name}.csv").write_text(f"seconds,late\n{rows}")
+            melpy_does(capsys, "train", tmp_path / f"{name}.csv", "--epochs", "2", "--out",
+                       tmp_path / name)  # fmt: skip
+        near, far = (
+            json.loads((tmp_path / name / "run.json").read_text())["results"]
+            for name in ("near", "far")
+        )
+        assert far["test_loss"] == pytest.approx(near["test_loss"], rel=1e-4)
+        told = json.loads(melpy_does(capsys, "predict", tmp_path / "far", tmp_path / "far.csv",
+                                     "--json").out)  # fmt: skip
+        assert len({row["probability"] for row in told["predictions"]}) > 50
+
     @pytest.mark.parametrize("columns", ["rooms", "rooms,town"])
     def test_a_tables_model_trains_on(self, columns, tmp_path, capsys):
         table = houses(tmp_path / "t.csv")

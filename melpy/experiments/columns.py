@@ -49,9 +49,9 @@ class Column:
     words: tuple[str, ...] = ()
 
     def array(self, table: Table, who: str) -> np.ndarray:
-        """Return a table's column as the model takes it: (N, 1), of float32 or of strings."""
+        """Return a table's column as the model takes it: (N, 1), of float64 or of strings."""
         if self.kind == NUMBER:
-            made: Any = table.numbers(self.name, who).astype(np.float32)
+            made: Any = table.numbers(self.name, who)
         else:
             cells = table.column(self.name, who)
             made = np.array([NO_WORD if is_missing(cell) else cell for cell in cells], dtype=str)
@@ -64,9 +64,15 @@ class Column:
                 vocabulary=list(self.words), output_mode="one_hot", name=f"{self.input}_one_hot"
             )
         scaled = layers.Normalization(
-            mean=self.mean, variance=self.variance, axis=None, name=f"{self.input}_scaled"
-        )
-        return lambda x: ops.nan_to_num(scaled(x))  # where it is missing, the mean, which is 0 now
+            mean=self.mean, variance=self.variance, axis=None, name=f"{self.input}_scaled",
+            dtype="float64",  # the seconds of a year are too many for float32
+        )  # fmt: skip
+
+        def prepared(x: Any) -> Any:
+            known = ops.nan_to_num(scaled(x))  # where it is missing, the mean, which is 0 now
+            return ops.cast(known, config.floatx())
+
+        return prepared
 
     def to_notes(self) -> dict[str, Any]:
         """Return what a model's file keeps beside the layers."""
@@ -135,7 +141,7 @@ def _key(name: str, taken: set[str]) -> str:
 def encoder(columns: Sequence[Column]) -> Any:
     """Return the model that makes a vector a row of a dict of columns."""
     inputs = {
-        one.input: models.Input((1,), dtype="string" if one.kind == WORDS else "float32",
+        one.input: models.Input((1,), dtype="string" if one.kind == WORDS else "float64",
                                 name=one.input)
         for one in columns
     }  # fmt: skip
