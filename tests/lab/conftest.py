@@ -58,7 +58,7 @@ class Visit:
 
     def __init__(self, context, address):
         self.page = context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(60_000)  # a busy machine is slow
         self.address, self.faults = address, []
         self.origin = "/".join(address.split("/")[:3])
         self.page.on("request", self._on_request)

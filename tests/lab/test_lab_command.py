@@ -32,8 +32,10 @@ def started(*arguments, **environment):
     command = [sys.executable, "-m", "melpy", "lab", "--no-browser", *map(str, arguments)]
     kept = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | environment
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | kept
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | kept,
+        # Who runs in the background ignores Ctrl-C, and so would what it begins.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
 
 
 def ended(process):

@@ -65,7 +65,7 @@ def assert_same(left, right):
         np.testing.assert_array_equal(a, b)
 
 
-def until(is_so, timeout_s=10):
+def until(is_so, timeout_s=60):
     end = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < end, "it did not happen in time"
