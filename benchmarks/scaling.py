@@ -58,8 +58,8 @@ the share of what could run behind the way back (all but the last megabyte, at m
 step) that did.
 """
 COSTS = """A step costs something by being shared, whatever the network: gradients are packed into
-buffers and unpacked, Python runs between parts of the program, and a BatchNormalization of the
-whole batch is computed in two halves, outside of programs. Measured where sums cost least, over
+buffers and unpacked, Python runs between parts of the program, and each BatchNormalization of the
+whole batch waits for its sums. Measured where sums cost least, over
 shared memory, and taken as the same everywhere:
 """
 CHECKS = """A step of two processes as the model has it, from sums alone, steps alone and the cost
