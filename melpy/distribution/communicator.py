@@ -80,6 +80,7 @@ class Mpi:
         sys.stdout.flush()
         sys.stderr.flush()
         self._all.Abort(code)
+        os._exit(code)  # Abort may come back before the launcher has ended this process
 
 
 def communicator() -> Alone | Mpi:
