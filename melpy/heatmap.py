@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_html", "colors", "digits", "image", "png", "table", "tiles"]
+__all__ = ["as_html", "colors", "digits", "image", "ink", "png", "table", "tiles"]
 
 # ColorBrewer's RdBu turned round, from the least value to the greatest.
 RDBU = np.array([
@@ -139,7 +139,7 @@ def table(values: np.ndarray) -> str:
     rows = []
     for row, paint in zip(values, paints, strict=True):
         cells = "".join(
-            f'<td style="background:rgb({r},{g},{b});color:{_ink(r, g, b)};padding:2px 6px;'
+            f'<td style="background:rgb({r},{g},{b});color:{ink(r, g, b)};padding:2px 6px;'
             f'text-align:right">{digits(value)}</td>'
             for value, (r, g, b) in zip(row, paint.tolist(), strict=True)
         )
@@ -147,8 +147,14 @@ def table(values: np.ndarray) -> str:
     return f'<table style="border-collapse:collapse;{FONT}">{"".join(rows)}</table>'
 
 
-def _ink(r: int, g: int, b: int) -> str:
-    """Return black or white, whichever is read better on a colour."""
+def ink(r: int, g: int, b: int) -> str:
+    """Return black or white, whichever is read better on a colour.
+
+    Examples
+    --------
+    >>> ink(255, 255, 255)
+    '#000'
+    """
     return "#000" if 0.299 * r + 0.587 * g + 0.114 * b > 140 else "#fff"
 
 

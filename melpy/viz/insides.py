@@ -111,8 +111,7 @@ def _numbered(axes: Any, values: np.ndarray, most: float, names: list[list[str]]
     paints = heatmap.colors(values, most)
     axes.imshow(paints, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
-        r, g, b = paints[row, column]
-        ink = "black" if 0.299 * r + 0.587 * g + 0.114 * b > 140 else "white"
+        ink = heatmap.ink(*paints[row, column].tolist())
         axes.text(column, row - 0.12, heatmap.digits(value), ha="center", va="center", fontsize=6.5,
                   color=ink)  # fmt: skip
         axes.text(column, row + 0.26, names[row][column], ha="center", va="center", fontsize=5,
