@@ -7,7 +7,7 @@ import pytest
 
 from melpy.cli.main import main
 from melpy.errors import ArgumentError
-from melpy.experiments.sweep import Grid, Range, Suggestions
+from melpy.experiments.searches import Grid, Range, Suggestions
 
 SMALL = ("sweep", "digits", "--epochs", "1")
 

@@ -70,20 +70,21 @@ def parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Sweep."""
     from melpy.experiments import sweep as sweeps
+    from melpy.experiments.searches import Grid, Range, Suggestions
     from melpy.experiments.settings import Settings
 
     whole_numbers("sweep", 1, jobs=arguments.jobs, optuna=arguments.optuna)
-    choices = {name: _values(arguments, name, sweeps.Range.read) for name in SWEPT}
+    choices = {name: _values(arguments, name, Range.read) for name in SWEPT}
     choices = {name: values for name, values in choices.items() if values}
     given = {name: getattr(arguments, name) for name in FIXED if getattr(arguments, name)}
     fixed = {"dataset": arguments.dataset} | given
     if arguments.optuna is None:
-        for values in _all_of(sweeps.Grid(choices)):
+        for values in _all_of(Grid(choices)):
             Settings(**fixed | values).complete()  # what is wrong is refused before the work
-        search: Any = sweeps.Grid(choices)
+        search: Any = Grid(choices)
     else:
         Settings(**fixed).complete()
-        search = sweeps.Suggestions(choices, arguments.optuna, 0)
+        search = Suggestions(choices, arguments.optuna, 0)
     folder = Path(arguments.out or f"sweeps/{Path(arguments.dataset).stem}")
     rows, is_first = sweeps.sweep(fixed, search, folder, arguments.jobs, out.say)
     if is_first:
