@@ -66,7 +66,7 @@ class Borrowing:
             self._watch.__enter__()
             self._is_watching = True
             self._adopting = tape.adopter.set(self._adopt)
-        made = library.constant(x.value, name=name)
+        made = library.constant(x.array, name=name)
         self._watch.watch(made)
         self._sources.append((x, made))
         return made if dtype in (None, made.dtype) else library.cast(made, dtype)
@@ -111,9 +111,9 @@ def constant(x: tape.Variable, dtype: Any, name: str | None) -> Any:
             "a function of TensorFlow's",
             "it would give a constant, through which nothing before it learns",
             expected="melpy.ops on a tensor that wants a gradient",
-            received={"shape": x.value.shape},
+            received={"shape": x.array.shape},
         )
-    return sys.modules["tensorflow"].constant(x.value, dtype, name=name)
+    return sys.modules["tensorflow"].constant(x.array, dtype, name=name)
 
 
 def sizes(x: Any) -> tuple:

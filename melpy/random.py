@@ -137,12 +137,12 @@ class SeedGenerator(Configurable):
 
     def next(self, ordered: bool = True) -> np.ndarray:
         """Return the next seed, two ints: (seed, n), or nearly unique ones if not ``ordered``."""
-        seed = self.state.value
+        seed = self.state.array
         if not ordered:
             threads.missed("a seed that is not the next one")
             tape.overwrite(self.state, (seed + 1) * 5387 % 933199)
         elif threads.is_noted():  # in a program, each step draws anew
-            state = program.state_of(self, lambda: self.state.value, self._stand)
+            state = program.state_of(self, lambda: self.state.array, self._stand)
             seed = kernels.next_seed(state)
             self._stand(state)
         else:
@@ -190,7 +190,7 @@ def counted(seed: Seed = None) -> np.ndarray:
 def state_of(source: np.random.Generator | SeedGenerator) -> Any:
     """Return where a generator stands, in plain numbers."""
     if isinstance(source, SeedGenerator):
-        return source.state.value.tolist()
+        return source.state.array.tolist()
     return _plain(source.bit_generator.state)
 
 

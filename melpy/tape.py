@@ -66,16 +66,16 @@ class Node:
 class Variable:
     """An array, whether it wants a gradient, and the node that made it (None for a leaf)."""
 
-    __slots__ = ("__weakref__", "grad", "name", "node", "requires_grad", "value")
+    __slots__ = ("__weakref__", "array", "grad", "name", "node", "requires_grad")
 
     def __init__(
         self,
-        value: np.ndarray,
+        array: np.ndarray,
         requires_grad: bool = False,
         node: Node | None = None,
         name: str = "",
     ) -> None:
-        self.value = value
+        self.array = array
         self.requires_grad = requires_grad
         self.node = node
         self.name = name
@@ -86,6 +86,11 @@ class Variable:
         """Wrap an op's output; a subclass whose ``__init__`` differs overrides this."""
         return cls(value, node is not None, node)
 
+    @property
+    def value(self) -> np.ndarray:
+        """The array, for the library's users: a look at it is seen where a program is written."""
+        return looked_at(self)
+
 
 def overwrite(variable: Variable, value: np.ndarray) -> None:
     """Give a variable an array of other values. Who holds the one before keeps what it was.
@@ -94,8 +99,8 @@ def overwrite(variable: Variable, value: np.ndarray) -> None:
     """
     before = _before.get()
     if before is not None:
-        before.setdefault(id(variable), (variable, variable.value))
-    variable.value = value
+        before.setdefault(id(variable), (variable, variable.array))
+    variable.array = value
 
 
 @contextmanager
@@ -112,7 +117,7 @@ def undone() -> Iterator[Mapping[int, tuple[Variable, np.ndarray]]]:
     finally:
         _before.reset(token)
         for variable, value in before.values():
-            variable.value = value
+            variable.array = value
         if before:
             clock.values_changed()
 
@@ -127,7 +132,7 @@ def looked_at(variable: Variable) -> np.ndarray:
 def plain(variable: Variable) -> np.ndarray:
     """Return a variable's values as a plain array; an observer's array tells what becomes of it."""
     watch = observer.get()
-    return variable.value if watch is None else watch.noted(variable.value)
+    return variable.array if watch is None else watch.noted(variable.array)
 
 
 def is_recording() -> bool:
@@ -201,7 +206,7 @@ def read_out(x: Any) -> Any:
     """
     if not (isinstance(x, Variable) and hasattr(x, "trainable")):
         return x
-    return record("read_out", x.value, [x], [lambda g: g], {})
+    return record("read_out", x.array, [x], [lambda g: g], {})
 
 
 def joint(back: Callable[[np.ndarray], Sequence[np.ndarray | None]], count: int) -> tuple[Vjp, ...]:
@@ -292,7 +297,7 @@ def _replay(
         for x, vjp in zip(node.inputs, node.vjps, strict=True):
             if x is None or vjp is None:
                 continue
-            d_x = fitted(vjp(g), x.value.shape, x.value.dtype)
+            d_x = fitted(vjp(g), x.array.shape, x.array.dtype)
             if id(x) in sums:
                 sums[id(x)] = kernels.add(sums[id(x)], d_x)  # a new array: d_x may be g itself
             else:
@@ -337,22 +342,22 @@ def _seed(y: Variable, g: np.ndarray | None) -> np.ndarray:
             received={"requires_grad": False},
         )
     if g is None:
-        if y.value.size != 1:
+        if y.array.size != 1:
             raise ShapeError(
                 "backward",
                 "only a scalar has a gradient of its own",
                 expected="a tensor of size 1, or an explicit g = dL/dy of the tensor's shape",
-                received={"shape": y.value.shape},
+                received={"shape": y.array.shape},
                 mend="Reduce it first, for example with .sum() or .mean().",
             )
-        return np.full_like(y.value, part.weight())  # processes' gradients add up to all's
-    g = np.array(g, dtype=y.value.dtype)  # a copy: vjps may remember which g they saw,
+        return np.full_like(y.array, part.weight())  # processes' gradients add up to all's
+    g = np.array(g, dtype=y.array.dtype)  # a copy: vjps may remember which g they saw,
     g.flags.writeable = False  # and none may write into it
-    if g.shape != y.value.shape:
+    if g.shape != y.array.shape:
         raise ShapeError(
             "backward",
             "g has another shape than the tensor",
-            expected=f"shape {y.value.shape}",
+            expected=f"shape {y.array.shape}",
             received={"g.shape": g.shape},
         )
     return g
@@ -383,7 +388,7 @@ def gradients(
     def own(x: Variable) -> np.ndarray:
         d_x = found.get(id(x))
         if d_x is None:
-            return np.zeros_like(x.value)
+            return np.zeros_like(x.array)
         if forget:
             return d_x
         if d_x.base is not None or id(d_x) in given:

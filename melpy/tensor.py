@@ -216,7 +216,7 @@ class Tensor(Operators, tape.Variable):
         self, value: Any, requires_grad: bool = False, dtype: Any = None, name: str = ""
     ) -> None:
         if isinstance(value, tape.Variable):
-            value = value.value
+            value = value.array
         array = np.asarray(value, dtype=dtype)
         if array.dtype.kind not in "fiub":
             raise DtypeError(
@@ -248,10 +248,10 @@ class Tensor(Operators, tape.Variable):
         tape.Variable.__init__(tensor, np.asarray(value), node is not None, node)
         return tensor
 
-    shape = property(lambda self: self.value.shape)
-    dtype = property(lambda self: self.value.dtype)
-    ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
+    shape = property(lambda self: self.array.shape)
+    dtype = property(lambda self: self.array.dtype)
+    ndim = property(lambda self: self.array.ndim)
+    size = property(lambda self: self.array.size)
 
     def numpy(self) -> np.ndarray:
         """Return the plain array, not a copy."""
@@ -263,14 +263,14 @@ class Tensor(Operators, tape.Variable):
 
     def detach(self) -> Tensor:
         """Return the same values, without their history."""
-        return type(self).of(self.value, None)
+        return type(self).of(self.array, None)
 
     def assign(self, value: Any) -> Tensor:
         """Give the tensor other values; shape and type stay.
 
         What ``numpy()`` returned before, and the gradient of what was computed before, stay too.
         """
-        array = np.asarray(value.value if isinstance(value, tape.Variable) else value)
+        array = np.asarray(value.array if isinstance(value, tape.Variable) else value)
         if array.shape != self.shape:
             raise ShapeError(
                 f"Tensor.assign {self.name!r}" if self.name else "Tensor.assign",
@@ -287,15 +287,15 @@ class Tensor(Operators, tape.Variable):
         tape.backward(self, g)
 
     def __repr__(self) -> str:
-        text = np.array2string(self.value, prefix="Tensor(", separator=", ")
+        text = np.array2string(self.array, prefix="Tensor(", separator=", ")
         grad = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({text}, dtype={self.dtype}{grad})"
 
     def _repr_html_(self) -> str:
-        return heatmap.as_html(np.asarray(self.value), f"{type(self).__name__} {self.name}".strip())
+        return heatmap.as_html(np.asarray(self.array), f"{type(self).__name__} {self.name}".strip())
 
     def __len__(self) -> int:
-        return len(self.value)
+        return len(self.array)
 
     def __bool__(self) -> bool:
         return bool(self.numpy())
@@ -310,7 +310,7 @@ class Tensor(Operators, tape.Variable):
         return self.numpy().__index__()
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[index] for index in range(len(self.value)))
+        return (self[index] for index in range(len(self.array)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy, subok=True)

@@ -73,7 +73,7 @@ class Standing:
         """Return the state: plain values, and arrays by name."""
         arrays: Arrays = {}
         for name, variables in self._variables().items():
-            arrays |= {f"{name}/{n}": v.value for n, v in enumerate(variables)}
+            arrays |= {f"{name}/{n}": v.array for n, v in enumerate(variables)}
         plain = {
             "version": VERSION,
             "epoch": self.epoch,

@@ -157,7 +157,7 @@ class TensorBoard(EveryBatches):
     def _of_weights(self) -> Any:
         """Yield each weight's histogram, and its picture."""
         for weight in self.model.weights:
-            values = np.asarray(weight.value)
+            values = np.asarray(weight.array)
             yield events.histogram(weight.path, values)
             if self.write_images and values.size > 1:
                 yield events.image(f"{weight.path}/image", events.picture(values))

@@ -54,7 +54,7 @@ def _as_array(x: Any) -> Any:
     if x is None or isinstance(x, np.ndarray | str):
         return x
     if isinstance(x, Variable):
-        return x.value
+        return x.array
     if isinstance(x, bytes):
         return np.array(x, dtype=object)
     return np.asarray(x) if hasattr(x, "__array__") else ops.array(x)

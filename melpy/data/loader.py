@@ -246,7 +246,7 @@ def _is_array(values: Any) -> bool:
 def _array(values: Any) -> Any:
     """Return numbers, lists, tables and tensors as an array; any other source as it is."""
     if isinstance(values, Variable):
-        return values.value
+        return values.array
     values = plain(values, "a part", "Loader")
     column = hasattr(values, "iloc")  # of pandas: its [] takes labels, not rows
     source = hasattr(values, "__getitem__") and not isinstance(values, list | tuple) and not column

@@ -23,7 +23,7 @@ def checked(values: Any, name: str, who: str) -> np.ndarray:
     columns = list(values.columns) if is_table(values) else []
     values = plain(values, name, who)
     try:
-        array = values.value if isinstance(values, Variable) else as_numbers(values)
+        array = values.array if isinstance(values, Variable) else as_numbers(values)
     except ValueError as error:  # lists of unequal lengths
         raise ShapeError(
             who,

@@ -337,7 +337,7 @@ def as_arrays(batch: Any) -> Any:
     if isinstance(batch, list | tuple) and holds_arrays(batch):
         return tree.row_like(batch, [as_arrays(one) for one in batch])
     if isinstance(batch, Variable):
-        return batch.value
+        return batch.array
     return as_numbers(plain(batch, "a table", "a batch"))
 
 

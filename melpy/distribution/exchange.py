@@ -51,7 +51,7 @@ def summed(x: Any) -> Any:
     """
 
     def forward() -> Any:
-        return added_up(x.value), (added_up,)
+        return added_up(x.array), (added_up,)
 
     y, vjps = forward()
     if threads.is_noted():

@@ -26,7 +26,7 @@ def shared_batch_norm(
     epsilon : float > 0
     activation : "linear" or "relu"
     """
-    rows = x.value.reshape(-1, x.shape[-1])  # (...,C) -> (M,C)
+    rows = x.array.reshape(-1, x.shape[-1])  # (...,C) -> (M,C)
     scale, offset = tape.plain(gamma), tape.plain(beta)
     count = len(rows) if part.weight() > 0 else 0  # or it has a sample in the place of none
     y, mean, variance, sums = kernels.shared_batch_norm(

@@ -101,7 +101,7 @@ class PapersConv2D(Conv2D):
 
 
 def _papers_conv(inputs: Any, kernel: Any, padding: str) -> Any:
-    x, w = inputs.value, kernel.value
+    x, w = inputs.array, kernel.array
     around = pads(padding, x.shape[1:3], w.shape[:2], (1, 1), "PapersConv2D")
     geometry = (1, 1), around, (1, 1), 1
     turned = np.ascontiguousarray(w[::-1, ::-1])

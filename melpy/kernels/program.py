@@ -318,8 +318,8 @@ def state_of(
 def relies_on(variable: Any) -> None:
     """Note that a program, if one is being written, reads a variable's array where it lies."""
     program = _current.get()
-    if program is not None and isinstance(variable.value, np.ndarray):
-        program.relied_on.append((weakref.ref(variable), weakref.ref(variable.value)))
+    if program is not None and isinstance(variable.array, np.ndarray):
+        program.relied_on.append((weakref.ref(variable), weakref.ref(variable.array)))
 
 
 def watch(values: np.ndarray) -> None:

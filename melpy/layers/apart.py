@@ -98,13 +98,13 @@ def performed_apart(
     def forward() -> tuple[Any, Sequence[Any]]:
         leaves, before = [_leaf(x) for x in tensors], added()
         by_id = {id(x): leaf for x, leaf in zip(tensors, leaves, strict=True)}
-        token, arrays = phase.set(training), [w.value for w in weights]
+        token, arrays = phase.set(training), [w.array for w in weights]
         try:
             with program.unwritten():
                 y = perform(*tree.map_structure(lambda x: by_id.get(id(x), x), given))
         finally:
             phase.reset(token)
-        if any(w.value is not array for w, array in zip(weights, arrays, strict=True)):
+        if any(w.array is not array for w, array in zip(weights, arrays, strict=True)):
             threads.missed(f"{name}, which assigns to a trained weight")  # it lies elsewhere now
         is_one = isinstance(y, Tensor) and mask_of(y) is None and added() == before
         if not is_one or _ends_in_softmax(y):
@@ -119,7 +119,7 @@ def performed_apart(
                 return tape.gradients(y, sources, g)
 
         vjps = tape.joint(back, len(sources)) if y.requires_grad else [None] * len(sources)
-        return y.value, vjps
+        return y.array, vjps
 
     y, vjps = forward()
     if isinstance(y, Tensor) or not vjps:
@@ -130,6 +130,6 @@ def performed_apart(
 
 def _leaf(x: Tensor) -> Any:
     """Return a tensor with the values of another, which begins a tape of its own once it is cut."""
-    leaf = tape.record("leaf", x.value, [x], [lambda g: g], {})
+    leaf = tape.record("leaf", x.array, [x], [lambda g: g], {})
     set_mask(leaf, mask_of(x))
     return leaf

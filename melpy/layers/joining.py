@@ -133,7 +133,7 @@ def folded(
     kept: list[Any] = [-1, [], None]
 
     def numbers() -> tuple[np.ndarray, np.ndarray]:
-        changes, arrays = clock.values(), [w.value for w in (*layer.weights, *row[0].weights)]
+        changes, arrays = clock.values(), [w.array for w in (*layer.weights, *row[0].weights)]
         is_same = changes == kept[0] and len(arrays) == len(kept[1])
         if not (is_same and all(map(operator.is_, arrays, kept[1]))):
             with unwritten():  # a program needs the numbers, not how they came to be
@@ -151,8 +151,8 @@ def folded(
 
 def folded_numbers(layer: Any, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
     """Return the kernel (..., D) and the bias (D,) of a layer that scales its output itself."""
-    kernel = layer.kernel.value
+    kernel = layer.kernel.array
     columns = kernel.reshape(*kernel.shape[: -layer.channel_axes], -1)
     scale, offset = map(np.asarray, scaling(columns))
-    bias = 0 if layer.bias is None else layer.bias.value
+    bias = 0 if layer.bias is None else layer.bias.array
     return (columns * scale).reshape(kernel.shape), bias * scale + offset

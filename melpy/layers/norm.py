@@ -122,10 +122,10 @@ class BatchNormalization(SameShape):
         self.moving_mean = self.ruled_weight("moving_mean", one_each, trainable=False)
         self.moving_variance = self.ruled_weight("moving_variance", one_each, trainable=False)
         if self.renorm:
-            deviation = np.sqrt(self.moving_variance.value)
+            deviation = np.sqrt(self.moving_variance.array)
             for name, start in (
                 ("moving_stddev", deviation),
-                ("renorm_mean", self.moving_mean.value),
+                ("renorm_mean", self.moving_mean.array),
                 ("renorm_stddev", deviation),
             ):
                 setattr(self, name, self.add_weight(one_each, "zeros", trainable=False, name=name))
@@ -179,8 +179,8 @@ class BatchNormalization(SameShape):
     def scale_and_offset(self, x: Any) -> tuple[Any, Any]:
         """Return what inference multiplies by and adds, one number a channel."""
         gamma, beta = self._gamma_beta(x)
-        scale = gamma / np.sqrt(self.moving_variance.value + x.dtype.type(self.epsilon))
-        return scale, beta - self.moving_mean.value * scale
+        scale = gamma / np.sqrt(self.moving_variance.array + x.dtype.type(self.epsilon))
+        return scale, beta - self.moving_mean.array * scale
 
     def _gamma_beta(self, x: Any) -> tuple[Any, Any]:
         C = x.shape[-1]
@@ -210,15 +210,15 @@ class BatchNormalization(SameShape):
             _follow(self.moving_variance, variance, self.momentum)
             return y
         deviation = np.sqrt(variance + x.dtype.type(self.epsilon))
-        known = np.maximum(self.renorm_stddev.value, x.dtype.type(np.sqrt(self.epsilon)))
+        known = np.maximum(self.renorm_stddev.array, x.dtype.type(np.sqrt(self.epsilon)))
         limits = self.renorm_clipping
         r = np.clip(deviation / known, limits.get("rmin"), limits.get("rmax"))
         most = limits.get("dmax", np.inf)
-        d = np.clip((mean - self.renorm_mean.value) / known, -most, most)
+        d = np.clip((mean - self.renorm_mean.array) / known, -most, most)
         _follow(self.renorm_mean, mean, self.renorm_momentum)
         _follow(self.renorm_stddev, deviation, self.renorm_momentum)
         _follow(self.moving_stddev, deviation, self.momentum)
-        square = self.moving_stddev.value**2 - x.dtype.type(self.epsilon)
+        square = self.moving_stddev.array**2 - x.dtype.type(self.epsilon)
         self.moving_variance.assign(np.maximum(square, 0))
         return y * (gamma * r) + (gamma * d + beta)
 
@@ -245,12 +245,12 @@ class BatchNormalization(SameShape):
         mean = summed(ops.sum(x * seen, axis=axes)) / count
         variance = summed(ops.sum(ops.square(x - mean) * seen, axis=axes)) / count
         y = (x - mean) * (gamma / ops.sqrt(variance + x.dtype.type(self.epsilon))) + beta
-        return ops.relu(y) if activation == "relu" else y, mean.value, variance.value
+        return ops.relu(y) if activation == "relu" else y, mean.array, variance.array
 
 
 def _follow(moving: Any, batch: Any, momentum: float) -> None:
     """Bring a moving average nearer to a batch's number."""
-    state = program.state_of(moving, lambda: moving.value, lambda x: moving.assign(x.copy()))
+    state = program.state_of(moving, lambda: moving.array, lambda x: moving.assign(x.copy()))
     tracing.computed(_follow_in_place, state, batch, momentum)
     moving.assign(state.copy())
 

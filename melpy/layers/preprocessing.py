@@ -173,7 +173,7 @@ class Normalization(Layer):
     def _moments(self) -> list[np.ndarray]:
         """Return mean and variance with an axis for each of the input's."""
         given = self.input_mean is not None
-        moments = self._given if given else [self.adapt_mean.value, self.adapt_variance.value]
+        moments = self._given if given else [self.adapt_mean.array, self.adapt_variance.array]
         return [np.reshape(value, self._beside) for value in moments]
 
     @property

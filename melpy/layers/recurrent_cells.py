@@ -257,7 +257,7 @@ class LSTMCell(Cell):
         """Make the weights; the forget gate's bias begins at 1 with `unit_forget_bias`."""
         super().build(input_shape)
         if self.bias is not None and self.unit_forget_bias:
-            self.bias.value[self.units : 2 * self.units] = 1
+            self.bias.array[self.units : 2 * self.units] = 1
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         """Return h' and [h', c']."""

@@ -76,7 +76,7 @@ class SpectralNormalization(Wrapper):
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the layer's output, after a step of the normalization while training."""
-        if training and self.kernel.value.any():
+        if training and self.kernel.array.any():
             u, kernel = self.normalized_weights()
             self.vector_u.assign(u)
             self.kernel.assign(kernel)
@@ -84,7 +84,7 @@ class SpectralNormalization(Wrapper):
 
     def normalized_weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the next vector_u, and the kernel divided by its largest singular value."""
-        W, u = self.kernel.value, self.vector_u.value
+        W, u = self.kernel.array, self.vector_u.array
         matrix = W.reshape(-1, W.shape[-1])
         for _ in range(self.power_iterations):
             v = _of_length_one(u @ matrix.T)

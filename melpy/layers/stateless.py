@@ -58,7 +58,7 @@ class StatelessScope:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._values |= {id(v): v.value for v, _ in self._before.values()}
+        self._values |= {id(v): v.array for v, _ in self._before.values()}
         self._inside.close()
 
     def add_update(self, update: tuple[Any, Any]) -> None:
@@ -87,12 +87,12 @@ def _fitting(variable: Any, value: Any) -> np.ndarray:
             expected="plain values",
             mend="Compute with the layer itself, then call loss.backward(): weights have a .grad.",
         )
-    array = np.array(value, variable.value.dtype)
-    if array.shape != variable.value.shape:
+    array = np.array(value, variable.array.dtype)
+    if array.shape != variable.array.shape:
         raise ShapeError(
             "StatelessScope",
             f"the value of {variable.name!r} has another shape",
-            expected=f"shape {variable.value.shape}",
+            expected=f"shape {variable.array.shape}",
             received={"shape": array.shape},
         )
     return array

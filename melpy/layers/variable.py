@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import clock, config, initializers, ops
+from melpy import clock, config, initializers, ops, tape
 from melpy.errors import ArgumentError, DtypeError
 from melpy.layers.scope import path_here
 from melpy.tensor import Tensor
@@ -19,8 +19,8 @@ class Variable(Tensor):
     """A tensor that is state: training may change it, and so may `assign`.
 
     As an attribute of a layer, or in a list or dict that is one, it is one of the layer's weights.
-    Write to it by `assign`: models lay out what they compute from weights for single samples, and
-    a write into ``value`` itself, ``w.value[0] = 1``, goes unnoticed there.
+    Write to it by `assign`: models keep what they computed from weights, and are told by it.
+    ``value`` and what NumPy makes of the variable are read-only, so that no write goes unnoticed.
 
     Parameters
     ----------
@@ -157,23 +157,33 @@ class Variable(Tensor):
                 received={"shape": self.shape},
                 mend="Choose with ops.any or ops.all.",
             )
-        return bool(self.value)
+        return bool(self.array)
+
+    @property
+    def value(self) -> np.ndarray:
+        """The values, in an array that refuses to be written to."""
+        seen = tape.looked_at(self).view()
+        seen.flags.writeable = False
+        return seen
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the values."""
-        return self.value.copy()
+        return self.array.copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype, copy=copy, subok=True)
 
     def assign_add(self, value: Any) -> Tensor:
         """Add to the values."""
-        return self.assign(self.value + np.asarray(value))
+        return self.assign(self.array + np.asarray(value))
 
     def assign_sub(self, value: Any) -> Tensor:
         """Subtract from the values."""
-        return self.assign(self.value - np.asarray(value))
+        return self.assign(self.array - np.asarray(value))
 
     def __repr__(self) -> str:
         shape, dtype = self.shape, self.dtype
-        return f"<Variable path={self.path}, shape={shape}, dtype={dtype}, value={self.value}>"
+        return f"<Variable path={self.path}, shape={shape}, dtype={dtype}, value={self.array}>"
 
 
 def _function_or_none(attribute: str, value: Any) -> Any:
@@ -190,7 +200,7 @@ def _function_or_none(attribute: str, value: Any) -> Any:
 def _first_values(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> np.ndarray:
     if not (callable(initializer) or isinstance(initializer, str)):
         if isinstance(initializer, Tensor):
-            return np.array(initializer.value, dtype or initializer.dtype, order="C")
+            return np.array(initializer.array, dtype or initializer.dtype, order="C")
         array = np.array(initializer, dtype, order="C")  # as kernels read it
         return array if dtype is not None else array.astype(_usual(array.dtype), copy=False)
     if shape is None:

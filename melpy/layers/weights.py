@@ -142,7 +142,7 @@ class Weighted(Operation):
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in Keras's order."""
-        return [w.value.copy() for w in self.weights]
+        return [w.array.copy() for w in self.weights]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Overwrite the weights with arrays of the same shapes, in Keras's order."""
@@ -170,7 +170,7 @@ class Weighted(Operation):
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the layer's own weights into a mapping, under "0", "1", ..., as Keras does."""
         for number, weight in enumerate(self._own_weights()):
-            store[str(number)] = weight.value.copy()
+            store[str(number)] = weight.array.copy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read what `save_own_variables` wrote."""

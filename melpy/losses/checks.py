@@ -288,7 +288,7 @@ def suspicion(who: str, y_pred: Any, from_logits: bool) -> bool:
     what a model returns does not change its kind.
     """
     node = made_by(y_pred)
-    values = y_pred.value if isinstance(y_pred, Variable) else y_pred
+    values = y_pred.array if isinstance(y_pred, Variable) else y_pred
     made = None if node is None else node.options.get("activation", node.op)
     if made in NO_PROBABILITIES and not (from_logits and made != "relu"):
         wrong = True

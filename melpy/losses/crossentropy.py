@@ -96,7 +96,7 @@ def sparse_categorical_crossentropy(
         labels = np.expand_dims(labels, axis)
     checks.one_a_sample(who, labels, y_pred, axis)
     if ignore_class is not None:  # no class is the target there: the loss is 0, and so is d_p
-        values = y_pred.value if isinstance(y_pred, Variable) else y_pred
+        values = y_pred.array if isinstance(y_pred, Variable) else y_pred
         if not np.isfinite(values).all():  # nor do predictions matter there
             y_pred = ops.where(labels != ignore_class, y_pred, 0.0)
         labels = np.where(labels == ignore_class, -1, labels)
@@ -122,7 +122,7 @@ def _cross_entropy(target: Any, y_pred: Any, from_logits: bool, axis: int) -> An
             if from_logits:
                 return ops.categorical_crossentropy(target, y_pred, from_logits=True)
             return -ops.sum(ops.log(clipped(_shares(y_pred))) * target, axis=-1)
-        target = target.value
+        target = target.array
     if logits is None:
         return -ops.sum(ops.log(clipped(_shares(y_pred))) * target, axis=-1)
     shape, C = y_pred.shape[:-1], y_pred.shape[-1]
@@ -141,7 +141,7 @@ def _logits_of(y_pred: Any) -> Any:
     node = checks.made_by(y_pred)
     if node is None or node.op != "softmax":
         return None
-    if node.options.get("axis", -1) not in (-1, y_pred.value.ndim - 1):
+    if node.options.get("axis", -1) not in (-1, y_pred.array.ndim - 1):
         return None
     return as_float(node.inputs[0], y_pred.dtype)
 

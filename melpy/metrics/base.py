@@ -50,12 +50,12 @@ class MetricVariable(Tensor):
 
     def assign_add(self, value: Any) -> MetricVariable:
         """Add to the values; no plan of a model depends on them."""
-        tape.overwrite(self, np.asarray(self.value + np.asarray(value).astype(self.dtype)))
+        tape.overwrite(self, np.asarray(self.array + np.asarray(value).astype(self.dtype)))
         return self
 
     def assign_sub(self, value: Any) -> MetricVariable:
         """Subtract from the values."""
-        tape.overwrite(self, np.asarray(self.value - np.asarray(value).astype(self.dtype)))
+        tape.overwrite(self, np.asarray(self.array - np.asarray(value).astype(self.dtype)))
         return self
 
 
@@ -64,7 +64,7 @@ PLAIN = {bool, int, float, str, type(None), type(len), type(lambda: None), Metri
 
 def array(values: Any) -> np.ndarray:
     """Return the plain array of a tensor, a list or a number."""
-    return values.value if isinstance(values, Variable) else np.asarray(given("a metric", values))
+    return values.array if isinstance(values, Variable) else np.asarray(given("a metric", values))
 
 
 class Metric(Configurable):
@@ -188,7 +188,7 @@ class Metric(Configurable):
     def reset_state(self) -> None:
         """Forget everything seen."""
         for variable in self.variables:
-            tape.overwrite(variable, np.zeros_like(variable.value))
+            tape.overwrite(variable, np.zeros_like(variable.array))
 
     # The same as functions of the state, which they leave as it was.
 
@@ -198,7 +198,7 @@ class Metric(Configurable):
         """Return what `update_state` makes of a state, a list of arrays like the `variables`."""
         with self._state(metric_variables) as variables:
             self.update_state(*args, **kwargs)
-            return [variable.value for variable in variables]
+            return [variable.array for variable in variables]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
         """Return the `result` of a state."""
@@ -207,9 +207,9 @@ class Metric(Configurable):
 
     def stateless_reset_state(self) -> list[np.ndarray]:
         """Return the state that `reset_state` begins with."""
-        with self._state([v.value for v in self.variables]) as variables:
+        with self._state([v.array for v in self.variables]) as variables:
             self.reset_state()
-            return [variable.value for variable in variables]
+            return [variable.array for variable in variables]
 
     @contextmanager
     def _state(self, values: Sequence[Any]) -> Iterator[list[Tensor]]:
@@ -223,7 +223,7 @@ class Metric(Configurable):
             )
         with tape.undone():
             for variable, value in zip(variables, values, strict=True):
-                tape.overwrite(variable, np.array(array(value), variable.value.dtype))
+                tape.overwrite(variable, np.array(array(value), variable.array.dtype))
             yield variables
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -301,8 +301,8 @@ class Mean(Metric):
 
     def result(self) -> float:
         """Return the mean so far."""
-        count = float(self.count.value)
-        return Number(float(self.total.value) / count if count else 0.0)
+        count = float(self.count.array)
+        return Number(float(self.total.array) / count if count else 0.0)
 
 
 class Sum(Metric):
@@ -324,7 +324,7 @@ class Sum(Metric):
 
     def result(self) -> float:
         """Return the sum so far."""
-        return Number(self.total.value)
+        return Number(self.total.array)
 
 
 class MeanMetricWrapper(Mean):

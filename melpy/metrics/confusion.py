@@ -167,7 +167,7 @@ class _Count(Counted):
 
     def result(self) -> Any:
         """Return the count so far: a float, or an array (P,) for several thresholds."""
-        return self._one(getattr(self, self.kinds[0]).value.copy())
+        return self._one(getattr(self, self.kinds[0]).array.copy())
 
 
 class TruePositives(_Count):
@@ -244,7 +244,7 @@ class _Share(Counted):
 
     def result(self) -> Any:
         """Return the share so far: a float, or an array (P,) for several thresholds."""
-        hits, others = (getattr(self, kind).value for kind in self.kinds)
+        hits, others = (getattr(self, kind).array for kind in self.kinds)
         return self._one(ratio(hits, hits + others))
 
 
@@ -359,4 +359,4 @@ class ConfusionMatrix(Metric):
 
     def result(self) -> np.ndarray:
         """Return the matrix so far, an array (C, C)."""
-        return self.total.value.copy()
+        return self.total.array.copy()

@@ -39,21 +39,21 @@ class Rates(Counted):
     direction = "up"
 
     def _counts(self) -> tuple[np.ndarray, ...]:
-        return tuple(getattr(self, kind).value for kind in self.kinds)
+        return tuple(getattr(self, kind).array for kind in self.kinds)
 
     def _recall(self) -> np.ndarray:
         return ratio(
-            self.true_positives.value, self.true_positives.value + self.false_negatives.value
+            self.true_positives.array, self.true_positives.array + self.false_negatives.array
         )
 
     def _precision(self) -> np.ndarray:
         return ratio(
-            self.true_positives.value, self.true_positives.value + self.false_positives.value
+            self.true_positives.array, self.true_positives.array + self.false_positives.array
         )
 
     def _specificity(self) -> np.ndarray:
         return ratio(
-            self.true_negatives.value, self.true_negatives.value + self.false_positives.value
+            self.true_negatives.array, self.true_negatives.array + self.false_positives.array
         )
 
 
@@ -175,7 +175,7 @@ class AUC(Rates):
     def _strips(self) -> np.ndarray:
         """Return width times height between neighbouring thresholds."""
         if self.curve == "ROC":
-            tn, fp = self.true_negatives.value, self.false_positives.value
+            tn, fp = self.true_negatives.array, self.false_positives.array
             x, y = ratio(fp, fp + tn), self._recall()
         elif self.curve == "PR":
             x, y = self._recall(), self._precision()

@@ -96,7 +96,7 @@ class FBetaScore(Metric):
         """Return the score so far: a float, or an array (C,) where nothing is averaged."""
         if not self._variables:
             return Number(0)
-        tp, fp, fn, labels = (getattr(self, count).value for count in COUNTS)
+        tp, fp, fn, labels = (getattr(self, count).array for count in COUNTS)
         epsilon, square = config.epsilon(), self.beta**2
         precision, recall = tp / (tp + fp + epsilon), tp / (tp + fn + epsilon)
         score = (1 + square) * precision * recall / (square * precision + recall + epsilon)

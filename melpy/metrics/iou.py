@@ -92,7 +92,7 @@ class IoU(Metric):
 
     def result(self) -> float:
         """Return the mean so far."""
-        counts = self.total_cm.value
+        counts = self.total_cm.array
         hits = np.diag(counts)[self.target_class_ids]
         union = (counts.sum(axis=0) + counts.sum(axis=1))[self.target_class_ids] - hits
         present = union > 1e-9

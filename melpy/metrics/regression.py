@@ -293,7 +293,7 @@ class R2Score(Metric):
         # Squares are taken from the mean so far: from 0 they would lose a small spread far from it.
         count, total = weight.sum(axis=0), (t * weight).sum(axis=0)
         mean = total / np.where(count, count, 1)
-        seen, before = self.count.value, self.sum.value
+        seen, before = self.count.array, self.sum.array
         shift = mean - before / np.where(seen, seen, 1)
         apart = shift**2 * seen * count / np.where(seen + count, seen + count, 1)
         self.squared_sum.assign_add((weight * (t - mean) ** 2).sum(axis=0) + apart)
@@ -307,17 +307,17 @@ class R2Score(Metric):
         if not self._built:
             return Number(0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean = self.sum.value / self.count.value
-            rounding = self.count.value * (8 * np.finfo(np.float64).eps * mean) ** 2
-            total = np.where(self.squared_sum.value <= rounding, 0.0, self.squared_sum.value)
-            scores = 1 - self.total_mse.value / total
+            mean = self.sum.array / self.count.array
+            rounding = self.count.array * (8 * np.finfo(np.float64).eps * mean) ** 2
+            total = np.where(self.squared_sum.array <= rounding, 0.0, self.squared_sum.array)
+            scores = 1 - self.total_mse.array / total
         scores = np.where(np.isinf(scores), 0.0, scores)
         score: Any = scores
         if self.class_aggregation == "uniform_average":
             score = Number(scores.mean())
         elif self.class_aggregation == "variance_weighted_average":
             score = Number((total * scores).sum() / total.sum())
-        n, p = float(self.num_samples.value), self.num_regressors
+        n, p = float(self.num_samples.array), self.num_regressors
         if p == 0:
             return score
         if p >= n - 1:

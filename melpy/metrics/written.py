@@ -34,11 +34,11 @@ def exchanged(variables: Sequence[Tensor]) -> Iterator[np.ndarray]:
     """Let a kernel change variables, each of one number, in one array of float64."""
 
     def read() -> list[float]:
-        return [float(variable.value) for variable in variables]
+        return [float(variable.array) for variable in variables]
 
     def give(state: np.ndarray) -> None:
         for variable, number in zip(variables, state, strict=True):
-            tape.overwrite(variable, np.asarray(number, variable.value.dtype))
+            tape.overwrite(variable, np.asarray(number, variable.array.dtype))
 
     state = np.array(read(), np.float64)
     yield state

@@ -112,7 +112,7 @@ class _Program:
     def __init__(self, graph: Any, inputs: Any) -> None:
         self.changes = clock.values()
         self.weights = [w for layer in graph.layers for w in layer.weights]
-        arrays = [w.value for w in self.weights]
+        arrays = [w.array for w in self.weights]
         self.arrays = [weakref.ref(x) for x in arrays]  # an optimizer moves what somebody holds
         for layer in graph.layers:
             layer._forget_losses()  # of the call before
@@ -138,7 +138,7 @@ class _Program:
         """Return the arrays of all weights, None where they are not what they were."""
         if self.changes != clock.values():
             return None
-        arrays = [weight.value for weight in self.weights]
+        arrays = [weight.array for weight in self.weights]
         for x, array in zip(arrays, self.arrays, strict=True):
             if x is not array():
                 return None
@@ -158,8 +158,8 @@ class _Program:
     def outputs(self) -> Any:
         """Return the last outputs, in memory of their own."""
         if len(self.ends) == 1 and self.made is self.ends[0]:
-            return Tensor(self.made.value.copy())
-        return tree.pack_sequence_as(self.made, [Tensor(y.value.copy()) for y in self.ends])
+            return Tensor(self.made.array.copy())
+        return tree.pack_sequence_as(self.made, [Tensor(y.array.copy()) for y in self.ends])
 
 
 def _arrays(inputs: Any) -> list[np.ndarray] | None:
@@ -169,7 +169,7 @@ def _arrays(inputs: Any) -> list[np.ndarray] | None:
         if isinstance(x, Tensor):
             if mask_of(x) is not None:
                 return None
-            x = x.value
+            x = x.array
         if type(x) is not np.ndarray or x.dtype.kind not in "fiu" or not x.ndim or not len(x):
             return None
         arrays.append(x)
@@ -179,7 +179,7 @@ def _arrays(inputs: Any) -> list[np.ndarray] | None:
 def _as_made(y: Any) -> Any:
     if type(y) is not Tensor:
         return y
-    own, mask = Tensor(y.value.copy()), mask_of(y)
+    own, mask = Tensor(y.array.copy()), mask_of(y)
     if mask is not None:
         set_mask(own, mask)
     return own
@@ -187,8 +187,8 @@ def _as_made(y: Any) -> Any:
 
 def _own(x: Tensor) -> np.ndarray:
     """Return an input's values in memory of the program's, which it reads them from."""
-    own = memory.empty(x.value.shape, x.value.dtype)
-    np.copyto(own, x.value)
+    own = memory.empty(x.array.shape, x.array.dtype)
+    np.copyto(own, x.array)
     return own
 
 

@@ -51,7 +51,7 @@ class LossWatch:
     def _where(self, x: Any) -> str:
         """Say which layer's output is the first that is not finite, and why."""
         for weight in self.model.weights:
-            if not _is_finite(weight.value):
+            if not _is_finite(weight.array):
                 return f"The weight {weight.path!r} is not finite after the step before."
         try:
             with working_on(None):  # no other process is asked

@@ -66,7 +66,7 @@ class Shared:
                 return programs.run_here([samples], are_checked)
             # Who has no sample makes the step of one that stands in: the others wait for its sums.
             variables = [v for metric in programs.model.metrics for v in metric.variables]
-            before = [v.value for v in variables]
+            before = [v.array for v in variables]
             made = programs.step(taken(samples))
             for variable, value in zip(variables, before, strict=True) if not own.rows else ():
                 tape.overwrite(variable, value)
@@ -135,15 +135,15 @@ class Shared:
         variables = _of_metrics(model)
         if self.among.deterministic:
             own = vars(model).get("_seats", {})
-            flats = [_flat([own[n].get(id(v), v.value) for v in variables]) for n in sorted(own)]
+            flats = [_flat([own[n].get(id(v), v.array) for v in variables]) for n in sorted(own)]
             flat = in_order([one for of_rank in self.processes.gather(flats) for one in of_rank])
         else:
-            flat = _flat([v.value for v in variables])
+            flat = _flat([v.array for v in variables])
             self.processes.sum_in_place(flat)
         with tape.undone():
             at = 0
             for variable in variables:
-                value, size = variable.value, variable.value.size
+                value, size = variable.array, variable.array.size
                 whole = flat[at : at + size].reshape(value.shape).astype(value.dtype)
                 tape.overwrite(variable, whole)
                 at += size
@@ -190,7 +190,7 @@ class InTurns:
         self.sources = sources_of(model)
         self.others = [w for w in model.weights if not w.requires_grad]
         self.seats: dict[int, dict[int, Any]] = vars(model).setdefault("_seats", {})
-        stands, values = random.remembered(self.sources), [w.value for w in self.others]
+        stands, values = random.remembered(self.sources), [w.array for w in self.others]
         self.stands = [stands] * len(parts)
         self.values = [values] * len(parts)
 
@@ -210,7 +210,7 @@ class InTurns:
         self._stand(number)
         kept = self.seats.get(number, {})
         for variable in _of_metrics(self.model):
-            tape.overwrite(variable, kept.get(id(variable), np.zeros_like(variable.value)))
+            tape.overwrite(variable, kept.get(id(variable), np.zeros_like(variable.array)))
 
     def _stand(self, number: int) -> None:
         self.stands[number]()
@@ -219,9 +219,9 @@ class InTurns:
 
     def _leave(self, number: int) -> None:
         self.stands[number] = random.remembered(self.sources)
-        self.values[number] = [w.value for w in self.others]
+        self.values[number] = [w.array for w in self.others]
         if self.parts[number][0].rows:
-            self.seats[number] = {id(v): v.value for v in _of_metrics(self.model)}
+            self.seats[number] = {id(v): v.array for v in _of_metrics(self.model)}
 
 
 def _of_metrics(model: Any) -> list[Any]:

@@ -46,7 +46,7 @@ def get_state_tree(model: Any, value_format: str = "backend_tensor") -> dict[str
             branch = made[kind]
             for part in above:
                 branch = branch.setdefault(part, {})
-            branch[name] = FORMATS[value_format](variable.value)
+            branch[name] = FORMATS[value_format](variable.array)
     return made
 
 

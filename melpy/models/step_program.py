@@ -40,9 +40,9 @@ class StepProgram:
             others = [w for w in model.weights if not w.requires_grad]
         else:
             others = model.weights
-            lent = [w.value if w.value.base is None else w.value.base for w in others]
+            lent = [w.array if w.array.base is None else w.array.base for w in others]
         self.variables = list({id(v): v for v in variables}.values())  # each once
-        arrays = [w.value for w in others]
+        arrays = [w.array for w in others]
         with recorded(lent, watched=set(map(id, arrays)), most_bytes=MOST_BYTES) as program:
             self.batch = tree.pack_sequence_as(batch, self.own)  # the one at work, in place
             self.made = step(self.batch)
@@ -63,7 +63,7 @@ class StepProgram:
 
     def holds(self) -> bool:
         """Return whether weights that no optimizer looks after lie where they lay."""
-        return all(weight.value is array() for weight, array in self.relied_on)
+        return all(weight.array is array() for weight, array in self.relied_on)
 
     def run(self, batch: Any, look: Look | None = None) -> None:
         """Make a step on a batch; look at it where its loss is not finite."""
@@ -97,7 +97,7 @@ class StepProgram:
 
     def proved(self, step: Step, batch: Any) -> tuple[dict[str, Any], bool]:
         """Make a step both ways; return the means so far, and whether both end with one result."""
-        held = [v.value for v in self.variables]
+        held = [v.array for v in self.variables]
         kept = [x.copy() for x in held]  # as before the step, then what the program made
         put_back = random.remembered(self.sources)
         with tape.undone():  # the states of seed generators that no layer holds, too
@@ -108,14 +108,14 @@ class StepProgram:
             else:
                 is_run = True
             for n, (variable, array) in enumerate(zip(self.variables, held, strict=True)):
-                made_by_program = np.array(variable.value)
+                made_by_program = np.array(variable.array)
                 np.copyto(array, kept[n])  # where it was: the program goes on from there
-                variable.value, kept[n] = array, made_by_program
+                variable.array, kept[n] = array, made_by_program
         del held, array
         put_back()
         clock.values_changed()
         made = step(batch)
-        self.is_trusted = is_run and same_bits(kept, [v.value for v in self.variables])
+        self.is_trusted = is_run and same_bits(kept, [v.array for v in self.variables])
         if self.is_trusted:
             memory.forget()  # what steps were made in until now
         return made, self.is_trusted

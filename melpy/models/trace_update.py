@@ -92,22 +92,22 @@ def update_of(optimizer: Any, weights: Sequence[Any], gradients: Sequence[np.nda
     ([-0.5, 0.5], [1.0, 2.0])
     """
     laid = optimizer._flat.weights if optimizer.built else list(weights)
-    values = [w.value for w in laid]
+    values = [w.array for w in laid]
     try:
         copy = type(optimizer).from_config(optimizer.get_config())
         copy.build(laid)  # lays their values into memory of its own
         if optimizer.built:
-            copy.set_weights([np.array(variable.value) for variable in optimizer.variables])
+            copy.set_weights([np.array(variable.array) for variable in optimizer.variables])
         copy._undecayed = optimizer._undecayed
         return _made(copy, weights, gradients)
     finally:
         for weight, value in zip(laid, values, strict=True):
-            weight.value = value
+            weight.array = value
 
 
 def _made(optimizer: Any, weights: Sequence[Any], gradients: Sequence[np.ndarray]) -> Update:
     rate, t = float(optimizer.learning_rate), optimizer.t
-    before = [np.array(w.value) for w in weights]
+    before = [np.array(w.array) for w in weights]
     slots_before = [_slots(optimizer, w) for w in weights]
     factor = optimizer.loss_scale_factor
     optimizer.apply([g if factor is None else g * factor for g in gradients], weights)
@@ -116,7 +116,7 @@ def _made(optimizer: Any, weights: Sequence[Any], gradients: Sequence[np.ndarray
         gradient = optimizer._flat.gradient[optimizer._flat.part(weight)].reshape(value.shape)
         slots = _slots(optimizer, weight)
         steps[weight_path(weight)] = WeightStep(
-            value, gradient.copy(), np.array(weight.value), old, slots,
+            value, gradient.copy(), np.array(weight.array), old, slots,
             _corrected(optimizer, slots, t),
         )  # fmt: skip
     settings = {name: getattr(optimizer, name, None) for name in SETTINGS}
@@ -132,7 +132,7 @@ def weight_path(weight: Any) -> str:
 def _slots(optimizer: Any, weight: Any) -> dict[str, np.ndarray]:
     """Return copies of a weight's parts of the optimizer's slots."""
     flat = optimizer._flat
-    part, shape = flat.part(weight), weight.value.shape
+    part, shape = flat.part(weight), weight.array.shape
     return {name: slot[part].reshape(shape).copy() for name, slot in flat.slots.items()}
 
 

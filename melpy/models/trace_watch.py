@@ -79,7 +79,7 @@ class Watch:
             self.called.append(Called(layer, row, given, y))
             if self.looks_inside:
                 self._note_shares(row, given, y, start)
-                row.inside = Inside({w.name: np.array(w.value) for w in _own_weights(layer)})
+                row.inside = Inside({w.name: np.array(w.array) for w in _own_weights(layer)})
                 row.inside.pre = _pre(layer, call, args, kwargs, row.output)
             return y
 
@@ -90,7 +90,7 @@ class Watch:
         if not (isinstance(y, Tensor) and y.dtype.kind == "f" and tape.is_recording()):
             return y
         if not y.requires_grad:
-            mask, y = mask_of(y), Tensor(y.value, requires_grad=True)
+            mask, y = mask_of(y), Tensor(y.array, requires_grad=True)
             set_mask(y, mask)
         self._note_gradient(y)
         if self.looks_inside and y.node is not None and y.node.op == "softmax":
@@ -119,7 +119,7 @@ class Watch:
             for at, x in enumerate(node.inputs):
                 if x is not None and id(x) in wanted:
                     shares = self.shares.setdefault((id(row), id(x)), [])
-                    _listen(node, at, after=_adding(shares, x.value))
+                    _listen(node, at, after=_adding(shares, x.array))
                 elif x is not None:
                     waiting.append(x.node)
 
@@ -179,7 +179,7 @@ class Watch:
                 return sum(shares[1:], start=shares[0])
             if id(x) in handed_on or (logits is not None and x is logits):
                 return self.found.get(id(x))
-            return np.zeros_like(x.value) if _wants_gradient(x) and self.found else None
+            return np.zeros_like(x.array) if _wants_gradient(x) and self.found else None
 
         gradients = tree.map_structure(of_input, one.given)
         if any(g is not None for g in tree.flatten(gradients)):
@@ -285,4 +285,4 @@ def leaf(x: Any, dtype: Any) -> Any:
 
 def arrays_of(structure: Any) -> Any:
     """Return the values of tensors, in the same nesting."""
-    return tree.map_structure(lambda x: x.value if isinstance(x, Tensor) else x, structure)
+    return tree.map_structure(lambda x: x.array if isinstance(x, Tensor) else x, structure)

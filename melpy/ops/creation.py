@@ -65,7 +65,7 @@ def floating(x: Any) -> Any:
 
 def convert_to_numpy(x: Any) -> np.ndarray:
     """Return the plain array of a tensor, or of anything that NumPy takes."""
-    return x.value if isinstance(x, Variable) else np.asarray(array(x))
+    return x.array if isinstance(x, Variable) else np.asarray(array(x))
 
 
 @composed

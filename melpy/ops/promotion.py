@@ -79,7 +79,7 @@ def settled_as(y: np.ndarray, values: Sequence[Any], options: Mapping[str, Any])
 
 def together(name: str, args: Sequence[Any], kept: Container[int] = ()) -> list[Any]:
     """Return the arguments of an op as arrays of types that go together; some keep their own."""
-    values = [x.value if isinstance(x, tape.Variable) else x for x in args]
+    values = [x.array if isinstance(x, tape.Variable) else x for x in args]
     if not all(isinstance(x, np.ndarray) for x in values):
         values = _arrays(name, values, kept)
     kinds = {x.dtype.kind for n, x in enumerate(values) if x is not None and n not in kept}
@@ -105,7 +105,7 @@ def alike(name: str, *args: Any) -> list[Any]:
 
     For what is composed of several ops, of which the first would see a number alone.
     """
-    values = [x.value if isinstance(x, tape.Variable) else x for x in args]
+    values = [x.array if isinstance(x, tape.Variable) else x for x in args]
     return [
         x if isinstance(x, tape.Variable) else array
         for x, array in zip(args, _arrays(name, values, ()), strict=True)

@@ -152,7 +152,7 @@ def op(
 def _as_given(args: Sequence[Any], values: Sequence[Any]) -> bool:
     """Return whether an op's arrays are its arguments' own, or made of plain numbers."""
     return all(
-        value is (arg.value if isinstance(arg, tape.Variable) else arg)
+        value is (arg.array if isinstance(arg, tape.Variable) else arg)
         or isinstance(arg, int | float | np.generic)
         for arg, value in zip(args, values, strict=False)
     )
@@ -313,7 +313,7 @@ def _as_constants(options: dict[str, Any]) -> None:
     _axes_as_tuples(options)
     for key, value in options.items():
         if isinstance(value, tape.Variable):
-            options[key] = value.value
+            options[key] = value.array
 
 
 def _refusal(

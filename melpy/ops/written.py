@@ -105,7 +105,7 @@ def _arrays_of(args: Sequence[Any], values: Sequence[Any]) -> Callable[[], list[
         (arg, None) if isinstance(arg, tape.Variable) else (None, value)
         for arg, value in zip(args, values, strict=False)
     ]
-    return lambda: [value if arg is None else arg.value for arg, value in pairs]
+    return lambda: [value if arg is None else arg.array for arg, value in pairs]
 
 
 def done_again(forward: Callable[[], Made], y: Any, vjps: Sequence[Any]) -> Made:

@@ -197,7 +197,7 @@ class Optimizer(Paced):
         for weight in weights:
             constraint = getattr(weight, "constraint", None)
             if constraint is not None:
-                value = np.asarray(constraint(weight), weight.value.dtype)
+                value = np.asarray(constraint(weight), weight.array.dtype)
                 kernels.copy(value.reshape(-1), self._flat.parameters[self._flat.part(weight)])
 
     @property
@@ -280,14 +280,14 @@ class Optimizer(Paced):
         ):
             require(len(given) == len(own), name, len(given), f"{len(own)} arrays", who)
         every: list[Any] = [*weights, *state]
-        kept = [np.array(variable.value) for variable in every]
+        kept = [np.array(variable.array) for variable in every]
         try:
             for variable, value in zip(
                 every, [*trainable_variables, *optimizer_variables], strict=True
             ):
                 variable.assign(value)
             self.apply(grads)
-            made = [np.array(variable.value) for variable in every]
+            made = [np.array(variable.array) for variable in every]
         finally:
             for variable, value in zip(every, kept, strict=True):
                 variable.assign(value)

@@ -36,14 +36,14 @@ class Slot(StateVariable):
 
     def numpy(self) -> np.ndarray:
         """Return a copy, which later steps leave alone."""
-        return self.value.copy()
+        return self.array.copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.value, dtype=dtype)
+        return np.array(self.array, dtype=dtype)
 
     def assign(self, value: Any) -> Tensor:
         """Overwrite the values where they are."""
-        self.value[...] = Tensor(self.value).assign(value).value
+        self.array[...] = Tensor(self.array).assign(value).array
         return self
 
 
@@ -62,7 +62,7 @@ class Flat:
     """
 
     def __init__(self, weights: Sequence[Variable], who: str, owner: str) -> None:
-        types = {w.value.dtype for w in weights} or {np.dtype(np.float32)}
+        types = {w.array.dtype for w in weights} or {np.dtype(np.float32)}
         if len(types) > 1:
             raise GraphError(
                 who,
@@ -72,7 +72,7 @@ class Flat:
                 mend="Build all layers under the same floatx.",
             )
         self.who, self.owner, self.weights = who, owner, list(weights)
-        self.size, dtype = sum(w.value.size for w in weights), types.pop()
+        self.size, dtype = sum(w.array.size for w in weights), types.pop()
         self.parameters, self.gradient = np.empty(self.size, dtype), np.empty(self.size, dtype)
         self.slots: dict[str, np.ndarray] = {}
         self.moves = 0  # how often the weights went to new memory
@@ -81,7 +81,7 @@ class Flat:
         self.lay()
 
     def _places(self) -> dict[int, slice]:
-        ends = list(itertools.accumulate(w.value.size for w in self.weights))
+        ends = list(itertools.accumulate(w.array.size for w in self.weights))
         starts = [0, *ends][: len(ends)]
         return {id(w): slice(*ab) for w, *ab in zip(self.weights, starts, ends, strict=True)}
 
@@ -101,22 +101,22 @@ class Flat:
             self.parameters = np.empty_like(self.parameters)
             self.moves += 1
         for weight in self.weights:
-            if weight.value.base is not self.parameters:
+            if weight.array.base is not self.parameters:
                 part = self.part(weight)
-                self.parameters[part] = weight.value.reshape(-1)
-                weight.value = self.parameters[part].reshape(weight.value.shape)
+                self.parameters[part] = weight.array.reshape(-1)
+                weight.array = self.parameters[part].reshape(weight.array.shape)
 
     def has_moved(self) -> bool:
         """Return whether a weight's values are elsewhere, as after it was assigned to."""
-        return any(weight.value.base is not self.parameters for weight in self.weights)
+        return any(weight.array.base is not self.parameters for weight in self.weights)
 
     def _is_held(self) -> bool:
         """Return whether anything but the weights refers to the values, by counting references."""
         inside = 0
         for weight in self.weights:
-            if weight.value.base is self.parameters:
+            if weight.array.base is self.parameters:
                 inside += 1
-                if sys.getrefcount(weight.value) > _ONE:
+                if sys.getrefcount(weight.array) > _ONE:
                     return True
         return sys.getrefcount(self.parameters) > _ONE + inside  # each view refers to its owner
 
@@ -126,7 +126,7 @@ class Flat:
 
     def view(self, slot: str, weight: Variable) -> Tensor:
         """Return a weight's part of a slot, as a tensor that shares its memory."""
-        array = self.slots[slot][self.part(weight)].reshape(weight.value.shape)
+        array = self.slots[slot][self.part(weight)].reshape(weight.array.shape)
         return Slot(array, f"{path_of(weight)}_{slot}", self.owner)
 
     def part(self, weight: Variable) -> slice:
@@ -152,7 +152,7 @@ class Flat:
                     self.who,
                     f"unknown variable {weight.name!r}, which was not there at the first step",
                     expected=f"some of the {len(self.weights)} weights of the first step",
-                    received={"shape": weight.value.shape},
+                    received={"shape": weight.array.shape},
                     mend="After unfreezing or adding layers, call compile() again with a new "
                     "optimizer.",
                 )
@@ -162,11 +162,11 @@ class Flat:
         gradient, parts = self.gradient, self._parts
         for g, weight in zip(gradients, weights, strict=True):
             array = np.asarray(g)
-            if array.shape != weight.value.shape:
+            if array.shape != weight.array.shape:
                 raise ShapeError(
                     self.who,
                     f"the gradient of {weight.name!r} has another shape than the weight",
-                    expected=f"shape {weight.value.shape}",
+                    expected=f"shape {weight.array.shape}",
                     received={"shape": array.shape},
                 )
             kernels.copy(array.reshape(-1), gradient[parts[id(weight)]])
@@ -175,7 +175,7 @@ class Flat:
 def _one_reference() -> int:
     """Return what getrefcount says of an array that one attribute holds, as it is asked above."""
     variable = Variable(np.empty(1))
-    return sys.getrefcount(variable.value)
+    return sys.getrefcount(variable.array)
 
 
 _ONE = _one_reference()

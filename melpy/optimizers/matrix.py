@@ -59,18 +59,18 @@ class Adafactor(Optimizer):
         super().build(variables)
         self._means: dict[int, list[Tensor]] = {}
         for n, w in enumerate(variables):
-            shape, vector = w.value.shape, w.value.ndim < 2
+            shape, vector = w.array.shape, w.array.ndim < 2
             shapes = [(), ()] if vector else [shape[:-1], shape[:-2] + shape[-1:]]
-            kind = "int32" if vector else w.value.dtype
+            kind = "int32" if vector else w.array.dtype
             r, c = (self.add_variable(s, "zeros", kind, name=w.name) for s in shapes)
             self._means[n] = [r, c, self.add_variable_from_reference(w, "velocity")]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Make the step of one weight."""
-        g, w, rate = np.asarray(gradient), variable.value, float(learning_rate)
+        g, w, rate = np.asarray(gradient), variable.array, float(learning_rate)
         if self.relative_step and isinstance(self._learning_rate, Tensor):
             rate = min(rate, 1 / math.sqrt(self.t))
-        r, c, v = (s.value for s in self._means[self._get_variable_index(variable)])
+        r, c, v = (s.array for s in self._means[self._get_variable_index(variable)])
         past = 1 - self.t**self.beta_2_decay
         squares = g * g + self.epsilon_1
         if g.ndim < 2:
@@ -139,7 +139,7 @@ class Muon(Optimizer):
         path = str(getattr(variable, "path", "") or variable.name)
         embedding = self.exclude_embeddings and "embedding" in path.lower()
         excluded = any(re.search(pattern, path) for pattern in self.exclude_layers)
-        return variable.value.ndim != 2 or embedding or excluded
+        return variable.array.ndim != 2 or embedding or excluded
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make each weight's momentum, and the velocity of AdamW's weights."""
@@ -156,12 +156,12 @@ class Muon(Optimizer):
         for w in weights:
             decay = self.adam_weight_decay if self._is_adams(w) else self.weight_decay
             if decay and self.decays(w):
-                w.value *= 1 - decay * rate
+                w.array *= 1 - decay * rate
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Make the step of one weight."""
-        g, w, rate = np.asarray(gradient), variable.value, float(learning_rate)
-        m, *velocity = (s.value for s in self._means[self._get_variable_index(variable)])
+        g, w, rate = np.asarray(gradient), variable.array, float(learning_rate)
+        m, *velocity = (s.array for s in self._means[self._get_variable_index(variable)])
         if velocity:
             beta_1, beta_2 = self.adam_beta_1, self.adam_beta_2
             rate *= self.adam_lr_ratio

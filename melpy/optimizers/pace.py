@@ -45,7 +45,7 @@ class Paced(Averaging):
             ahead.append(np.repeat(array[np.newaxis], steps, axis=0))
             ahead[-1][:, : paces.shape[1]] = paces
         clock.values_changed()
-        tape.overwrite(self._iterations, np.asarray(self._iterations.value + steps))
+        tape.overwrite(self._iterations, np.asarray(self._iterations.array + steps))
         return ahead
 
     def _numbers(self, weights: list[Any], rate: float) -> list[list[np.ndarray]]:
@@ -65,11 +65,11 @@ class Paced(Averaging):
         """Return the learning rates of the coming steps."""
         if isinstance(self._learning_rate, Tensor):
             return [float(self._learning_rate)] * steps
-        now, rates = self._iterations.value, []
+        now, rates = self._iterations.array, []
         for n in range(steps):
-            self._iterations.value = now + np.int64(n)
+            self._iterations.array = now + np.int64(n)
             rates.append(float(self.learning_rate))
-        self._iterations.value = now
+        self._iterations.array = now
         return rates
 
     def pace(self, rate: float, t: int) -> tuple[float, ...]:

@@ -48,8 +48,8 @@ class Lamb(Moments):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Make the step of one weight."""
-        g, w = np.asarray(gradient), variable.value
-        m, v = (self._flat.view(slot, variable).value for slot in ("momentum", "velocity"))
+        g, w = np.asarray(gradient), variable.array
+        m, v = (self._flat.view(slot, variable).array for slot in ("momentum", "velocity"))
         m += (g - m) * (1 - self.beta_1)
         v += (g * g - v) * (1 - self.beta_2)
         u = m / (1 - self.beta_1**self.t)

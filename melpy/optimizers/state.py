@@ -147,7 +147,7 @@ class Stateful(Configurable):
     ) -> Tensor:
         """Make an array of a subclass's own state, of a weight's shape and type."""
         path = path_of(reference_variable)
-        w = reference_variable.value
+        w = reference_variable.array
         return self.add_variable(w.shape, initializer, w.dtype, name=f"{path}_{name or 'var'}")
 
     def add_optimizer_variables(
@@ -173,11 +173,11 @@ class Stateful(Configurable):
 
     def assign_add(self, variable: Any, value: Any) -> None:
         """Add to a weight or a part of the state."""
-        variable.assign(variable.value + np.asarray(value))
+        variable.assign(variable.array + np.asarray(value))
 
     def assign_sub(self, variable: Any, value: Any) -> None:
         """Subtract from a weight or a part of the state."""
-        variable.assign(variable.value - np.asarray(value))
+        variable.assign(variable.array - np.asarray(value))
 
     # Keeping the state.
 

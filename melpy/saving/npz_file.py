@@ -20,7 +20,7 @@ __all__ = ["arrays_in", "read_npz", "written_arrays", "written_npz"]
 def written_npz(weights: Sequence[Variable]) -> bytes:
     """Return the bytes of a file, the weights under keys ``000 layer.name``, in order."""
     return written_arrays(
-        {f"{n:03d} {w.path.replace('/', '.')}": w.value for n, w in enumerate(weights)}
+        {f"{n:03d} {w.path.replace('/', '.')}": w.array for n, w in enumerate(weights)}
     )
 
 

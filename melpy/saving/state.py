@@ -155,7 +155,7 @@ def tell_not_finite(model: Any, who: str) -> None:
     wrong = [
         w.path
         for w in model.weights
-        if w.value.dtype.kind == "f" and not np.isfinite(w.value).all()
+        if w.array.dtype.kind == "f" and not np.isfinite(w.array).all()
     ]
     if wrong:
         warn(

@@ -81,7 +81,7 @@ def grad_cam(model: Any, x: Any, layer: Any = None, index: Any = None) -> np.nda
     at = _with_maps(model, layer)
     z, maps = _logits(model, Tensor(x), at)
     g = _gradient(z, maps, index, "grad_cam")
-    A = maps.value
+    A = maps.array
     if getattr(at, "data_format", None) == "channels_first":
         g, A = np.moveaxis(g, 1, -1), np.moveaxis(A, 1, -1)
     weights = g.mean(axis=(1, 2), keepdims=True)  # (N,1,1,K)
@@ -160,7 +160,7 @@ def _gradient(z: Any, leaf: Any, index: Any, who: str) -> np.ndarray:
             received={"output.shape": z.shape},
         )  # fmt: skip
     N, classes = z.shape
-    given = z.value.argmax(axis=1) if index is None else np.asarray(index)
+    given = z.array.argmax(axis=1) if index is None else np.asarray(index)
     chosen = np.broadcast_to(given, (N,)) if given.shape in ((), (N,)) else given
     if (
         chosen.shape != (N,)

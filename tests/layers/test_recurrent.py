@@ -114,7 +114,7 @@ class TestByHand:
     def test_embedding_keeps_large_numbers_of_a_float_type(self):
         layer = layers.Embedding(2**24 + 2, 1, embeddings_initializer="zeros")
         layer.ensure_built((None,))
-        layer.embeddings.value[2**24 + 1] = 1
+        layer.embeddings.array[2**24 + 1] = 1
         assert np.asarray(layer(np.array([2.0**24 + 1]))).item() == 1
 
 

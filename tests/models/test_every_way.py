@@ -168,7 +168,7 @@ def weights_set(model):
 
 def one_array_replaced(model):
     for w in model.weights:
-        w.value = w.value * w.value.dtype.type(1.5)
+        w.array = w.array * w.dtype.type(1.5)
 
 
 def activation_set(model):
@@ -272,3 +272,33 @@ def test_training(way):
                 w.assign(w.value - np.float32(0.1) * g)
     for one, other in zip(model.weights, twin.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def in_place(weight):
+    yield lambda: weight.value.__setitem__(..., 1)
+    yield lambda: weight.value.reshape(-1)[:1].fill(1)
+    yield lambda: np.copyto(np.asarray(weight), 1)
+    yield lambda: np.multiply(weight.value, 2, out=weight.value)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_write_into_a_weight_goes_unnoticed(way):
+    model = WAYS[way]()
+    model.compile("sgd", "mse")
+    for _ in range(2):  # as they were made, then as the optimizer laid them
+        agrees(model)
+        for weight in model.weights:
+            held, before = weight.value, weight.numpy()
+            for write in in_place(weight):
+                with pytest.raises(ValueError, match="read-only"):
+                    write()
+            weight.numpy()[...] = 7  # a copy
+            weight.assign(weight.value * 2)
+            np.testing.assert_array_equal(held, before)
+        model.get_weights()[0][...] = 7
+        agrees(model)
+        held = [weight.value for weight in model.weights]
+        before = model.get_weights()
+        trained(model)
+        for mine, other in zip(held, before, strict=True):
+            np.testing.assert_array_equal(mine, other)

@@ -160,7 +160,7 @@ def test_a_weight_whose_array_is_replaced_is_noticed(samples):
         called(model, x)
     for weight in model.weights:
         for _ in range(2):  # an array that died may leave its place to the next
-            weight.value = weight.value * np.float32(1.5) + np.float32(0.25)
+            weight.array = weight.array * np.float32(1.5) + np.float32(0.25)
         with melpy.no_grad():
             rows = melpy.Tensor(x)
             for layer in model.layers:

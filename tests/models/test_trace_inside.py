@@ -120,13 +120,13 @@ def test_it_is_what_train_step_makes_to_the_bit(name, optimizer, kernels):
 def test_nothing_changes(name):
     model = MAKERS[name]()
     stepped(model)
-    arrays = [w.value for w in model.weights]
+    arrays = [w.array for w in model.weights]
     state = [np.array(v.value) for v in model.optimizer.variables]
     copies = model.get_weights()
     made = [identities(layer) for layer in model.layers]
     model.trace(IMAGES, CLASSES, inside=True)
     model.trace(IMAGES, CLASSES, inside=True, training=False)
-    assert all(w.value is array for w, array in zip(model.weights, arrays, strict=True))
+    assert all(w.array is array for w, array in zip(model.weights, arrays, strict=True))
     for mine, other in zip(model.get_weights(), copies, strict=True):
         np.testing.assert_array_equal(mine, other)
     for variable, before in zip(model.optimizer.variables, state, strict=True):

@@ -110,7 +110,7 @@ class Watch:
 
     def number_of(self, x: Any) -> int:
         """Return an array's number; what was never seen is a constant until it proves otherwise."""
-        array = x.value if isinstance(x, tape.Variable) else x
+        array = x.array if isinstance(x, tape.Variable) else x
         found = self._by_id.get(id(array))
         if found is None and array.size:
             found = self._by_place.get(_place(array))
@@ -138,7 +138,7 @@ class Watch:
 
     def _note(self, name: str, inputs: list[Any], options: dict[str, Any], made: list) -> None:
         depends = any(self.values[n].depends for n in _numbers((inputs, options)))
-        arrays = [y.value if isinstance(y, tape.Variable) else y for y in made]
+        arrays = [y.array if isinstance(y, tape.Variable) else y for y in made]
         outputs = [self._add(y, depends) for y in arrays]
         self.events.append(Event(name, inputs, options, outputs, self.layer))
 
