@@ -7,29 +7,32 @@ that stand in for symbolic tensors while its shapes are found.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from melpy import budget, tree
 
-__all__ = ["counted"]
+__all__ = ["counted", "most_entries"]
+
+Shape = tuple[int, ...]
 
 # What makes more entries than it is given, by whole numbers among its arguments.
 ENLARGING = {
-    "affine_transform", "arange", "array_split", "bartlett", "bincount", "blackman",
-    "broadcast_to", "diag", "diagflat", "diff", "dsplit", "empty", "extract_patches",
-    "extract_sequences", "eye", "fft", "full", "gaussian_blur", "geomspace", "hamming",
-    "hanning", "histogram", "hsplit", "identity", "irfft", "istft", "kaiser", "linspace",
-    "logspace", "multi_hot", "one_hot", "ones", "pad_images", "repeat", "rfft",
-    "scale_and_translate", "scatter", "segment_max", "segment_sum", "split", "stft",
-    "tile", "tri", "vander", "vsplit", "zeros",
+    "adaptive_average_pool", "adaptive_max_pool", "affine_transform", "arange", "array_split",
+    "bartlett", "bincount", "blackman", "broadcast_to", "diff", "dsplit", "empty",
+    "extract_patches", "extract_patches_3d", "extract_sequences", "fft", "fft2", "fold", "full",
+    "gaussian_blur", "geomspace", "hamming", "hanning", "histogram", "hsplit", "ifft2", "irfft",
+    "istft", "kaiser", "linspace", "logspace", "multi_hot", "one_hot", "ones", "packed_fft",
+    "packed_irfft", "packed_rfft", "pad_images", "repeat", "rfft", "scale_and_translate", "scatter",
+    "segment_max", "segment_min", "segment_prod", "segment_sum", "split", "stft", "tile", "unfold",
+    "unique", "vander", "vsplit", "zeros",
 }  # fmt: skip
-OF_ALL_PAIRS = {"kron", "outer"}
 VALUES = {"axis", "base", "constant_values", "dtype", "fill_value"}  # numbers that are no sizes
 
 
@@ -39,29 +42,32 @@ def counted(op: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(op)
     def call(*args: Any, **kwargs: Any) -> Any:
         name = op.__name__
-        budget.need(8 * _most_entries(op, args, kwargs), f"the operation {name!r}")
+        budget.need(8 * most_entries(op, args, kwargs), f"the operation {name!r}")
         return op(*args, **kwargs)
 
     return call
 
 
-def _most_entries(op: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> int:
+def most_entries(op: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> int:
     """Return how many entries an operation may make, at the most."""
     name = op.__name__
     try:
-        given = inspect.signature(op).bind(*args, **kwargs).arguments
+        given = _signature(op).bind_partial(*args, **kwargs).arguments
     except TypeError:  # which the call itself will say better
         return 0
-    if name in EXACT:
-        return EXACT[name](**given)
     leaves = tree.flatten({key: value for key, value in given.items() if key not in VALUES})
     shapes = [x.shape for x in leaves if hasattr(x, "shape")]
+    if name in OF_SHAPES:
+        with contextlib.suppress(ValueError, IndexError, TypeError):  # as above
+            return math.prod(OF_SHAPES[name](*shapes)) + _sum(shapes)
+    if name in OF_CALLS:
+        with contextlib.suppress(ValueError, IndexError, TypeError):
+            return OF_CALLS[name](**_flat(given))
     try:
         entries = math.prod(np.broadcast_shapes(*shapes))
     except ValueError:  # these do not meet entry by entry
-        entries = max(math.prod(shape) for shape in shapes)
-    if name in OF_ALL_PAIRS:
-        entries = math.prod(math.prod(shape) for shape in shapes)
+        entries = 0
+    entries += _sum(shapes)
     if name in ENLARGING:
         entries = max(entries, 1)
         for number in leaves:
@@ -69,6 +75,73 @@ def _most_entries(op: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -
             if size > 1:
                 entries *= 1 + int(min(size, 2.0**62))
     return entries
+
+
+def _signature(op: Callable[..., Any]) -> inspect.Signature:
+    """Return an op's signature, options being taken by position too."""
+    signature = inspect.signature(op)
+    kinds = {p.kind for p in signature.parameters.values()}
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return signature
+    usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        p.replace(kind=usual, default=p.empty)
+        if p.kind is p.KEYWORD_ONLY
+        else p
+        if p.kind is p.VAR_KEYWORD
+        else p.replace(default=p.empty)
+        for p in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def _sum(shapes: Sequence[Shape]) -> int:
+    return sum(map(math.prod, shapes))
+
+
+def _flat(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by name, what options gathered among them."""
+    return {k: v for k, v in given.items() if k != "options"} | given.get("options", {})
+
+
+def _of_matmul(x: Shape, y: Shape) -> Shape:
+    n, m = x[-2:-1], y[-1:] if len(y) > 1 else ()
+    return (*np.broadcast_shapes(x[:-2], y[:-2]), *n, *m)
+
+
+def _of_dot(x: Shape, y: Shape) -> Shape:
+    return (*x[:-1], *y[:-2], *(y[-1:] if len(y) > 1 else ()))
+
+
+def _of_matrices(x: Shape, *others: Shape) -> Shape:
+    """(..., M, N) comes apart into matrices that (M+N)^2 entries hold."""
+    side = sum(x[-2:]) + sum(y[-1] for y in others if y)
+    return (*x[:-2], side, side)
+
+
+def _of_attention(query: Shape, key: Shape, *rest: Shape) -> Shape:
+    """Scores, (batch, heads, queries, keys), of which a softmax is made."""
+    scores = math.prod(query[:-1]) * math.prod(key[1:-2] if len(key) == 4 else key[-2:-1])
+    return (3, scores)
+
+
+OF_SHAPES: dict[str, Callable[..., Iterable[int]]] = {
+    "attention": _of_attention,
+    "cdist": lambda x, y: (*x[:-1], y[-2], x[-1]),
+    "corrcoef": lambda x, *more: (2, *x[:1], *x[:1]),
+    "dense": lambda x, kernel, *bias: (*x[:-1], kernel[-1]),
+    "dot": _of_dot,
+    "dot_product_attention": _of_attention,
+    "inner": lambda x, y: (*x[:-1], *y[:-1]),
+    "kron": lambda *shapes: map(math.prod, shapes),
+    "matmul": _of_matmul,
+    "meshgrid": lambda *shapes: (len(shapes), *map(math.prod, shapes)),
+    "outer": lambda *shapes: map(math.prod, shapes),
+    **dict.fromkeys(
+        ("cholesky_inverse", "eigh", "inv", "lstsq", "lu_factor", "packed_eigh", "packed_qr",
+         "packed_svd", "pinv", "qr", "svd"), _of_matrices,
+    ),
+}  # fmt: skip
 
 
 def _of_pad(x: Any, pad_width: Any, **options: Any) -> int:
@@ -87,4 +160,91 @@ def _of_resize(images: Any, size: Any, data_format: Any = None, **options: Any) 
     return math.prod(shape)
 
 
-EXACT: dict[str, Callable[..., int]] = {"pad": _of_pad, "resize": _of_resize}
+def _of_square(N: Any, M: Any = None, **options: Any) -> int:
+    return int(abs(N)) * int(abs(N if M is None else M))
+
+
+def _of_diagonal(x: Any, k: int = 0) -> int:
+    return (np.size(x) + int(abs(k))) ** 2
+
+
+def _of_take(x: Any, indices: Any, axis: int | None = None, **options: Any) -> int:
+    shape = np.shape(x)
+    rest = 1 if axis is None else math.prod(shape) // max(shape[axis], 1)
+    return np.size(indices) * max(rest, 1)
+
+
+def _of_tensordot(x1: Any, x2: Any, axes: Any = 2) -> int:
+    x, y = np.shape(x1), np.shape(x2)
+    if isinstance(axes, int | np.integer):
+        summed = math.prod(x[len(x) - axes :])
+    else:
+        summed = math.prod(x[n] for n in np.atleast_1d(axes[0]))
+    return math.prod(x) * math.prod(y) // max(summed, 1) ** 2 + math.prod(x) + math.prod(y)
+
+
+def _of_einsum(operands: Sequence[Any], subscripts: Any = None) -> int:
+    """Count the output, of which only what it names is kept on the way."""
+    if subscripts is None:
+        subscripts, *operands = operands
+    terms, _, output = str(subscripts).replace(" ", "").partition("->")
+    sizes: dict[str, int] = {}
+    more = 1
+    for term, x in zip(terms.split(","), operands, strict=True):
+        shape, letters = np.shape(x), term.replace("...", "")
+        if "..." in term:
+            more = max(more, math.prod(shape) // max(_named(term, shape), 1))
+        for letter, size in zip(letters, _under(term, shape), strict=True):
+            sizes[letter] = max(sizes.get(letter, 1), size)
+    letters = output if "->" in str(subscripts) else "".join(sizes)
+    return more * math.prod(sizes[letter] for letter in set(letters.replace(".", "")))
+
+
+def _under(term: str, shape: Shape) -> Shape:
+    before, dots, after = term.partition("...")
+    return (*shape[: len(before)], *shape[len(shape) - len(after) :]) if dots else shape
+
+
+def _named(term: str, shape: Shape) -> int:
+    return math.prod(_under(term, shape))
+
+
+def _of_convolution(inputs: Any, kernel: Any, *, transposed: bool = False, **options: Any) -> int:
+    """Count sizes with the whole kernel beside them, times strides where these enlarge."""
+    images, taps = np.shape(inputs), np.shape(kernel)
+    rank = len(images) - 2
+    first = options.get("data_format") == "channels_first"
+    sizes = images[2:] if first else images[1:-1]
+    widened = _each(options.get("dilation_rate"), rank)
+    steps = _each(options.get("strides") if transposed else 1, rank)
+    added = _each(options.get("output_padding") or 0, rank)
+    spots = math.prod(
+        size * step + tap * wide + more
+        for size, step, tap, wide, more in zip(sizes, steps, taps, widened, added, strict=False)
+    )
+    channels = math.prod(taps[rank:]) if len(taps) > rank else 1
+    return images[0] * spots * channels + math.prod(images)
+
+
+def _each(number: Any, rank: int) -> list[int]:
+    value = 1 if number is None else number
+    return [int(abs(n)) for n in np.broadcast_to(value, (rank,))]
+
+
+OF_CALLS: dict[str, Callable[..., int]] = {
+    "conv": _of_convolution,
+    "conv_block": _of_convolution,
+    "conv_transpose": functools.partial(_of_convolution, transposed=True),
+    "depthwise_block": _of_convolution,
+    "depthwise_conv": _of_convolution,
+    "diag": lambda x, k=0: np.size(x) if np.ndim(x) > 1 else _of_diagonal(x, k),
+    "diagflat": _of_diagonal,
+    "einsum": _of_einsum,
+    "eye": _of_square,
+    "identity": lambda n, **options: _of_square(n),
+    "pad": _of_pad,
+    "resize": _of_resize,
+    "take": _of_take,
+    "tensordot": _of_tensordot,
+    "tri": _of_square,
+}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import melpy
-from melpy import config, errors, layers, metrics, models, ops
+from melpy import config, errors, layers, metrics, models, op_budget, ops, tree
+from melpy.ops.registry import OPS
 
 pytest.importorskip("h5py")
 X = melpy.Input((4,))
@@ -78,6 +79,50 @@ def test_a_file_that_is_trusted_may_have_more(tmp_path, monkeypatch):
     assert models.load_model(path).output_shape == (None, 1200000)
     with pytest.raises(errors.ArgumentError, match="no number of bytes"):
         config.set_load_memory(-1)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_no_operation_makes_more_than_is_counted(name):
+    for sample in OPS[name].samples:
+        *args, last = sample(np.random.default_rng(0))
+        options = last if isinstance(last, dict) else {}
+        args = args if isinstance(last, dict) else [*args, last]
+        made = tree.flatten(OPS[name].call(*args, **options))
+        counted = op_budget.most_entries(OPS[name].call, tuple(args), options)
+        assert sum(map(np.size, made)) <= counted
+
+
+LONG, WIDE = np.ones(3000), np.ones((3000, 1))
+ENLARGED = {
+    "cdist": (lambda: (ops.cdist, (WIDE, WIDE), {}), 3000**2),
+    "conv": (lambda: (ops.conv, (np.ones((1, 9, 9, 1)), np.ones((1, 1, 1, 9999)))), 81 * 9999),
+    "conv_transpose": (
+        lambda: (ops.conv_transpose, (np.ones((1, 9, 9, 1)), np.ones((2, 2, 4, 1))),
+                 {"strides": 5000}), 4 * 40000**2,
+    ),
+    "corrcoef": (lambda: (ops.corrcoef, (WIDE,)), 3000**2),
+    "diag": (lambda: (ops.diag, (LONG,), {"k": 7}), 3007**2),
+    "diagflat": (lambda: (ops.diagflat, (WIDE,)), 3000**2),
+    "einsum": (lambda: (ops.einsum, ("i,j->ij", LONG, LONG)), 3000**2),
+    "einsum of all": (lambda: (ops.einsum, ("...i,...j", WIDE, WIDE)), 3000),
+    "eye": (lambda: (ops.eye, (3000,)), 3000**2),
+    "identity": (lambda: (ops.identity, (3000,)), 3000**2),
+    "inner": (lambda: (ops.inner, (WIDE, WIDE)), 3000**2),
+    "kron": (lambda: (ops.kron, (WIDE, WIDE)), 3000**2),
+    "matmul": (lambda: (ops.matmul, (WIDE, WIDE.T)), 3000**2),
+    "meshgrid": (lambda: (ops.meshgrid, (LONG, LONG)), 2 * 3000**2),
+    "svd": (lambda: (ops.svd, (WIDE,)), 3000**2),
+    "take": (lambda: (ops.take, (np.ones((2, 3000)), np.zeros(3000, int)), {"axis": 0}), 3000**2),
+    "tensordot": (lambda: (ops.tensordot, (LONG, LONG), {"axes": 0}), 3000**2),
+    "tri": (lambda: (ops.tri, (3000,)), 3000**2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ENLARGED)
+def test_what_few_numbers_make_of_an_array_is_counted(what):
+    make, least = ENLARGED[what]
+    function, args, options = (*make(), {})[:3]
+    assert least <= op_budget.most_entries(function, args, options) < 3 * least + 10**7
 
 
 PHOTOGRAPH = melpy.Input((300, 400, 3))
