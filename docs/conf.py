@@ -25,9 +25,10 @@ extensions = [
     "lab_page",
     "public_names",
     "other_language",
+    "for_everybody",
     "repository_links",
 ]
-exclude_patterns = ["_*", "learn/README.md"]
+exclude_patterns = ["_*", "learn/class/*"]
 suppress_warnings = ["mystnb.unknown_mime_type"]
 nitpicky = True
 

@@ -1,4 +1,7 @@
-"""Every test leaves the library as it found it."""
+"""Every test leaves the library as it found it; some look at pages in a browser."""
+
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +14,10 @@ settings.register_profile("melpy", deadline=None, print_blob=True, derandomize=T
 settings.load_profile("melpy")
 
 dispatch._said.add(dispatch.COMPILING)  # what fit prints must not depend on Numba's cache
+
+CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
 
 # One test may change these on purpose; the fixture puts them back, and names a leak otherwise.
 MAY_CHANGE = {"kernels", "threads"}
@@ -33,3 +40,15 @@ def nothing_leaks():
     assert changed <= MAY_CHANGE, f"the test left these settings changed: {changed - MAY_CHANGE}"
     assert tape.is_recording(), "the test left recording switched off"
     assert np.geterr() == errors, "the test left NumPy's error settings changed"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Yield a browser; without one the tests say what they skip."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright")
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine: the page is not looked at")
+    with playwright.sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

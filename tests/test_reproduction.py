@@ -16,6 +16,7 @@ from melpy.cli import main
 from melpy.experiments import (
     causes,
     figures,
+    findings,
     gradient,
     original,
     page,
@@ -26,6 +27,7 @@ from melpy.experiments import (
     training,
 )
 from melpy.experiments.architectures import ARCHITECTURES, Conv, build
+from melpy.experiments.results import Results
 from melpy.experiments.training import Training
 
 RESULTS = Path(__file__).parents[1] / "docs" / "reproduction" / "results"
@@ -488,6 +490,13 @@ class TestReport:
         text = report.write(folder, is_quick=False).with_suffix(".md").read_text(encoding="utf-8")
         assert "No run of Keras is here" in text
         assert "quick run" not in text
+
+
+@pytest.mark.skipif(not RESULTS.exists(), reason="not a checkout")
+def test_the_committed_report_says_what_its_results_say():
+    folder = RESULTS.parent
+    table = page.markdown([findings.in_short(Results(folder))], folder)
+    assert table in (folder / "report.md").read_text(encoding="utf-8")
 
 
 def test_pages_escape_what_is_no_tag():

@@ -1,4 +1,4 @@
-"""The page of speeds and the README's table say what the committed results say."""
+"""The page of speeds and the READMEs' table say what the committed results say."""
 
 import sys
 from pathlib import Path
@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 def peers(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     import benchmarks.peers.page
+    import benchmarks.peers.readme
     import benchmarks.peers.report
     import benchmarks.peers.rows
     import benchmarks.peers.workloads
@@ -27,10 +28,21 @@ def test_the_page_is_made_from_the_results(peers):
     assert peers.page.PAGE.read_text() == peers.page.page()
 
 
-def test_the_readmes_table_is_made_from_the_results(peers):
-    lines = peers.page.headline()
-    assert len(lines) > 10
-    assert "\n".join(lines) in (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_readmes_table_is_made_from_the_results(peers, language):
+    lines = peers.readme.headline(language)
+    assert len(lines) == 2 + len(peers.readme.KINDS) + 2
+    text = (ROOT / peers.readme.NAMES[language]).read_text(encoding="utf-8")
+    assert "\n".join(lines) in text, "python -m benchmarks.peers --docs"
+
+
+def test_a_readmes_table_counts_losses(peers, tmp_path):
+    for name, ms in (("mlp", 2.0), ("vgg", 0.5), ("lstm", 4.0)):
+        step = {"melpy": {"step": 1.0}, "torch": {"step": ms}}
+        peers.report.write(result("train", name, step), tmp_path / f"train-{name}-2.json")
+    _, _, row, _, machine = peers.readme.headline("fr", tmp_path)
+    assert row == "| une étape d'entraînement | 3 | 2 | **1,59** | 0,50 (vgg) | 4,00 (lstm) |"
+    assert machine == "2 fils d'exécution sur a CPU ; melpy 1, torch 1."
 
 
 def test_a_ratio_is_the_best_peers_time_by_ours(peers):

@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 FRENCH = DOCS / "locales" / "fr" / "LC_MESSAGES"
 TRANSLATED = ("index", "learn/", "understand/", "how-to/index", "reference/index")  # pages, folders
-NOT_TRANSLATED = ("understand/security", "understand/contributing")  # the repository's own files
+NOT_TRANSLATED = tuple(  # the repository's own files
+    f"understand/{page}" for page in ("security", "contributing", "changes")
+)
 
 
 def is_translated(page: str) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.layers import cpu
-from benchmarks.peers import page, report
+from benchmarks.peers import page, readme, report
 from benchmarks.peers.exported import Exported
 from benchmarks.peers.rows import BEFORE, LIBRARIES, Row, chosen
 from melpy.config import usable_cpus
@@ -128,7 +128,8 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.docs:
         page.PAGE.write_text(page.page())
-        print("The README's table:", *page.headline(), sep="\n")
+        for language in readme.WORDS:
+            print(readme.NAMES[language], *readme.headline(language), "", sep="\n")
         return
     only = [name for name in asked.libraries.split(",") if name]
     if unknown := set(only) - set(LIBRARIES):

@@ -1,4 +1,4 @@
-"""docs/speed.md and the README's table, from the results there are."""
+"""docs/speed.md, from the results there are."""
 
 from __future__ import annotations
 
@@ -278,22 +278,3 @@ def _limit(measured: dict[str, Any]) -> list[str]:
             speed = flops / found["libraries"]["melpy"]["ms"]["step"][0] / 1e6
             lines.append(f"| {name} | {flops / 1e9:.2f} | {speed:.0f} | {speed / most:.0%} |")
     return [*lines, ""]
-
-
-def headline(folder: Path = RESULTS) -> list[str]:
-    """Return the README's table: training, small networks, and one image, beside the best peer."""
-    measured = results_of(folder)
-    lines = ["| | melpy, ms | best peer, ms | ratio |", "|---|---|---|---|"]
-    for group, key, what in (
-        ("train", "step", "a training step"),
-        ("small", "step", "a training step of 32"),
-        ("infer", CALLS[0], "one image"),
-    ):
-        for row, libraries in rows_found(measured, group):
-            if found := ratios(libraries, key):
-                best, ratio = found
-                mine, theirs = (brief(libraries[name]["ms"][key][0]) for name in ("melpy", best))
-                lines.append(
-                    line(f"{row.name}, {what}", mine, f"{theirs} ({best})", f"{ratio:.2f}")
-                )
-    return lines

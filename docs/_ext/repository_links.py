@@ -1,7 +1,8 @@
-"""Links of the pages to files of the repository that the site has under another name."""
+"""Links of the pages to files that the site has under another name, or to fetch."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 # What a page beside the repository's files calls them, and what they are called in the site.
@@ -12,7 +13,8 @@ MOVED = {
 
 
 def rename(app: Any, page: str, source: list[str]) -> None:
-    """Change the links of a page of the first level."""
+    """Change the links of a page of the first level; in all, those to notebooks to fetch."""
+    source[0] = re.sub(r"\]\(([^():]+\.ipynb)\)", r"](path:\1)", source[0])
     if "/" not in page:
         for there, here in MOVED.items():
             source[0] = source[0].replace(there, here)

@@ -10,7 +10,7 @@ from typing import Any
 from melpy.experiments import paper, plots
 from melpy.experiments.architectures import ARCHITECTURES, Architecture, Conv
 from melpy.experiments.evidence import convolution, softmax
-from melpy.experiments.findings import comparison, explained, in_short
+from melpy.experiments.findings import comparison, explained
 from melpy.experiments.page import Heading, Table, Text, html, markdown
 from melpy.experiments.results import (
     TITLES,
@@ -26,7 +26,7 @@ from melpy.experiments.search import FILTERS, KERNELS, UNITS
 from melpy.experiments.why import NAMES, of, summary
 from melpy.saving.files import write_atomically
 
-__all__ = ["headline", "write"]
+__all__ = ["write"]
 
 Blocks = Iterator[Any]
 MEASURED = {
@@ -54,11 +54,6 @@ def write(folder: Path, is_quick: bool) -> Path:
     path = folder / "report.html"
     write_atomically(path, html(blocks).encode())
     return path
-
-
-def headline(folder: Path) -> str:
-    """Return the table of the README, as Markdown."""
-    return markdown([in_short(Results(folder))], folder)
 
 
 # The sections.

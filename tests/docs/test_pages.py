@@ -1,8 +1,6 @@
 """The site's pages: their code runs, their pictures are there, the site has no warning."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +55,13 @@ def test_a_lesson_has_all_its_parts(path):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_the_files_that_a_page_names_are_there(path):
+    named = r"`((?:melpy|docs|tools|tests|benchmarks|examples)/[\w/.-]+)`"
+    for file in re.findall(named, path.read_text(encoding="utf-8")):
+        assert (DOCS.parent / file).exists(), f"{path.name} names {file}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
 def test_pictures_are_there(path):
     for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), f"{path.name} shows {target}"
@@ -65,26 +70,21 @@ def test_pictures_are_there(path):
 FETCHED = r"<(?:script|img|iframe|source)[^>]*>|<link[^>]*stylesheet[^>]*>"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    for package in ("sphinx", "myst_nb", "pydata_sphinx_theme", "latex2mathml"):
-        pytest.importorskip(package)
-    out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-n", "-W", "-q", "-D", "nb_execution_mode=off",
-               str(DOCS), str(out)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return out
-
-
 def test_the_site_has_no_warning_and_fetches_nothing(site):
     """No page takes a script, a style, a font or a picture from elsewhere."""
     for path in site.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        for tag in re.findall(
-            r"<(?:script|img|iframe|source)[^>]*>|<link[^>]*stylesheet[^>]*>", text
-        ):
+        for tag in re.findall(FETCHED, text):
             assert not re.search(r"(?:src|href)=.(?:https?:)?//", tag), f"{path.name}: {tag}"
+
+
+def test_the_check_of_links_finds_all_of_them(links):
+    """Also those of the files beside docs/, of which the pages have the same."""
+    root = DOCS.parent
+    for path in [*PAGES, *root.glob("*.md"), root / "examples" / "README.md"]:
+        text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.S)
+        for link in re.findall(r"\]\((https?://[^)\s]+)\)", text):
+            assert link in links, f"no page has {path.name}'s link to {link}"
 
 
 def test_each_page_has_its_formulas_and_the_other_language(site):

@@ -12,7 +12,7 @@ DOCS = ROOT / "docs"
 FRENCH = DOCS / "locales" / "fr" / "LC_MESSAGES"
 pytestmark = pytest.mark.skipif(not (DOCS / "conf.py").exists(), reason="not a checkout")
 
-OTHERS = ("security", "contributing")  # the repository's own files
+OTHERS = ("security", "contributing", "changes")  # the repository's own files
 PAGES = sorted(
     path.relative_to(DOCS).with_suffix("")
     for path in [DOCS / "index.md", *DOCS.glob("learn/*.md"), *DOCS.glob("understand/*.md")]
@@ -33,6 +33,7 @@ def test_a_page_is_in_french_as_a_whole(page):
 WRONG = {
     "convolutionnel": "convolutif",
     "pas d'apprentissage": "taux d'apprentissage",
+    "pas d'entraînement": "étape d'entraînement",
 }
 
 
@@ -41,8 +42,18 @@ def test_the_words_are_those_of_the_glossary(page):
     path = (FRENCH / page).with_suffix(".po")
     if path.exists() and page.stem != "glossary":
         french = "".join(re.findall(r"^msgstr ((?:\"[^\n]*\"\n?)+)", path.read_text("utf-8"), re.M))
-        for word, better in WRONG.items():
-            assert word not in french.replace('"\n"', ""), f"{page}: {word} is {better} here"
+        assert_words(french.replace('"\n"', ""), page)
+
+
+def test_the_french_readmes_words_are_those_of_the_glossary():
+    assert_words((ROOT / "README.fr.md").read_text(encoding="utf-8"), "README.fr.md")
+
+
+def assert_words(french, where):
+    """Check a text's words, whichever apostrophe it has and wherever its lines end."""
+    text = re.sub(r"\s+", " ", french.replace("’", "'"))
+    for word, better in WRONG.items():
+        assert word not in text, f"{where}: {word} is {better} here"
 
 
 def test_the_french_has_all_texts_of_the_pages():

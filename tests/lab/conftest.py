@@ -1,8 +1,7 @@
-"""A Lab that runs, and a browser to look at it with."""
+"""A Lab that runs, and visits to it."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = (
-    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-)
 UNSURE = 3  # a sample that the network is not sure of, so that its gradients are no dust
 
 
@@ -39,18 +35,6 @@ def lab():
         running.terminate()
         running.wait(20)
         running.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Yield a browser; without one the tests say what they skip."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright")
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine: the page is not looked at")
-    with playwright.sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Visit:
