@@ -1,6 +1,6 @@
 """Arrays as pictures and tables of HTML: script-free, bounded, one scale symmetric about zero.
 
-Blue is below zero, red above, white is zero; what is not finite is grey.
+Red is below zero, blue above, white is zero, as in the Lab; what is not finite is grey.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_html", "colors", "digits", "image", "ink", "png", "table", "tiles"]
+__all__ = ["as_html", "colors", "digits", "drawing", "image", "ink", "png", "table", "tiles"]
 
-# ColorBrewer's RdBu turned round, from the least value to the greatest.
+# ColorBrewer's RdBu, from the least value to the greatest.
 RDBU = np.array([
-    (5, 48, 97), (33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240), (247, 247, 247),
-    (253, 219, 199), (244, 165, 130), (214, 96, 77), (178, 24, 43), (103, 0, 31),
+    (103, 0, 31), (178, 24, 43), (214, 96, 77), (244, 165, 130), (253, 219, 199), (247, 247, 247),
+    (209, 229, 240), (146, 197, 222), (67, 147, 195), (33, 102, 172), (5, 48, 97),
 ], float)  # fmt: skip
 GREY = (150, 150, 150)
 MOST_ROWS, MOST_COLUMNS = 12, 16  # of a table of numbers
@@ -34,13 +34,13 @@ def colors(values: np.ndarray, most: float | None = None) -> np.ndarray:
     Parameters
     ----------
     values : array of numbers
-    most : float, the value of the darkest red, whose negative is the darkest blue; None for the
+    most : float, the value of the darkest blue, whose negative is the darkest red; None for the
         largest of the values, |value|
 
     Examples
     --------
     >>> colors(np.array([-1.0, 0.0, 1.0])).tolist()
-    [[5, 48, 97], [247, 247, 247], [103, 0, 31]]
+    [[103, 0, 31], [247, 247, 247], [5, 48, 97]]
     """
     values = np.asarray(values, np.float64)
     is_finite = np.isfinite(values)
@@ -111,12 +111,26 @@ def image(values: np.ndarray, label: str, wide_px: int = WIDE_PX) -> str:
     shown = tiles(values)
     if not shown.size:
         return escape(label)
-    data = base64.b64encode(png(colors(shown))).decode()
     width = min(wide_px, shown.shape[1] * CELL_PX)
+    side = max(1, width // shown.shape[1])  # drawn so large: a browser that enlarges may smooth
+    pixels = colors(shown).repeat(side, axis=0).repeat(side, axis=1)
+    data = base64.b64encode(png(pixels)).decode()
     return (
         f'<img alt="{escape(label, quote=True)}" src="data:image/png;base64,{data}" '
         f'style="width:{width}px;image-rendering:pixelated;border:1px solid #8888">'
     )
+
+
+def drawing(svg: str, label: str) -> str:
+    """Return an SVG picture as an HTML image: notebooks of others are shown without bare SVG.
+
+    Examples
+    --------
+    >>> drawing("<svg/>", "nothing")
+    '<img alt="nothing" src="data:image/svg+xml;base64,PHN2Zy8+">'
+    """
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{escape(label, quote=True)}" src="data:image/svg+xml;base64,{data}">'
 
 
 def digits(value: Any) -> str:

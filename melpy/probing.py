@@ -93,7 +93,7 @@ def probe(
         ]
         try:
             with _description():
-                found.append(run(arrays))
+                found.append(tree.map_structure(_outline, run(arrays)))  # the arrays can go
         except MISFITS as error:
             refusals.append(error)
             return False
@@ -127,17 +127,19 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
     size = math.prod(shape)
     budget.need(8 * size, f"a symbolic call on an array of shape {tuple(shape)}")
     if dtype.kind == "b":
-        return (np.arange(size) % 2 == 0 if varied else np.ones(size, bool)).reshape(shape)
+        return np.resize([True, False], shape) if varied else np.ones(shape, bool)
     if dtype.kind != "f":
-        return (
-            ((1 + np.arange(size)) % 5 if varied else np.zeros(size)).astype(dtype).reshape(shape)
-        )
+        return (np.resize(np.arange(1, 6) % 5, shape) if varied else np.zeros(shape)).astype(dtype)
     if len(shape) < 2:
         return np.linspace(0.5, 1.0 if varied else 0.5, size).astype(dtype).reshape(shape)
-    rows, columns = np.arange(shape[-2])[:, np.newaxis], np.arange(shape[-1])
-    diagonal = (rows == columns) / (1 + columns if varied else 1.0)
-    matrix = (0.02 / (1 + rows + columns) + diagonal).astype(dtype)
-    return np.broadcast_to(matrix, shape).copy()
+    # In its own type and in place: nothing here takes more than was counted.
+    kind = np.promote_types(dtype, np.float32)
+    rows, columns = (np.arange(n, dtype=kind) for n in shape[-2:])
+    matrix = 1 + np.add.outer(rows, columns)
+    np.divide(0.02, matrix, out=matrix)
+    diagonal = np.arange(min(shape[-2:]))
+    matrix[diagonal, diagonal] += 1 / (1 + diagonal) if varied else 1.0
+    return np.broadcast_to(matrix.astype(dtype, copy=False), shape).copy()
 
 
 def _guesses(
@@ -232,6 +234,14 @@ def _pairs(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
     return zip(tree.flatten(a), tree.flatten(b), strict=True)
 
 
+def _outline(leaf: Any) -> Any:
+    """Return an array's shape and type, and its mask's shape; anything else as it is."""
+    if not hasattr(leaf, "shape"):
+        return leaf
+    mask = getattr(leaf, "_mask", None)
+    return Like(leaf.shape, leaf.dtype, None if mask is None else tuple(mask.shape))
+
+
 def _rank(leaf: Any) -> int | None:
     return len(leaf.shape) if hasattr(leaf, "shape") else None
 
@@ -241,14 +251,14 @@ def _leaf(first: Any, *others: Any) -> Any:
     if not hasattr(first, "shape"):  # a plain number, None
         return first if all(other == first for other in others) else None
     leaves = (first, *others)
-    masks = [getattr(leaf, "_mask", None) for leaf in leaves]
+    masks = [leaf.mask_shape for leaf in leaves]
     mask_shape = None if any(mask is None for mask in masks) else _common(masks)
-    return Like(_common(leaves), first.dtype, mask_shape)
+    return Like(_common([leaf.shape for leaf in leaves]), first.dtype, mask_shape)
 
 
-def _common(arrays: Sequence[Any]) -> Shape:
-    """Return the sizes in which arrays of one rank agree, None where they do not."""
-    sizes = zip(*(x.shape for x in arrays), strict=True)
+def _common(shapes: Sequence[Any]) -> Shape:
+    """Return the sizes in which shapes of one rank agree, None where they do not."""
+    sizes = zip(*shapes, strict=True)
     return tuple(size[0] if len(set(size)) == 1 else None for size in sizes)
 
 

@@ -19,7 +19,7 @@ from melpy.experiments.architectures import ARCHITECTURES
 
 ROOT = Path(melpy.__file__).parents[1]
 PICTURES = ["confusion.png", "curves.png", "feature_maps.png", "samples.png"]
-FILES = ["history.csv", "log.jsonl", "model.keras", "run.json", "test-images"]
+FILES = ["best.keras", "history.csv", "log.jsonl", "model.keras", "run.json", "test-images"]
 
 
 def melpy_train(out, *more):
@@ -31,9 +31,9 @@ def melpy_train(out, *more):
 
 
 def weights(folder):
-    """Return the bits of a run's weights, and of its optimizer."""
-    model = melpy.saving.load_model(folder / "model.keras")
-    return [w.value.tobytes() for w in (*model.weights, *model.optimizer.variables)]
+    """Return the bits of the weights that a run keeps, and of its optimizer."""
+    models = [melpy.saving.load_model(folder / f"{name}.keras") for name in ("model", "best")]
+    return [w.value.tobytes() for m in models for w in (*m.weights, *m.optimizer.variables)]
 
 
 def assert_same_run(one, other):
@@ -139,6 +139,8 @@ class TestTrain:
             line = next(x for x in printed.splitlines() if x.split()[:1] == [words])
             assert f"{results[f'{part}_loss']:.4f}" in line
             assert f"{results[f'{part}_accuracy']:.2%}" in line
+        best = f"best test accuracy {results['best_test_accuracy']:.2%}"
+        assert f"{best} at epoch {results['best_epoch']}: best.keras\n" in printed
         assert "s an epoch (median)" in printed
         assert "s for 3 epochs" in printed
         with open(folder / "history.csv", newline="") as file:
@@ -216,7 +218,7 @@ class TestStopping:
                 if line.startswith("Epoch 2/"):
                     break
             process.send_signal(number)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=600)
         finally:
             process.kill()
             process.wait()
@@ -229,9 +231,10 @@ class TestStopping:
         folder, epochs = tmp_path / "run", ("--epochs", str(self.EPOCHS), "--seed", "3")
         found, out, err = self.stopped(folder, number, *epochs)
         assert found == code, err
-        names = sorted(p.name for p in folder.iterdir())
+        names = sorted(p.name for p in folder.iterdir() if not p.name.endswith(".part"))
         report = json.loads((folder / "run.json").read_text())
         assert report["interrupted"] is True
+        (folder / ".best.keras.01234567.part").touch()  # as a kill amidst writing leaves it
         if code > 0:
             assert "weights, history and a backup are kept" in out
             assert f"melpy train --resume {folder}" in out
@@ -241,7 +244,7 @@ class TestStopping:
             images = sorted(folder.glob("test-images/*.png"))
             assert main(["predict", str(folder), *map(str, images)]) == 0
         else:
-            assert names == ["backup", "history.csv", "log.jsonl", "run.json"]
+            assert names == ["backup", "best.keras", "history.csv", "log.jsonl", "run.json"]
             sentence = refusal(capsys, "predict", folder, tmp_path / "any.png")
             assert "was stopped before it had a model" in sentence
             assert f"melpy train --resume {folder}" in sentence
@@ -295,6 +298,11 @@ class TestStopping:
             (copy / "run.json").write_text(words)
             assert "run.json" in refusal(capsys, "train", "--resume", copy)
         assert "epochs=3" in refusal(capsys, "train", "--resume", copy, "--epochs", "3")
+        wrong = {"arguments": {"epochs": "x"}, "interrupted": True, "results": None}
+        (copy / "run.json").write_text(json.dumps(wrong))
+        assert "run.json" in refusal(capsys, "train", "--resume", copy)
+        (copy / "run.json").write_text(json.dumps(wrong | {"arguments": {}}))
+        assert "dataset='mnist'" in refusal(capsys, "train", "mnist", "--resume", copy)
         assert "--resume" in refusal(capsys, "train", "--out", copy)
 
 

@@ -17,6 +17,7 @@ from melpy.experiments import run as training
 from melpy.experiments.columns import gaps_allowed
 from melpy.experiments.from_table import of_table
 from melpy.experiments.images import read_pixels
+from melpy.experiments.opened import opened
 from melpy.experiments.settings import Settings
 from melpy.experiments.tables import read_table
 
@@ -78,8 +79,8 @@ def run(photos, tmp_path_factory):
 
 class TestImages:
     def test_a_run_leaves_a_model_that_knows_its_classes(self, run):
-        names = ["confusion.png", "curves.png", "feature_maps.png", "history.csv", "log.jsonl"]
-        names += ["model.keras", "run.json", "samples.png"]
+        names = ["best.keras", "confusion.png", "curves.png", "feature_maps.png", "history.csv"]
+        names += ["log.jsonl", "model.keras", "run.json", "samples.png"]
         assert sorted(p.name for p in run.iterdir()) == names
         model = melpy.saving.load_model(run / "model.keras")
         assert saving.notes_of(model) == {
@@ -145,6 +146,20 @@ class TestImages:
         assert "folders=['night']" in refusal(capsys, "evaluate", run, tmp_path / "other")
         assert "other images" in refusal(capsys, "evaluate", run, "digits")
 
+    @pytest.mark.parametrize(
+        ("option", "data", "words"),
+        [
+            (("--target", "town"), "photos", "--target is for a table"),
+            (("--target", "town"), "digits", "--target is for a table"),
+            (("--scale", "0"), "table", "--scale is for a data set of melpy's or a folder"),
+            (("--skip-damaged",), "table", "--skip-damaged is for a folder of images"),
+            (("--skip-damaged",), "digits", "--skip-damaged is for a folder of images"),
+        ],
+    )
+    def test_options_of_other_data(self, option, data, words, run, photos, table, capsys):
+        where = {"photos": photos, "table": table}.get(data, data)
+        assert words in refusal(capsys, "evaluate", run, where, *option)
+
     def test_goes_on_to_the_same_bits(self, photos, tmp_path, monkeypatch):
         """Augmented, from folders of its own for the two parts, from another working folder."""
         data = tmp_path / "data"
@@ -194,6 +209,39 @@ class TestImages:
         capsys.readouterr()
         assert main(["train", "--resume", str(tmp_path / "run")]) == 2
         assert "has changed since the run was begun" in capsys.readouterr().err
+
+    def test_data_that_has_moved(self, run, photos, tmp_path, monkeypatch, capsys):
+        """It is the path that is not there, not run.json; and the run goes on from the new one."""
+        places = {name: tmp_path / name for name in ("data", "val", "begin.keras")}
+        for name in ("data", "val"):
+            shutil.copytree(photos, places[name])
+        shutil.copy(run / "model.keras", places["begin.keras"])
+        out, (data, held, begin) = tmp_path / "run", places.values()
+
+        def stop(*args):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(training, "draw", stop)
+            arguments = ["train", data, "--validation", held, "--model", begin, "--epochs", "1"]
+            melpy_does(capsys, *arguments, "--out", out, code=130)
+        assert "--epochs" not in refusal(
+            capsys, "train", held, "--resume", out
+        )  # it is still there
+        for path in places.values():
+            path.rename(tmp_path / f"moved-{path.name}")
+        resume, now = ["train", "--resume", out], [tmp_path / f"moved-{name}" for name in places]
+        for gone, option in zip(places.values(), (now[:1], ["--validation", now[1]], ["--model",
+                                now[2]]), strict=True):  # fmt: skip
+            sentence = refusal(capsys, *resume)
+            assert f"is not there any more: {gone}." in sentence
+            assert "Say where they are now: melpy train --resume" in sentence
+            assert "run.json" not in sentence
+            resume += option
+        melpy_does(capsys, *resume)
+        report = json.loads((out / "run.json").read_text())
+        assert report["interrupted"] is False
+        assert report["arguments"]["dataset"] == str(now[0])
 
     @pytest.mark.parametrize("classes", [2, 3])
     def test_trains_on_from_a_models_file(self, run, photos, tmp_path, classes, capsys):
@@ -470,7 +518,8 @@ class TestTables:
     def test_a_run_leaves_a_model_of_the_columns(self, prices):
         names = {p.name for p in prices.iterdir()}
         assert names == {
-            "curves.png", "history.csv", "log.jsonl", "model.keras", "predictions.png", "run.json",
+            "best.keras", "curves.png", "history.csv", "log.jsonl", "model.keras",
+            "predictions.png", "run.json",
         }  # fmt: skip
         model = melpy.saving.load_model(prices / "model.keras")
         notes = saving.notes_of(model)
@@ -547,6 +596,9 @@ class TestTables:
         arguments = ["--epochs", "1", "--target", "town", "--validation", other]
         out, _ = melpy_does(capsys, "train", table, *arguments, "--out", tmp_path / "run")
         assert "testing on 17" in out
+        results = json.loads((tmp_path / "run" / "run.json").read_text())["results"]
+        told = melpy_does(capsys, "evaluate", tmp_path / "run" / "best.keras", other, "--json").out
+        assert json.loads(told)["accuracy"] == pytest.approx(results["best_test_accuracy"])
         other.write_text(other.read_text().replace("Lille", "Metz"))
         sentence = refusal(capsys, "train", table, *arguments)
         assert "of a class that is not known" in sentence
@@ -557,6 +609,27 @@ class TestTables:
         assert "columns of words=['town']" in sentence
         assert "--ignore" in sentence
         assert not (tmp_path / "run").exists()
+
+    def test_files_of_other_kinds_hold_the_columns_or_say_so(self, table, tmp_path, capsys):
+        pytest.importorskip("onnx")
+        run, arguments = tmp_path / "run", ("--target", "town", "--ignore", "price")
+        melpy_does(capsys, "train", table, *arguments, "--epochs", "2", "--out", run)
+        told = melpy_does(capsys, "predict", run, table, "--format", "csv").out
+        first = run
+        for name in ("m.onnx", "again.keras"):
+            out, _ = melpy_does(capsys, "convert", first, first := tmp_path / name)
+            assert out.count("\n") == 1
+            assert saving.notes_of(opened(first, "test").model)["class_names"] == ["Lille", "Paris"]
+            again = melpy_does(capsys, "predict", first, table, "--format", "csv").out
+            rows, others = (list(csv.DictReader(io.StringIO(text))) for text in (told, again))
+            assert [row["class"] for row in rows] == [row["class"] for row in others]
+        out, _ = melpy_does(capsys, "convert", run, tmp_path / "m.h5")
+        assert out.endswith("A .keras or an .onnx file holds these too.\n")
+        assert "Not in it: task, class_names, target, columns." in out
+        melpy_does(capsys, "train", table, "--epochs", "1", "--out", tmp_path / "words")
+        sentence = refusal(capsys, "convert", tmp_path / "words", tmp_path / "words.onnx")
+        assert "columns of words=['town']" in sentence
+        assert not (tmp_path / "words.onnx").exists()
 
     def test_classes_goes_on_and_options(self, table, tmp_path, capsys, monkeypatch):
         """A target in the middle, named; columns left out; stopped, and gone on with."""
@@ -635,9 +708,10 @@ class TestTables:
         ("text", "names", "rows"),
         [
             ("a,b\n1,2\n", ("a", "b"), [["1", "2"]]),
-            ("\ufeffa;b\n1,5;x\n", ("a", "b"), [["1.5", "x"]]),
+            ("\ufeffa;b\n1,5;x\n", ("a", "b"), [["1,5", "x"]]),
             ("a\tb\n1\t \n\n", ("a", "b"), [["1", ""]]),
             ("1,2\n3,4\n", ("column 1", "column 2"), [["1", "2"], ["3", "4"]]),
+            ("1,5\t2,5\n", ("column 1", "column 2"), [["1,5", "2,5"]]),
             (',b\n"x, y",2\n', ("column 1", "b"), [["x, y", "2"]]),
             ("a|b\n1|2\n", ("a", "b"), [["1", "2"]]),
         ],
@@ -647,6 +721,87 @@ class TestTables:
         path.write_text(text, encoding="utf-8")
         made = read_table(path, "test")
         assert (made.names, made.rows) == (names, rows)
+
+    @pytest.mark.parametrize(
+        ("text", "numbers"),
+        [
+            ("a;b\n1,5;2\n1,234;3\n", [1.5, 1.234]),
+            ("a\tb\n1,5\tx\nNA\ty\n1,234\tz\n", [1.5, np.nan, 1.234]),
+            ("a|b\n1,234|0,5\n2|3\n", [1.234, 2]),  # as the other column's commas say
+            ('a,b\n"1,5",2\n-3,4\n', [1.5, -3]),
+            ("a\tb\n1,5\tx\nword\ty\n", [np.nan, np.nan]),  # a column of words
+            ("a\tb\n1,5\tx\n1,2,3\ty\n", [np.nan, np.nan]),  # of lists
+        ],
+    )
+    def test_decimal_commas(self, tmp_path, text, numbers):
+        (tmp_path / "t.csv").write_text(text)
+        told = read_table(tmp_path / "t.csv", "test").values("a", "test")
+        np.testing.assert_array_equal(told, numbers)
+
+    @pytest.mark.parametrize(
+        ("text", "cell"),
+        [
+            ("a\tb\n1,500\t2\n20\t3\n", "1,500"),
+            ('a,b\n"1,500",2\n"1,234.5",3\n', "1,500"),
+            ("a;b\n1.234,5;2\n1;3\n", "1.234,5"),
+            ("a;b\n1.234.567;2\n1;3\n", "1.234.567"),
+        ],
+    )
+    def test_numbers_that_can_be_read_in_two_ways(self, tmp_path, text, cell, capsys):
+        names, rows = text.split("\n", 1)
+        (tmp_path / "t.csv").write_text(f"{names}\n{rows * 4}")
+        for target in "ab":
+            sentence = refusal(capsys, "train", tmp_path / "t.csv", "--target", target,
+                               "--out", tmp_path / "run")  # fmt: skip
+            assert "the column 'a' of" in sentence
+            assert f"cell={cell!r}" in sentence
+            assert "1234.5" in sentence
+
+
+@pytest.mark.parametrize("target", ["1e39 * n", "1e200 * n", "1e12 * n", "1e9 + n", "1e-30 * n"])
+def test_targets_that_float32_does_not_hold(target, tmp_path, capsys):
+    rows = [f"{n % 7},{eval(target)!r}" for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,Größe", *rows]))
+    sentence = refusal(capsys, "train", tmp_path / "t.csv", "--out", tmp_path / "run")
+    assert "float32 has no room for the numbers of the column 'Größe' of" in sentence
+    assert "standard deviation=" in sentence
+
+
+@pytest.mark.parametrize("target", ["5e7 * n", "1e6 + n", "1e-10 * n", "7.5"])
+def test_targets_of_any_usual_size(target, tmp_path, capsys):
+    rows = [f"{n % 7},{eval(target)!r}" for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b", *rows]))
+    melpy_does(capsys, "train", tmp_path / "t.csv", "--task", "regression", "--epochs", "9",
+               "--batch-size", "8", "--out", tmp_path / "run")  # fmt: skip
+    results = json.loads((tmp_path / "run" / "run.json").read_text())["results"]
+    assert results["best_test_mae"] >= 0
+
+
+def test_columns_are_called_as_in_the_file(tmp_path, capsys):
+    """Models' inputs have names of letters and digits: users have never seen those."""
+    rows = [f"{n}.5,{n % 7},{n}" for n in range(60)]
+    path, run = tmp_path / "t.csv", tmp_path / "run"
+    path.write_text("\n".join(["Größe,Wert,y", *rows]), encoding="utf-8")
+    melpy_does(capsys, "train", path, "--epochs", "1", "--out", run)
+    np.save(tmp_path / "x.npy", np.zeros((3, 2)))
+    picture(True).save(tmp_path / "a.png")
+    for name in ("x.npy", "a.png"):
+        sentence = refusal(capsys, "predict", run, tmp_path / name)
+        assert "Expected a table with the columns Größe, Wert." in sentence
+    huge = path.read_text(encoding="utf-8").replace(".5,", ".5e200,")
+    path.write_text(huge, encoding="utf-8")
+    sentence = refusal(capsys, "train", path, "--out", tmp_path / "huge")
+    assert "the column 'Größe' of" in sentence
+    assert "whose squares no number holds" in sentence
+
+
+def test_a_tables_model_is_timed(prices, tmp_path, capsys):
+    rows = [f"{n}.5,{n % 7},{n}" for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    melpy_does(capsys, "train", tmp_path / "t.csv", "--epochs", "1", "--out", tmp_path / "run")
+    for run in (tmp_path / "run", prices):
+        out, _ = melpy_does(capsys, "bench", run, "--samples", "1", "--rounds", "1", "--json")
+        assert json.loads(out)["times"][0]["runtime"] == "melpy"
 
 
 def test_json_and_quiet(table, tmp_path, capsys):

@@ -2,15 +2,18 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from melpy import layers
+from melpy import layers, models, saving
 from melpy.errors import DataError, ShapeError, UnknownNameError
 from melpy.experiments.architectures import ARCHITECTURES, build
+from melpy.experiments.best import Best
 from melpy.experiments.images import Pixels, read_pixels, write_image
 from melpy.experiments.run import DEFAULT_MODELS, Settings, as_json
+from melpy.experiments.task import Task
 
 # The paper's tables 2 and 3: parameters, convolutions, dense layers, epochs, batch, rate. None
 # where the table's row is empty.
@@ -202,3 +205,31 @@ class TestImageFiles:
             path.write_bytes(whole[:size])
             with pytest.raises(DataError, match=r"image\.png is no image, or a damaged one"):
                 read_pixels(path, (8, 8, 1), resize=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "best_epoch"),
+    [
+        ("classification", [0.5, 0.7, 0.7, 0.2], 2),
+        ("regression", [0.5, 0.7, 0.2, np.nan], 3),
+        ("regression", [np.nan], None),
+    ],
+)
+def test_the_best_epoch_is_kept(kind, values, best_epoch, tmp_path):
+    """Also by a run that goes on; an epoch that was left before its end is none."""
+    task, path = Task(kind, ("a", "b")), tmp_path / "best.keras"
+    model = models.Sequential([models.Input((1,)), layers.Dense(1, use_bias=False)])
+    network = SimpleNamespace(_standing=SimpleNamespace(is_cut=False))
+    best = Best(path, model, task)
+    for epoch, value in enumerate(values):
+        state, best = best.get_state(), Best(path, model, task)
+        best.set_model(network)
+        best.set_state(state)
+        model.set_weights([np.full((1, 1), epoch + 1.0)])
+        best.on_epoch_end(epoch, {f"val_{task.metric}": value})
+    network._standing.is_cut = True
+    best.on_epoch_end(len(values), {f"val_{task.metric}": 1.0 if task.is_of_classes else 0.0})
+    assert best.best_epoch == best_epoch
+    assert path.exists() == (best_epoch is not None)
+    if best_epoch:
+        assert saving.load_model(path).get_weights() == [best_epoch]

@@ -364,6 +364,21 @@ class TestExtremes:
         assert value == pytest.approx(LN2, rel=1e-6)
         assert gradient == [[-0.5, 0.0, 0.5]]
 
+    @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+    @pytest.mark.parametrize(("z", "t"), [(np.inf, 1), (np.inf, 0), (-np.inf, 1), (-np.inf, 0),
+                                          (6e4, 1), (6e4, 0), (-6e4, 1)])  # fmt: skip
+    def test_sure_logits(self, z, t, dtype):
+        logits = Tensor(np.array([[z]], dtype), requires_grad=True)
+        target, is_right = np.array([[t]], dtype), (z > 0) == t
+        loss = losses.binary_crossentropy(target, logits, from_logits=True)
+        assert loss.item() == (0 if is_right else abs(z))
+        assert tape.gradients(ops.sum(loss), [logits])[0] == (0 if is_right else np.sign(z))
+        assert ops.binary_crossentropy(target, logits, from_logits=True).item() == loss.item()
+        focal = losses.binary_focal_crossentropy(target, logits, from_logits=True)
+        assert np.isfinite(focal.item())
+        assert (focal.item() < 1e-3) == is_right
+        assert np.isfinite(tape.gradients(ops.sum(focal), [logits])[0]).all()
+
     def test_predictions_of_an_ignored_class(self):
         loss = losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
         value, gradient = loss_and_gradient(loss, [-1, 0], [[np.nan, 1.0], [2.0, 2.0]])

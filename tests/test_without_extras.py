@@ -130,7 +130,7 @@ def test_the_command_line_without_matplotlib_trains_and_says_so(tmp_path):
     assert (made.returncode, made.stderr) == (0, "")
     assert "No pictures: Matplotlib is not installed" in made.stdout
     assert "[plots]" in made.stdout
-    names = ["history.csv", "log.jsonl", "model.keras", "run.json"]
+    names = ["best.keras", "history.csv", "log.jsonl", "model.keras", "run.json"]
     assert sorted(p.name for p in folder.iterdir()) == names
 
     (folder / "x.png").touch()

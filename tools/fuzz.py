@@ -36,7 +36,7 @@ from melpy.callbacks import BackupAndRestore
 from melpy.datasets.formats import parse_cifar, parse_idx
 from melpy.datasets.npz import read_npz
 from melpy.errors import ArgumentError, MelpyError
-from melpy.experiments import run
+from melpy.experiments import going_on, run
 from melpy.experiments.opened import opened
 from melpy.utils import load_img
 
@@ -146,7 +146,7 @@ def readers(home: Path) -> Iterator[tuple[str, Reader]]:
     def load_run(content: bytes) -> None:
         (folder / "run.json").write_bytes(content)
         with contextlib.suppress(ArgumentError):  # as it is, there is nothing to go on with
-            run.settings_of(folder)
+            going_on.settings_of(folder)
         opened(folder, "predict")
 
     yield "run.json", (told, load_run)

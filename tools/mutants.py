@@ -3,21 +3,27 @@
     python tools/mutants.py [--count 500] [--seed 0] [--workers 2] [--results FILE] [--hours H]
 
 A mutant is the tape, an op or a compiled kernel with one operator, number or condition changed (by
-Cosmic Ray, the extra [mutants]). The tests of its room run first, then all of those that compute; a
-mutant that they all let pass survives, and is listed with its line. Which mutants are tried follows
-from the seed. Each result is kept as it comes, and a second call goes on where the first one ended.
+Cosmic Ray, the extra [mutants]). The tests of its room run over all mutants first; then, over those
+that live, whatever other test computes and reaches the changed statement, as coverage.py saw it (of
+a kernel, which it cannot see into: all). A mutant that they all let pass survives, and is listed
+with its line. Which mutants are tried follows from the seed. Each result is kept as it comes, and a
+second call goes on where the first one ended.
 
 What no test could tell is not drawn: types, docstrings, the samples and PyTorch's twins that ops
-bring for their tests, zip's strict. A mutant that never ends counts as killed.
+bring for their tests, zip's strict. A mutant that takes `MOST_CPU_S` of a core, or
+`MOST_S` in all, counts as killed.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import json
 import os
 import random
+import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -30,19 +36,27 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import coverage
 from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("melpy/tape.py", "melpy/ops/*.py", "melpy/kernels/compiled/*.py")
-# Decorators, loops over nothing and swallowed errors are drawn by the operators of the others.
-LEFT_OUT = ("core/RemoveDecorator", "core/ExceptionReplacer")
+# Decorators and swallowed errors are drawn by the operators of the others; None and small numbers
+# are one object, equal or the same.
+SAME = ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")
+LEFT_OUT = ("core/RemoveDecorator", "core/ExceptionReplacer",
+            *(f"core/ReplaceComparisonOperator_{pair}" for pair in SAME))  # fmt: skip
 TAPE_TESTS = ("tests/test_tape.py", "tests/test_tensor.py")
+COMPILED = Path("melpy/kernels/compiled")
 KERNEL_TESTS = ("tests/kernels",)
 ALL_TESTS = ("tests/ops", "tests/kernels", "tests/layers", "tests/models", "tests/test_losses.py",
              "tests/test_metrics.py", "tests/optimizers", *TAPE_TESTS)  # fmt: skip
-MOST_S = 1200.0
+MOST_CPU_S = 900  # all tests that compute take a third of it
+MOST_S = 2400  # what waits for ever takes no processor
+
+ROOM, ALL = "its room's tests", "all that reach it"
 
 Place = tuple[int, int]
 
@@ -72,7 +86,8 @@ def _untested(source: str) -> list[tuple[Place, Place]]:
             found += [a.annotation for a in taken if a.annotation]
             found += [node.returns] if node.returns else []
             found += node.decorator_list
-            if node.name.startswith("_like") or any(a.arg == "rng" for a in taken):
+            twin = node.name.startswith("_") and "_like" in node.name
+            if twin or any(a.arg == "rng" for a in taken):
                 found.append(node)  # PyTorch's twin of an op, or what draws its samples
         elif isinstance(node, ast.AnnAssign):
             found.append(node.annotation)
@@ -109,22 +124,84 @@ def drawn(count: int, seed: int) -> list[Mutant]:
             for mutant in mutants_of(path):
                 by_line.setdefault((mutant.path, mutant.line), []).append(mutant)
     draw = random.Random(seed)
-    lines = draw.sample(sorted(by_line), min(count, len(by_line)))
-    return [draw.choice(by_line[line]) for line in lines]
+    lines = draw.sample(sorted(by_line), len(by_line))
+    chosen = (draw.choice(by_line[line]) for line in lines)
+    return list(itertools.islice(filter(is_python, chosen), count))
 
 
-def tests_of(path: str) -> tuple[str, ...]:
-    """Return what pytest is to run first for a file: the tests of its room."""
+def changed(mutant: Mutant, source: str) -> str:
+    """Return a file's text with the mutant in it."""
+    return mutate_code(source, plugins.get_operator(mutant.operator)(), mutant.occurrence)
+
+
+def is_python(mutant: Mutant) -> bool:
+    """Return whether a mutant can be read at all: a star in a function's head may not change."""
+    try:
+        compile(changed(mutant, (ROOT / mutant.path).read_text(encoding="utf-8")), "", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def tests_of(path: str) -> list[str]:
+    """Return what pytest is to run first for a file: the tests of its room, the nearest first."""
     if path == "melpy/tape.py":
-        return TAPE_TESTS
+        return list(TAPE_TESTS)
     if "/kernels/" in path:
-        return KERNEL_TESTS
+        stem, own = Path(path).stem, sorted((ROOT / "tests/kernels").glob("test_*.py"))
+        own.sort(key=lambda file: -file.read_text(encoding="utf-8").count(stem))
+        return [str(file.relative_to(ROOT)) for file in own]
     names = [
         node.name
         for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]
-    return ("tests/ops", *(("-k", " or ".join(names)) if names else ()))
+    return ["tests/ops", *(("-k", " or ".join(names)) if names else ())]
+
+
+def reach(file: Path) -> coverage.CoverageData:
+    """Return which tests reach which lines; all that compute run once to see it."""
+    if not file.exists():
+        settings = file.with_suffix(".rc")
+        settings.write_text("[run]\ndynamic_context = test_function\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cov=melpy",
+                   f"--cov-config={settings}", "--cov-context=test", "--cov-report=",
+                   *ALL_TESTS]  # fmt: skip
+        subprocess.run(command, cwd=ROOT, env=os.environ | {"COVERAGE_FILE": str(file)}, check=True)
+    data = coverage.CoverageData(str(file))
+    data.read()
+    return data
+
+
+def tests_that_reach(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
+    """Return the tests that run the changed statement, all where that cannot be seen."""
+    if "/kernels/" in mutant.path:
+        return list(ALL_TESTS)
+    tree = ast.parse((ROOT / mutant.path).read_text(encoding="utf-8"))
+    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)
+              and node.lineno <= mutant.line <= (node.end_lineno or node.lineno)]  # fmt: skip
+    closest = min(around, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
+    last = closest.end_lineno or closest.lineno
+    (measured,) = [name for name in data.measured_files() if name.endswith(mutant.path)]
+    found = {
+        name.partition("|")[0]
+        for line, names in data.contexts_by_lineno(measured).items()
+        if closest.lineno <= line <= last
+        for name in names
+    }
+    return sorted(found) if found and "" not in found else list(ALL_TESTS)
+
+
+def users_of(path: str) -> set[str]:
+    """Return the names of the rooms of kernels that use one, through others too, and its own."""
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / COMPILED).glob("*.py")}
+    found, before = {Path(path).stem}, set[str]()
+    while found != before:
+        before = set(found)
+        for name in before:
+            used = re.compile(rf"\bcompiled(\.{name} import|  *import .*\b{name}\b)")
+            found |= {stem for stem, text in texts.items() if used.search(text)}
+    return found
 
 
 class Lane:
@@ -137,39 +214,67 @@ class Lane:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
+        # Numba tells by its file whether a function on disk is out of date; those that call it, and
+        # are in other files, are left out of what a mutant begins with.
+        private = folder / COMPILED / "numba_private.py"
+        source = private.read_text(encoding="utf-8")
+        private.write_text(
+            source.replace("return hashlib", "return 'any'  # ", 1), encoding="utf-8"
+        )
+        told = self.failing(list(KERNEL_TESTS), folder / "kernels")
+        if told:
+            raise SystemExit(f"Before anything is changed, a test fails: {told}.")
 
-    def passes(self, tests: tuple[str, ...], cache: Path) -> bool:
-        """Return whether tests pass, the compiled kernels being kept in a folder."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no",
-                   "-p", "no:cacheprovider", *tests]  # fmt: skip
+    def begun_with(self, path: str) -> Path:
+        """Return a folder of the compiled kernels that a change of a file leaves right."""
+        cache = Path(tempfile.mkdtemp(dir=self.folder))
+        shutil.copytree(self.folder / "kernels", cache, copy_function=os.link, dirs_exist_ok=True)
+        for stem in users_of(path):
+            for file in cache.rglob(f"{stem}.*.nb?"):
+                file.unlink()
+        return cache
+
+    def failing(self, tests: list[str], cache: Path) -> str:
+        """Return the first test that fails, "" if none; compiled kernels are kept in a folder."""
+        asked = self.folder / "tests-to-run"
+        asked.write_text("\n".join(tests), encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-rfE",
+                   "-p", "no:cacheprovider", f"@{asked}"]  # fmt: skip
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MELPY_")}
         environment = kept | {"PYTHONPATH": str(self.folder), "NUMBA_CACHE_DIR": str(cache)}
-        said = subprocess.DEVNULL
-        try:
-            code = subprocess.run(command, cwd=self.folder, env=environment, timeout=MOST_S,
-                                  stdout=said, stderr=said).returncode  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return False
-        return code in (0, 5)  # 5: no test has such a name
 
-    def tried(self, mutant: Mutant) -> dict[str, Any]:
+        def limited() -> None:  # of the processor: a busy machine kills nothing
+            resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
+
+        try:
+            done = subprocess.run(command, cwd=self.folder, env=environment, timeout=MOST_S,
+                                  capture_output=True, text=True, errors="replace",
+                                  preexec_fn=limited)  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"not done after {MOST_S} s"
+        if done.returncode in (0, 5):  # 5: no test has such a name
+            return ""
+        if done.returncode < 0:
+            return f"ended by signal {-done.returncode}"
+        told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return told[0].partition(" - ")[0] if told else f"pytest's exit code {done.returncode}"
+
+    def tried(self, mutant: Mutant, tests: list[str]) -> dict[str, Any]:
         """Return what became of a mutant: what killed it, if anything did."""
         path = self.folder / mutant.path
-        source = path.read_text(encoding="utf-8")
-        changed = mutate_code(source, plugins.get_operator(mutant.operator)(), mutant.occurrence)
-        old, new = _difference(source, changed)
-        begun_s, killed_by = time.perf_counter(), ""
+        source, written = path.read_text(encoding="utf-8"), path.stat()
+        mutated = changed(mutant, source)
+        old, new = _difference(source, mutated)
+        begun_s = time.perf_counter()
         cache = self.folder / "kernels"
-        if "/kernels/" in mutant.path:  # a changed kernel makes all on disk out of date
-            cache = Path(tempfile.mkdtemp(dir=self.folder))
+        if "/kernels/" in mutant.path:
+            cache = self.begun_with(mutant.path)
         try:
-            path.write_text(changed, encoding="utf-8")
-            for stage in (tests_of(mutant.path), ALL_TESTS):
-                if not self.passes(stage, cache):
-                    killed_by = stage[0] if stage is not ALL_TESTS else "all tests that compute"
-                    break
+            path.write_text(mutated, encoding="utf-8")
+            killed_by = self.failing(tests, cache)
         finally:
             path.write_text(source, encoding="utf-8")
+            os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))
             if cache.name != "kernels":
                 shutil.rmtree(cache, ignore_errors=True)
         took_s = round(time.perf_counter() - begun_s, 1)
@@ -188,14 +293,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the sample (0)")
     parser.add_argument("--workers", type=int, default=2, help="mutants at once (2)")
     parser.add_argument("--results", type=Path, default=ROOT / "docs/results/mutants.jsonl")
+    parser.add_argument("--reach", type=Path, default=Path(tempfile.gettempdir()) / "melpy.reach",
+                        help="a file for what tests reach")  # fmt: skip
     parser.add_argument("--hours", type=float, default=24.0, help="begin none after so long")
     arguments = parser.parse_args()
     mutants = drawn(arguments.count, arguments.seed)
     results = arguments.results
     lines = results.read_text().splitlines() if results.exists() else []
-    known = {told["mutant"]: told for told in map(json.loads, lines)}
-    waiting = [mutant for mutant in mutants if mutant.key not in known]
-    print(f"{len(mutants)} mutants are drawn, {len(mutants) - len(waiting)} were tried before.")
+    known: dict[tuple[str, str], dict[str, Any]] = {}
+    for told in map(json.loads, lines):
+        known[told["mutant"], told["tests"]] = told
     last_s = time.monotonic() + arguments.hours * 3600
     with tempfile.TemporaryDirectory() as home, ThreadPoolExecutor(arguments.workers) as pool:
         lanes: Queue[Lane] = Queue()
@@ -203,25 +310,38 @@ def main() -> int:
             (Path(home) / str(number)).mkdir()
             lanes.put(Lane(Path(home) / str(number)))
 
-        def tried(mutant: Mutant) -> dict[str, Any] | None:
+        def tried(mutant: Mutant, stage: str, tests: list[str]) -> dict[str, Any] | None:
             if time.monotonic() > last_s:
                 return None
             lane = lanes.get()
             try:
-                return lane.tried(mutant)
+                return lane.tried(mutant, tests) | {"tests": stage}
             finally:
                 lanes.put(lane)
 
-        for told in pool.map(tried, waiting):
-            if told is not None:
-                known[told["mutant"]] = told
-                with results.open("a") as file:
-                    file.write(json.dumps(told) + "\n")
-                print(f"{told['killed by'] or 'SURVIVED':24} {told['s']:6.0f} s  {told['mutant']}  "
-                      f"{told['from']}  ->  {told['to']}", flush=True)  # fmt: skip
-    counted = [known[mutant.key] for mutant in mutants if mutant.key in known]
-    killed = sum(bool(told["killed by"]) for told in counted)
-    print(f"{killed} of {len(counted)} mutants were killed.")
+        def try_all(stage: str, waiting: list[Mutant], tests: list[list[str]]) -> None:
+            print(f"{len(waiting)} mutants wait for {stage}.", flush=True)
+            for told in pool.map(tried, waiting, [stage] * len(waiting), tests):
+                if told is not None:
+                    known[told["mutant"], stage] = told
+                    with results.open("a") as file:
+                        file.write(json.dumps(told) + "\n")
+                    print(f"{told['killed by'] or 'LIVES'}  {told['s']:.0f} s  {told['mutant']}  "
+                          f"{told['from']}  ->  {told['to']}", flush=True)  # fmt: skip
+
+        def alive(stage: str) -> list[Mutant]:
+            return [
+                m for m in mutants if not known.get((m.key, stage), {"killed by": "?"})["killed by"]
+            ]
+
+        waiting = [m for m in mutants if (m.key, ROOM) not in known]
+        try_all(ROOM, waiting, [tests_of(m.path) for m in waiting])
+        waiting = [m for m in alive(ROOM) if (m.key, ALL) not in known]
+        if waiting and time.monotonic() < last_s:
+            data = reach(arguments.reach)
+            try_all(ALL, waiting, [tests_that_reach(m, data) for m in waiting])
+    done = [m for m in mutants if (m.key, ALL) in known or known[m.key, ROOM]["killed by"]]
+    print(f"{len(done) - len(alive(ALL))} of {len(done)} mutants were killed.")
     return 0
 
 

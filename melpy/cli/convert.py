@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from melpy.cli.export import ending_of, require_new
 from melpy.cli.output import Output
 from melpy.cli.parsing import add_command
 from melpy.errors import ArgumentError, MissingFileError
 
+if TYPE_CHECKING:
+    from melpy.experiments.opened import Opened
+
 __all__ = ["parser", "run"]
 
 WHOLE = (".keras", ".h5", ".hdf5", ".onnx")
+WITH_NOTES = (".keras", ".onnx")
 WEIGHTS = (".weights.h5", ".weights.json", ".safetensors", ".npz")
 
 EXAMPLES = (
@@ -32,7 +36,7 @@ def parser(commands: Any) -> None:
         help="write a model's file as one of another kind",
         description=f"Write a model as a file of another kind, which its name tells: whole models "
         f"{', '.join(WHOLE)}; weights alone {', '.join(WEIGHTS)}; .json for a description without "
-        "weights. Names of classes and columns stay in .keras files only.",
+        "weights. Names of classes and columns are kept in .keras and .onnx files.",
         examples=EXAMPLES,
     )  # fmt: skip
     made.add_argument("source", metavar="FROM", help="a model's file, a run, or a file of weights")
@@ -44,6 +48,9 @@ def parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Convert."""
+    from melpy.experiments.columns import require_numbers
+    from melpy.saving import notes_of
+
     path, who = Path(arguments.out), "convert"
     ending = ending_of(path)
     if ending not in (*WHOLE, *WEIGHTS, ".json"):
@@ -52,8 +59,10 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
             expected=f"a name that ends in {', '.join((*WHOLE, *WEIGHTS, '.json'))}",
         )  # fmt: skip
     require_new(path, arguments.force, who)
-    model = _model(Path(arguments.source), arguments.like)
+    found = _model(Path(arguments.source), arguments.like)
+    model = found.model
     if ending == ".onnx":
+        require_numbers(found.columns, who)
         model.export(str(path), verbose=False)
     elif ending == ".json":
         from melpy.saving.files import write_atomically
@@ -67,10 +76,13 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         out.json({"file": path, "bytes": path.stat().st_size})
     else:
         out.say(f"{path} is written, {path.stat().st_size:,} bytes.")
+    left = [] if ending in WITH_NOTES else [*notes_of(model)]
+    if left:
+        out.say(f"Not in it: {', '.join(left)}. A .keras or an .onnx file holds these too.")
     return 0
 
 
-def _model(source: Path, like: str | None) -> Any:
+def _model(source: Path, like: str | None) -> Opened:
     """Return the model of a file; of weights alone, with the layers of another."""
     from melpy.experiments.opened import opened
 
@@ -81,7 +93,7 @@ def _model(source: Path, like: str | None) -> Any:
                 expected=f"a file that ends in {', '.join(WEIGHTS)}",
                 received={"FROM": str(source)},
             )  # fmt: skip
-        return opened(source, "convert").model
+        return opened(source, "convert")
     if like is None:
         raise ArgumentError(
             "convert", f"{source} holds weights alone, which are no model",
@@ -89,14 +101,15 @@ def _model(source: Path, like: str | None) -> Any:
         )  # fmt: skip
     if not source.is_file():
         raise MissingFileError("convert", f"there is no {source}", expected="a file of weights")
-    model = _of_description(Path(like)) if like.endswith(".json") else opened(like, "convert").model
-    model.load_weights(source)
-    return model
+    found = _of_description(Path(like)) if like.endswith(".json") else opened(like, "convert")
+    found.model.load_weights(source)
+    return found
 
 
-def _of_description(path: Path) -> Any:
+def _of_description(path: Path) -> Opened:
     from melpy import saving
+    from melpy.experiments.opened import Opened
     from melpy.files import reading
 
     with reading(path, "convert", "a description that to_json made"):
-        return saving.model_from_json(path.read_text(encoding="utf-8"))
+        return Opened(saving.model_from_json(path.read_text(encoding="utf-8")), path)

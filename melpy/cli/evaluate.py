@@ -34,7 +34,7 @@ def parser(commands: Any) -> None:
         "data", metavar="DATA", help=f"{', '.join(DATASETS)}, a folder of images, or a CSV file",
     ), DATASETS)  # fmt: skip
     made.add_argument("--target", metavar="COLUMN", help="of a table (the training's)")
-    made.add_argument("--scale", type=float, default=1.0, metavar="X", help="multiply pixels, "
+    made.add_argument("--scale", type=float, metavar="X", help="multiply pixels, "
                       "which are 0 to 255 unless the model's file says otherwise")  # fmt: skip
     made.add_argument("--skip-damaged", action="store_true", help="leave out images that cannot "
                       "be read")  # fmt: skip

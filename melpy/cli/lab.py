@@ -58,14 +58,16 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     from melpy.experiments.opened import opened
+    from melpy.lab.outputs import of_one_output
     from melpy.lab.samples import samples_for
     from melpy.lab.server import STATIC, Server
     from melpy.lab.session import About, Session
 
     is_default = arguments.model is None
-    found = opened(STATIC.parent / OWN_MODEL if is_default else arguments.model, "lab")
+    path = STATIC.parent / OWN_MODEL if is_default else arguments.model
+    found, outputs = of_one_output(opened(path, "lab"))
     samples = samples_for(found, arguments.data, arguments.scale, out.say)
-    about = About(arguments.lang or _language(), is_default)
+    about = About(arguments.lang or _language(), is_default, outputs)
     server = Server(Session(found, samples, about), arguments.port)
     if out.is_json:
         out.json({"url": server.url, "port": server.port})

@@ -36,11 +36,11 @@ def parser(commands: Any) -> None:
         commands, "train", run,
         help="train a network on images or on a table",
         description="Train a network on a data set of melpy's, on a folder of images with a folder "
-        "for each class, or on a CSV file, and leave a folder with model.keras, history.csv, "
-        "log.jsonl, run.json and pictures. With no arguments: LeNet-5 on the 8x8 digits that come "
-        "with melpy. The first Ctrl-C, or SIGTERM, stops after the batch at hand and keeps "
-        "everything; --resume goes on from there, to the same bits. As mpiexec -n 4 melpy train "
-        "..., four processes share each batch.",
+        "for each class, or on a CSV file, and leave a folder with model.keras of the last epoch, "
+        "best.keras of the best one, history.csv, log.jsonl, run.json and pictures. With no "
+        "arguments: LeNet-5 on the 8x8 digits that come with melpy. The first Ctrl-C, or SIGTERM, "
+        "stops after the batch at hand and keeps everything; --resume goes on from there, to the "
+        "same bits. As mpiexec -n 4 melpy train ..., four processes share each batch.",
         examples=EXAMPLES,
         codes="0 at the end, 2 after bad input, 130 after Ctrl-C, 143 after SIGTERM",
     )  # fmt: skip
@@ -89,12 +89,14 @@ def parser(commands: Any) -> None:
     add("--kernels", metavar="NAME", help="compiled (default), numpy or loops")
     add("--threads", type=int, metavar="N", help="of the compiled kernels (every usable CPU)")
     add("--out", metavar="DIR", help="a new folder (runs/DATA-MODEL)")
-    add("--resume", metavar="DIR", help="go on with a run that was stopped")
+    add("--resume", metavar="DIR", help="go on with a run that was stopped; DATA, --validation and "
+        "--model then say where files lie that have moved")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     """Train."""
     from melpy.experiments import run as training
+    from melpy.experiments.going_on import PLACES, settings_of
     from melpy.experiments.processes import of_job
 
     goes_on = arguments.resume is not None
@@ -103,15 +105,15 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         for name, value in vars(arguments).items()
         if name not in NOT_SETTINGS and value is not None and value is not False
     }
-    if goes_on and given:
+    if goes_on and not given.keys() <= PLACES.keys():
         raise ArgumentError(
             "train",
             "a run goes on as it was begun",
-            expected="--resume, and nothing but --kernels or --threads beside it",
+            expected="beside --resume only --kernels, --threads, and where moved files lie now",
             received=given,
         )
-    asked = training.settings_of(arguments.resume) if goes_on else training.Settings(**given)
-    with of_job(asked, out.say) as (settings, say, is_first):
+    made = settings_of(arguments.resume, given) if goes_on else training.Settings(**given)
+    with of_job(made, out.say) as (settings, say, is_first):
         _choose(arguments)
         report = training.train(settings, say, goes_on)
     if is_first and out.is_json:

@@ -321,7 +321,10 @@ class Dataset(Chain):
     # When they are made.
 
     def cache(self, filename: str = "", name: str | None = None) -> Dataset:
-        """Return the elements of the first epoch that is gone through to its end, from memory.
+        """Return the first epoch's elements, from memory once they were all gone through.
+
+        A backup holds no elements: a training that goes on makes them again as they first were, by
+        the seeds of `shuffle`. What a function draws before the cache is drawn anew; draw after it.
 
         Raises
         ------
@@ -341,7 +344,7 @@ class Dataset(Chain):
                 yield from kept[0]
                 return
             seen = []
-            for element in self._run(epoch):
+            for element in self._run(0):  # whichever epoch a training goes on with
                 seen.append(element)
                 yield element
             kept[:] = [seen]

@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from melpy import config, layers, models, ops
 from melpy.errors import DataError, UnsupportedError
-from melpy.experiments.tables import Table, is_missing, number_of
+from melpy.experiments.cells import is_missing
+from melpy.experiments.tables import Table
 
 __all__ = [
     "Column", "arrays_of", "encoder", "encoder_of", "gaps_allowed", "learned", "require_numbers",
@@ -103,13 +105,14 @@ def learned(
     left_out: list[str] = []
     taken = {"row", "columns", "classes", "number", "unit"}  # layers of these names follow
     for name in names:
-        cells = [cell for cell in table.column(name, who) if not is_missing(cell)]
-        values = np.array([number_of(cell) for cell in cells])
+        cells = table.column(name, who)
+        is_known = [not is_missing(cell) for cell in cells]
+        cells, values = list(compress(cells, is_known)), table.values(name, who)[is_known]
         counts = Counter(cells)
         if len(counts) < 2:
             left_out.append(f"{name} (one value)" if counts else f"{name} (empty)")
         elif not np.isnan(values).any():
-            mean, variance = float(values.mean()), float(values.var())
+            mean, variance = _moments(values, name, table, who)
             made.append(Column(name, _key(name, taken), NUMBER, mean, variance))
         elif len(counts) > max(20, len(cells) // 2):
             left_out.append(f"{name} (a text of its own in most rows)")
@@ -125,6 +128,21 @@ def learned(
             who, f"no column of {table.path} tells anything", expected="columns of several values"
         )
     return made
+
+
+def _moments(values: np.ndarray, name: str, table: Table, who: str) -> tuple[float, float]:
+    """Return a column's mean and variance."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, variance = float(values.mean()), float(values.var())
+    if not np.isfinite(variance):
+        raise DataError(
+            who,
+            f"the column {name!r} of {table.path} has numbers whose squares no number holds",
+            expected="numbers below 1e150",
+            received={"largest": float(np.abs(values).max())},
+            mend="Write them in a larger unit; --ignore names a column to leave out.",
+        )
+    return mean, variance
 
 
 def _key(name: str, taken: set[str]) -> str:

@@ -18,7 +18,7 @@ from melpy.experiments.inputs import Reader, outputs_of
 from melpy.experiments.measures import of_outputs
 from melpy.experiments.opened import Opened, opened
 from melpy.experiments.photographs import classes_in
-from melpy.experiments.settings import kind_of
+from melpy.experiments.settings import kind_of, require_options_of_kind
 from melpy.experiments.tables import read_table
 from melpy.experiments.task import REGRESSION, Task
 
@@ -28,7 +28,7 @@ WHO = "evaluate"
 
 
 def evaluated(
-    model: str, data: str, target: str | None = None, scale: float = 1.0, skip: bool = False
+    model: str, data: str, target: str | None = None, scale: float | None = None, skip: bool = False
 ) -> dict[str, Any]:
     """Return how good a model is; see `melpy.experiments.measures.of_outputs`.
 
@@ -38,11 +38,18 @@ def evaluated(
     data : a data set's name, whose test images count; a folder with a folder for each class; or a
         table, of which rows without a target are left out
     target : the column to be told, of a table; None for the training's
-    scale : float, by which pixels are multiplied
+    scale : float, by which pixels are multiplied; None for 1
     skip : bool, whether damaged images are left out
+
+    Raises
+    ------
+    ArgumentError : an option that means nothing for such data
     """
-    found, kind = opened(model, WHO), kind_of(data, WHO)
-    reader = Reader(found, scale=scale, who=WHO)
+    kind = kind_of(data, WHO)
+    options = {"target": target, "scale": scale, "skip_damaged": skip}
+    require_options_of_kind(kind, options, WHO)
+    found = opened(model, WHO)
+    reader = Reader(found, scale=1.0 if scale is None else scale, who=WHO)
     if kind == "table":
         return _on_table(reader, data, target)
     if kind == "dataset":

@@ -18,12 +18,14 @@ from melpy.experiments.columns import (
 from melpy.experiments.opened import Opened
 from melpy.experiments.prepared import WHO, Prepared, Say, digest_of, share_of, split
 from melpy.experiments.settings import Settings
-from melpy.experiments.tables import Table, number_of, read_table
+from melpy.experiments.tables import Table, read_table
 from melpy.experiments.task import CLASSIFICATION, REGRESSION, TASKS, Task
 
 __all__ = ["labels_of", "of_table", "targets"]
 
 MOST_CLASSES = 20  # that whole numbers in a target may stand for
+LARGEST = 1e9  # standard deviation of targets: Adam's squares of gradients go by its fourth power
+LEAST_STEPS = 10  # of float32 at a target's size, in its standard deviation
 
 
 def of_table(settings: Settings, base: Opened | None, say: Say) -> Prepared:
@@ -64,13 +66,14 @@ def of_table(settings: Settings, base: Opened | None, say: Say) -> Prepared:
         task = Task(kind, names, target)
     else:
         values = train.numbers(target, WHO)
-        task = Task(kind, (), target, float(values.mean()), float(values.std()) or 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+            task = Task(kind, (), target, float(values.mean()), float(values.std()) or 1.0)
     with gaps_allowed():
         x, x_test = (
             np.asarray(begin.predict(arrays_of(part, columns, WHO), batch_size=1024))
             for part in (train, test)
         )
-    y, y_test = (targets(part, task, WHO) for part in (train, test))
+    y, y_test = (_learnable(targets(part, task, WHO), task, part) for part in (train, test))
     shown = [f"{c.name} ({len(c.words)} words)" if c.words else c.name for c in columns]
     say(f"Columns: {', '.join(shown)}.")
     return Prepared(
@@ -95,11 +98,10 @@ def _columns_of(base: Opened, target: str) -> list[Column]:
 def _kind(table: Table, target: str, asked: str | None, say: Say) -> str:
     """Return what is asked for, or what the target's cells look like, and say so."""
     cells = table.column(target, WHO)
-    values = np.array([number_of(cell) for cell in cells])
-    count = len(set(_alike(cells)))
+    count = len(set(_alike(table, target, WHO)))
     if asked is not None:
         kind, why = lookup("task", asked, TASKS, WHO), "as --task has it"
-    elif np.isnan(values).any():
+    elif np.isnan(values := table.values(target, WHO)).any():
         kind, why = CLASSIFICATION, f"its cells are {count} words"
     elif (values == np.rint(values)).all() and count <= min(MOST_CLASSES, max(2, len(cells) // 5)):
         kind, why = CLASSIFICATION, f"its cells are {count} whole numbers"
@@ -118,10 +120,10 @@ def _kind(table: Table, target: str, asked: str | None, say: Say) -> str:
 
 def labels_of(table: Table, target: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return each row's class, and the classes' names: numbers in order, then words."""
-    cells = _alike(table.column(target, WHO))
+    cells = _alike(table, target, WHO)
 
     def rank(name: str) -> tuple[bool, float, str]:
-        value = number_of(name)
+        value = table.number(name)
         return np.isnan(value), 0.0 if np.isnan(value) else value, name
 
     names = tuple(sorted(set(cells), key=rank))
@@ -129,20 +131,21 @@ def labels_of(table: Table, target: str) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.array([places[cell] for cell in cells]), names
 
 
-def _alike(cells: list[str]) -> list[str]:
-    """Return cells of whole numbers written alike: 1 and 1.0 are one class."""
-    values = [number_of(cell) for cell in cells]
+def _alike(table: Table, target: str, who: str) -> list[str]:
+    """Return a column's cells, whole numbers written alike: 1 and 1.0 are one class."""
+    cells = table.column(target, who)
+    values = [table.number(cell) for cell in cells]
     if not all(value.is_integer() for value in values):  # NaN, which a word is, is none
         return cells
     return [str(int(value)) for value in values]
 
 
 def targets(table: Table, task: Task, who: str) -> np.ndarray:
-    """Return what is to be told of each row: the classes' numbers, or numbers (N, 1)."""
+    """Return what is to be told of each row: the classes' numbers, or numbers (N, 1) in float64."""
     if not task.is_of_classes:
-        return table.numbers(task.target, who).astype(np.float32).reshape(-1, 1)
+        return table.numbers(task.target, who).reshape(-1, 1)
     places = {name: n for n, name in enumerate(task.class_names)}
-    cells = _alike(table.column(task.target, who))
+    cells = _alike(table, task.target, who)
     strange = next((row for row, cell in enumerate(cells) if cell not in places), None)
     if strange is not None:
         raise DataError(
@@ -151,3 +154,20 @@ def targets(table: Table, task: Task, who: str) -> np.ndarray:
             received={task.target: cells[strange]},
         )  # fmt: skip
     return np.array([places[cell] for cell in cells])
+
+
+def _learnable(y: np.ndarray, task: Task, table: Table) -> np.ndarray:
+    """Return targets in float32, in which their gradients and the squares of these have to fit."""
+    if task.is_of_classes:
+        return y
+    largest, spread = float(np.abs(y).max()), task.spread
+    step = LEAST_STEPS * float(np.finfo(np.float32).eps) * largest
+    if y.min() < y.max() and not max(step, 1 / LARGEST) < spread < LARGEST:
+        raise DataError(
+            WHO,
+            f"float32 has no room for the numbers of the column {task.target!r} of {table.path}",
+            expected=f"a standard deviation from {max(step, 1 / LARGEST):.3g} to {LARGEST:g}",
+            received={"largest": largest, "standard deviation": spread},
+            mend="Write them in another unit, or as differences from a number near them.",
+        )
+    return y.astype(np.float32)

@@ -136,11 +136,16 @@ class Reader:
                 return shape[0], shape[1], shape[2] or 1, False
             if shape[0] in (1, 3):
                 return shape[1], shape[2], shape[0] or 1, True
-        raise ArgumentError(
+        raise self._no_input(path, "images", f"a .npy file of samples {shape}")
+
+    def _no_input(self, path: Path, what: str, expected: str) -> ArgumentError:
+        """Return the refusal of a file that is nothing for this model."""
+        columns = [one.name for one in self.opened.columns]
+        return ArgumentError(
             self.who,
-            f"{path} is no input for this model, which takes no images",
-            expected="a table" if self.opened.columns else f"a .npy file of samples {shape}",
-            received={"inputs": self._inputs},
+            f"{path} is no input for this model, which takes no {what}",
+            expected=f"a table with the columns {', '.join(columns)}" if columns else expected,
+            received={} if columns else {"inputs": self._inputs},
         )
 
     @property
@@ -177,6 +182,8 @@ class Reader:
         return np.stack([table.numbers(n, self.who) for n in table.names], 1).astype(np.float32)
 
     def _arrays(self, path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
+        if self.opened.columns:
+            raise self._no_input(path, "arrays", "")
         with reading(path, self.who, "an array that numpy.save wrote"):
             x = np.load(path, mmap_mode="r", allow_pickle=False)
             if x.dtype.kind not in "fiub":

@@ -33,20 +33,16 @@ def samples_for(found: Opened, count: int) -> Any:
     ArgumentError : it does not say what it takes
     """
     rng = np.random.default_rng(0)
-    if found.columns:
-        return {
-            one.input: np.full((count, 1), "", dtype=str) if one.kind == WORDS
-            else rng.normal(size=(count, 1)).astype(np.float32)
-            for one in found.columns
-        }  # fmt: skip
     inputs = getattr(found.model, "inputs", None)
     if not inputs:
         raise ArgumentError(
             "bench", "the model does not say what it takes", expected="a model with an Input",
             received={"class": type(found.model).__name__},
         )  # fmt: skip
-    made = [_drawn(rng, x, count) for x in inputs]
-    return made[0] if len(made) == 1 else made
+    made = {x.name: _drawn(rng, x, count) for x in inputs}
+    if found.columns:
+        return made
+    return [*made.values()] if len(made) > 1 else made[inputs[0].name]
 
 
 def _drawn(rng: np.random.Generator, x: Any, count: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy.experiments.best import BEST, Best
 from melpy.experiments.task import Task
 from melpy.viz import confusion_counts
 
@@ -16,24 +17,25 @@ BATCH = 256
 Data = tuple[Any, Any]
 
 
-def of_run(model: Any, task: Task, seconds: Sequence[float], train: Data, test: Data) -> Any:
+def of_run(
+    model: Any, task: Task, seconds: Sequence[float], train: Data, test: Data, best: Best
+) -> dict[str, Any]:
     """Return what run.json says of a training.
 
     Parameters
     ----------
-    model : the network that was trained, with its history
+    model : the network that was trained
     seconds : of each epoch
     train, test : x and y
+    best : what kept the best epoch's model
     """
     name = task.metric
     made: dict[str, Any] = {"epochs": len(seconds)}
     for part, data in (("train", train), ("test", test)):
         made[f"{part}_loss"], made[f"{part}_{name}"] = model.evaluate(*data, BATCH)
-    values = np.asarray(model.history.history[f"val_{name}"])
-    best = int(values.argmax() if task.is_of_classes else values.argmin())
     return made | {
-        f"best_test_{name}": float(values[best]),
-        "best_epoch": best + 1,
+        f"best_test_{name}": best.best,
+        "best_epoch": best.best_epoch,
         "seconds_an_epoch": float(np.median(seconds)),
         "seconds_of_training": float(np.sum(seconds)),
     }
@@ -52,12 +54,15 @@ def table_of(results: dict[str, Any], task: Task, held_out: str) -> str:
     for part, words in (("train", "training"), ("test", held_out)):
         value = shown(results[f"{part}_{name}"])
         rows.append(f"  {words:<10}  {results[f'{part}_loss']:>10{loss}}   {value:>9}")
+    best = []
+    if results["best_epoch"]:  # none, where no epoch came to its end
+        value = shown(results[f"best_test_{name}"])
+        best = [f"  best {held_out} {name} {value} at epoch {results['best_epoch']}: {BEST}"]
     return "\n".join(
         [
             f"                    loss   {name:>9}",
             *rows,
-            f"  best {held_out} {name} {shown(results[f'best_test_{name}'])} "
-            f"at epoch {results['best_epoch']}",
+            *best,
             f"  {results['seconds_an_epoch']:.2f} s an epoch (median), "
             f"{results['seconds_of_training']:.1f} s for "
             f"{epochs} {'epoch' if epochs == 1 else 'epochs'}",

@@ -72,9 +72,8 @@ def opened(path: str | Path, who: str) -> Opened:
             expected=f"a file that ends in {', '.join(ENDINGS)}, or a folder that train left",
             mend="Weights alone become a model by `melpy convert WEIGHTS MODEL --like MODEL`.",
         )
-    if path.suffix.lower() == ".onnx":
-        return Opened(saving.load_onnx(path), path)
-    model = saving.load_model(path)
+    read = saving.load_onnx if path.suffix.lower() == ".onnx" else saving.load_model
+    model = read(path)
     with reading(path, who, "notes that `melpy train` wrote"):
         return _described(model, path, saving.notes_of(model))
 

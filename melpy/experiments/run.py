@@ -12,15 +12,17 @@ import numpy as np
 
 from melpy import config, optimizers, random, saving
 from melpy.callbacks import BackupAndRestore, CSVLogger, TerminateOnNaN
-from melpy.errors import ArgumentError, DataError, FileError, install
+from melpy.errors import ArgumentError, FileError, install
+from melpy.experiments.best import BEST, Best
 from melpy.experiments.columns import require_numbers
 from melpy.experiments.from_images import of_dataset, of_folder
 from melpy.experiments.from_table import of_table
+from melpy.experiments.going_on import require_same_data
 from melpy.experiments.journal import Journal, as_json
 from melpy.experiments.machine import machine
 from melpy.experiments.measures import BATCH, of_run, table_of
 from melpy.experiments.networks import built, grafted, is_file
-from melpy.experiments.opened import MODEL, opened, run_of
+from melpy.experiments.opened import MODEL, opened
 from melpy.experiments.pictures import draw
 from melpy.experiments.prepared import WHO, Prepared, Say
 from melpy.experiments.processes import by_this_one_alone, count
@@ -32,7 +34,7 @@ from melpy.models import clone_model
 from melpy.saving.files import write_atomically
 from melpy.saving.h5_file import h5py
 
-__all__ = ["DEFAULT_MODELS", "Settings", "as_json", "settings_of", "shown", "train"]
+__all__ = ["DEFAULT_MODELS", "Settings", "as_json", "shown", "train"]
 
 LOG, ONNX = "log.jsonl", "model.onnx"
 
@@ -52,12 +54,12 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
 
     Notes
     -----
-    The folder then holds model.keras, history.csv, log.jsonl, run.json, model.onnx where it is
-    asked for, and pictures: curves.png, confusion.png or predictions.png, and of images
-    samples.png, feature_maps.png, and some of a data set's test images. The first Ctrl-C, or
-    SIGTERM, ends training after the batch at hand, and everything is written for what was trained,
-    with a backup to go on from; a second one ends at once. A killed run leaves the backup of its
-    last whole epoch.
+    The folder then holds model.keras of the last epoch and best.keras of the best one,
+    history.csv, log.jsonl, run.json, model.onnx where it is asked for, and pictures: curves.png,
+    confusion.png or predictions.png, and of images samples.png, feature_maps.png, and some of a
+    data set's test images. The first Ctrl-C, or SIGTERM, ends training after the batch at hand, and
+    everything is written for what was trained, with a backup to go on from; a second one ends at
+    once. A killed run leaves the backup of its last whole epoch.
     """
     settings = settings.complete().rooted()
     _kernels(), config.threads(), h5py()  # refused before a folder is made
@@ -67,6 +69,8 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
     made = not folder.exists()
     _open_folder(folder, goes_on)
     with alone_in(folder):
+        for part in folder.glob(".*.part"):  # a killed run left it: nobody else writes here
+            part.unlink()
         try:
             return _train(settings, _prepared(settings, base, say), base, folder, say)
         finally:
@@ -100,10 +104,11 @@ def _train(settings: Settings, ready: Prepared, base: Any, folder: Path, say: Sa
     """Train in a folder that is this process's own meanwhile."""
     kernels, threads = _kernels(), config.threads()
     model = _network(settings, ready, base)
+    whole = _kept(model, ready)
     if settings.onnx:  # what cannot be written is told before the work, not after
         require_numbers(ready.columns, WHO)
         with tempfile.TemporaryDirectory() as passing:
-            _kept(model, ready).export(str(Path(passing) / ONNX), verbose=False)
+            whole.export(str(Path(passing) / ONNX), verbose=False)
     say("")
     model.summary(print_fn=say)
     say("")
@@ -130,14 +135,16 @@ def _train(settings: Settings, ready: Prepared, base: Any, folder: Path, say: Sa
     }  # fmt: skip
     is_new = not (folder / "run.json").exists()
     if not is_new:
-        _require_same_data(folder, ready)
+        require_same_data(folder, ready)
     write_atomically(folder / "run.json", as_json(report), WHO)
     stopped_by: list[int] = []
     clock = Clock(stopped_by)
     journal = Journal(folder / LOG, clock)
     told = {"arguments": arguments, "data": ready.digest, "machine": report["machine"]}
     journal.tell("begin" if is_new else "resume", **told)
+    best = Best(folder / BEST, whole, ready.task)
     backup = BackupAndRestore(folder / "backup", delete_checkpoint=False)
+    looking_on = [CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock, journal, best, backup]
     with stop_at_signals(stopped_by, say), telling(folder, say):
         model.fit(
             *ready.train,
@@ -145,14 +152,13 @@ def _train(settings: Settings, ready: Prepared, base: Any, folder: Path, say: Sa
             epochs=settings.epochs or 1,
             validation_data=ready.test,
             validation_batch_size=BATCH,
-            callbacks=[CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock, journal, backup],
+            callbacks=looking_on,
         )
-    whole = _kept(model, ready)
     whole.save(folder / MODEL)
     if settings.onnx:
         whole.export(str(folder / ONNX), verbose=False)
     say("Measuring ...")
-    results = of_run(model, ready.task, clock.seconds, ready.train, ready.test)
+    results = of_run(model, ready.task, clock.seconds, ready.train, ready.test, best)
     report |= {"signal": stopped_by[0] if stopped_by else None, "results": results}
     write_atomically(folder / "run.json", as_json(report), WHO)
     if not draw(model, ready, folder, f"{settings.title} on {ready.name}"):
@@ -179,37 +185,6 @@ def _kept(model: Any, ready: Prepared) -> Any:
     whole = ready.whole(model)
     saving.note(whole, **ready.notes)
     return whole
-
-
-def _require_same_data(folder: Path, ready: Prepared) -> None:
-    """Refuse to go on with data that is not what the run was begun with."""
-    with run_of(folder, WHO, str(folder)) as report:
-        before = report.get("data", "")
-    if before != ready.digest:
-        raise DataError(
-            WHO, f"the data of {folder} has changed since the run was begun",
-            expected="the same files", mend="Begin another run without --resume.",
-        )  # fmt: skip
-
-
-def settings_of(folder: str | Path) -> Settings:
-    """Return the settings of a run that was stopped, to go on with.
-
-    Raises
-    ------
-    ArgumentError : the folder holds no run, or one that came to its end
-    """
-    with run_of(folder, WHO, f"--resume {folder}") as report:
-        arguments, is_finished = report["arguments"], not report["interrupted"]
-        settings = Settings(**arguments | {"out": str(folder)}).complete()
-    if is_finished:
-        raise ArgumentError(
-            WHO,
-            f"--resume {folder}: this run came to its end",
-            expected="a run that was stopped",
-            mend="Begin another one without --resume.",
-        )
-    return settings
 
 
 def shown(report: dict[str, Any]) -> str:

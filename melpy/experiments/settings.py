@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from melpy.errors import (
 )
 from melpy.experiments.networks import DEFAULTS, is_file, recipe
 
-__all__ = ["DEFAULT_MODELS", "TABLES", "Settings", "kind_of"]
+__all__ = ["DEFAULT_MODELS", "TABLES", "Settings", "kind_of", "require_options_of_kind"]
 
 DEFAULT_MODELS = {
     "digits": "lenet5",
@@ -39,6 +40,7 @@ ONLY_FOR = {
     "target": ("table",),
     "task": ("table",),
     "ignore": ("table",),
+    "scale": ("dataset", "images"),
 }
 OF_KIND = {
     "dataset": "a data set of melpy's",
@@ -90,14 +92,7 @@ class Settings:
     def complete(self) -> Settings:
         """Return the settings with what the network decides filled in, after a look at each."""
         kind = self.kind
-        for name, kinds in ONLY_FOR.items():
-            if getattr(self, name) and kind not in kinds:
-                raise ArgumentError(
-                    WHO,
-                    f"--{name.replace('_', '-')} is for {' or '.join(OF_KIND[k] for k in kinds)}",
-                    expected=f"none for {OF_KIND[kind]}",
-                    received={name: getattr(self, name), "dataset": self.dataset},
-                )
+        require_options_of_kind(kind, {name: vars(self).get(name) for name in ONLY_FOR}, WHO)
         usual = DEFAULT_MODELS[self.dataset] if kind == "dataset" else DEFAULTS[kind]
         model = self.model or usual
         own = recipe(model, kind)
@@ -128,6 +123,19 @@ class Settings:
         if self.model and is_file(self.model):
             found["model"] = str(Path(self.model).resolve())
         return Settings(**asdict(self) | found)
+
+
+def require_options_of_kind(kind: str, options: Mapping[str, Any], who: str) -> None:
+    """Refuse an option, if it is asked for, that means nothing for data of a kind."""
+    for name, value in options.items():
+        if value is not None and value is not False and kind not in ONLY_FOR[name]:
+            kinds = " or ".join(OF_KIND[k] for k in ONLY_FOR[name])
+            raise ArgumentError(
+                who,
+                f"--{name.replace('_', '-')} is for {kinds}",
+                expected=f"none for {OF_KIND[kind]}",
+                received={name: value},
+            )
 
 
 def kind_of(dataset: str, who: str = WHO) -> str:

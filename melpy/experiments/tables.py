@@ -8,17 +8,16 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from melpy.errors import DataError, FileError, MelpyError, UnknownNameError, nearest
+from melpy.experiments.cells import is_grouped, is_missing, number_of, writes_commas
 
-__all__ = ["MISSING", "Table", "is_missing", "number_of", "read_table"]
+__all__ = ["Table", "read_table"]
 
-# How people write that a value is missing; compared without regard to case.
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "#n/a", "missing"})
 SEPARATORS = ",;\t|"
 LOOKED_AT = 20  # lines, to find out what separates cells
 LONGEST_CELL = 2**24  # letters
@@ -32,12 +31,14 @@ class Table:
     ----------
     path : str, the file, for messages
     names : of the columns
-    rows : lists of as many cells as there are names
+    rows : lists of as many cells as there are names, as they stand in the file
+    decimal : "," where a comma stands for the decimal point too
     """
 
     path: str
     names: tuple[str, ...]
     rows: list[list[str]]
+    decimal: str = "."
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,10 +55,33 @@ class Table:
         place = self.names.index(name)
         return [row[place] for row in self.rows]
 
+    def number(self, cell: str) -> float:
+        """Return the finite number that a cell holds, NaN if it holds none."""
+        return number_of(cell, self.decimal)
+
+    def values(self, name: str, who: str) -> np.ndarray:
+        """Return a column as float64, NaN where a cell is missing or holds no number.
+
+        Raises
+        ------
+        DataError : its digits stand in groups, or a comma may be the decimal point or not
+        """
+        cells = self.column(name, who)
+        made = np.array([self.number(cell) for cell in cells], np.float64)
+        words = [cells[row] for row in np.flatnonzero(np.isnan(made)) if not is_missing(cells[row])]
+        if words and all(map(is_grouped, words)):
+            raise DataError(
+                who,
+                f"the column {name!r} of {self.path} has numbers that can be read in two ways",
+                expected="no sign between digits but the decimal point, as in 1234.5",
+                received={"cell": words[0]},
+                mend="Write them so; --ignore names a column that train is to leave out.",
+            )
+        return made
+
     def numbers(self, name: str, who: str) -> np.ndarray:
         """Return a column as float64, NaN where a value is missing."""
-        cells = self.column(name, who)
-        made = np.array([number_of(cell) for cell in cells], np.float64)
+        cells, made = self.column(name, who), self.values(name, who)
         for row in np.flatnonzero(np.isnan(made)):
             if not is_missing(cells[row]):
                 raise DataError(
@@ -85,45 +109,19 @@ class Table:
         """Return the table of all other columns."""
         kept = [n for n, other in enumerate(self.names) if other != name]
         rows = [[row[n] for n in kept] for row in self.rows]
-        return Table(self.path, tuple(self.names[n] for n in kept), rows)
+        return replace(self, names=tuple(self.names[n] for n in kept), rows=rows)
 
     def take(self, rows: Sequence[int]) -> Table:
         """Return the table of some rows."""
-        return Table(self.path, self.names, [self.rows[row] for row in rows])
-
-
-def is_missing(cell: str) -> bool:
-    """Return whether a cell says that there is no value.
-
-    Examples
-    --------
-    >>> is_missing("N/A"), is_missing("0")
-    (True, False)
-    """
-    return cell.lower() in MISSING
-
-
-def number_of(cell: str) -> float:
-    """Return the finite number that a cell holds, NaN if it holds none.
-
-    Examples
-    --------
-    >>> number_of("1e3"), number_of("one"), number_of("inf")
-    (1000.0, nan, nan)
-    """
-    try:
-        value = float(cell)
-    except ValueError:
-        return math.nan
-    # Python reads 1_000 as a thousand, which is a name more often than a number.
-    return value if math.isfinite(value) and "_" not in cell else math.nan
+        return replace(self, rows=[self.rows[row] for row in rows])
 
 
 def read_table(path: str | Path, who: str) -> Table:
     """Read a CSV file, whose cells are separated by commas, semicolons, tabs or bars.
 
     The first line names the columns, unless it is all numbers: then they are called "column 1" and
-    so on. Between semicolons, a comma stands for the decimal point.
+    so on. A comma stands for the decimal point between semicolons, and elsewhere where some column
+    of numbers has commas that can be nothing else: 1,5, but not 1,500.
 
     Raises
     ------
@@ -165,12 +163,13 @@ def read_table(path: str | Path, who: str) -> Table:
                 received={"cells": len(cells)},
                 mend="Put a cell that holds the separator in quotation marks.",
             )
-    if any(math.isnan(number_of(cell)) for cell in lines[0]):
+    if any(math.isnan(number_of(cell, ",")) for cell in lines[0]):
         names = [name or f"column {n}" for n, name in enumerate(lines.pop(0), 1)]
     else:
         names = [f"column {n + 1}" for n in range(width)]
     _require_rows(path, names, lines, who)
-    return Table(str(path), tuple(names), lines)
+    has_commas = separator == ";" or any(map(writes_commas, zip(*lines, strict=True)))
+    return Table(str(path), tuple(names), lines, "," if has_commas else ".")
 
 
 def _require_rows(path: str | Path, names: list[str], rows: list[list[str]], who: str) -> None:
@@ -194,15 +193,7 @@ def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     for cells in reader:
         found = [cell.strip() for cell in cells]
         if any(found):
-            if separator == ";":
-                found = [_with_point(cell) for cell in found]
             yield reader.line_num, found
-
-
-def _with_point(cell: str) -> str:
-    """Return 3,5 as 3.5."""
-    turned = cell.replace(",", ".") if cell.count(",") == 1 else cell
-    return cell if math.isnan(number_of(turned)) else turned
 
 
 def _separator(text: str) -> str:
@@ -210,8 +201,9 @@ def _separator(text: str) -> str:
     first = itertools.islice(io.StringIO(text), LOOKED_AT)
     lines = [line for line in first if line.strip()]
 
-    def rank(sign: str) -> tuple[bool, bool, int]:
+    def rank(sign: str) -> tuple[bool, bool, bool, int]:
         widths = [len(next(csv.reader([line], delimiter=sign), [])) for line in lines] or [0]
-        return widths[0] > 1, len(set(widths)) == 1, widths[0]
+        # A comma may stand in each number; other signs in each line are there for nothing else.
+        return widths[0] > 1, len(set(widths)) == 1, sign != ",", widths[0]
 
     return max(SEPARATORS, key=rank)

@@ -9,19 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError
+from melpy.lab.said import SaidError
 
 __all__ = [
-    "WHO", "NotHereError", "flag", "json_of", "numbers", "pair", "shortened", "text", "whole",
-    "wholes",
+    "WHO", "NotHereError", "flag", "json_of", "numbers", "pair", "refused", "shortened", "text",
+    "whole", "wholes",
 ]  # fmt: skip
 
 WHO = "melpy lab"
 MOST = 1e30  # a number's size
 
 
-class NotHereError(ArgumentError):
+class NotHereError(SaidError):
     """What is asked about is not there, or no longer."""
+
+
+def refused(name: str, value: Any, what: str, expected: str = "", who: str = WHO) -> SaidError:
+    """Return the refusal of one entry of a question, which our own page does not send."""
+    shown = shortened(value)
+    return SaidError(
+        "error.question", who, what, expected=expected, received={name: shown},
+        values={"name": name, "value": json.dumps(shown, ensure_ascii=False, default=str)},
+    )  # fmt: skip
 
 
 async def json_of(request: Any) -> dict[str, Any]:
@@ -29,7 +38,7 @@ async def json_of(request: Any) -> dict[str, Any]:
 
     Raises
     ------
-    ArgumentError : it is anything else
+    SaidError : it is anything else
     """
     body = await request.body()
     try:
@@ -37,7 +46,7 @@ async def json_of(request: Any) -> dict[str, Any]:
     except (ValueError, RecursionError):
         asked = None
     if not isinstance(asked, dict):
-        raise ArgumentError(WHO, "the question is no JSON object", expected='such as {"sample": 0}')
+        raise refused("question", asked, "the question is no JSON object", 'such as {"sample": 0}')
     return asked
 
 
@@ -59,10 +68,7 @@ def whole(
     if value is None and default is not None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ArgumentError(
-            WHO, f"{name} is out of range", expected=f"a whole number from {least} to {most}",
-            received={name: shortened(value)},
-        )  # fmt: skip
+        raise _out_of_range(name, value, f"a whole number from {least} to {most}")
     return value
 
 
@@ -75,10 +81,7 @@ def pair(
         return default
     both = value if isinstance(value, list) else [value, value]
     if len(both) != 2 or not all(type(n) is int and 1 <= n <= most for n in both):
-        raise ArgumentError(
-            WHO, f"{name} is out of range", expected=f"two whole numbers from 1 to {most}",
-            received={name: shortened(value)},
-        )  # fmt: skip
+        raise _out_of_range(name, value, f"two whole numbers from 1 to {most}")
     return both[0], both[1]
 
 
@@ -98,11 +101,12 @@ def wholes(
     fits = is_list and all(type(n) is int and 0 <= n <= most for n in value)
     if not fits or (count is not None and len(value) != count):
         number = "some" if count is None else str(count)
-        raise ArgumentError(
-            WHO, f"{name} is out of range", expected=f"{number} whole numbers from 0 to {most}",
-            received={name: shortened(value)},
-        )  # fmt: skip
+        raise _out_of_range(name, value, f"{number} whole numbers from 0 to {most}")
     return value
+
+
+def _out_of_range(name: str, value: Any, expected: str) -> SaidError:
+    return refused(name, value, f"{name} is out of range", expected)
 
 
 def flag(asked: Mapping[str, Any], name: str, default: bool = False) -> bool:
@@ -111,9 +115,7 @@ def flag(asked: Mapping[str, Any], name: str, default: bool = False) -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise ArgumentError(
-            WHO, f"{name} is neither true nor false", received={name: shortened(value)}
-        )
+        raise refused(name, value, f"{name} is neither true nor false")
     return value
 
 
@@ -122,10 +124,7 @@ def text(asked: Mapping[str, Any], name: str, default: str | None = None) -> str
     value = asked.get(name, default)
     value = default if value is None else value
     if not isinstance(value, str):
-        raise ArgumentError(
-            WHO, f"{name} is no text", expected=f"{name} as /api/lab names it",
-            received={name: shortened(value)},
-        )  # fmt: skip
+        raise refused(name, value, f"{name} is no text", f"{name} as /api/lab names it")
     return value
 
 
@@ -148,8 +147,8 @@ def numbers(
         except (ValueError, OverflowError):  # lists of several lengths
             array = None
     if array is None or not fits(array.shape) or not np.all(np.abs(array) <= MOST):
-        raise ArgumentError(
-            WHO, f"{name} is not made of numbers", expected=f"{expected} from -{MOST:g} to {MOST:g}"
+        raise refused(
+            name, value, f"{name} is not made of numbers", f"{expected} from -{MOST:g} to {MOST:g}"
         )
     return array
 

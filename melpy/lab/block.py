@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError
 from melpy.kernels.spec.windows import Pads, Pair, output_size
-from melpy.lab.asked import WHO, wholes
+from melpy.lab.asked import WHO, refused, wholes
+from melpy.lab.said import SaidError
 from melpy.ops.spatial import PADDINGS
 
 __all__ = ["Block", "block_of", "pads_of"]
@@ -95,10 +95,11 @@ def block_of(
     """
     out = output_size(size, span, strides, pads, (1, 1))
     if not min(out):
-        raise ArgumentError(
-            WHO, "the window does not fit into the image",
-            expected=f"at most {size[0] + sum(pads[0])}x{size[1] + sum(pads[1])} cells",
-            received={"window": span},
+        room = f"{size[0] + sum(pads[0])}x{size[1] + sum(pads[1])}"
+        raise SaidError(
+            "error.noWindow", WHO, "the window does not fit into the image",
+            expected=f"at most {room} cells", received={"window": span},
+            values={"window": f"{span[0]}x{span[1]}", "room": room},
         )  # fmt: skip
     crop = wholes(asked, "crop", FAR, 4)
     side = max(1, math.isqrt(most_windows))
@@ -121,9 +122,6 @@ def pads_of(asked: Any, size: Pair, span: Pair, strides: Pair, default: Pads) ->
     if name is None:
         return default
     if not isinstance(name, str) or name not in PADDINGS:
-        raise ArgumentError(
-            WHO, "unknown padding", expected='"valid" or "same"',
-            received={"padding": str(name)[:60]},
-        )  # fmt: skip
+        raise refused("padding", name, "unknown padding", '"valid" or "same"')
     rows, columns = map(PADDINGS[name], size, span, strides)
     return rows, columns

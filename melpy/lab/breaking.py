@@ -60,9 +60,9 @@ def all_alike(weights: Iterable[Any], is_last: bool = False) -> None:
     """
     for weight in weights:
         among = (-2,) if is_last else (-2, -1)
-        axes = tuple(axis for axis in among if -axis <= weight.value.ndim)
-        mean = weight.value.mean(axis=axes, keepdims=True)
-        if weight.value.ndim > 1 or not is_last:
+        axes = tuple(axis for axis in among if -axis <= weight.array.ndim)
+        mean = weight.array.mean(axis=axes, keepdims=True)
+        if weight.array.ndim > 1 or not is_last:
             weight.assign(np.broadcast_to(mean, weight.shape).astype(weight.dtype))
 
 

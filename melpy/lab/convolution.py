@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError
-from melpy.lab.asked import WHO, flag, numbers, pair, whole, wholes
+from melpy.lab.asked import flag, numbers, pair, refused, whole, wholes
 from melpy.lab.block import Block, block_of, pads_of
 from melpy.lab.pack import Pack
+from melpy.lab.said import SaidError
 from melpy.models.trace_inside import Convolution
 from melpy.ops.spatial import span
 
@@ -135,9 +135,9 @@ def _part(own: Convolution, asked: Mapping[str, Any]) -> Part:
     if chosen is not None:
         channels = [n for n in dict.fromkeys(chosen) if n in channels]
         if not channels:
-            raise ArgumentError(
-                WHO, f"filter {number} sees none of these channels",
-                expected=f"some of {group * per_group} to {(group + 1) * per_group - 1}",
+            raise refused(
+                "channels", chosen, f"filter {number} sees none of these channels",
+                f"some of {group * per_group} to {(group + 1) * per_group - 1}",
             )  # fmt: skip
     channels = channels[:MOST_CHANNELS]
     filters = [group * (D // own.groups) + n for n in range(D // own.groups)]
@@ -212,20 +212,13 @@ def _bytes(convolution: Convolution) -> dict[str, int]:
 
 def _cut(part: Part) -> dict[str, Any] | None:
     """Return what was left out so that the rest can be drawn; None where nothing was."""
-    own, notes = part.whole, []
+    own = part.whole
     crop = None if part.block.is_whole else part.block.crop
     channels = part.channels if len(part.channels) < own.x.shape[3] else None
     filters = part.filters if len(part.filters) < own.w.shape[3] else None
-    if crop:
-        notes.append(f"{crop[2]}x{crop[3]} cells of the image")
-    if channels:
-        notes.append(f"{len(channels)} of {own.x.shape[3]} channels")
-    if filters:
-        notes.append(f"{len(filters)} of {own.w.shape[3]} filters")
-    if not notes:
+    if not (crop or channels or filters):
         return None
-    why = f"Shown are {', '.join(notes)}."
-    return {"crop": crop, "channels": channels, "filters": filters, "why": why}
+    return {"crop": crop, "channels": channels, "filters": filters}
 
 
 def _checked(shown: Convolution, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -242,16 +235,16 @@ def _checked(shown: Convolution, asked: Mapping[str, Any]) -> list[dict[str, Any
     )  # fmt: skip
     gradients = {"x": shown.d_x[0].reshape(-1), "w": shown.d_rows.reshape(-1)}
     if not isinstance(cells, list) or len(cells) > MOST_CHECKS:
-        raise _refused_check()
+        raise _refused_check(cells)
     return [_one_check(exact, gradients, cell) for cell in cells]
 
 
 def _one_check(exact: Convolution, gradients: dict[str, np.ndarray], cell: Any) -> dict[str, Any]:
     if not isinstance(cell, list) or len(cell) != 2 or cell[0] not in ("x", "w"):
-        raise _refused_check()
+        raise _refused_check(cell)
     name, index = cell
     if type(index) is not int or not 0 <= index < gradients[name].size:
-        raise _refused_check()
+        raise _refused_check(cell)
 
     def loss(step: float) -> float:
         values = exact.x.copy() if name == "x" else exact.rows.copy()
@@ -275,8 +268,6 @@ def _unrolled(rows: np.ndarray, convolution: Convolution) -> np.ndarray:
     return rows.reshape(D, C, kH, kW).transpose(2, 3, 1, 0)
 
 
-def _refused_check() -> ArgumentError:
-    return ArgumentError(
-        WHO, "a cell to check is none",
-        expected=f'at most {MOST_CHECKS} of ["x", place in dx] or ["w", place in dw]',
-    )  # fmt: skip
+def _refused_check(given: Any) -> SaidError:
+    expected = f'at most {MOST_CHECKS} of ["x", place in dx] or ["w", place in dw]'
+    return refused("check", given, "a cell to check is none", expected)

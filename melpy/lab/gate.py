@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from melpy.lab.said import sentence
+
 __all__ = ["HEADERS", "MOST_BYTES", "TOKEN", "Gate"]
 
 TOKEN = b"x-melpy-token"
@@ -38,11 +40,11 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class RefusalError(Exception):
-    """Why a request does not come in: a status and a sentence."""
+    """Why a request does not come in: a status, a sentence, and its key on the page."""
 
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
+    def __init__(self, status: int, key: str, text: str, **values: Any) -> None:
+        super().__init__(text)
+        self.status, self.answer = status, {"error": text, **sentence(key, **values)}
 
 
 class Gate:
@@ -79,24 +81,31 @@ class Gate:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         hosts = _all(headers, b"host")
         if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
-            raise RefusalError(
-                403, "This address is not the Lab's own; open the one that it printed."
-            )
+            text = "This address is not the Lab's own; open the one that it printed."
+            raise RefusalError(403, "error.host", text)
         origins = _all(headers, b"origin")
         is_foreign = any(origin.lower() not in self.origins for origin in origins)
         is_asked = scope["path"].startswith("/api")  # else it is the page, which a link may open
         sites = _all(headers, b"sec-fetch-site") if is_asked else []
         if is_foreign or any(site not in (b"same-origin", b"none") for site in sites):
-            raise RefusalError(403, "Another page asked; only the Lab's own page may.")
+            text = "Another page asked; only the Lab's own page may."
+            raise RefusalError(403, "error.origin", text)
         if scope["method"] not in METHODS:
-            raise RefusalError(405, f"The Lab answers {', '.join(METHODS)} alone.")
+            known = ", ".join(METHODS)
+            raise RefusalError(405, "error.method", f"The Lab answers {known} alone.", known=known)
         if is_asked:
             tokens = _all(headers, TOKEN)
             if len(tokens) != 1 or not secrets.compare_digest(tokens[0], self.token):
-                raise RefusalError(401, "The token is missing or old; open the printed address.")
+                text = "The token is missing or old; open the printed address."
+                raise RefusalError(401, "error.token", text)
         lengths = _all(headers, b"content-length")
         if any(not n.isdigit() or len(n) > 12 or int(n) > MOST_BYTES for n in lengths):
-            raise RefusalError(413, f"The question is too long; {MOST_BYTES:,} bytes are the most.")
+            raise _too_long()
+
+
+def _too_long() -> RefusalError:
+    text = f"The question is too long; {MOST_BYTES:,} bytes are the most."
+    return RefusalError(413, "error.long", text, most=MOST_BYTES)
 
 
 def _all(headers: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
@@ -112,7 +121,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > MOST_BYTES:
-            raise RefusalError(413, f"The question is too long; {MOST_BYTES:,} bytes are the most.")
+            raise _too_long()
         return message
 
     return bounded
@@ -132,7 +141,7 @@ def _guarded(send: Send) -> Send:
 
 
 async def _answer(send: Send, refusal: RefusalError) -> None:
-    body = json.dumps({"error": refusal.sentence}).encode()
+    body = json.dumps(refusal.answer).encode()
     headers = [
         (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())
     ]  # fmt: skip

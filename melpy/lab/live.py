@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from melpy.errors import ArgumentError, lookup
+from melpy.errors import lookup
 from melpy.lab import plane
+from melpy.lab.asked import refused
 from melpy.lab.log import Log
 from melpy.lab.runs import Run
+from melpy.lab.said import SaidError
 from melpy.lab.steps import Settings, Training
 from melpy.lab.task import Task
 from melpy.lab.training import labels_for
@@ -26,17 +28,19 @@ def task_of(session: Any) -> Task:
     """Return what a session's network learns from, where it has samples with labels."""
     data = session.data
     if data is None or data.y is None or session.loss is None:
-        raise ArgumentError(
-            WHO, "there are no samples with labels to learn from",
+        raise SaidError(
+            "error.noLabels", WHO, "there are no samples with labels to learn from",
             expected="a data set, or a folder with a folder a class",
             mend="Start melpy lab with --data.",
         )  # fmt: skip
     parameters = sum(w.size for w in session.model.weights)
     if parameters > MOST_PARAMETERS:
-        raise ArgumentError(
-            WHO, "the network is too large to be copied for a training to look at",
+        raise SaidError(
+            "error.tooLarge", WHO,
+            "the network is too large to be copied for a training to look at",
             expected=f"at most {MOST_PARAMETERS:,} parameters",
             received={"parameters": parameters}, mend="Train it with melpy train.",
+            values={"parameters": parameters, "most": MOST_PARAMETERS},
         )  # fmt: skip
     y, held_y = (labels_for(session.model, part) for part in (data.y, data.held_y))
     return Task(session.model, data.x, y, data.held_x, held_y, session.loss, data.classes)
@@ -72,7 +76,7 @@ class Live:
         MelpyError : it cannot be done
         """
         if self.is_closed:
-            raise ArgumentError(WHO, "melpy lab is being stopped")
+            raise SaidError("error.stopped", WHO, "melpy lab is being stopped")
         do = lookup("command", asked.get("command"), COMMANDS, WHO)
         number = self.number_of(asked.get("run", 0))
         with self._turns[number]:
@@ -82,18 +86,17 @@ class Live:
     def number_of(self, run: Any) -> int:
         """Return a run's number, or refuse it."""
         if type(run) is not int or not 0 <= run < RUNS:
-            raise ArgumentError(
-                WHO, "there is no such run", expected="0 or 1", received={"run": run}
-            )
+            raise refused("run", run, "there is no such run", "0 or 1", WHO)
         return run
 
     def run(self, number: int) -> Run:
         """Return a run, or say that there is none yet."""
         made = self.runs[number]
         if made is None:
-            raise ArgumentError(
-                WHO, f"run {number} is not set up", mend='Send the command "new" first.'
-            )
+            raise SaidError(
+                "error.noRun", WHO, f"run {number} is not set up",
+                mend='Send the command "new" first.',
+            )  # fmt: skip
         return made
 
     def is_ahead(self, run: Run) -> bool:
@@ -167,8 +170,8 @@ class Live:
         """Give the session's network a run's weights: then the other rooms show that one."""
         run = self.run(number)
         if run.training.task.model is not self.session.model:
-            raise ArgumentError(
-                WHO, "the other rooms show another network than this one",
+            raise SaidError(
+                "error.otherNetwork", WHO, "the other rooms show another network than this one",
                 mend="Start a run of the network that was opened.",
             )  # fmt: skip
         with run.held() as training:

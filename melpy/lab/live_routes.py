@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from melpy.errors import ArgumentError
-from melpy.lab.asked import json_of
+from melpy.lab.asked import json_of, refused
 from melpy.lab.live import Live
 from melpy.lab.watched import watched
 
@@ -38,10 +37,8 @@ def routes(session: Any) -> list[Route]:
         number = live.number_of(request.path_params["run"])
         after = request.query_params.get("after", "0")
         if not after.isdecimal() or len(after) > 15:
-            raise ArgumentError(
-                "live training", "this is no event's number",
-                expected="a whole number", received={"after": after},
-            )  # fmt: skip
+            what = "this is no event's number"
+            raise refused("after", after, what, "a whole number", "live training")
         return StreamingResponse(
             _lines(live, number, int(after)),
             media_type="application/x-ndjson",

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from melpy.lab.said import sentence
+
 __all__ = ["MOST_BYTES", "Kept", "Pack"]
 
 MOST_BYTES = 2**25  # of one body
@@ -23,7 +25,7 @@ class Pack:
     Attributes
     ----------
     directory : dict of a key to {"dtype", "shape", "offset"}, the offset in bytes
-    left_out : list of str, a sentence for each array that had no room
+    left_out : list of sentences, one for each array that had no room
     size : int, of the body, in bytes
 
     Examples
@@ -38,7 +40,7 @@ class Pack:
     def __init__(self, most_bytes: int = MOST_BYTES, shares: bool = False) -> None:
         self.most_bytes, self.shares = most_bytes, shares
         self.directory: dict[str, dict[str, Any]] = {}
-        self.left_out: list[str] = []
+        self.left_out: list[dict[str, Any]] = []
         self._parts: list[np.ndarray] = []
         self._keys: dict[Any, str] = {}  # by what tells the memory of those in `_held`
         self._held: list[np.ndarray] = []
@@ -56,7 +58,7 @@ class Pack:
         if self.shares and array.size and place in self._keys:
             return self._keys[place]
         if self.size + 4 * array.size > self.most_bytes:
-            self.left_out.append(f"{key} is left out: {array.size:,} numbers are too many to send.")
+            self.left_out.append(sentence("left.array", name=key, count=array.size))
             return None
         dtype = np.dtype("<f4" if array.dtype.kind == "f" else "<i4")
         with np.errstate(over="ignore"):  # what is too large for float32 is shown as infinite

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from melpy import layers, losses, models, random
-from melpy.errors import ArgumentError, lookup
+from melpy.errors import lookup
+from melpy.lab.asked import refused
 from melpy.lab.task import Task
 
 __all__ = ["SETS", "points", "task"]
@@ -100,12 +101,10 @@ def task(name: str, hidden: Sequence[int] = (8, 8), activation: str = "tanh") ->
         and all(type(n) is int and 1 <= n <= 64 for n in hidden)
     )
     if not is_small or activation not in ACTIVATIONS:
-        raise ArgumentError(
-            "live training",
-            "there is no such small network",
-            expected=f"at most 4 layers of 1 to 64 units, and {', '.join(ACTIVATIONS)}",
-            received={"hidden": hidden, "activation": activation},
-        )
+        raise refused(
+            "network", [hidden, activation], "there is no such small network",
+            f"at most 4 layers of 1 to 64 units, and {', '.join(ACTIVATIONS)}", "live training",
+        )  # fmt: skip
     with random.stream(0):
         model = models.Sequential(
             [

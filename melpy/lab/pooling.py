@@ -98,13 +98,6 @@ def _part(own: Pooling, asked: Mapping[str, Any]) -> tuple[Pooling, Block, list[
 
 
 def _cut(block: Block, channels: list[int], of: int) -> dict[str, Any] | None:
-    notes = []
     crop = None if block.is_whole else block.crop
-    if crop:
-        notes.append(f"{crop[2]}x{crop[3]} cells of the image")
-    if len(channels) < of:
-        notes.append(f"{len(channels)} of {of} channels")
-    if not notes:
-        return None
     left = channels if len(channels) < of else None
-    return {"crop": crop, "channels": left, "why": f"Shown are {', '.join(notes)}."}
+    return {"crop": crop, "channels": left} if crop or left else None

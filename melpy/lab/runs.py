@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from melpy.errors import ArgumentError, MelpyError, whole_numbers
+from melpy.errors import whole_numbers
+from melpy.lab.asked import refused
 from melpy.lab.breaking import all_alike, zeroed
 from melpy.lab.log import Log
+from melpy.lab.said import SaidError, sentence, told
 from melpy.lab.steps import Training
 
 __all__ = ["KINDS", "Run"]
@@ -44,7 +46,8 @@ class Run:
     ) -> None:
         self.training, self.log, self.is_ahead = training, log, is_ahead
         self.played = 0
-        self.state, self.error = "paused", ""
+        self.state = "paused"
+        self.error: dict[str, Any] | None = None  # a sentence for the page
         self.steps_per_s: float | None = 20.0
         self._gate = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -60,7 +63,7 @@ class Run:
         with self.held():
             if self._is_closed:
                 return
-            self.state, self.error, self._is_left = "playing", "", False
+            self.state, self.error, self._is_left = "playing", None, False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._play, name="live", daemon=True)
                 self._thread.start()
@@ -83,7 +86,7 @@ class Run:
         whole_numbers("live training", 1, count=count)
         self._require(count <= MOST_AT_ONCE, f"at most {MOST_AT_ONCE} steps", count=count)
         with self.held():
-            self.state, self.error = "paused", ""
+            self.state, self.error = "paused", None
             for _ in range(count):
                 if self.state == "paused":  # still
                     self._step()
@@ -193,8 +196,8 @@ class Run:
         ndarray (count, count, K) of float32, row by row from the largest second coordinate down
         """
         if not self.training.task.is_plane:
-            raise ArgumentError(
-                "live training", "the samples are no points in the plane",
+            raise SaidError(
+                "error.noPlane", "live training", "the samples are no points in the plane",
                 expected="a network that takes two numbers",
             )  # fmt: skip
         side = np.linspace(-span, span, count, dtype=np.float32)
@@ -243,23 +246,21 @@ class Run:
             if self.training.is_time_to_measure():
                 self._measure()
             if made["loss"] is None:
-                self._fail("not finite")
-        except MelpyError as error:
-            self._fail(str(error))
+                self._fail(sentence("live.notFinite"))
         except Exception as error:  # a layer of the user's own may raise anything
-            self._fail(f"{type(error).__name__}: {error}")
+            self._fail(told(error))
 
     def _measure(self) -> None:
         measured = self.training.measure()
         if measured is not None:
             self.log.tell("held out", **measured)
 
-    def _fail(self, error: str) -> None:
+    def _fail(self, error: dict[str, Any]) -> None:
         self.state, self.error = "failed", error
         self._tell_state()
 
     def _went_back(self) -> None:
-        self.state, self.error = "paused", ""
+        self.state, self.error = "paused", None
         self.log.take_back(self.training.step)
         self._tell_state()
 
@@ -268,6 +269,5 @@ class Run:
 
     def _require(self, fits: bool, expected: str, **received: Any) -> None:
         if not fits:
-            raise ArgumentError(
-                "live training", "this cannot be done", expected=expected, received=received
-            )
+            name, value = next(iter(received.items()))
+            raise refused(name, value, "this cannot be done", expected, "live training")

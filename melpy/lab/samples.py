@@ -16,6 +16,7 @@ from melpy.experiments.opened import Opened, run_of
 from melpy.experiments.photographs import parts_of, read_all
 from melpy.experiments.settings import kind_of
 from melpy.lab.asked import WHO
+from melpy.lab.training import classes_of
 
 __all__ = ["Samples", "samples_for"]
 
@@ -83,7 +84,7 @@ def samples_for(found: Opened, data: str | None, scale: float, say: Say) -> Samp
     """
     shape = input_shape(found.model)
     if data is None:
-        data = _of_the_run(found) or _that_fits(shape)
+        data = _of_the_run(found) or _that_fits(found.model, shape)
     if data is None:
         return _made_up(found, shape)
     try:
@@ -120,7 +121,8 @@ def input_shape(model: Any) -> tuple[int | None, ...]:
     if len(inputs) != 1 or len(outputs) != 1:
         raise ArgumentError(
             WHO, f"{model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs",
-            expected="a model of one input and one output, which a page has room for",
+            expected="a model of one input, as a sample is shown as one array; of several outputs "
+            "the first is shown, with its loss",
         )  # fmt: skip
     if np.dtype(inputs[0].dtype).kind not in "fiu":
         raise ArgumentError(
@@ -147,8 +149,11 @@ def _of_the_run(found: Opened) -> str | None:
     return data if Path(data).is_dir() else None
 
 
-def _that_fits(shape: tuple[int | None, ...]) -> str | None:
+def _that_fits(model: Any, shape: tuple[int | None, ...]) -> str | None:
+    """Return a data set whose images have the shape, where the model tells as many classes."""
     sizes = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "cifar-10": (32, 32, 3)}
+    if len(datasets.DATASETS["digits"].CLASS_NAMES) > classes_of(model):  # all three have ten
+        return None
     return next((n for n, size in sizes.items() if size == shape and datasets.status(n).here), None)
 
 
@@ -231,7 +236,7 @@ def _made_up(found: Opened, shape: tuple[int | None, ...]) -> Samples:
     count = model.outputs[0].shape[-1] or 1
     y = rng.integers(0, max(count, 2), MADE_UP)
     names = found.task.class_names if found.task is not None and found.task.is_of_classes else ()
-    classes = tuple(names) or tuple(f"class {n}" for n in range(max(count, 2)))
+    classes = tuple(names) or tuple(map(str, range(max(count, 2))))
     return Samples("made up", x, y, x[:0], y[:0], classes, found.high, is_made_up=True)
 
 

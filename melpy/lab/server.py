@@ -21,6 +21,7 @@ from melpy.errors import ArgumentError, MelpyError
 from melpy.lab import live_routes
 from melpy.lab.asked import WHO, NotHereError, json_of
 from melpy.lab.gate import Gate, RefusalError
+from melpy.lab.said import sentence, told
 from melpy.lab.session import Session
 
 __all__ = ["Server", "application", "free_socket"]
@@ -99,16 +100,17 @@ def _arrays_of(session: Session) -> Answer:
 
 async def _bad_question(_: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NotHereError) else 400
-    return JSONResponse({"error": " ".join(str(error).split())}, status)
+    return JSONResponse({"error": " ".join(str(error).split()), **told(error)}, status)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, getattr(error, "status", 403))
+async def _refused(_: Request, error: Any) -> Response:
+    return JSONResponse(error.answer, error.status)
 
 
 async def _nowhere(_: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
-    return JSONResponse({"error": f"{WHO}: nothing is here ({status})."}, status)
+    text = f"{WHO}: nothing is here ({status})."
+    return JSONResponse({"error": text, **sentence("error.nowhere", status=status)}, status)
 
 
 async def _nothing_here(_: Request) -> Response:
@@ -116,8 +118,9 @@ async def _nothing_here(_: Request) -> Response:
 
 
 async def _fault(_: Request, error: Exception) -> Response:
-    text = f"{WHO}: this went wrong inside ({type(error).__name__}); the terminal tells more."
-    return JSONResponse({"error": text}, 500)
+    name = type(error).__name__
+    text = f"{WHO}: this went wrong inside ({name}); the terminal tells more."
+    return JSONResponse({"error": text, **sentence("error.fault", name=name)}, 500)
 
 
 class Server:

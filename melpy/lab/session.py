@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from melpy import config, random, tape
-from melpy.errors import ArgumentError, MelpyError, ShapeError
+from melpy.errors import MelpyError, ShapeError
 from melpy.experiments.answers import probabilities, task_of
 from melpy.experiments.opened import Opened
 from melpy.lab import convolution, pooling
-from melpy.lab.asked import WHO, NotHereError, flag, numbers, text, whole
+from melpy.lab.asked import WHO, NotHereError, flag, numbers, refused, text, whole
+from melpy.lab.compiled import Compiled
 from melpy.lab.layers import described, kind_of, layers_by_path, short
 from melpy.lab.pack import Kept, Pack
+from melpy.lab.said import SaidError, sentence
 from melpy.lab.samples import Samples
-from melpy.lab.task import copy_of
-from melpy.lab.traces import Traced, as_answer, differences, fingerprint
-from melpy.lab.training import labels_for, loss_name, optimizer_for, readied
+from melpy.lab.traces import Traced, as_answer, fingerprint
+from melpy.lab.training import classes_of, labels_for, loss_name, optimizer_for, readied
+from melpy.lab.ways import picture
 from melpy.models.trace import trace
 
 __all__ = ["KERNELS", "Session"]
@@ -42,10 +43,13 @@ class About:
     ----------
     lang : "en" or "fr"
     is_default : bool, whether the model is the one that comes with melpy
+    outputs : names of the outputs of the model that was opened, of which the first is shown; empty
+        where it is the only one
     """
 
     lang: str = "en"
     is_default: bool = False
+    outputs: tuple[str, ...] = ()
 
 
 class Session:
@@ -79,15 +83,16 @@ class Session:
         self._traces = Kept(MOST_TRACES, MOST_BYTES)
         self._bodies = Kept(MOST_BODIES, MOST_BYTES)
         self._count = 0
-        self._compiled = _Compiled(self.model)
+        self._compiled = Compiled(self.model)
         self.layers = layers_by_path(self.model)
+        # A batch of one has no statistics worth the name: those that were kept are shown.
+        self._trains = not any(map(_is_of_batches, self.model.layers_inside))
         self._first = self._traced(self.data.shown_x[:1], int(self.data.shown_y[0]), sample=0)
         self._start = self._of_interest()
 
     def _require_classes(self) -> None:
-        count, labels = self.model.outputs[0].shape[-1] or 1, self.data.y
-        most = int(labels.max(initial=0))
-        if "crossentropy" in loss_name(self.model) and most >= max(count, 2):
+        count, most = classes_of(self.model), int(self.data.y.max(initial=0))
+        if most >= count:
             raise ShapeError(
                 WHO, f"the model has fewer classes than {self.data.name}",
                 expected=f"{most + 1} or more", received={"classes": count},
@@ -127,6 +132,7 @@ class Session:
                 "class_name": type(model).__name__,
                 "parameters": model.count_params(),
                 "layers": [described(row, self.layers.get(short(row.name))) for row in rows],
+                "picture": picture(model, rows),
             },
             "loss": loss_name(model),
             "optimizer": type(model.optimizer).__name__,
@@ -143,16 +149,22 @@ class Session:
             "left_out": self._left_out(),
         }
 
-    def _left_out(self) -> list[str]:
+    def _left_out(self) -> list[dict[str, Any]]:
         """Return a sentence for each thing that the rooms cannot show of this model."""
         kinds = {kind_of(row) for row in self._first.rows}
         said = []
+        if self.about.outputs:
+            shown, *others = self.about.outputs
+            named = {"shown": shown, "others": ", ".join(others)}
+            said.append(sentence("left.outputs", count=len(others) + 1, **named))
         if self.data.is_made_up:
-            said.append("There is no data for this model: the samples are random numbers.")
+            said.append(sentence("left.data"))
+        if not self._trains:
+            said.append(sentence("left.statistics"))
         if "conv" not in kinds:
-            said.append("The model has no convolution that can be laid out as columns.")
+            said.append(sentence("left.convolution"))
         if "pool" not in kinds:
-            said.append("The model has no pooling layer.")
+            said.append(sentence("left.pooling"))
         return said + as_answer(self._first, self.model.name)[0]["left_out"]
 
     def trace(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +176,7 @@ class Session:
         name = None if asked.get("optimizer") is None else text(asked, "optimizer")
         traced = self._traced(
             x, label, sample, whole(asked, "seed", 0, MOST_SEED, 0),
-            flag(asked, "training", True), optimizer_for(self.model, name),
+            flag(asked, "training", self._trains), optimizer_for(self.model, name),
         )  # fmt: skip
         answer, pack = as_answer(traced, self.model.name)
         traced.trace.update = None  # it is packed, and large
@@ -206,15 +218,17 @@ class Session:
         with self.lock:
             pack = self._bodies.get(key)
         if pack is None:
-            raise NotHereError(
-                WHO, f"{key[:20]!r} is no longer kept", mend="Ask for the sample again."
-            )
+            raise _forgotten(key)
         return pack.body()
 
     def batch_of(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y of a trace, as the model and its loss take them."""
         traced = self._trace_of(key)
         return traced.x, traced.y
+
+    def is_training(self, key: str) -> bool:
+        """Return whether the layers of a trace behaved as in training."""
+        return self._trace_of(key).is_training
 
     # How it is answered.
 
@@ -228,8 +242,8 @@ class Session:
         if len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3):
             shape, is_first = (shape[1], shape[2], shape[0]), True
         if len(shape) != 3:
-            raise ArgumentError(
-                WHO, "this model takes no images, so nothing can be drawn for it",
+            raise SaidError(
+                "error.noImages", WHO, "this model takes no images, so nothing can be drawn for it",
                 expected="a sample's number", received={"shape": data.shape},
             )  # fmt: skip
         H, W, C = shape
@@ -240,9 +254,10 @@ class Session:
 
     def _traced(
         self, x: np.ndarray, label: int | None, sample: int | None, seed: int = 0,
-        is_training: bool = True, optimizer: Any = None,
+        is_training: bool | None = None, optimizer: Any = None,
     ) -> Traced:  # fmt: skip
         """Run a batch of one through the model, by the kernels that are shown."""
+        is_training = self._trains if is_training is None else is_training
         with self.lock, config.using_kernels(KERNELS), random.stream(seed):
             if label is None:  # the likeliest one
                 with tape.no_grad():
@@ -273,9 +288,7 @@ class Session:
         with self.lock:
             traced = self._traces.get(key)
         if traced is None:
-            raise NotHereError(
-                WHO, f"{key[:20]!r} is no longer kept", mend="Ask for the sample again."
-            )
+            raise _forgotten(key)
         return traced
 
     def _row(self, asked: Mapping[str, Any]) -> Any:
@@ -284,53 +297,24 @@ class Session:
         row = next((row for row in traced.rows if row.name == path), None)
         if row is None:
             names = ", ".join(row.name for row in traced.rows[:20])
-            raise NotHereError(WHO, f"there is no layer {path[:60]!r}", expected=f"one of {names}")
+            raise NotHereError(
+                "error.noLayer", WHO, f"there is no layer {path[:60]!r}",
+                expected=f"one of {names}", values={"layer": path[:60]},
+            )  # fmt: skip
         return row
 
-    def _no_such_layer(self, name: str, what: str, kind: str) -> ArgumentError:
+    def _no_such_layer(self, name: str, what: str, kind: str) -> SaidError:
         names = [row.name for row in self._first.rows if kind_of(row) == kind]
-        return ArgumentError(
-            WHO, f"{name} is no {what}", expected=f"one of {', '.join(names[:20]) or 'none here'}"
-        )
+        expected = f"one of {', '.join(names[:20]) or 'none here'}"
+        return refused("path", name, f"{name} is no {what}", expected)
 
 
-class _Compiled:
-    """The compiled kernels beside those that are shown, once they are compiled.
+def _is_of_batches(layer: Any) -> bool:
+    """Return whether a layer in training depends on the other samples of its batch."""
+    return type(layer).__name__ == "BatchNormalization"
 
-    That takes half a minute where they never were, so a thread of its own does it, on a copy.
-    """
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.is_ready = False
-        self.why = ""
-        if importlib.util.find_spec("numba") is None:
-            self.why = "Numba, which compiles, is not installed."
-        self._thread: threading.Thread | None = None
-
-    def begin(self) -> None:
-        """Compile in the background, at the first call."""
-        if self._thread is None and not self.why:
-            self._thread = threading.Thread(target=self._compile, name="compiling", daemon=True)
-            self._thread.start()
-
-    def _compile(self) -> None:
-        try:
-            copy = copy_of(self.model)
-            shape = [size or 1 for size in self.model.inputs[0].shape[1:]]
-            x = np.zeros((1, *shape), self.model.inputs[0].dtype)
-            with config.using_kernels("compiled"):
-                trace(copy, x, training=False)
-            self.is_ready = True
-        except MelpyError as error:
-            self.why = str(error)
-
-    def beside(self, traced: Traced, lock: Any) -> tuple[dict[str, float | None], bool]:
-        """Return the differences from a trace by layer, and whether they are known."""
-        if not self.is_ready:
-            return {}, False
-        with lock, config.using_kernels("compiled"), random.stream(traced.seed):
-            if fingerprint(self.model) != traced.fingerprint:  # it has other weights by now
-                return {}, True
-            other = trace(self.model, traced.x, training=traced.is_training)
-        return differences(traced.trace, other), True
+def _forgotten(key: str) -> NotHereError:
+    return NotHereError(
+        "error.forgotten", WHO, f"{key[:20]!r} is no longer kept", mend="Ask for the sample again."
+    )

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from melpy import config, optimizers, random, tape, tree
-from melpy.errors import ArgumentError, lookup, whole_numbers
+from melpy.errors import lookup, whole_numbers
 from melpy.lab.breaking import cut_behind, owners_of
+from melpy.lab.said import SaidError
 from melpy.lab.task import Task, accuracy_of, copy_of
 from melpy.models.clone import fresh
 from melpy.saving import seeds
@@ -64,8 +65,8 @@ def checked_rate(rate: Any) -> float:
     """Return a learning rate, or refuse it."""
     is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
     if not is_number or not 0 < rate <= 1e9:
-        raise ArgumentError(
-            "live training", "the learning rate is out of range",
+        raise SaidError(
+            "error.rate", "live training", "the learning rate is out of range",
             expected="a number above 0, of at most 1e9", received={"rate": rate},
         )  # fmt: skip
     return float(rate)
@@ -111,8 +112,10 @@ class Training:
         loss = tree.map_structure(fresh, task.loss)
         self.model.compile(OPTIMIZERS[settings.optimizer](settings.rate), loss)
         if not self.model.trainable_weights:
-            raise ArgumentError(
-                "live training", f"{self.model.name!r} has no weight that is trained",
+            raise SaidError(
+                "error.frozen", "live training",
+                f"{self.model.name!r} has no weight that is trained",
+                values={"model": self.model.name},
                 mend="Set layer.trainable to True before the model is saved.",
             )  # fmt: skip
         self.model.optimizer.build(self.model.trainable_weights)
@@ -168,9 +171,9 @@ class Training:
                 loss = model.compute_loss(x, y, predicted, training=True)
                 gradients = _gradients(loss, weights)
             of_gradients = self._norms(dict(zip(map(id, weights), gradients, strict=True)))
-            before = {id(w): w.value.copy() for w in weights}
+            before = {id(w): w.array.copy() for w in weights}
             model.optimizer.apply(gradients, weights)
-        moves = {id(w): w.value - before[id(w)] for w in weights}
+        moves = {id(w): w.array - before[id(w)] for w in weights}
         self.step += 1
         return {
             "step": self.step,
@@ -178,7 +181,7 @@ class Training:
             "loss": _plain(np.mean(np.asarray(loss))),
             "accuracy": accuracy_of(y, np.asarray(predicted)),
             "gradients": of_gradients,
-            "weights": self._norms({id(w): w.value for w in weights}),
+            "weights": self._norms({id(w): w.array for w in weights}),
             "moves": self._norms(moves),
             "rate": self.rate,
         }
@@ -236,13 +239,14 @@ class Training:
 
         Raises
         ------
-        ArgumentError : not so many are kept
+        SaidError : not so many are kept
         """
         if count > len(self._past):
-            raise ArgumentError(
-                "live training", f"only the last {len(self._past)} steps are kept",
+            raise SaidError(
+                "error.kept", "live training", f"only the last {len(self._past)} steps are kept",
                 expected=f"a number from 1 to {len(self._past)}" if self._past else "a step first",
                 received={"count": count}, mend="Begin again from step 0 instead.",
+                values={"count": len(self._past)},
             )  # fmt: skip
         for _ in range(count):
             place = self._past.pop()
@@ -258,8 +262,8 @@ class Training:
     def _place(self) -> _Place:
         return _Place(
             self.step,
-            [np.array(w.value) for w in self.model.weights],
-            [np.array(v.value) for v in self.model.optimizer.variables],
+            [np.array(w.array) for w in self.model.weights],
+            [np.array(v.array) for v in self.model.optimizer.variables],
             seeds.standing(self.model),
         )
 
@@ -291,7 +295,7 @@ class Training:
 def _gradients(loss: Any, weights: list[Any]) -> list[np.ndarray]:
     if loss.requires_grad:
         return tape.gradients(loss, weights, forget=True)
-    return [np.zeros_like(w.value) for w in weights]  # all is cut
+    return [np.zeros_like(w.array) for w in weights]  # all is cut
 
 
 def _plain(value: Any) -> float | None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from melpy import tree
-from melpy.errors import ArgumentError, MelpyError
+from melpy.errors import MelpyError
+from melpy.lab.said import SaidError
 from melpy.models import clone_model
 
 __all__ = ["Task", "accuracy_of", "copy_of"]
@@ -49,7 +50,7 @@ def copy_of(model: Any) -> Any:
 
     Raises
     ------
-    ArgumentError : it cannot be copied; its own class says no more than its name
+    SaidError : it cannot be copied; its own class says no more than its name
     """
     try:
         made = clone_model(model)
@@ -59,11 +60,13 @@ def copy_of(model: Any) -> Any:
     except MelpyError:
         raise
     except Exception as error:
-        raise ArgumentError(
+        raise SaidError(
+            "error.copy",
             "melpy lab",
             f"{type(model).__name__} {model.name!r} cannot be copied to be trained "
             f"({type(error).__name__}: {error})",
             expected="a model of layers that describe themselves by get_config",
+            values={"model": model.name, "why": f"{type(error).__name__}: {error}"},
         ) from error
 
 

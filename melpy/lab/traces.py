@@ -12,6 +12,8 @@ import numpy as np
 from melpy import tree
 from melpy.lab.layers import kind_of
 from melpy.lab.pack import Pack
+from melpy.lab.said import sentence
+from melpy.lab.ways import finished
 from melpy.models.trace import LayerTrace, Trace
 from melpy.models.trace_update import Update
 
@@ -48,8 +50,8 @@ class Traced:
 
     @property
     def rows(self) -> list[LayerTrace]:
-        """The rows that are shown: an input layer does nothing."""
-        return [row for row in self.trace if row.class_name != "InputLayer"]
+        """The rows that are shown, as they end: an input layer does nothing."""
+        return finished(row for row in self.trace if row.class_name != "InputLayer")
 
     @property
     def size(self) -> int:
@@ -74,7 +76,7 @@ def as_answer(traced: Traced, model_name: str) -> tuple[dict[str, Any], Pack]:
             told["weights"][name] = pack.add(f"{path}/{name}", w)
         for name, g in row.d_weights.items():
             told["d_weights"][name] = pack.add(f"{path}/{name}/gradient", g)
-    logits, d_logits = _logits(traced.rows)
+    logits, d_logits = _logits(list(traced.trace))  # of the layer called last, inside of others
     trace = traced.trace
     made = {
         "title": trace.title,
@@ -83,6 +85,7 @@ def as_answer(traced: Traced, model_name: str) -> tuple[dict[str, Any], Pack]:
         "label": traced.label,
         "loss": _finite(trace.loss),
         "probabilities": traced.probabilities,
+        "target": pack.add("target", _one(traced.y)),
         "input": pack.add("input", _one(traced.x)),
         "d_input": pack.add("d_input", _one(trace.d_input)),
         "logits": pack.add("logits", logits),
@@ -131,11 +134,11 @@ def _one(batch: Any) -> np.ndarray | None:
 
 
 def _logits(rows: list[LayerTrace]) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return what the last softmax was made of, and the gradient there."""
+    """Return what the last activation was made of, and the gradient there."""
     if not rows:
         return None, None
     last = rows[-1]
-    if last.class_name == "Softmax":
+    if kind_of(last) == "activation":
         return _one(last.input), _one(last.d_input)
     if last.inside is not None and last.inside.pre is not None:
         return _one(last.inside.pre), _one(last.inside.d_pre)
@@ -165,10 +168,10 @@ def _update(pack: Pack, update: Update, model_name: str) -> dict[str, Any]:
     }
 
 
-def _summed_up(sentences: list[str]) -> list[str]:
+def _summed_up(sentences: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the first sentences, and how many more there are."""
     more = len(sentences) - 8
-    return sentences if more <= 0 else [*sentences[:8], f"And {more} more arrays are left out."]
+    return sentences if more <= 0 else [*sentences[:8], sentence("left.more", count=more)]
 
 
 def _finite(value: float | None) -> float | None:
@@ -196,5 +199,5 @@ def fingerprint(model: Any) -> int:
     """Return a number that changes when a weight does."""
     mark = 0
     for weight in model.weights:
-        mark = zlib.crc32(np.ascontiguousarray(weight.value).tobytes(), mark)
+        mark = zlib.crc32(np.ascontiguousarray(weight.array).tobytes(), mark)
     return mark

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from melpy import optimizers
 from melpy.configurable import snake_case
-from melpy.errors import ArgumentError
 from melpy.experiments.networks import end_of
-from melpy.lab.asked import WHO
+from melpy.lab.asked import refused
 from melpy.losses import SparseCategoricalCrossentropy
 
-__all__ = ["labels_for", "loss_name", "optimizer_for", "readied"]
+__all__ = ["classes_of", "labels_for", "loss_name", "optimizer_for", "readied"]
 
 SPARSE = "sparse_categorical_crossentropy"
 
@@ -34,6 +34,13 @@ def _usual_loss(model: Any, count: int) -> Any:
         return "binary_crossentropy"
     is_last_of_classes = count > 1 and len(model.outputs[0].shape) == 2 and end == "linear"
     return SparseCategoricalCrossentropy(from_logits=True) if is_last_of_classes else "mse"
+
+
+def classes_of(model: Any) -> float:
+    """Return how many classes a model can tell; infinity where its loss knows no classes."""
+    if "crossentropy" not in readied(model):
+        return math.inf
+    return max(model.outputs[0].shape[-1] or 1, 2)
 
 
 def loss_name(model: Any) -> str:
@@ -80,8 +87,6 @@ def optimizer_for(model: Any, name: str | None) -> Any:
         return own
     made = {"adam": optimizers.Adam, "sgd": optimizers.SGD}.get(name)
     if made is None:
-        raise ArgumentError(
-            WHO, "unknown optimizer", expected='"adam", "sgd", or null for the model\'s own',
-            received={"optimizer": name},
-        )  # fmt: skip
+        expected = '"adam", "sgd", or null for the model\'s own'
+        raise refused("optimizer", name, "unknown optimizer", expected)
     return made()

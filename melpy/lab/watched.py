@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from melpy import config, optimizers, random, tape, tree
-from melpy.errors import ArgumentError, whole_numbers
-from melpy.lab.asked import text
+from melpy.errors import whole_numbers
+from melpy.lab.asked import refused, text
 from melpy.lab.breaking import owners_of
 from melpy.lab.steps import OPTIMIZERS, checked_rate
 from melpy.lab.task import copy_of
@@ -43,17 +43,14 @@ def watched(session: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     whole_numbers(WHO, 1, steps=steps)
     whole_numbers(WHO, 0, index=index)
     if steps > MOST_STEPS:
-        raise ArgumentError(
-            WHO, "these are many steps", expected=f"at most {MOST_STEPS}", received={"steps": steps}
-        )
+        raise refused("steps", steps, "these are many steps", f"at most {MOST_STEPS}", WHO)
     given = asked.get("rates") or {}
     if not isinstance(given, Mapping):
-        raise ArgumentError(
-            WHO, "these are no learning rates", expected='{"sgd": 0.1, "adam": 0.01}',
-            received={"rates": given},
-        )  # fmt: skip
+        expected = '{"sgd": 0.1, "adam": 0.01}'
+        raise refused("rates", given, "these are no learning rates", expected, WHO)
     rates = {name: checked_rate(given.get(name, RATES[name])) for name in NAMES}
-    x, y = session.batch_of(text(asked, "trace"))
+    key = text(asked, "trace")
+    (x, y), training = session.batch_of(key), session.is_training(key)
     name = str(asked.get("weight"))
     with config.using_kernels("im2col"):
         runs = {}
@@ -63,7 +60,7 @@ def watched(session: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
                 model.set_weights(session.model.get_weights())
             optimizer = OPTIMIZERS[kind](rates[kind])
             model.compile(optimizer, tree.map_structure(fresh, session.loss))
-            runs[kind] = steps_of(model, x, y, weight_of(model, name), index, steps)
+            runs[kind] = steps_of(model, x, y, weight_of(model, name), index, steps, training)
     numbers = {n: getattr(optimizer, n) for n in ("beta_1", "beta_2", "epsilon")}
     return {"weight": name, "index": index, "rates": rates, "numbers": numbers, "runs": runs}
 
@@ -76,15 +73,13 @@ def weight_of(model: Any, name: str) -> Any:
         for weight in weights
     }
     if name not in known:
-        raise ArgumentError(
-            WHO, "there is no such weight", expected=f"one of {', '.join(known)}",
-            received={"weight": name},
-        )  # fmt: skip
+        expected = f"one of {', '.join(known)}"
+        raise refused("weight", name, "there is no such weight", expected, WHO)
     return known[name]
 
 
 def steps_of(
-    model: Any, x: Any, y: Any, weight: Any, index: int, count: int
+    model: Any, x: Any, y: Any, weight: Any, index: int, count: int, training: bool = True
 ) -> list[dict[str, float | int]]:
     """Make steps on one batch; return what happened to one value of one weight.
 
@@ -94,20 +89,18 @@ def steps_of(
         "step" = after - before; of Adam also "m", "v" (after averaging), "m_hat", "v_hat"
     """
     if index >= weight.size:
-        raise ArgumentError(
-            WHO, f"{weight.name} has no such value", expected=f"0 to {weight.size - 1}",
-            received={"index": index},
-        )  # fmt: skip
+        expected = f"0 to {weight.size - 1}"
+        raise refused("index", index, f"{weight.name} has no such value", expected, WHO)
     optimizer, weights = model.optimizer, model.trainable_weights
     at = next(n for n, one in enumerate(weights) if one is weight)
     made: list[dict[str, float | int]] = []
     end_s = time.monotonic() + MOST_S
     while len(made) < count and time.monotonic() < end_s:
-        loss = model.compute_loss(x, y, model(x, training=True), training=True)
+        loss = model.compute_loss(x, y, model(x, training=training), training=training)
         gradients = tape.gradients(loss, weights)
-        before = _at(weight.value, index)
+        before = _at(weight.array, index)
         optimizer.apply(gradients, weights)
-        after, t = _at(weight.value, index), len(made) + 1
+        after, t = _at(weight.array, index), len(made) + 1
         made.append({
             "t": t, "loss": float(np.mean(np.asarray(loss))), "before": before,
             "gradient": _at(gradients[at], index), "after": after, "step": after - before,
@@ -122,8 +115,8 @@ def steps_of(
 def _moments(optimizer: Any, weight: Any, index: int, t: int) -> dict[str, float]:
     if not isinstance(optimizer, optimizers.Adam):
         return {}
-    m = _at(optimizer._flat.view("momentum", weight).value, index)
-    v = _at(optimizer._flat.view("velocity", weight).value, index)
+    m = _at(optimizer._flat.view("momentum", weight).array, index)
+    v = _at(optimizer._flat.view("velocity", weight).array, index)
     return {
         "m": m, "v": v,
         "m_hat": m / (1 - optimizer.beta_1**t), "v_hat": v / (1 - optimizer.beta_2**t),

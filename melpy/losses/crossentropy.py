@@ -11,6 +11,7 @@ from melpy.errors import ArgumentError
 from melpy.kernels import dispatch as kernels
 from melpy.losses import checks
 from melpy.losses.base import PairLoss, as_float, paired
+from melpy.ops.crossentropy import clipped
 from melpy.tape import Variable
 
 __all__ = [
@@ -23,11 +24,6 @@ __all__ = [
     "categorical_generalized_cross_entropy",
     "sparse_categorical_crossentropy",
 ]
-
-
-def clipped(p: Any) -> Any:
-    """Return probabilities whose logarithm is finite, as Keras clips them."""
-    return ops.clip(p, config.epsilon(), 1 - config.epsilon())
 
 
 def smoothed_bits(t: Any, label_smoothing: float) -> Any:
@@ -54,9 +50,11 @@ def binary_crossentropy(
     checks.same_shape("binary_crossentropy", t, y)
     t = smoothed_bits(t, label_smoothing)
     if from_logits:  # log(1 + e^z) - t z, which does not overflow
-        is_sure = ops.logical_and(ops.isinf(y), ops.equal(t, ops.greater(y, 0)))  # and right: 0
+        is_sure = ops.isinf(y)  # that the class is 1, or 0: right costs nothing, wrong infinity
         z = ops.where(is_sure, 0, y)
-        losses = ops.where(is_sure, 0, ops.subtract(ops.softplus(z), ops.multiply(z, t)))
+        of_sure = ops.where(ops.equal(t, ops.greater(y, 0)), 0, ops.absolute(y))
+        losses = ops.subtract(ops.softplus(z), ops.multiply(z, t))
+        losses = ops.where(is_sure, of_sure, losses)
     else:
         p = clipped(y)
         losses = -(ops.log(p) * t + ops.log(1 - p) * (1 - t))

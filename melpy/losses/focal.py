@@ -11,10 +11,10 @@ from melpy.losses import checks
 from melpy.losses.base import as_float, paired
 from melpy.losses.crossentropy import (
     CrossentropyLoss,
-    clipped,
     smoothed_bits,
     smoothed_classes,
 )
+from melpy.ops.crossentropy import clipped
 
 __all__ = [
     "BinaryFocalCrossentropy",

@@ -32,6 +32,11 @@ class LossWatch:
     def __init__(self, model: Any, standing: Standing, programs: Any) -> None:
         self.model, self.standing, self.programs = model, standing, programs
         self.is_told = False
+        self._quiet: Any = {kind: "ignore" for kind, how in np.geterr().items() if how == "warn"}
+
+    def alone(self) -> np.errstate:
+        """Return a context in which NumPy warns of no number: the loss tells, and where."""
+        return np.errstate(**self._quiet)
 
     def look(self, loss: Any, x: Any) -> None:
         """Say where it is, if a loss is not finite and it was not said before."""

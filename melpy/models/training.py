@@ -143,7 +143,7 @@ class Trainer(Checks):
             self, source, watching.callbacks, lambda: self._see(source), validation=valid
         )
         said = saying_what_is_compiled(config.say if verbose else None)
-        self._watch = LossWatch(self, standing, programs)
+        self._watch = watch = LossWatch(self, standing, programs)
         shared = shared_by()
         if shared is not None:
             shared.watching(watching)
@@ -160,7 +160,8 @@ class Trainer(Checks):
                 made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
                 for first, last, batches in executions(source, together, standing.batch):
                     watching.on_train_batch_begin(first)
-                    made = programs.run(batches)
+                    with watch.alone():
+                        made = programs.run(batches)
                     standing.batch = last + 1
                     watching.on_train_batch_end(last, as_logs(made))
                     if shared is not None:

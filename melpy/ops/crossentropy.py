@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from melpy import config
 from melpy.errors import ShapeError
 from melpy.ops.activations import log_sigmoid
@@ -36,14 +38,20 @@ def _require(fits: bool, who: str, target: Any, output: Any, expected: str) -> N
         )
 
 
-def _clipped(p: Any) -> Any:
-    return clip(p, config.epsilon(), 1 - config.epsilon())
+def clipped(p: Any) -> Any:
+    """Return probabilities whose logarithms and gradients are finite, as Keras clips them.
+
+    Where epsilon is too small for p's type, the type's own gaps from 0 and 1 take its place.
+    """
+    kind = np.finfo(p.dtype if np.dtype(p.dtype).kind == "f" else config.floatx())
+    least, gap = (max(config.epsilon(), float(end)) for end in (kind.tiny, kind.epsneg))
+    return clip(p, least, 1 - gap)
 
 
 def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
     if from_logits:
         return log_softmax(output, axis)
-    return log(_clipped(divide(output, total(output, axis, True))))
+    return log(clipped(divide(output, total(output, axis, True))))
 
 
 def _weighed(target: Any, log_p: Any) -> Any:
@@ -72,7 +80,7 @@ def binary_crossentropy(target: Any, output: Any, *, from_logits: bool = False) 
     if from_logits:
         yes, no = log_sigmoid(output), log_sigmoid(negative(output))
     else:
-        p = _clipped(output)
+        p = clipped(output)
         yes, no = log(p), log(subtract(1, p))
     return negative(_weighed(target, yes) + _weighed(subtract(1, target), no))
 

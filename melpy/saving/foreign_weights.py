@@ -18,6 +18,7 @@ from melpy.saving.files import reading
 from melpy.saving.foreign_layouts import LAYOUTS, of_keras, of_torch
 from melpy.saving.npz_file import arrays_in
 from melpy.saving.safetensors_file import safetensors
+from melpy.saving.state import tell_not_finite
 
 __all__ = ["load_foreign_weights"]
 
@@ -94,6 +95,7 @@ def load_foreign_weights(
         _require_all(layers, modules, found, names or {}, partial)
         for name, (_, own) in found.items():
             layers[name].set_weights(own)
+    tell_not_finite(model, WHO)
 
 
 def _arrays(path: Path, model: Any) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """What a model's file says beside the network: plain values, such as the names of its classes.
 
-They stand in a part of their own, notes.json, which Keras passes over.
+In a ".keras" file they stand in a part of their own, notes.json, which Keras passes over; in an
+ONNX file among its metadata, under the name "melpy.notes".
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from typing import Any
 from melpy.errors import ArgumentError, DataError
 from melpy.saving.containers import NOTES
 
-__all__ = ["NOTES", "keep_notes", "note", "notes_of", "written_notes"]
+__all__ = ["METADATA", "NOTES", "keep_notes", "note", "notes_of", "written_notes"]
+
+METADATA = "melpy.notes"  # in an ONNX file
 
 
 def note(model: Any, /, **values: Any) -> None:  # a value may be called model, too
-    """Keep plain values with a model; its ".keras" file holds them too.
+    """Keep plain values with a model; its ".keras" and ".onnx" files hold them too.
 
     Parameters
     ----------
@@ -73,7 +76,7 @@ def keep_notes(model: Any, content: bytes, who: str) -> None:
     if not isinstance(values, dict):
         raise DataError(
             who,
-            f"{NOTES} cannot be read",
+            "the notes of the model cannot be read",
             expected="a JSON object",
             received={"is": str(values)[:80]},
         )

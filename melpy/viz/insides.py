@@ -18,12 +18,13 @@ __all__ = ["columns", "filters"]
 
 MOST = 16  # filters, and channels of each
 MOST_CELLS = 600  # with their numbers written into them
+WIDE_IN, HIGH_IN = 0.5, 0.42  # of such a cell, in inches
 
 
 def filters(layer: Any) -> Figure:
     """Draw a convolution's kernels: a row a channel that comes in, a column a filter.
 
-    Blue is below zero, red above; one scale for all.
+    Red is below zero, blue above; one scale for all.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def filters(layer: Any) -> Figure:
     rows, count = shown.shape[2:]
     figure = new_figure(0.6 * count + 0.8, 0.6 * rows + 0.7)
     part = "" if (rows, count) == (C, D) else f", the first {rows} of {C} channels, {count} of {D}"
-    figure.suptitle(f"Filters{part}\n(−{most:.3g} blue, {most:.3g} red)", fontsize=9)
+    figure.suptitle(f"Filters{part}\n(−{most:.3g} red, {most:.3g} blue)", fontsize=9)
     grid = figure.subplots(rows, count, squeeze=False)
     for c, line in enumerate(grid):
         for d, axes in enumerate(line):
@@ -88,7 +89,7 @@ def columns(image: Any, window_shape: Any = 3, stride: Any = 1, dilation: Any = 
         )  # fmt: skip
     most = float(np.abs(pixels).max(initial=0.0)) or 1.0
     rows, count = matrix.shape
-    figure = new_figure(0.5 * (W * C + count) + 1.5, 0.42 * max(H, rows) + 0.9)
+    figure = new_figure(WIDE_IN * (W * C + count) + 1.5, HIGH_IN * max(H, rows) + 0.9)
     left, right = figure.subplots(1, 2, width_ratios=(W * C, count))
     flat = np.concatenate(list(one[0]), axis=1)  # channels side by side
     _numbered(left, flat, most, [[f"{r},{c % W}" for c in range(W * C)] for r in range(H)])
@@ -109,7 +110,7 @@ def _sources(k: np.ndarray, i: np.ndarray, j: np.ndarray, C: int) -> list[list[s
 def _numbered(axes: Any, values: np.ndarray, most: float, names: list[list[str]]) -> None:
     """Draw cells with their numbers, and below them their names."""
     paints = heatmap.colors(values, most)
-    axes.imshow(paints, aspect="auto")
+    axes.imshow(paints, aspect=HIGH_IN / WIDE_IN)
     for (row, column), value in np.ndenumerate(values):
         ink = heatmap.ink(*paints[row, column].tolist())
         axes.text(column, row - 0.12, heatmap.digits(value), ha="center", va="center", fontsize=6.5,

@@ -32,7 +32,8 @@ def of_model(model: Any, summary: str) -> str:
         cut = [*lines[: 2 * MOST_ROWS], "..."] if len(lines) > 2 * MOST_ROWS else lines
         shown = f'<pre style="font-size:12px">{escape(chr(10).join(cut))}</pre>'
     else:
-        shown = Picture(boxes, arrows).svg()
+        told = f"{model.name}: {', '.join(box.title for box in boxes)}"
+        shown = heatmap.drawing(Picture(boxes, arrows).svg(), told)
     return f'<div style="overflow:auto;max-height:640px">{shown}</div>'
 
 
@@ -78,10 +79,9 @@ def _chart(name: str, own: Sequence[float], held: Sequence[float], epochs: Seque
         told.append(f'<tspan fill="{color}">{what} {heatmap.digits(values[-1])}</tspan>')
     first, end = (epochs[0] + 1, epochs[-1] + 1) if len(epochs) else (1, last + 1)
     label = f"{name} by epoch: {heatmap.digits(low)} to {heatmap.digits(high)}"
-    return (
+    svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{W}" height="{H}" viewBox="0 0 {W} {H}" '
-        f'role="img" aria-label="{escape(label, quote=True)}" font-family="sans-serif" '
-        f'font-size="11" style="background:#fff">'
+        f'font-family="sans-serif" font-size="11" style="background:#fff">'
         f'<text x="{PAD}" y="14" fill="#1b2a38"><tspan font-weight="bold">{escape(name)}</tspan>  '
         f"{'  '.join(told)}</text>"
         f'<path d="M{PAD},22V{H - 20}H{W - 8}" fill="none" stroke="#6b7780"/>'
@@ -91,6 +91,7 @@ def _chart(name: str, own: Sequence[float], held: Sequence[float], epochs: Seque
         f'<text x="{W - 8}" y="{H - 6}" text-anchor="end">{end}</text></g>'
         f"{''.join(parts)}</svg>"
     )
+    return heatmap.drawing(svg, label)
 
 
 def of_trace(title: str, columns: Sequence[str], rows: Sequence[tuple[Any, Sequence[str]]]) -> str:

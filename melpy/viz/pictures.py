@@ -26,10 +26,10 @@ MOST_MAPS = 16  # feature maps a layer shown in a row
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of so many inches, of no window."""
-    from matplotlib.figure import Figure
+    """Return an empty figure of so many inches, of no window; notebooks show it as it is."""
+    from melpy.viz.shown_figure import ShownFigure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return ShownFigure(figsize=(width, height), layout="constrained")
 
 
 def save(figure: Figure, path: str | Path) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from melpy import losses, random
+from melpy import config, losses, random
 from melpy.callbacks import EarlyStopping
-from melpy.errors import ArgumentError, DtypeError, signature_error
+from melpy.errors import ArgumentError, DtypeError, SignatureError, signature_error
+from melpy.kernels.dispatch import saying_what_is_compiled
 from melpy.models import Model, clone_model
 from melpy.optimizers import Adam
 from melpy.tables import is_sparse
@@ -156,6 +157,7 @@ class Estimator(Checking):
         begins : bool, whether with a new model
         is_whole : bool, whether these are all data that there are
         """
+        self._require_parameters()
         X, y = self._checked(X, y, reset=begins)
         weight = self._weights(X, y, sample_weight, is_whole)
         if weight is not None and not weight.all():  # what weighs nothing is not there
@@ -163,7 +165,7 @@ class Estimator(Checking):
             X, y, weight = X[kept], None if y is None else y[kept], weight[kept]
         if begins:
             self._settle(y, classes)
-        with random.stream(self._seed()):
+        with random.stream(self._seed()), saying_what_is_compiled(self._say(kwargs)):
             model = self._made(X, y, weight) if begins else self.model_
             learned = self._learned(model, X, y, weight)
             options = self._options(kwargs, is_whole)
@@ -172,6 +174,11 @@ class Estimator(Checking):
         self.n_iter_ = (0 if begins else self.n_iter_) + len(history.epoch)
         self.model_, self.history_ = model, history
         return self
+
+    def _say(self, kwargs: Mapping[str, Any]) -> Callable[[str], None] | None:
+        """Return what says that kernels are compiled: fits are quiet else, but this takes time."""
+        verbose = {**(self.fit_kwargs or {}), **kwargs}.get("verbose", "auto")
+        return config.say if verbose else None
 
     def _seed(self) -> int:
         if self.random_state is None:
@@ -184,6 +191,13 @@ class Estimator(Checking):
         """Return a compiled model to begin with."""
         options, scale = dict(self.model_kwargs or {}), 1.0
         if isinstance(self.model, Model):
+            if options:
+                raise ArgumentError(
+                    type(self).__name__,
+                    "model_kwargs are for a function that makes a model, and this is a model",
+                    expected="no model_kwargs",
+                    received={"model_kwargs": options},
+                )
             model = copy.deepcopy(self.model) if self.warm_start else clone_model(self.model)
         elif self.model is None:
             given = self._given(X, y)
@@ -194,7 +208,7 @@ class Estimator(Checking):
                 raise error
             model = make(**options)
         elif callable(self.model):
-            model = _called(self.model, X, self._given(X, y), options)
+            model = self._called(self.model, X, self._given(X, y), options)
         else:
             model = self.model
         if not isinstance(model, Model):
@@ -212,6 +226,23 @@ class Estimator(Checking):
         elif self.learning_rate is not None:
             model.optimizer.learning_rate = self.learning_rate
         return model
+
+    def _called(self, make: Callable[..., Any], X: Any, y: Any, options: Mapping[str, Any]) -> Any:
+        """Return what a function makes of data: by their names where it has those, as in Keras."""
+        signature = inspect.signature(make)
+        data = {"X": X, "y": y}
+        by_name = data.keys() <= signature.parameters.keys()
+        args, kwargs = ((), data | dict(options)) if by_name else ((X, y), dict(options))
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise SignatureError(
+                type(self).__name__,
+                f"the model's function does not take X, y and model_kwargs ({error})",
+                expected=f"arguments {signature}",
+                received={"model_kwargs": [*options]},
+            ) from error
+        return make(*args, **kwargs)
 
     def _outputs(self, model: Any, X: Any) -> int:
         """Return how many numbers a model gives for a sample."""
@@ -313,9 +344,3 @@ class Estimator(Checking):
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _called(make: Callable[..., Any], X: Any, y: Any, options: Mapping[str, Any]) -> Any:
-    """Return what a function makes of data: by their names where it has those, as in Keras."""
-    taken = inspect.signature(make).parameters
-    return make(X=X, y=y, **options) if {"X", "y"} <= taken.keys() else make(X, y, **options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from melpy.errors import DataError, ShapeError
+from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, whole_numbers
 
 __all__ = ["Checking"]
 
@@ -18,6 +19,24 @@ class Checking(BaseEstimator):
 
     model: Any
     _sample_shape: tuple[int, ...]
+
+    def _require_parameters(self) -> None:
+        """Refuse parameters out of range: here, since constructors of scikit-learn's take any."""
+        who, own = type(self).__name__, self.get_params(deep=False)
+        counts = ("epochs", "batch_size", "n_iter_no_change")
+        whole_numbers(who, 1, **{name: own[name] for name in counts})
+        share = own["validation_fraction"]
+        if not isinstance(share, float | np.floating) or not 0 < share < 1:
+            raise ArgumentError(
+                who, "validation_fraction is out of range", expected="a float between 0 and 1",
+                received={"validation_fraction": share},
+            )  # fmt: skip
+        for name in ("model_kwargs", "fit_kwargs"):
+            if own[name] is not None and not isinstance(own[name], Mapping):
+                raise DtypeError(
+                    who, f"{name} is no dict", expected="a dict of arguments by name, or None",
+                    received={name: own[name]},
+                )  # fmt: skip
 
     def _class_weights(self, y: Any, is_begun: bool) -> np.ndarray | None:
         """Return a weight for each label, None for the same for all."""

@@ -210,6 +210,15 @@ def test_nothing_is_read_before_it_is_asked_for():
     assert read == [0, 1, 0, 1, 2, 3]
 
 
+def test_a_cache_holds_the_same_elements_where_a_training_goes_on():
+    def cached(epoch):
+        data = samples(6).shuffle(6, 0).cache()
+        data.epoch = epoch
+        return epochs(data, 2)
+
+    assert cached(0) == cached(3)
+
+
 def test_a_cache_keeps_the_first_whole_epoch():
     made = itertools.count()
     cached = samples(3).map(lambda x: next(made)).cache()

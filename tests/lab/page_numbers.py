@@ -22,12 +22,13 @@ def grid_of(page, title):
     details = figure.locator("details.as-table")
     details.evaluate("(one) => { one.open = false }")
     details.locator("summary").click()
+    page.mouse.move(2, 2)  # away from cells that came to lie under it, which would be previewed
     figure.locator("table").wait_for()
     rows = details.locator("table").evaluate(
         "(table) => [...table.rows].slice(1).map((row) =>"
         " [...row.cells].slice(1).map((cell) => cell.textContent))"
     )
-    details.locator("summary").click()
+    details.evaluate("(one) => { one.open = false }")
     return np.array([[number(text) for text in row] for row in rows])
 
 

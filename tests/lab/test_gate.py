@@ -69,7 +69,9 @@ def test_a_forged_host_is_refused_on_every_path(host, path):
     status, headers, body = came(OWN | {"host": host}, path)
     assert status == 403
     assert set(HEADERS) <= set(headers.items())
-    assert "not the Lab's own" in json.loads(body)["error"]
+    answer = json.loads(body)
+    assert "not the Lab's own" in answer["error"]
+    assert (answer["key"], answer["values"]) == ("error.host", {})
 
 
 def test_a_host_that_is_missing_or_named_twice_is_refused():

@@ -23,6 +23,7 @@ from melpy.cli.main import main
 from melpy.experiments.opened import Opened, opened
 from melpy.lab import samples
 from melpy.lab.samples import samples_for
+from melpy.lab.session import Session
 
 ROOT = Path(melpy.__file__).parents[1]
 OWN = Path(melpy.__file__).parent / "lab" / OWN_MODEL
@@ -200,6 +201,14 @@ class TestSamples:
         made = samples_for(Opened(model, tmp_path / "m.keras"), None, 1.0, print)
         assert made.is_made_up
         assert made.x.shape == (samples.MADE_UP, samples.UNKNOWN, 3)
+
+    @pytest.mark.parametrize(("end", "data"), [("sigmoid", "made up"), (None, "digits")])
+    def test_digits_are_shown_only_to_a_model_that_can_tell_ten_classes(self, tmp_path, end, data):
+        model = melpy.Sequential([melpy.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1, end)])
+        found = Opened(model, tmp_path / "model.keras")
+        shown = samples_for(found, None, 1.0, print)
+        assert shown.name == data
+        assert Session(found, shown).trace({"sample": 0})["loss"] >= 0
 
     def test_words_are_made_up_of_whole_numbers(self, tmp_path):
         model = melpy.Sequential([

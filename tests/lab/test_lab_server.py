@@ -12,6 +12,7 @@ from melpy.errors import ArgumentError
 from melpy.lab.server import Server, free_socket
 
 from .shared import array_at, ask, served, session_of, small_model
+from .test_locales import HOLE, words
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,37 @@ def test_a_trace_and_its_arrays(server):
     assert (shown == server.session.data.shown_x[1]).all()
 
 
+def assert_said(answer, key=None):
+    """A refusal can be said in each language: the page has its key, and gets what stands in it."""
+    assert answer.keys() == {"error", "key", "values"}
+    assert key in (None, answer["key"])
+    for language in ("en", "fr"):
+        assert set(HOLE.findall(words("", language)[answer["key"]])) <= answer["values"].keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "key"),
+    [
+        ("/api/trace", {"sample": 99}, "error.question"),
+        ("/api/convolution", {"trace": "t0", "path": "conv"}, "error.forgotten"),
+        ("/api/convolution", {"path": "nowhere"}, "error.noLayer"),
+        ("/api/convolution", {"path": "head"}, "error.question"),
+        ("/api/convolution", {"path": "conv", "dilation": 8, "padding": "valid"}, "error.noWindow"),
+        ("/api/pooling", {"path": "pool", "kind": "least"}, "error.library"),
+        ("/api/live", {"command": "step"}, "error.noRun"),
+        ("/api/live", {"command": "new", "run": 7}, "error.question"),
+        ("/api/live", {"command": "new", "rate": -1}, "error.rate"),
+        ("/api/optimizer", {"weight": "nobody"}, "error.question"),
+        ("/api/nothing", {}, "error.nowhere"),
+    ],
+)
+def test_each_refusal_has_a_key_and_its_values(server, path, body, key):
+    told = json.loads(ask(server, "/api/trace", {"sample": 0})[2])
+    status, _, answer = ask(server, path, {"trace": told["trace"], **body})
+    assert status >= 400
+    assert_said(json.loads(answer), key)
+
+
 def size(entry):
     made = 1
     for n in entry["shape"]:
@@ -50,7 +82,7 @@ def test_forged_requests_over_http(server):
         for path, body in (("/api/lab", None), ("/api/trace", {"sample": 0})):
             status, _, answer = ask(server, path, body, **headers)
             assert status == 403, headers
-            assert set(json.loads(answer)) == {"error"}
+            assert_said(json.loads(answer))
     for token in (None, "", "x" * 32):
         for path in ("/api/lab", "/api/arrays/t1", "/api/live/0"):
             assert ask(server, path, X_Melpy_Token=token)[0] == 401
@@ -89,6 +121,7 @@ def test_bad_questions_get_one_sentence(server, path, raw, status):
     found, _, body = ask(server, path, raw=raw, method="POST")
     assert found == status
     if status != 200:
+        assert_said(json.loads(body))
         text = json.loads(body)["error"]
         assert "\n" not in text
         assert len(text) < 300
@@ -106,6 +139,7 @@ def test_a_fault_inside_is_told_without_its_traceback(server, monkeypatch):
     status, headers, answer = ask(server, "/api/convolution", body)
     assert status == 500
     assert "ZeroDivisionError" in json.loads(answer)["error"]
+    assert_said(json.loads(answer), "error.fault")
     assert "content-security-policy" in headers
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,14 @@ import pytest
 import melpy
 from melpy import config, layers
 from melpy.errors import ArgumentError, MelpyError, ShapeError
+from melpy.experiments.opened import Opened
 from melpy.lab.asked import NotHereError
+from melpy.lab.outputs import of_one_output
 from melpy.lab.pack import Pack
+from melpy.lab.said import sentence
 from melpy.lab.samples import Samples
-from melpy.lab.session import MOST_TRACES, Session
+from melpy.lab.session import MOST_TRACES, About, Session
+from melpy.lab.watched import watched
 
 from .shared import arrays_of, session_of, small_model
 
@@ -142,7 +147,7 @@ def test_a_pack_has_a_largest_size_and_names_what_has_no_room():
     assert pack.add("a", np.ones(6)) == "a"
     assert pack.add("b", np.ones(6)) is None
     assert pack.add("c", np.ones(4, bool)) == "c"
-    assert pack.left_out == ["b is left out: 6 numbers are too many to send."]
+    assert pack.left_out == [sentence("left.array", name="b", count=6)]
     assert len(pack.body()) == 40
     assert pack.directory["c"] == {"dtype": "int32", "shape": [4], "offset": 24}
 
@@ -155,9 +160,10 @@ def test_a_model_too_large_to_send_says_what_is_left_out():
     session = session_of(model)
     told = session.trace({"sample": 0})
     assert sum(4 * np.prod(a["shape"]) for a in told["arrays"].values()) <= 2**25
-    assert any("wider/kernel" in text for text in told["left_out"])
+    assert any("wider/kernel" in said["values"].get("name", "") for said in told["left_out"])
     assert all(row["output"] for row in told["rows"])
-    assert "no convolution" in " ".join(session.lab()["left_out"])
+    keys = [said["key"] for said in session.lab()["left_out"]]
+    assert keys[:2] == ["left.convolution", "left.pooling"]
 
 
 def test_the_compiled_kernels_lie_close(session):
@@ -197,11 +203,41 @@ class TestModels:
         gap = arrays_of(session, told)[told["d_logits"]] - (p / p.sum() - np.eye(3)[1])
         assert np.abs(gap).max() < 1e-6
 
+    @pytest.mark.parametrize("end", [layers.Softmax(), layers.Activation("softmax")])
+    def test_a_softmax_that_is_a_layer_of_its_own(self, end):
+        model = melpy.Sequential([melpy.Input((4,)), layers.Dense(3, name="scores"), end])
+        session = session_of(model)
+        told = session.trace({"sample": 1})
+        arrays = arrays_of(session, told)
+        assert told["logits"] == "scores/output"
+        gap = arrays[told["d_logits"]] - (told["probabilities"] - np.eye(3)[1])
+        assert np.abs(gap).max() < 1e-6
+
     def test_one_sigmoid(self):
         model = melpy.Sequential([melpy.Input((4,)), layers.Dense(1, "sigmoid")])
         told = session_of(model).trace({"sample": 1})
         assert len(told["probabilities"]) == 2
         assert told["loss"] > 0
+
+    def test_batch_normalization_of_one_sample_is_what_it_predicts_by(self):
+        model = melpy.Sequential([
+            melpy.Input((4,)), layers.Dense(5, name="first"), layers.BatchNormalization(),
+            layers.Dense(3, "softmax"),
+        ])  # fmt: skip
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        x = np.random.default_rng(1).normal(2, 3, (64, 4)).astype("float32")
+        model.fit(x, np.arange(64) % 3, epochs=2, verbose=0)
+        session = session_of(model)
+        told = session.trace({"sample": 1})
+        predicted = model.predict(session.data.shown_x[1:2], verbose=0)[0]
+        np.testing.assert_allclose(told["probabilities"], predicted, rtol=1e-5)
+        assert told["training"] is False
+        assert sentence("left.statistics") in session.lab()["left_out"]
+        question = {"trace": told["trace"], "weight": "first/kernel", "index": 0, "steps": 1}
+        first = watched(session, question)["runs"]["sgd"][0]
+        gradient = arrays_of(session, told)["first/kernel/gradient"]
+        assert first["gradient"] == pytest.approx(gradient[0, 0], rel=1e-5)
+        assert session.trace({"sample": 1, "training": True})["training"] is True
 
     def test_a_number(self):
         model = melpy.Sequential([melpy.Input((4,)), layers.Dense(1)])
@@ -226,6 +262,26 @@ class TestModels:
         assert "inner/in" in paths
         assert "inner/in (2)" in paths
         assert told["rows"][0]["d_input"] is None
+
+    @pytest.mark.parametrize("as_dict", [False, True])
+    def test_of_several_outputs_the_first_is_shown_with_its_loss(self, as_dict):
+        x = melpy.Input((4,))
+        y = layers.Dense(5, name="shared")(x)
+        ends = [layers.Dense(3, "softmax", name="kind")(y), layers.Dense(1, name="size")(y)]
+        model = melpy.Model(x, ends, name="two")
+        losses = ["categorical_crossentropy", "mse"]
+        model.compile(
+            "sgd", dict(zip(("kind", "size"), losses, strict=True)) if as_dict else losses
+        )
+        found, names = of_one_output(Opened(model, Path("two.keras")))
+        assert names == ("kind", "size")
+        samples = session_of(found.model).data
+        told = Session(found, samples, About(outputs=names)).lab()
+        assert (told["loss"], told["optimizer"]) == ("categorical_crossentropy", "SGD")
+        assert [row["path"] for row in told["model"]["layers"]] == ["shared", "kind"]
+        assert told["left_out"][0] == sentence("left.outputs", count=2, shown="kind", others="size")
+        assert found.model.get_layer("kind") is model.get_layer("kind")
+        assert of_one_output(found) == (found, ())
 
     def test_what_cannot_be_shown(self):
         a, b = melpy.Input((2,)), melpy.Input((3,))

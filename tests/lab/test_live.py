@@ -15,6 +15,7 @@ from melpy.lab.breaking import owners_of
 from melpy.lab.live import COMMANDS, Live
 from melpy.lab.log import Log
 from melpy.lab.runs import Run
+from melpy.lab.said import sentence
 from melpy.lab.steps import MOST_STEPS_BACK, Settings, Training
 from melpy.lab.task import Task, accuracy_of
 from melpy.lab.watched import steps_of, weight_of
@@ -245,7 +246,7 @@ def test_too_large_a_rate_fails_and_says_so():
     regression = Task(model, points.x, numbers, points.x[:0], numbers[:0], "mse")
     run = Run(Training(regression, Settings(optimizer="sgd", rate=100.0)), Log())
     run.advance(60)
-    assert (run.state, run.error) == ("failed", "not finite")
+    assert (run.state, run.error) == ("failed", sentence("live.notFinite"))
     told = [event for event in run.log.since(0)[0] if event["kind"] == "step"]
     assert told[-1]["loss"] is None
     assert len(told) < 60  # it stopped there
@@ -384,7 +385,8 @@ def test_a_layer_that_raises_is_told_in_one_sentence(task):
     Moody.is_tired = True
     run.advance()
     assert run.state == "failed"
-    assert "no more" in run.error
+    assert run.error["key"] == "error.library"
+    assert "no more" in run.error["values"]["text"]
 
 
 # What is asked wrongly.

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-STATIC = Path(__file__).parents[2] / "melpy" / "lab" / "static"
+LAB = Path(__file__).parents[2] / "melpy" / "lab"
+STATIC = LAB / "static"
 PARTS = ["", "live."]
 HOLE = re.compile(r"\{(\w+)\}")
+KEY = re.compile(r"\"((?:error|left|live|compiled)\.\w+)\"")  # as Python code names one
 
 
 def words(part, language):
@@ -38,11 +40,16 @@ def test_each_key_that_is_asked_for_is_there():
     for path in sorted(STATIC.rglob("*.js")):
         for key in re.findall(r"\bt\(\"([\w.]+)\"", path.read_text("utf-8")):
             assert key in known, f"{path.name}: {key}"
+        for key in re.findall(r"\bLabError\([^,)]+, \"([\w.]+)\"", path.read_text("utf-8")):
+            assert key in known, f"{path.name}: {key}"
+    for path in sorted(LAB.glob("*.py")):
+        for key in KEY.findall(path.read_text("utf-8")):
+            assert key in known, f"{path.name}: {key}"
 
 
 def test_each_key_is_asked_for():
     """By its whole name, or by a beginning that code completes."""
-    code = "\n".join(path.read_text("utf-8") for path in STATIC.rglob("*.js"))
+    code = "\n".join(path.read_text("utf-8") for path in [*STATIC.rglob("*.js"), *LAB.glob("*.py")])
     beginnings = set(re.findall(r"`([\w.]+\.?)\$\{", code))
     for part in PARTS:
         for key in words(part, "en"):

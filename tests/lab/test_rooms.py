@@ -107,7 +107,7 @@ def test_a_kernel_written_by_hand_computes(visit):
     assert w[1, 1] == 1
     x, y = grid_of(page, "Input, with its padding"), grid_of(page, "Output")
     np.testing.assert_allclose(y - y[0, 0], (x - x[1, 1])[1:-1, 1:-1], **FINE)
-    page.get_by_label("Weight (0, 0)").fill("-2.5")
+    page.get_by_label("Weight (0, 0)").fill("−2,5")  # a comma and a true minus are understood
     page.get_by_role("button", name="Set", exact=True).click()
     one.settled()
     assert grid_of(page, "Kernel")[0, 0] == -2.5

@@ -174,3 +174,11 @@ class TestFiles:
         np.savez(path, **{"a.weight": np.array([{}], object)})
         with pytest.raises(MelpyError):
             load_foreign_weights(model_of((3,), layers.Dense(2)), path)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_what_is_not_finite_is_told(self, value, tmp_path):
+        model = model_of((3,), layers.Dense(2, name="fc"))
+        bias = np.array([0, value], np.float32)
+        with pytest.warns(UserWarning, match="load_foreign_weights: 1 of the model's arrays hold"):
+            load_foreign_weights(model, written(tmp_path, fc__weight=drawn(2, 3), fc__bias=bias))
+        np.testing.assert_array_equal(model.get_weights()[1], bias)

@@ -37,6 +37,22 @@ def test_a_model_without_notes_has_no_part_for_them(tmp_path):
         assert "notes.json" not in file.namelist()
 
 
+def test_they_travel_in_an_onnx_file(tmp_path):
+    onnx, model, path = pytest.importorskip("onnx"), network(), tmp_path / "m.onnx"
+    model.export(path)
+    assert not onnx.load(path).metadata_props
+    saving.note(model, **NOTES)
+    model.export(path)
+    assert saving.notes_of(saving.load_onnx(path)) == NOTES
+    file = onnx.load(path)
+    assert json.loads({p.key: p.value for p in file.metadata_props}["melpy.notes"]) == NOTES
+    for content in ("{", "[1]", '{"a": NaN}', "[" * 9999):
+        onnx.helper.set_model_props(file, {"melpy.notes": content, "names": "of another library"})
+        onnx.save(file, path)
+        with pytest.raises(errors.MelpyError):
+            saving.load_onnx(path)
+
+
 def test_they_change_nothing_of_the_model():
     model, x = network(), np.ones((1, 2), "float32")
     before = model.predict(x), model.get_config(), len(model.weights)

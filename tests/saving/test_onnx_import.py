@@ -1,13 +1,15 @@
 """ONNX in: models of nodes, held to ONNX Runtime; and files that are not to be trusted."""
 
+import itertools
 import random
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import melpy
-from melpy import layers, models, ops
+from melpy import config, layers, models, ops
 from melpy.errors import DataError, MelpyError, MissingFileError, UnsupportedError
 from melpy.saving import load_onnx
 
@@ -479,6 +481,21 @@ class TestFilesNotToBeTrusted:
         error = self.refused(tmp_path, file_of(nodes), UnsupportedError, "operators")
         assert "Odd (1), Unheard (2)" in str(error)
 
+    @pytest.mark.parametrize(
+        ("operators", "mend"),
+        [
+            (["ZipMap"], "skl2onnx options={'zipmap': False}"),
+            (["TreeEnsembleRegressor"], "trees are no network"),
+            (["TreeEnsembleClassifier", "ZipMap"], "trees are no network"),
+            (["SVMClassifier", "ZipMap"], "Export it without them"),
+        ],
+    )
+    def test_what_scikit_learns_files_lack_is_told(self, operators, mend, tmp_path):
+        nodes = [node(op, "x", op, domain="ai.onnx.ml") for op in operators]
+        content = file_of([*nodes, node("Exp", "x")])
+        error = self.refused(tmp_path, content, UnsupportedError, operators[0])
+        assert mend in str(error)
+
     def test_control_flow_is_an_unknown_operator(self, tmp_path):
         body = helper.make_graph([], "body", [], [])
         nodes = [helper.make_node("Loop", ["x"], ["y"], body=body)]
@@ -562,6 +579,19 @@ class TestFilesNotToBeTrusted:
         content = file_of(nodes, {"k": drawn(3), **constants}, ("N", 3))
         self.refused(tmp_path, content, MelpyError, "memory|too small|cannot")
 
+    def test_sizes_that_double_again_and_again(self, tmp_path):
+        """What a step takes for a while is what was counted, before it is taken."""
+        names = ["x", *(f"a{n}" for n in range(40)), "y"]
+        nodes = [node("Concat", f"{a} {a}", b, axis=1) for a, b in itertools.pairwise(names)]
+        content = file_of(nodes, shape=("N", 16))
+        tracemalloc.start()
+        try:
+            self.refused(tmp_path, content, DataError, "more memory than a file may ask for")
+            taken = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert taken < config.load_memory()
+
     def test_inputs_that_no_file_may_ask_for(self, tmp_path):
         content = file_of([node("Exp", "x")], shape=(10**6, 10**6))
         self.refused(tmp_path, content, DataError, "more memory")
@@ -571,11 +601,47 @@ class TestFilesNotToBeTrusted:
         self.refused(tmp_path, file_of(circle), DataError, "before any node makes it")
         twice = [node("Exp", "x", "a"), node("Exp", "x", "a"), node("Exp", "a")]
         self.refused(tmp_path, file_of(twice), DataError, "two things are called 'a'")
+        unused = [node("Exp", "x", "y"), node("Exp", "x", "a"), node("Neg", "a", "a")]
+        self.refused(tmp_path, file_of(unused), DataError, "two things are called 'a'")
+        taken = [node("MatMul", "x k", "a"), node("Add", "a b", "y"), node("Exp", "y", "a")]
+        content = file_of(taken, {"k": drawn(8, 2), "b": drawn(2)})
+        self.refused(tmp_path, content, DataError, "two things are called 'a'")
         self.refused(tmp_path, file_of([node("Exp", "x", "a")]), DataError, "makes the output 'y'")
         self.refused(tmp_path, file_of([node("Exp", "")]), DataError, "cannot be read")
         no_input = self.changed(lambda model: model.graph.ClearField("input"),
                                 [node("Add", "k k")])  # fmt: skip
         self.refused(tmp_path, no_input, DataError, "takes no inputs")
+
+    def test_two_inputs_of_one_name(self, tmp_path):
+        twice = self.changed(lambda m: m.graph.input.append(m.graph.input[0]), [node("Exp", "x")])
+        self.refused(tmp_path, twice, DataError, "two things are called 'x'")
+
+    @pytest.mark.parametrize(
+        ("constant", "shape", "fits"),
+        [
+            (drawn(1, 8), (1, 8), True),
+            (drawn(1, 8), ("N", -1), True),
+            (drawn(1, 8), None, True),
+            (drawn(8), (1, 8), False),
+            (drawn(1, 8), (1, 4), False),
+            (drawn(1, 8).astype(np.float64), (1, 8), False),
+        ],
+    )
+    def test_a_constant_is_its_inputs_value(self, constant, shape, fits, tmp_path):
+        model = onnx.ModelProto.FromString(file_of([node("Add", "x k")], {"k": constant}))
+        model.graph.input.append(helper.make_tensor_value_info("k", FLOAT, shape))
+        content = model.SerializeToString()
+        if fits:
+            assert load_onnx(written(tmp_path, content)).input_shape == (None, 3, 8, 8)
+        else:
+            error = self.refused(tmp_path, content, DataError, "that name are not alike")
+            assert "'k'" in str(error)
+
+    def test_negative_sizes(self, tmp_path):
+        content = file_of([node("Exp", "x")], shape=("N", -5))
+        assert "'x'" in str(self.refused(tmp_path, content, DataError, "a size is negative"))
+        unknown = written(tmp_path, file_of([node("Exp", "x")], shape=(-1, 4)))
+        assert load_onnx(unknown).input_shape == (None, 4)
 
     def test_inputs_of_other_kinds(self, tmp_path):
         content = file_of([node("Identity", "x")], kind=TensorProto.STRING)

@@ -1,5 +1,7 @@
 """Classifiers: labels of all kinds, models of all kinds, weights, stopping, probabilities."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from sklearn.neural_network import MLPClassifier
 import melpy
 from melpy import layers, losses, random
 from melpy.errors import DataError, MelpyError
+from melpy.kernels import dispatch
 from melpy.wrappers import SKLearnClassifier, batches
 
 from .shared import CODES, NAMES, X, build, net
@@ -286,11 +289,52 @@ def two_outputs(X, y):
         (lambda X, y: net(5), {}, "another number of outputs than .* classes. Expected 3; .*=5"),
         (None, {"model_kwargs": {"hiden_layer_sizes": 3}}, "Did you mean 'hidden_layer_sizes'"),
         (None, {"fit_kwargs": {"epoch": 3}}, "fit: unknown argument 'epoch'"),
+        (None, {"epochs": 0}, "SKLearnClassifier: epochs is out of range. .*=0"),
+        (None, {"batch_size": 0}, "SKLearnClassifier: batch_size is out of range"),
+        (None, {"n_iter_no_change": 0}, "n_iter_no_change is out of range"),
+        (None, {"validation_fraction": 0.0}, "validation_fraction is out of range. .*=0.0"),
+        (None, {"validation_fraction": 1}, "validation_fraction is out of range. .*=1"),
+        (None, {"model_kwargs": [("a", 1)]}, "model_kwargs is no dict"),
+        (None, {"fit_kwargs": 1}, "fit_kwargs is no dict"),
+        (build, {"model_kwargs": {"hiden": 3}}, "does not take X, y and model_kwargs .*'hiden'"),
+        (lambda X: net(3), {}, "does not take X, y and model_kwargs"),
+        (lambda X, y, hidden: net(3), {}, "does not take .*'hidden'"),
+        (net(3), {"model_kwargs": {"hidden": 3}}, "and this is a model. Expected no model_kwargs"),
     ],
 )
 def test_what_cannot_be_trained(model, options, expected):
     with pytest.raises(MelpyError, match=expected):
-        SKLearnClassifier(model, **options).fit(X, NAMES)
+        SKLearnClassifier(model, **options).fit(X, NAMES)  # the constructor refuses nothing
+
+
+@pytest.mark.parametrize(
+    ("options", "kwargs", "is_said"),
+    [
+        ({}, {}, True),
+        ({"fit_kwargs": {"verbose": 0}}, {}, False),
+        ({}, {"verbose": 0}, False),
+        ({"fit_kwargs": {"verbose": 0}}, {"verbose": 2}, True),
+    ],
+)
+def test_what_is_compiled_is_said_once(options, kwargs, is_said, monkeypatch, capsys):
+    """As Model.fit says it: else the first fit takes long without a word."""
+    pytest.importorskip("numba")
+    from numba.core import event
+
+    monkeypatch.setattr(dispatch, "_said", set())
+    estimator = SKLearnClassifier(epochs=1, **options)
+    own = estimator._fitted
+
+    def compiling(*args):
+        told = {"dispatcher": SimpleNamespace(py_func=dispatch.find)}  # as Numba tells of ours
+        event.start_event("numba:compile", told)
+        event.end_event("numba:compile", told)
+        return own(*args)
+
+    monkeypatch.setattr(estimator, "_fitted", compiling)
+    for _ in range(2):
+        estimator.fit(X, NAMES, **kwargs)
+    assert capsys.readouterr().out.count(dispatch.what_is_compiled()) == is_said
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
+import numpy as np
 
 from melpy.kernels.spec import conv_block, conv_loops
+from melpy.kernels.spec.conv_block import Act, Block, Geometry
+from melpy.kernels.spec.windows import Pair
 
 __all__ = ["conv2d_block", "conv2d_block_back"]
 
-conv2d_block = partial(conv_block.conv2d_block, conv2d=conv_loops.conv2d)
-conv2d_block_back = partial(
-    conv_block.conv2d_block_back,
-    conv2d_d_x=conv_loops.conv2d_d_x,
-    conv2d_d_w=conv_loops.conv2d_d_w,
-)
+
+def conv2d_block(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, geometry: Geometry, act: Act, pool: Pair
+) -> Block:
+    """Return what `conv_block.conv2d_block` does, by loops."""
+    return conv_block.conv2d_block(x, w, b, geometry, act, pool, conv_loops.conv2d)
+
+
+def conv2d_block_back(
+    g: np.ndarray, x: np.ndarray, w: np.ndarray, known: np.ndarray, where: np.ndarray | None,
+    geometry: Geometry, act: Act, pool: Pair, z_size: Pair, wanted: tuple[bool, bool, bool],
+) -> list[np.ndarray | None]:  # fmt: skip
+    """Return what `conv_block.conv2d_block_back` does, by loops."""
+    return conv_block.conv2d_block_back(
+        g, x, w, known, where, geometry, act, pool, z_size, wanted,
+        conv_loops.conv2d_d_x, conv_loops.conv2d_d_w,
+    )  # fmt: skip

@@ -11,7 +11,7 @@ const AGAIN_MS = 3000; // a first start compiles for half a minute
  * @param {AbortSignal} signal  of the drawing
  */
 export function compiledNote(context, path, signal) {
-  const { t, numbers } = context;
+  const { t, inWords, numbers } = context;
   const element = el("p", { class: "hint compiled" }, t("compiled.waiting"));
 
   async function tell() {
@@ -23,7 +23,7 @@ export function compiledNote(context, path, signal) {
     } else if (!found.ready && !found.why) {
       setTimeout(() => tell().catch(hide), AGAIN_MS);
     } else {
-      refill(element, found.why || t("compiled.none"));
+      refill(element, inWords(found.why ?? { key: "compiled.none" }));
     }
   }
 

@@ -40,6 +40,37 @@ export function count({ label, value, min, max, onChange }) {
   return el("p", { class: "field" }, el("label", { for: id }, label), field);
 }
 
+/** A number as it is typed, with a comma or a point; NaN where it is none. @param {string} text */
+export const numberIn = (text) =>
+  text.trim() ? Number(text.trim().replace(",", ".").replace("−", "-")) : NaN;
+
+/**
+ * A number of any size, written as the language writes it. What does not fit is put back.
+ * @param {{label: string, value: number, size?: number, fits?: (given: number) => boolean,
+ *   onChange: (value: number) => void}} options
+ * @param {{numbers: import("./numbers.js").Numbers}} words
+ */
+export function decimal({ label, value, size = 8, fits = Number.isFinite, onChange }, { numbers }) {
+  const id = newId("decimal");
+  let shown = value;
+  const field = el("input", {
+    id,
+    type: "text",
+    inputmode: "decimal",
+    autocomplete: "off",
+    size,
+    value: numbers.long(value),
+    onchange: () => {
+      const given = numberIn(field.value);
+      show(fits(given) ? given : shown);
+      if (fits(given)) onChange(given);
+    },
+  });
+  const show = (changed) => (field.value = numbers.long((shown = changed)));
+  const name = el("label", { for: id }, label);
+  return { element: el("p", { class: "field" }, name, field), field, label: name, show };
+}
+
 /** Something on or off. */
 export function toggle({ label, value, onChange }) {
   const field = el("input", {

@@ -21,8 +21,9 @@ import { el, svg } from "./dom.js";
 const STYLES = 8; // colours and dashes in live.css
 const MEMORY = 0.93; // of the running mean: some 14 steps
 const HEIGHT = 210;
-const MARGIN = { top: 12, right: 92, bottom: 36, left: 66 };
-const LETTER = 6.2; // a letter's width in a label
+const MARGIN = { top: 12, bottom: 36, left: 66 };
+const NAMES = { least: 92, share: 0.4 }; // pixels for the lines' names, and at most that much of the width
+const LETTER = 7.8; // a bold letter's width in a label
 
 /**
  * @param {{label: string, xLabel: string, isLog?: boolean, bottom?: number, top?: number,
@@ -89,10 +90,12 @@ function plotOf(lines, { isLog = false, bottom, top, width, height }) {
   } else if (high - low < 1e-9 * Math.max(1, Math.abs(high))) {
     [low, high] = [low - 0.5, high + 0.5];
   }
-  const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+  const names = Math.max(0, ...lines.map(({ label }) => label.length)) * LETTER + 14;
+  const edge = width - Math.min(Math.max(NAMES.least, names), NAMES.share * width);
+  const inner = { width: edge - MARGIN.left, height: height - MARGIN.top - MARGIN.bottom };
   const scale = isLog ? (y) => Math.log10(Math.max(y, low)) : (y) => y;
   return {
-    hasZero, isLog, left, right, low, high, width, height,
+    hasZero, isLog, left, right, low, high, width, height, edge,
     x: (x) => MARGIN.left + ((x - left) / (right - left)) * inner.width,
     y: (y) => MARGIN.top + (1 - (scale(y) - scale(low)) / (scale(high) - scale(low))) * inner.height,
   };
@@ -218,15 +221,20 @@ function names(lines, plot) {
       placed[n].at = Math.min(placed[n].at, most);
     }
   }
-  const room = Math.floor((MARGIN.right - 10) / LETTER);
-  const start = plot.width - MARGIN.right;
+  const start = plot.edge;
+  const room = Math.floor((plot.width - start - 10) / LETTER);
   return placed.flatMap(({ line, x, y, at }) => [
     svg("path", { class: "leader", d: `M${x.toFixed(1)} ${y.toFixed(1)}L${start + 6} ${at.toFixed(1)}` }),
     svg("text", { class: `name style-${line.style % STYLES}`, x: start + 9, y: at }, shortened(line.label, room)),
   ]);
 }
 
-const shortened = (text, most) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
+/** What tells layers apart stands at either end of their names: the middle is left out. */
+function shortened(text, most) {
+  if (text.length <= most) return text;
+  const end = Math.floor((most - 1) / 2);
+  return `${text.slice(0, most - 1 - end)}…${text.slice(text.length - end)}`;
+}
 
 function markOf({ x, label }, plot) {
   if (x < plot.left || x > plot.right) return [];

@@ -1,7 +1,7 @@
 /** Writing a kernel by hand: one weight at a time, or one of the kernels that everybody knows. */
 
-import { choice } from "./controls.js";
-import { el, newId, refill } from "./dom.js";
+import { choice, decimal } from "./controls.js";
+import { el, refill } from "./dom.js";
 
 /** Kernels by name: the weight at (i, j) of (rows, columns), given what was there. */
 const PRESETS = {
@@ -27,23 +27,25 @@ export function kernelEditor({ t, numbers }, convolution, found) {
       ),
     ),
   );
-  const id = newId("weight");
-  const field = el("input", { id, type: "number", step: "any", inputmode: "decimal" });
-  const label = el("label", { for: id });
   let chosen = [0, 0];
+  const weightNow = () => now[found.channel][chosen[0]][chosen[1]];
+  const weight = decimal(
+    { label: "", value: weightNow(), onChange: (value) => (written = value) },
+    { numbers },
+  );
+  let written = weightNow();
 
   function choose(i, j, isFocused = true) {
     chosen = [i, j];
-    refill(label, t("kernel.weight", { i, j }));
-    field.value = String(Number(now[found.channel][i][j].toPrecision(7)));
-    if (isFocused) field.focus();
+    written = weightNow();
+    refill(weight.label, t("kernel.weight", { i, j }));
+    weight.show(written);
+    if (isFocused) weight.field.focus();
   }
 
   function apply(event) {
     event.preventDefault();
-    const value = field.valueAsNumber;
-    if (!Number.isFinite(value)) return;
-    now[found.channel][chosen[0]][chosen[1]] = value;
+    now[found.channel][chosen[0]][chosen[1]] = written;
     convolution.change({ edited: now });
   }
 
@@ -59,7 +61,7 @@ export function kernelEditor({ t, numbers }, convolution, found) {
     "form",
     { class: "card editor", onsubmit: apply },
     el("h2", {}, t("kernel.title")),
-    el("p", { class: "field" }, label, field),
+    weight.element,
     el("button", { type: "submit" }, t("kernel.apply")),
     choice({
       label: t("kernel.preset"),

@@ -1,5 +1,6 @@
 /** The question before the picture: who has said what they expect sees more in what happens. */
 
+import { numberIn } from "./controls.js";
 import { el, newId, refill } from "./dom.js";
 
 /**
@@ -40,9 +41,7 @@ export function createPrediction(options, words) {
   const given = () =>
     choices
       ? (form.querySelector("input:checked")?.value ?? "")
-      : Number.parseFloat(
-          form.querySelector("input").value.trim().replace(",", ".").replace("−", "-"),
-        );
+      : numberIn(form.querySelector("input").value);
 
   function check(value) {
     if (value === "" || Number.isNaN(value)) {

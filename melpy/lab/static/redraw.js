@@ -3,11 +3,11 @@
 import { el, refill } from "./dom.js";
 import { LabError } from "./source.js";
 
-/** An error as a reader is told it. @param {Error} error @param {{t: Function, has: Function}} strings */
-export function sentence(error, { t, has }) {
+/** An error as a reader is told it. @param {any} error @param {{inWords: Function, has: Function}} strings */
+export function sentence(error, { inWords, has }) {
   if (!(error instanceof LabError)) console.error(error);
-  const key = /** @type {any} */ (error).key;
-  return el("p", { class: "error", role: "alert" }, key && has(key) ? t(key) : error.message);
+  const text = error.key && has(error.key) ? inWords(error) : error.message;
+  return el("p", { class: "error", role: "alert" }, text);
 }
 
 /**

@@ -94,7 +94,7 @@ export function createSamples({ source, lab, look }) {
     picture.hidden = input?.shape.length !== 3;
     if (!picture.hidden) drawImage(picture, isChannelsFirst(input) ? channelsLast(input) : input);
     const { probabilities, label, is_label_guessed: isGuessed } = found;
-    if (!probabilities?.length) return;
+    if (!probabilities?.length) return void (told.textContent = measured(found, t, numbers));
     const names = lab.data?.classes ?? [];
     const best = probabilities.reduce((top, p, n) => (p > probabilities[top] ? n : top), 0);
     const words = {
@@ -103,6 +103,13 @@ export function createSamples({ source, lab, look }) {
       share: numbers.percent(probabilities[best]),
     };
     told.textContent = t(isGuessed || label === null ? "sample.unlabelled" : "sample.told", words);
+  }
+
+  /** Of a model that gives a number: the number, and the right one. */
+  function measured({ arrays, rows, target }, t, numbers) {
+    const [right, given] = [target, rows.at(-1)?.output].map((key) => arrays[key]?.data);
+    if (right?.length !== 1 || given?.length !== 1) return "";
+    return t("sample.measured", { label: numbers.cell(right[0]), guess: numbers.cell(given[0]) });
   }
 
   return { trace, lookAt, look: () => looked, draw };

@@ -110,7 +110,7 @@ async function draw() {
   document.getElementById("model").textContent = t("shell.model", {
     name,
     parameters: numbers.whole(parameters),
-    data: lab.data?.name ?? "",
+    data: lab.data?.is_made_up ? t("shell.madeUp") : (lab.data?.name ?? ""),
   });
   drawLanguages();
   drawRooms();
@@ -219,11 +219,11 @@ function leftOut() {
   return el(
     "aside",
     { class: "left-out" },
-    lab.left_out.map((text) => el("p", {}, text)),
+    lab.left_out.map((said) => el("p", {}, strings.inWords(said))),
   );
 }
 
-const nothing = { t: (key) => key, has: () => false };
+const nothing = { inWords: ({ key }) => key, has: () => false };
 
 function fail(error) {
   refill(main, sentence(error, strings ?? nothing));

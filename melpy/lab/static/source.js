@@ -5,12 +5,13 @@
 
 import { unpack } from "./arrays.js";
 
-/** What a reader can be told in one sentence; `key` names the sentence where the page has it. */
+/** What a reader can be told in one sentence, which the page has under `key`. */
 export class LabError extends Error {
-  /** @param {string} message @param {string | null} key @param {number} status */
-  constructor(message, key = null, status = 0) {
+  /** @param {string} message @param {string | null} key @param {{status?: number, values?: object}} more */
+  constructor(message, key = null, { status = 0, values = {} } = {}) {
     super(message);
     this.key = key;
+    this.values = values;
     this.status = status; // of HTTP, where there was an answer
   }
 }
@@ -82,12 +83,13 @@ class Server {
 }
 
 async function refusal(response) {
+  const { status } = response;
   const text = await response.text();
-  if (response.status === 401 || response.status === 403) return new LabError(text, "error.token");
   try {
-    return new LabError(JSON.parse(text).error, null, response.status);
+    const { error, key, values } = JSON.parse(text);
+    return new LabError(error, key, { status, values });
   } catch {
-    return new LabError(text || response.statusText, null, response.status);
+    return new LabError(text || response.statusText, "error.nowhere", { status, values: { status } });
   }
 }
 
@@ -98,7 +100,7 @@ class Recording {
   /** @param {string} folder relative to the page */
   constructor(folder) {
     if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*\/?$/.test(folder)) {
-      throw new LabError(`${folder} is no folder beside this page.`);
+      throw new LabError(`no folder ${folder}`, "error.folder", { values: { folder } });
     }
     this.folder = folder.replace(/\/$/, "");
   }
@@ -138,7 +140,7 @@ class Recording {
 
   async #read(name, signal) {
     const response = await fetch(`${this.folder}/${name}`, { signal });
-    if (!response.ok) throw new LabError(`${name} is missing from the recording`);
+    if (!response.ok) throw new LabError(`no ${name}`, "error.missing", { values: { name } });
     return response;
   }
 }

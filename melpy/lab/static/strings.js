@@ -1,10 +1,14 @@
 /** The page's words in one language, and its numbers as that language writes them. */
 
+import { createNumbers } from "./numbers.js";
+
 /**
  * @typedef {Object} Strings
  * @property {string} language
  * @property {(key: string, values?: Record<string, any>) => string} t
  *   the words of a key, `{name}` in them replaced; the key itself where there are none
+ * @property {(said: {key: string, values?: Record<string, any>}) => string} inWords
+ *   what the server says, a key and values
  * @property {(key: string) => boolean} has
  */
 
@@ -19,7 +23,11 @@ export async function loadStrings(language) {
     (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) =>
       name in values ? String(values[name]) : whole,
     );
-  return { language, t, has: (key) => key in words };
+  const { whole } = createNumbers(language);
+  const written = (value) => (typeof value === "number" ? whole(value) : value);
+  const inWords = ({ key, values }) =>
+    t(key, Object.fromEntries(Object.entries(values ?? {}).map(([k, v]) => [k, written(v)])));
+  return { language, t, inWords, has: (key) => key in words };
 }
 
 async function readJson(path) {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from melpy.errors import (
 from melpy.layers.phase import inferring
 from melpy.layers.unchanged import unchanged
 from melpy.saving.files import writable, write_atomically
+from melpy.saving.notes import METADATA, notes_of
 from melpy.saving.onnx_export.file import as_bytes
 from melpy.saving.onnx_export.inputs import DRAWS, Place, Sizes, arrays_of, places_of, sizes_to_try
 from melpy.saving.onnx_export.observer import Watch
@@ -74,7 +76,8 @@ def export(
     -----
     The model runs a few times on small arrays of several sizes while its ops are watched, and
     stays as it was. What a layer keeps between calls, such as a stateful layer's states, stands
-    in the file as it is now; what acts in training only, such as dropout, is not in it.
+    in the file as it is now; what acts in training only, such as dropout, is not in it. What
+    `melpy.saving.note` keeps with the model is among the file's metadata, as JSON.
 
     Examples
     --------
@@ -96,12 +99,14 @@ def export(
         if not model.built:
             _build(model, structure, places)
         names = None if model._graph is None else list(model._graph.output_names)
-        weights = [(w.value, w.path) for w in model.weights]
+        weights = [(w.array, w.path) for w in model.weights]
         runs = runs_of(
             lambda tensors: model(tree.pack_sequence_as(structure, tensors), training=False),
             places, model, weights,
         )  # fmt: skip
-        content = written_onnx(runs, places, names, opset, who)
+        notes = notes_of(model)
+        metadata = {METADATA: json.dumps(notes)} if notes else {}
+        content = written_onnx(runs, places, names, opset, who, metadata)
     write_atomically(path, content, "export")
     if verbose:
         config.say(f"Saved as ONNX: {path}")
@@ -189,7 +194,7 @@ def run_on(
     for array, name in weights:
         watch.enter(array, name)
     tensors = [Tensor(array) for array in arrays]
-    inputs = [watch.enter(x.value, "", depends=True) for x in tensors]
+    inputs = [watch.enter(x.array, "", depends=True) for x in tensors]
     layers = [] if model is None else model.layers_inside
     kept = nullcontext() if model is None else unchanged(model)
     with kept, tape.no_grad(), inferring(), watch.of(layers):
@@ -200,7 +205,7 @@ def run_on(
 
 
 def _array(y: Any) -> np.ndarray:
-    return y.value if isinstance(y, tape.Variable) else np.asanyarray(y)
+    return y.array if isinstance(y, tape.Variable) else np.asanyarray(y)
 
 
 def written_onnx(
@@ -209,6 +214,7 @@ def written_onnx(
     output_names: Sequence[str] | None,
     opset: int,
     who: str = "export",
+    metadata: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the bytes of a file that says what was watched.
 
@@ -233,7 +239,7 @@ def written_onnx(
     outputs = made_small(writer.graph, outputs)
     named = list(zip(outputs, writer.output_names, strict=True))
     places = [replace(p, name=name) for p, name in zip(places, writer.input_names, strict=True)]
-    return as_bytes(writer.graph, story, places, named, who)
+    return as_bytes(writer.graph, story, places, named, who, metadata or {})
 
 
 def _refusal(who: str, refused: Sequence[tuple[str, str]]) -> UnsupportedError:

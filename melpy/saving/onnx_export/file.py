@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from melpy.errors import UnsupportedError
@@ -21,10 +21,12 @@ def as_bytes(
     places: Sequence[Place],
     outputs: Sequence[tuple[str, str]],
     who: str,
+    metadata: Mapping[str, str],
 ) -> bytes:
     """Return the bytes of an ONNX file.
 
-    ``outputs`` are names in the graph, each with what it is called outside.
+    ``outputs`` are names in the graph, each with what it is called outside. ``metadata`` are texts
+    that runtimes hand through.
     """
     from onnx import helper, numpy_helper
 
@@ -69,6 +71,7 @@ def as_bytes(
         made, opset_imports=opsets, ir_version=helper.find_min_ir_version_for(opsets),
         producer_name="melpy", producer_version=__version__,
     )  # fmt: skip
+    helper.set_model_props(proto, dict(metadata))
     return proto.SerializeToString()
 
 

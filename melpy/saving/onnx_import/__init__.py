@@ -8,6 +8,7 @@ from typing import Any
 from melpy import budget
 from melpy.errors import MissingFileError
 from melpy.saving.files import reading
+from melpy.saving.notes import METADATA, keep_notes
 from melpy.saving.state import tell_not_finite
 
 __all__ = ["load_onnx"]
@@ -71,5 +72,7 @@ def load_onnx(filepath: Any) -> Any:
         size = len(content) + beside_bytes(file, folder)
         with budget.of_file(TIMES * size, who):
             model = Importer(file, Tensors(folder)).model()
+        told = {entry.key: entry.value for entry in file.metadata_props}
+        keep_notes(model, told.get(METADATA, "").encode(), who)
     tell_not_finite(model, who)
     return model

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from melpy.errors import DataError, MelpyError, UnsupportedError
 from melpy.layers import Identity, Input
 from melpy.saving.onnx_import.maker import Maker
@@ -53,10 +55,13 @@ class Importer(Maker):
         }
         if graph.sparse_initializer:
             raise UnsupportedError(WHO, "the file has sparse tensors", expected="dense ones")
+        constants = {tensor.name: self.tensors.array(tensor) for tensor in graph.initializer}
         for tensor in graph.initializer:
-            self.scope.bind(tensor.name, Value(self.tensors.array(tensor), trained=True))
+            self.scope.bind(tensor.name, Value(constants[tensor.name], trained=True))
         for value in graph.input:
-            if value.name not in self.scope.values:  # as in older files, where constants are inputs
+            if value.name in constants:  # as in older files, where constants are inputs
+                _require_default(value, constants[value.name])
+            else:
                 self._begin(value)
         if not self.starts:
             raise DataError(WHO, "the model takes no inputs, so it is a constant",
@@ -82,7 +87,7 @@ class Importer(Maker):
                 WHO, "the file has operators that are not known here",
                 expected="those of docs/doors/onnx-operators.md",
                 received={"operators, and how many nodes each": told},
-                mend="Export it without them, or for inference.",
+                mend=_without(set(missing)),
             )  # fmt: skip
 
     def _begin(self, value: Any) -> None:
@@ -204,6 +209,35 @@ class Importer(Maker):
         attributes = attributes_of(proto, self.scope.outer, self.tensors)
         outputs = max((n + 1 for n, name in enumerate(proto.output) if name), default=1)
         return Node(op_of(proto), self.scope.opsets[domain], attributes, outputs, proto.name)
+
+
+# What skl2onnx puts behind a classifier, and what it makes of decision trees.
+ZIP_MAP = "ai.onnx.ml.ZipMap"
+TREES = {f"ai.onnx.ml.TreeEnsemble{kind}" for kind in ("", "Classifier", "Regressor")}
+
+
+def _without(missing: set[str]) -> str:
+    """Say how a file is made that has no such operators."""
+    if missing & TREES:
+        return "Decision trees are no network: run them by another runtime."
+    if missing == {ZIP_MAP}:
+        return "Give skl2onnx options={'zipmap': False}: the file then gives arrays."
+    return "Export it without them, or for inference."
+
+
+def _require_default(value: Any, array: np.ndarray) -> None:
+    """Refuse a constant that is no value of the input whose name it has."""
+    kind, sizes = shape_of(value) or (str(array.dtype), None)
+    shape = array.shape if sizes is None else sizes
+    fits = len(shape) == array.ndim and all(
+        size == own for size, own in zip(shape, array.shape, strict=True) if isinstance(size, int)
+    )
+    if kind != str(array.dtype) or not fits:
+        raise DataError(
+            WHO, f"the input {value.name!r} and the constant of that name are not alike",
+            expected=f"a constant of {kind} and shape {tuple(shape)}",
+            received={"dtype": str(array.dtype), "shape": array.shape},
+        )  # fmt: skip
 
 
 class _One:

@@ -173,7 +173,9 @@ def shape_of(value: Any) -> tuple[str, list[Any]] | None:
         for dim in told.shape.dim:
             which = dim.WhichOneof("value")
             size = getattr(dim, which) if which else None
-            if isinstance(size, int) and size < 0:
+            if isinstance(size, int) and size < -1:
+                raise _wrong(value.name, "a size is negative", size=size)
+            if size == -1:
                 size = None  # some exporters write -1 for what they do not know
             sizes.append(size or None if isinstance(size, str) else size)
     return TYPES[told.elem_type], sizes

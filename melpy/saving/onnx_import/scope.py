@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,10 @@ class Scope:
     ) -> None:
         self.nodes, self.opsets, self.outer = list(nodes), opsets, outer
         self.numbers = {id(proto): number for number, proto in enumerate(self.nodes)}
+        made = Counter(name for proto in self.nodes for name in proto.output if name)
+        for name, count in made.items():
+            if count > 1:  # also of nodes that nobody needs, or that others take along
+                raise _not_alone(name)
         self.values: dict[str, Value | None] = {}
         self.declared: dict[str, Any] = {}  # the types and the sizes that the file tells
         self.done: set[int] = set()  # nodes that others have taken along
@@ -67,9 +72,14 @@ class Scope:
     def bind(self, name: str, value: Value | None) -> None:
         """Let a name stand for a value, which it does once."""
         if name in self.values:
-            raise DataError(WHO, f"two things are called {name!r}", expected="a name of its own "
-                            "for each value")  # fmt: skip
+            raise _not_alone(name)
         self.values[name] = value
+
+
+def _not_alone(name: str) -> DataError:
+    return DataError(
+        WHO, f"two things are called {name!r}", expected="a name of its own for each value"
+    )
 
 
 def versions(imports: Any) -> dict[str, int]:

@@ -1,41 +1,44 @@
 /** Room 3: the way back. dY comes in; dW and dX go out, as stamps, as collecting, and checked. */
 
 import { tabs, toggle } from "../controls.js";
-import { compiledNote } from "../compiled.js";
-import { createConvolution, remarks } from "../convolution.js";
-import { el, refill } from "../dom.js";
+import { el } from "../dom.js";
 import { block, row, sup } from "../formula.js";
 import { createPrediction } from "../predict.js";
-import { redrawing } from "../redraw.js";
 import { Backward } from "./back/backward.js";
 import { Gather } from "./back/gather.js";
 import { Scatter } from "./back/scatter.js";
 import { Weights } from "./back/weights.js";
+import { convolutionRoom } from "./convolution_room.js";
 
 const VIEWS = { scatter: Scatter, gather: Gather, weights: Weights };
 
 /** @param {import("../shell.js").Context} context */
-export async function open(context) {
-  const { t, kept } = context;
-  const chosen = (kept.back ??= { view: "scatter", allFilters: false, mistake: false });
-  const place = el("div", { class: "place" });
-  const foot = el("div");
-  const convolution = await createConvolution(context, {
+export function open(context) {
+  const chosen = (context.kept.back ??= { view: "scatter", allFilters: false, mistake: false });
+  const settings = {
     windows: 4,
     isOfGradient: true,
     channels: () => "one",
     // A cell that collects turns one filter's kernel: it is looked at alone.
     onlyFilter: () => !chosen.allFilters || chosen.view === "gather",
-    onChange: () => draw(),
-  });
-  const asks = questions(context, () => draw());
-  const draw = redrawing(context, place, async (signal) => {
-    const found = await convolution.ask({ mistake: true });
-    const backward = new Backward(context, convolution, found);
-    const view = new VIEWS[chosen.view](backward, { ...chosen, asks, signal });
-    refill(foot, compiledNote(context, convolution.settings.path, signal));
-    return [remarks(found, context), view.element];
-  });
+  };
+  let asks;
+  const picture = (shown) => {
+    const backward = new Backward(...shown);
+    return new VIEWS[chosen.view](backward, { ...chosen, asks, signal: backward.signal }).element;
+  };
+  const around = (draw) => {
+    asks = questions(context, draw);
+    return {
+      before: [asks.stamp.element, waysOfLooking(context, chosen, draw)],
+      after: [asks.inverse.element, explanation(context)],
+    };
+  };
+  return convolutionRoom(context, settings, picture, { more: { mistake: true }, around });
+}
+
+/** Which of the views is drawn, and of what. */
+function waysOfLooking({ t }, chosen, draw) {
   const choose = (changes) => {
     Object.assign(chosen, changes);
     draw();
@@ -65,18 +68,7 @@ export async function open(context) {
     const radio = ways.querySelector(`input[value=${chosen.view}]`);
     if (radio) radio.checked = true;
   });
-  await draw();
-  return el(
-    "div",
-    { class: "room" },
-    convolution.element,
-    asks.stamp.element,
-    ways,
-    place,
-    asks.inverse.element,
-    explanation(context),
-    foot,
-  );
+  return ways;
 }
 
 /** What is asked before anything is seen: which way the kernel lies, and whether col2im undoes. */

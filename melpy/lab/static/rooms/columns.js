@@ -2,13 +2,11 @@
 
 import { createClock } from "../clock.js";
 import { tabs } from "../controls.js";
-import { compiledNote } from "../compiled.js";
-import { createConvolution, remarks } from "../convolution.js";
+import { Shown, convolutionRoom } from "./convolution_room.js";
 import { el, refill } from "../dom.js";
 import { block, indices, row } from "../formula.js";
 import { createGridPanel, marksKey } from "../panel.js";
 import { createPrediction } from "../predict.js";
-import { redrawing } from "../redraw.js";
 import { scaleFor } from "../scales.js";
 import { sumLine } from "../sums.js";
 import {
@@ -24,26 +22,19 @@ import { indexCard, memoryCard } from "./columns/cards.js";
 const MOST_ROWS = 30; // of the matrix of columns: more channels are looked at one by one
 
 /** @param {import("../shell.js").Context} context */
-export async function open(context) {
-  const place = el("div", { class: "place" });
-  const convolution = await createConvolution(context, {
+export function open(context) {
+  const settings = {
     windows: 3,
     channels: ({ depth, kernel: [rows, columns] }) =>
       depth * rows * columns <= MOST_ROWS ? "all" : "one",
-    onChange: () => draw(),
-  });
-  const draw = redrawing(context, place, async (signal) => [
-    new Picture(context, convolution, await convolution.ask(), signal).element,
-    compiledNote(context, convolution.settings.path, signal),
-  ]);
-  await draw();
-  return el("div", { class: "room" }, convolution.element, place);
+  };
+  return convolutionRoom(context, settings, (shown) => new Picture(...shown).element);
 }
 
-class Picture {
-  constructor(context, convolution, found, signal) {
-    Object.assign(this, { context, convolution, found, signal, geometry: found.geometry });
-    const { x, w, y } = found.arrays;
+class Picture extends Shown {
+  constructor(...shown) {
+    super(...shown);
+    const { x, w, y } = this.found.arrays;
     this.scales = {
       values: scaleFor("values", [x]),
       weights: scaleFor("weights", [w]),
@@ -108,7 +99,6 @@ class Picture {
     this.element = el(
       "div",
       {},
-      remarks(found, context),
       found.asked.channels
         ? el("p", { class: "remark" }, t("conv.oneChannel", { channel: this.channelName() }))
         : null,
@@ -132,19 +122,6 @@ class Picture {
       this.explanation(),
     );
     this.tell();
-  }
-
-  channelName() {
-    return this.found.channels?.[this.found.channel] ?? this.found.channel;
-  }
-
-  filterName(f) {
-    return this.found.filters?.[f] ?? f;
-  }
-
-  named(p) {
-    const [r, c] = this.geometry.outOf(p);
-    return { row: r, column: c };
   }
 
   matrixSize() {
@@ -218,22 +195,14 @@ class Picture {
     if (!this.prediction.isAnswered && pinned.join() === asked.join()) {
       return refill(this.told, t("columns.secret"));
     }
-    const [r, c] = this.inImage(pinned);
     refill(
       this.told,
       t("columns.copies", {
-        row: r,
-        column: c,
+        ...this.inImage(pinned),
         count: this.geometry.covering(...pinned).length,
         value: this.context.numbers.cell(found.arrays.padded.at(...pinned, found.channel)),
       }),
     );
-  }
-
-  /** A padded cell's row and column as the image counts them. */
-  inImage([r, c]) {
-    const [top, left] = this.found.origin;
-    return [r + top, c + left].map((n) => String(n).replace("-", "−"));
   }
 
   sumLines(p) {
@@ -275,14 +244,14 @@ class Picture {
       .filter((v) => v > 0)
       .slice(0, 4)
       .sort((a, b) => a - b);
-    const [r, c] = this.inImage(asked);
+    const where = this.inImage(asked);
     return createPrediction(
       {
         id: `columns.${geometry.rows}.${geometry.columns}.${geometry.stride}.${geometry.dilation}.${geometry.taps}.${asked}`,
-        question: t("columns.ask", { row: r, column: c }),
+        question: t("columns.ask", where),
         choices: values.map((v) => ({ value: String(v), text: String(v) })),
         answer: String(right),
-        explain: () => t("columns.explain", { count: right, row: r, column: c }),
+        explain: () => t("columns.explain", { count: right, ...where }),
         onAnswered: () => {
           this.pinned = null;
           this.pin(asked);

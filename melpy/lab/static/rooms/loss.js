@@ -1,13 +1,17 @@
 /** Room 5: the loss, its gradient, and what SGD and Adam make of one weight's gradient. */
 
-import { el, newId, refill } from "../dom.js";
+import { decimal } from "../controls.js";
+import { el, refill } from "../dom.js";
 import { redrawing } from "../redraw.js";
-import { LossPicture } from "./loss/ladder.js";
+import { Ladder } from "./loss/ladder.js";
 import { OptimizerPicture } from "./loss/optimizers.js";
+import { sigmoidClimb, squareClimb } from "./loss/outputs.js";
+import { softmaxClimb } from "./loss/softmax.js";
 import { createWeightPicker, weightsOf } from "./loss/weight_picker.js";
 
 const STEPS = 20;
 const RATES = { adam: 0.001, sgd: 0.001 };
+const CLIMBS = [softmaxClimb, sigmoidClimb, squareClimb];
 
 /** @param {import("../shell.js").Context} context */
 export async function open(context) {
@@ -16,11 +20,12 @@ export async function open(context) {
 }
 
 function lossPart(context, traced) {
-  const { t, signal } = context;
-  const count = traced.probabilities?.length ?? 0;
-  const isSoftmax = count > 1 && traced.d_logits && traced.arrays[traced.logits]?.data.length === count;
-  const has = isSoftmax && traced.label !== null;
-  return has ? new LossPicture(context, traced, signal).element : el("p", { class: "remark" }, t("loss.none"));
+  const { t, lab, signal } = context;
+  for (const climbOf of CLIMBS) {
+    const climb = climbOf(context, traced);
+    if (climb) return new Ladder(context, climb, signal).element;
+  }
+  return el("p", { class: "remark" }, t("loss.none", { loss: lab.loss ?? "" }));
 }
 
 async function optimizerPart(context, traced) {
@@ -54,16 +59,10 @@ async function optimizerPart(context, traced) {
   );
 
   function rateField(name) {
-    const id = newId("rate");
-    const field = el("input", {
-      id, type: "text", inputmode: "decimal", size: 7, value: context.numbers.long(rates[name]), autocomplete: "off",
-      onchange: () => {
-        const given = Number.parseFloat(field.value.trim().replace(",", "."));
-        if (given > 0 && given <= 1000) rates[name] = given;
-        field.value = context.numbers.long(rates[name]);
-        draw();
-      },
-    });
-    return el("p", { class: "field" }, el("label", { for: id }, t(`opt.rate.${name}`)), field);
+    const onChange = (rate) => {
+      rates[name] = rate;
+      draw();
+    };
+    return decimal({ label: t(`opt.rate.${name}`), value: rates[name], size: 7, fits: (rate) => rate > 0 && rate <= 1000, onChange }, context).element;
   }
 }

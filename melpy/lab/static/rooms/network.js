@@ -25,7 +25,7 @@ class NetworkPart {
   constructor(context, traced) {
     Object.assign(this, { context, traced });
     const { t } = context;
-    this.problem = el("div", { role: "alert" });
+    this.problem = el("div", {});
     this.answers = createAnswers(context);
     this.maps = createLayerMaps(context);
     this.body = el("div", {});
@@ -102,8 +102,10 @@ class NetworkPart {
     this.stop?.abort();
     this.stop = new AbortController();
     const signal = AbortSignal.any([context.signal, this.stop.signal]);
+    const hasAnswers = traced.probabilities?.length > 0;
     const chosen = Math.min(kept["net.layer"] ?? Math.max(0, rows.findIndex(({ kind }) => kind === "conv")), rows.length - 1);
     const picture = createArchitecture(context, rows, arrays, (n) => clock.go(2 * rows.length - 1 - n));
+    const maps = el("div", { class: "maps-and-answers" }, this.maps.element, hasAnswers && !this.drawing ? answers.element : null);
     const follow = (position) => {
       const isBack = position >= rows.length;
       const n = isBack ? 2 * rows.length - 1 - position : position;
@@ -118,13 +120,10 @@ class NetworkPart {
         return t(isBack ? "net.atBackward" : "net.atForward", { name: rows[isBack ? 2 * rows.length - 1 - position : position].path });
       },
     });
-    const hasAnswers = traced.probabilities?.length > 0;
     if (hasAnswers) answers.update(traced.probabilities, traced.is_label_guessed ? null : traced.label);
     refill(
       this.body,
-      picture.element,
-      clock.element,
-      el("div", { class: "maps-and-answers" }, this.maps.element, hasAnswers && !this.drawing ? answers.element : null),
+      el("div", { class: "through" }, picture.element, el("div", { class: "beside" }, clock.element, maps)),
     );
     follow(clock.position);
   }

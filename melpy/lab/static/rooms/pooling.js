@@ -19,7 +19,7 @@ export async function open(context) {
   const traced = await context.trace();
   const configOf = ({ path }) => context.lab.model.layers.find((layer) => layer.path === path)?.config ?? {};
   const rows = traced.rows.filter((row) => isDrawable(row, configOf(row)));
-  if (!rows.length) throw new LabError(t("pool.none"));
+  if (!rows.length) throw new LabError("nothing to pool", "pool.none");
   let row = rows.find(({ path }) => path === kept["pool.layer"]) ?? rows.find(({ kind }) => kind === "pool") ?? rows[0];
   let settings = { channel: null, kind: OWN, window: OWN, stride: OWN };
   let found = null;

@@ -2,40 +2,27 @@
 
 import { channelOf } from "../arrays.js";
 import { createClock } from "../clock.js";
-import { compiledNote } from "../compiled.js";
-import { createConvolution, remarks } from "../convolution.js";
+import { Shown, convolutionRoom } from "./convolution_room.js";
 import { el, refill } from "../dom.js";
 import { block, indices, row, sub, sum } from "../formula.js";
 import { kernelEditor } from "../kernel_editor.js";
 import { createMap } from "../maps.js";
 import { createGridPanel, createPanel, marksKey } from "../panel.js";
-import { redrawing } from "../redraw.js";
 import { scaleFor } from "../scales.js";
 import { sumLine } from "../sums.js";
 import { imageGrid, kernelGrid, productGrid, resultGrid } from "./window/grids.js";
 import { outputQuestion, sizeCards } from "./window/asks.js";
 
 /** @param {import("../shell.js").Context} context */
-export async function open(context) {
-  const place = el("div", { class: "place" });
-  const convolution = await createConvolution(context, {
-    onlyFilter: () => true,
-    onChange: () => draw(),
-  });
-  const draw = redrawing(context, place, async (signal) => [
-    new Picture(context, convolution, await convolution.ask(), signal).element,
-    compiledNote(context, convolution.settings.path, signal),
-  ]);
-  await draw();
-  return el("div", { class: "room" }, convolution.element, place);
+export function open(context) {
+  return convolutionRoom(context, { onlyFilter: () => true }, (shown) => new Picture(...shown).element);
 }
 
-/** One answer of the server, drawn. */
-class Picture {
-  constructor(context, convolution, found, signal) {
-    Object.assign(this, { context, convolution, found, signal });
+class Picture extends Shown {
+  constructor(...shown) {
+    super(...shown);
+    const { found } = this;
     const { x, y, w, b, padded } = found.arrays;
-    this.geometry = found.geometry;
     this.weights = w;
     this.bias = b.data[found.filter];
     this.output = (p) => y.at(p, found.filter);
@@ -124,7 +111,6 @@ class Picture {
     this.element = el(
       "div",
       {},
-      remarks(found, context),
       this.prediction.element,
       this.clock.element,
       marksKey(context, ["now", "preview", "link"]),
@@ -145,11 +131,6 @@ class Picture {
     );
   }
 
-  named(p) {
-    const [r, c] = this.geometry.outOf(p);
-    return { row: r, column: c };
-  }
-
   channelPanel() {
     const { context, convolution, found, geometry, scales } = this;
     const { t, numbers } = context;
@@ -157,7 +138,7 @@ class Picture {
     const scale = scaleFor("values", [found.arrays.padded]);
     this.channelNotes = [];
     for (let k = 0; k < geometry.channels; k++) {
-      const number = found.channels?.[k] ?? k;
+      const number = this.channelName(k);
       const map = createMap({
         label: t("window.channel", { channel: number }),
         caption: " ",
@@ -250,10 +231,10 @@ class Picture {
         sumLine({ name, terms: [...products, biased], sum: this.output(p), onTerm }, context),
       );
     }
-    const number = this.found.channels?.[channel] ?? channel;
+    const number = this.channelName(channel);
     const totals = Array.from({ length: geometry.channels }, (_, k) => ({
       value: this.total(p, k),
-      title: t("window.channel", { channel: this.found.channels?.[k] ?? k }),
+      title: t("window.channel", { channel: this.channelName(k) }),
     }));
     return [
       inside(

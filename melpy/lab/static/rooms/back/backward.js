@@ -3,10 +3,12 @@
 import { channelOf } from "../../arrays.js";
 import { createClock } from "../../clock.js";
 import { scaleFor } from "../../scales.js";
+import { Shown } from "../convolution_room.js";
 
-export class Backward {
-  constructor(context, convolution, found) {
-    Object.assign(this, { context, convolution, found, geometry: found.geometry });
+export class Backward extends Shown {
+  constructor(...shown) {
+    super(...shown);
+    const { found } = this;
     const { arrays } = found;
     this.scales = {
       values: scaleFor("values", [arrays.x]),
@@ -90,25 +92,6 @@ export class Backward {
   /** A grid's options for one kernel-shaped thing. */
   tapGrid(scale, value) {
     return { rows: this.geometry.kernelRows, columns: this.geometry.kernelColumns, scale, value };
-  }
-
-  named(p) {
-    const [row, column] = this.geometry.outOf(p);
-    return { row, column };
-  }
-
-  filterName() {
-    return this.found.filters?.[this.found.filter] ?? this.found.filter;
-  }
-
-  channelName() {
-    return this.found.channels?.[this.found.channel] ?? this.found.channel;
-  }
-
-  /** A padded cell's row and column as the image counts them. */
-  inImage([r, c]) {
-    const [top, left] = this.found.origin;
-    return { row: r + top, column: c + left };
   }
 
   /** The window whose output has the largest gradient. */

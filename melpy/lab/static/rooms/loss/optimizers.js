@@ -6,6 +6,7 @@ import { el, refill } from "../../dom.js";
 import { block, frac, root, row, sub, sup } from "../../formula.js";
 import { createPanel } from "../../panel.js";
 import { createPrediction } from "../../predict.js";
+import { line, signed } from "./lines.js";
 import { createTable } from "../../tables.js";
 
 const NAMES = { adam: "Adam", sgd: "SGD" };
@@ -92,18 +93,18 @@ export class OptimizerPicture {
     const { beta_1: b1, beta_2: b2, epsilon } = this.found.numbers;
     const rate = this.found.rates.adam;
     const raised = () => (now.t === 1 ? null : el("sup", {}, now.t));
-    const line = (...parts) => el("p", { class: "sum" }, parts);
+    const after = (value) => signed(value, numbers);
     const strong = (value) => el("strong", {}, long(value));
     const share = epsilon / Math.sqrt(1 - b2 ** now.t);
     return [
       el("h3", {}, `Adam, t = ${now.t}`),
       line("g = ", strong(now.gradient)),
-      line(`m = ${long(b1)} · ${long(before.m)} + ${long(1 - b1)} · ${long(now.gradient)} = `, strong(now.m)),
-      line(`v = ${long(b2)} · ${long(before.v)} + ${long(1 - b2)} · ${long(now.gradient)}² = `, strong(now.v)),
+      line(`m = ${long(b1)} · ${after(before.m)} + ${long(1 - b1)} · ${after(now.gradient)} = `, strong(now.m)),
+      line(`v = ${long(b2)} · ${long(before.v)} + ${long(1 - b2)} · ${after(now.gradient)}² = `, strong(now.v)),
       line(`m̂ = ${long(now.m)} / (1 − ${long(b1)}`, raised(), ") = ", strong(now.m_hat)),
       line(`v̂ = ${long(now.v)} / (1 − ${long(b2)}`, raised(), ") = ", strong(now.v_hat)),
-      line(`${t("opt.theStep")} = −${long(rate)} · ${long(now.m_hat)} / (√${long(now.v_hat)} + ${long(share)}) = `, strong(now.step)),
-      line(`w = ${long(now.before)} + (${long(now.step)}) = `, strong(now.after)),
+      line(`${t("opt.theStep")} = −${long(rate)} · ${after(now.m_hat)} / (√${long(now.v_hat)} + ${long(share)}) = `, strong(now.step)),
+      line(`w = ${long(now.before)} + ${after(now.step)} = `, strong(now.after)),
       el("div", { class: "formula" }, block("w", "←", "w", "−", "α", "·", frac(row("m̂"), row(root("v̂"), "+", "ε̂")), ",", row("ε̂", "=", frac("ε", root(row("1", "−", sup(sub("β", "2"), "t"))))))),
     ];
   }
@@ -113,13 +114,12 @@ export class OptimizerPicture {
     const { long } = numbers;
     const now = this.sgd[n];
     const rate = this.found.rates.sgd;
-    const line = (...parts) => el("p", { class: "sum" }, parts);
     const ratio = Math.abs(this.adam[n].step / now.step);
     return [
       el("h3", {}, `SGD, t = ${now.t}`),
       line("g = ", el("strong", {}, long(now.gradient))),
-      line(`${t("opt.theStep")} = −${long(rate)} · ${long(now.gradient)} = `, el("strong", {}, long(now.step))),
-      line(`w = ${long(now.before)} + (${long(now.step)}) = `, el("strong", {}, long(now.after))),
+      line(`${t("opt.theStep")} = −${long(rate)} · ${signed(now.gradient, numbers)} = `, el("strong", {}, long(now.step))),
+      line(`w = ${long(now.before)} + ${signed(now.step, numbers)} = `, el("strong", {}, long(now.after))),
       el("div", { class: "formula" }, block("w", "←", "w", "−", "α", "·", "g")),
       Number.isFinite(ratio) && ratio > 0 ? el("p", {}, t("opt.ratio", { ratio: numbers.cell(ratio) })) : null,
     ];

@@ -10,38 +10,76 @@ import { scaleFor } from "../../scales.js";
 
 const MOST_MAPS = 32;
 const WRITTEN = 16; // rows and columns up to which a map is also written out
-const BOX = 46;
+const BOX = 34; // pixels a pictogram
 
 /**
+ * The model's graph, one button a layer, where the server says that they stand.
  * @param {import("../../shell.js").Context} context
  * @param {any[]} rows  of a trace
  * @param {(index: number) => void} onChoose
  */
-export function createArchitecture({ t }, rows, arrays, onChoose) {
-  const buttons = rows.map((row, n) =>
-    el(
+export function createArchitecture({ t, lab }, rows, arrays, onChoose) {
+  const { boxes, ways, size } = lab.model.picture;
+  const nameOf = (n) => (n < 0 ? t("net.input") : (rows[n].name ?? rows[n].path));
+  const from = (n) => ways.filter(({ to }) => to === n).map((way) => nameOf(way.from));
+  const buttons = rows.map((row, n) => {
+    const words = { name: nameOf(n), shape: shapeOf(arrays[row.output]), from: from(n).join(", ") };
+    return el(
       "button",
-      { type: "button", class: `layer kind-${row.kind}`, onclick: () => onChoose(n) },
+      { type: "button", class: `layer kind-${row.kind}`, title: row.path, "aria-label": t("net.layer", words), onclick: () => onChoose(n) },
       pictogram(arrays[row.output]?.shape ?? []),
-      el("span", { class: "name" }, row.name ?? row.path),
-      el("span", { class: "shape" }, shapeOf(arrays[row.output])),
-    ),
+      el("span", { class: "name" }, words.name),
+      el("span", { class: "shape" }, words.shape),
+    );
+  });
+  const input = el("span", { class: "input" }, t("net.input"));
+  const lines = ways.map((way) => svg("path", { d: curve(way.points), "data-from": way.from, "data-to": way.to }));
+  const [width, height] = size;
+  const list = el(
+    "ol",
+    { class: "architecture", "aria-label": t("net.architecture") },
+    [input, ...buttons].map((box, n) => placed(el("li", {}, box), boxes[n])),
   );
-  const element = el("ol", { class: "architecture", "aria-label": t("net.architecture") }, buttons.map((button) => el("li", {}, button)));
+  const picture = svg("svg", { class: "edges", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }, lines);
+  const sheet = el("div", { class: "graph" }, picture, list);
+  sheet.style.setProperty("--across", String(width));
+  sheet.style.setProperty("--down", String(height));
+  const element = el("div", { class: "graph-box" }, sheet);
 
   /** @param {number} chosen @param {boolean} isBack  which way the clock goes */
   function mark(chosen, isBack) {
+    const marked = (node, first, last) => {
+      node.classList.toggle("forward", isBack || last <= chosen);
+      node.classList.toggle("backward", isBack && first >= chosen);
+    };
     buttons.forEach((button, n) => {
       if (n === chosen) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
-      button.classList.toggle("forward", isBack || n <= chosen);
-      button.classList.toggle("backward", isBack && n >= chosen);
+      marked(button, n, n);
     });
+    ways.forEach((way, n) => marked(lines[n], way.from, way.to));
     const { parentElement: item } = buttons[chosen];
-    element.scrollTo?.({ left: item.offsetLeft - element.clientWidth / 2 + item.clientWidth / 2 });
+    element.scrollTo?.({ top: item.offsetTop - (element.clientHeight - item.clientHeight) / 2 });
   }
 
   return { element, mark };
+}
+
+/** Put a box where its centre is to be, of a picture of boxes one wide and high. */
+function placed(item, [x, y]) {
+  item.style.setProperty("--x", String(x));
+  item.style.setProperty("--y", String(y));
+  return item;
+}
+
+/** From point to point, each time leaving and coming straight down. */
+function curve(points) {
+  const bends = points.slice(1).map(([x, y], n) => {
+    const [from, above] = points[n];
+    const middle = (above + y) / 2;
+    return `C${from} ${middle} ${x} ${middle} ${x} ${y}`;
+  });
+  return `M${points[0].join(" ")}${bends.join("")}`;
 }
 
 const shapeOf = (array) => (array ? array.shape.join(" × ") : "?");
@@ -52,16 +90,16 @@ function pictogram(shape) {
   if (shape.length >= 3) {
     const [height, , channels] = shape.slice(-3);
     const count = Math.min(5, Math.max(1, Math.ceil(Math.log2(channels + 1))));
-    const side = Math.max(8, Math.min(30, 9 * Math.log2(height + 1) - 4));
+    const side = Math.max(7, Math.min(20, 6 * Math.log2(height + 1) - 3));
     return picture(
       Array.from({ length: count }, (_, n) => {
-        const at = (BOX - side) / 2 + (n - (count - 1) / 2) * 3.5;
+        const at = (BOX - side) / 2 + (n - (count - 1) / 2) * 2.8;
         return svg("rect", { class: "sheet", x: at, y: at, width: side, height: side });
       }),
     );
   }
-  const length = Math.max(8, Math.min(42, 6 * Math.log2((shape.at(-1) ?? 1) + 1)));
-  return picture(svg("rect", { class: "sheet", x: (BOX - 9) / 2, y: (BOX - length) / 2, width: 9, height: length }));
+  const length = Math.max(7, Math.min(BOX - 2, 5 * Math.log2((shape.at(-1) ?? 1) + 1)));
+  return picture(svg("rect", { class: "sheet", x: (BOX - 8) / 2, y: (BOX - length) / 2, width: 8, height: length }));
 }
 
 /**

@@ -22,7 +22,7 @@ const PACES = { slow: 2, medium: 20, fast: 100, full: null };
  */
 export async function livePart(context, { onAdopted }) {
   const { t, lab, kept, signal } = context;
-  const problem = el("div", { role: "alert" });
+  const problem = el("div", {});
   const onError = (error) => signal.aborted || refill(problem, sentence(error, context));
   const runs = NAMES.map((_, number) => new LiveRun(context, number, () => update()));
   const cards = runs.map((run, n) => createLiveCard(context, run, { name: NAMES[n], onAdopted, onError }));
@@ -115,6 +115,10 @@ export async function livePart(context, { onAdopted }) {
   }
 }
 
+/** As many of a list as there is room for, evenly, from the first to the last. */
+const spread = (list, most) =>
+  list.length <= most ? list : Array.from({ length: most }, (_, n) => list[Math.round((n * (list.length - 1)) / (most - 1))]);
+
 /** The curves of both runs: loss and accuracy together, the layers' norms apart. */
 function createCharts(context, runs) {
   const { t, numbers } = context;
@@ -122,7 +126,7 @@ function createCharts(context, runs) {
     const title = name ? `${t(`live.chart.${key}`)} · ${name}` : t(`live.chart.${key}`);
     const curves = createCurves({ label: title, xLabel: t("live.steps"), ...options }, context);
     const panel = createPanel({ title, body: curves.element, class: "chart" }, context);
-    return { ...curves, panel: panel.element };
+    return { ...curves, panel: panel.element, setNote: panel.setNote };
   };
   const shared = { loss: chart("loss", { bottom: 0 }), accuracy: chart("accuracy", { bottom: 0, top: 1 }) };
   const byLayer = runs.map((_, n) => ({
@@ -165,9 +169,11 @@ function createCharts(context, runs) {
       rows[n].hidden = !runs[n].isThere;
       if (!runs[n].isThere) return;
       for (const [kind, one] of Object.entries(charts)) {
-        const layers = Object.entries(runs[n].byLayer[kind]).slice(0, 8);
+        const layers = Object.entries(runs[n].byLayer[kind]);
+        const shown = spread(layers, APART.length);
+        one.setNote(shown.length < layers.length ? t("live.someLayers", { shown: shown.length, all: layers.length }) : null);
         one.update({
-          lines: layers.map(([label, points], n) => ({ label, style: APART[n], points })),
+          lines: shown.map(([label, points], n) => ({ label, style: APART[n], points })),
           marks: runs[n].marks.map(({ x, what, isOn }) => ({ x, label: t(`live.mark.${what}${isOn ? "" : ".off"}`) })),
         });
       }

@@ -1,8 +1,8 @@
 /** One run's controls: play, pause, one batch, back; its rate; what can be broken in it. */
 
 import { createBoundary } from "./boundary.js";
-import { button, choice, toggle } from "../../controls.js";
-import { el, newId, refill } from "../../dom.js";
+import { button, choice, decimal, toggle } from "../../controls.js";
+import { el, refill } from "../../dom.js";
 import { icon } from "../../icons.js";
 
 const BOUNDARY_MS = 400; // between two looks at the decision
@@ -16,7 +16,11 @@ const ALL = "";
 export function createLiveCard(context, run, { name, onAdopted, onError }) {
   const { t, numbers, source, signal } = context;
   const status = el("p", { class: "run-status" });
-  const send = (command, more) => run.command(command, more).catch(onError);
+  const send = (command, more) =>
+    run.command(command, more).catch((error) => {
+      onError(error);
+      update(); // what was refused is put back
+    });
   const play = button(icon("play"), () => send(run.isPlaying ? "pause" : "start"), { class: "play" });
   const buttons = {
     restart: button(icon("first"), () => send("restart"), named("live.restart")),
@@ -25,7 +29,7 @@ export function createLiveCard(context, run, { name, onAdopted, onError }) {
     step: button(icon("step"), () => send("step", { count: 1 }), named("live.step")),
     stepTen: button([icon("step"), "10"], () => send("step", { count: 10 }), named("live.stepTen")),
   };
-  const rate = rateField();
+  const rate = decimal({ label: t("live.rate"), value: run.stands.rate ?? 0, fits: (given) => given > 0, onChange: (given) => send("rate", { rate: given }) }, context);
   const breaking = el("details", { class: "breaking" }, el("summary", {}, t("live.breakIt")));
   const boundary = createBoundary(context);
   const adopt = button(t("live.adopt"), () => run.command("adopt").then(onAdopted).catch(onError));
@@ -54,22 +58,6 @@ export function createLiveCard(context, run, { name, onAdopted, onError }) {
     return { "aria-label": t(key), title: t(key) };
   }
 
-  function rateField() {
-    const id = newId("rate");
-    const field = el("input", {
-      id, type: "text", inputmode: "decimal", size: 8, autocomplete: "off",
-      onchange: () => {
-        const given = Number.parseFloat(field.value.trim().replace(",", "."));
-        if (given > 0) send("rate", { rate: given });
-        else show();
-      },
-    });
-    const show = () => {
-      if (document.activeElement !== field && run.stands.rate) field.value = numbers.long(run.stands.rate);
-    };
-    return { element: el("p", { class: "field" }, el("label", { for: id }, t("live.rate")), field), show };
-  }
-
   /** Follow what the run tells. */
   function update() {
     const { stands, isPlaying } = run;
@@ -80,7 +68,7 @@ export function createLiveCard(context, run, { name, onAdopted, onError }) {
     buttons.back.disabled = !stands.steps_kept;
     buttons.backTen.disabled = !stands.steps_kept;
     buttons.restart.disabled = !stands.step && !stands.steps_kept;
-    rate.show();
+    if (document.activeElement !== rate.field && stands.rate) rate.show(stands.rate);
     network.hidden = Boolean(stands.set);
     drawBreaking();
     drawBoundary();
@@ -94,7 +82,7 @@ export function createLiveCard(context, run, { name, onAdopted, onError }) {
       t("live.at", { step: numbers.whole(stands.step), epoch: numbers.whole(stands.epoch + 1), batches: numbers.whole(stands.batches), batch: stands.step % stands.batches }),
       loss.length ? t("live.loss", { loss: last(loss) === null ? "NaN" : numbers.cell(last(loss)) }) : "",
       accuracy.length ? t("live.accuracy", { accuracy: numbers.percent(last(accuracy)) }) : "",
-      stands.error ? (stands.error === "not finite" ? t("live.notFinite") : stands.error) : "",
+      stands.error ? context.inWords(stands.error) : "",
     ];
     return parts.filter(Boolean).join(" · ");
   }

@@ -1,7 +1,7 @@
 /** How a run is to begin: what it learns from, with which optimizer, rate, batch and seed. */
 
-import { button, choice, count } from "../../controls.js";
-import { el, newId, refill } from "../../dom.js";
+import { button, choice, count, decimal } from "../../controls.js";
+import { el, refill } from "../../dom.js";
 
 const SETS = ["halves", "circles", "moons", "quadrants", "spirals"];
 const HIDDEN = [[], [4], [8, 8], [16, 16], [16, 16, 16]];
@@ -14,7 +14,7 @@ const OWN = "own";
  * @param {(number: number, question: object) => void} onNew  0 or 1, and what the command takes
  */
 export function createSetup(context, { hasOwn, onNew }) {
-  const { t, kept, numbers } = context;
+  const { t, kept } = context;
   const settings = (kept["live.settings"] ??= {
     data: hasOwn ? OWN : "circles", hidden: 3, activation: "relu", optimizer: "adam", rate: usualRate(hasOwn ? OWN : "circles", "adam"), batch_size: 32, seed: 0, is_fresh: true, kernels: "im2col",
   });
@@ -37,7 +37,7 @@ export function createSetup(context, { hasOwn, onNew }) {
         { class: "controls" },
         choice({
           label: t("live.data"), value: settings.data, onChange: (data) => change({ data, rate: usualRate(data, settings.optimizer) }),
-          options: [...(hasOwn ? [[OWN, t("live.ownData", { name: lab.data?.name ?? lab.model.name })]] : []), ...SETS.map((name) => [name, t(`live.set.${name}`)])],
+          options: [...(hasOwn ? [[OWN, t("live.ownData", { name: lab.data.is_made_up ? t("shell.madeUp") : lab.data.name })]] : []), ...SETS.map((name) => [name, t(`live.set.${name}`)])],
         }),
         isPlane
           ? [
@@ -46,7 +46,7 @@ export function createSetup(context, { hasOwn, onNew }) {
             ]
           : choice({ label: t("live.weights"), value: settings.is_fresh ? "fresh" : "given", options: ["fresh", "given"].map((key) => [key, t(`live.weights.${key}`)]), onChange: (v) => change({ is_fresh: v === "fresh" }) }),
         choice({ label: t("live.optimizer"), value: settings.optimizer, options: Object.keys(RATES).map((name) => [name, t(`live.optimizer.${name}`)]), onChange: (optimizer) => change({ optimizer, rate: usualRate(settings.data, optimizer) }) }),
-        rateField(),
+        decimal({ label: t("live.rate"), value: settings.rate, fits: (rate) => rate > 0, onChange: (rate) => (settings.rate = rate) }, context).element,
         choice({ label: t("live.batch"), value: settings.batch_size, options: [1, 4, 16, 32, 64, 128, 256].map((n) => [n, String(n)]), onChange: (v) => change({ batch_size: Number(v) }) }),
         choice({ label: t("live.kernels"), value: settings.kernels, options: ["im2col", "compiled"].map((name) => [name, t(`live.kernels.${name}`)]), onChange: (kernels) => change({ kernels }) }),
         count({ label: t("live.seed"), value: settings.seed, min: 0, max: 9999, onChange: (seed) => change({ seed }) }),
@@ -59,19 +59,6 @@ export function createSetup(context, { hasOwn, onNew }) {
       ),
     );
     element.querySelectorAll("select, input, button")[focused]?.focus();
-  }
-
-  function rateField() {
-    const id = newId("rate");
-    const field = el("input", {
-      id, type: "text", inputmode: "decimal", size: 8, value: numbers.long(settings.rate), autocomplete: "off",
-      onchange: () => {
-        const given = Number.parseFloat(field.value.trim().replace(",", "."));
-        if (given > 0) settings.rate = given;
-        field.value = numbers.long(settings.rate);
-      },
-    });
-    return el("p", { class: "field" }, el("label", { for: id }, t("live.rate")), field);
   }
 
   /** The command that begins such a run. */

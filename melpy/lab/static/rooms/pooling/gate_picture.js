@@ -9,7 +9,7 @@ import { createPrediction } from "../../predict.js";
 import { scaleFor } from "../../scales.js";
 import { createScatter } from "./scatter.js";
 
-const CELL = 36; // so that both ways lie side by side
+const CELL = 35; // so that both ways lie side by side
 const MOST = 16; // rows and columns that are written out
 
 export class GatePicture {

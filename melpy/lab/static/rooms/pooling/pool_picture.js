@@ -9,7 +9,7 @@ import { createGridPanel } from "../../panel.js";
 import { createPrediction } from "../../predict.js";
 import { scaleFor } from "../../scales.js";
 
-const CELL = 38; // so that both ways lie side by side
+const CELL = 35; // so that both ways lie side by side
 
 /** @typedef {import("./pool.js").Cell} Cell */
 

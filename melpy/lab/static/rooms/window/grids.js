@@ -2,10 +2,17 @@
 
 import { paddedGrid } from "../../convolution.js";
 
+const AT_A_DESK = 730; // pixels that a page 1280 wide has for the image and the output together
+
+/** A cell's size, the same in all four, so that the window is as large as the kernel. */
+const cellSize = ({ columns, outColumns }) =>
+  Math.max(30, Math.min(46, Math.floor(AT_A_DESK / (columns + outColumns))));
+
 export function imageGrid(picture) {
   const { found, geometry, scales } = picture;
   return {
     ...paddedGrid(found, found.arrays.padded, found.channel),
+    size: cellSize(geometry),
     scale: scales.values,
     onPreview: (r, c) => picture.link(geometry.covering(r, c).find(({ p }) => p === picture.shown)),
     onLeave: () => picture.link(null),
@@ -22,6 +29,7 @@ export function tapGrid(picture, scale, value, onPin) {
   return {
     rows: kernelRows,
     columns: kernelColumns,
+    size: cellSize(picture.geometry),
     scale,
     value,
     onPin,
@@ -48,6 +56,7 @@ export function resultGrid(picture) {
   return {
     rows: geometry.outRows,
     columns: geometry.outColumns,
+    size: cellSize(geometry),
     rowLabels: Array.from({ length: geometry.outRows }, (_, n) => String(n)),
     columnLabels: Array.from({ length: geometry.outColumns }, (_, n) => String(n)),
     scale: scales.output,
