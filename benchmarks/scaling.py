@@ -27,6 +27,7 @@ from benchmarks.networks import NETWORKS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "scaling.md"
+SHARDS = ROOT / "benchmarks" / "results" / "shards.json"
 NAMES = ("shared-memory", "loopback", *NETWORKS)
 PIECE = 4 * 2**18  # bytes that are sent together
 WAY_BACK = 2 / 3  # of a step: two products of three
@@ -75,6 +76,12 @@ costs over shared memory. Weak scaling: each process
 keeps half of the model's usual batch; the figure is the time of a step alone over that of a step
 with the exchange. Strong scaling: a batch of {batch:,} in all, each process its part; the figure is
 how many times one process is outrun.
+"""
+
+
+MEMORY_IS = """`python -m benchmarks.shards`: a small network trains for two epochs on shards of .npy
+files, 1,024 numbers a sample. Shown is the highest of each process; what it has of files is the
+kernel's to take back. {processor}; Python {python}, NumPy {numpy}.
 """
 
 
@@ -184,7 +191,7 @@ def page() -> str:
     costs = sharing_costs(told[NAMES[0]], fits[NAMES[0]])
     return "\n".join(
         [*_head(told), *_shares(told), *_fits(told, fits, hidden), *_costs(costs),
-         *_checks(told, fits, hidden, costs), *_carried(told, fits, hidden, costs)]
+         *_checks(told, fits, hidden, costs), *_carried(told, fits, hidden, costs), *_memory()]
     )  # fmt: skip
 
 
@@ -289,6 +296,18 @@ def _carried(
             cells = [*(f"{x:.0%}" for x in weak), *(f"{x:,.1f}" for x in strong)]
             cost = f"{training.fixed_ms:.2f} + {training.ms_a_sample:.3f} r"
             yield f"| {name} | {net} | {cost} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _memory() -> Iterator[str]:
+    told = json.loads(SHARDS.read_text())
+    yield "## Memory on shards, measured\n"
+    yield MEMORY_IS.format(processor=told["machine"]["processor"], **told["machine"]["versions"])
+    yield "| shards, GB | processes | a process's own memory, MB | files in it, MB |"
+    yield "|---|---|---|---|"
+    for row in told["rows"]:
+        own, files = (", ".join(f"{mb:,}" for mb in row[key]) for key in ("own_mb", "files_mb"))
+        yield f"| {row['gigabytes']:g} | {row['processes']} | {own} | {files} |"
     yield ""
 
 
