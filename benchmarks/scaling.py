@@ -79,9 +79,9 @@ how many times one process is outrun.
 """
 
 
-MEMORY_IS = """`python -m benchmarks.shards`: a small network trains for two epochs on shards of .npy
-files, 1,024 numbers a sample. Shown is the highest of each process; what it has of files is the
-kernel's to take back. {processor}; Python {python}, NumPy {numpy}.
+MEMORY_IS = """`python -m benchmarks.shards`: a small network trains for two epochs on shards of
+.npy files, 1,024 numbers a sample. Shown is the highest of each process; what it has of files is
+the kernel's to take back. {processor}; Python {python}, NumPy {numpy}.
 """
 
 
