@@ -95,8 +95,10 @@ function questions(context, onAnswered) {
 function explanation({ t }) {
   const T = (name) => sup(name, "T");
   const formulas = [
-    block("dW", "=", "dY", "·", sup(row("col", "(", "X", ")"), "T"), ",", "db", "=", "∑", "dY"),
-    block("dcol", "=", T("W"), "·", "dY", ",", "dX", "=", "col2im", row("(", "dcol", ")")),
+    block("dW", "=", "dY", "·", sup(row("col", "(", "X", ")"), "T")),
+    block("db", "=", "∑", "dY"),
+    block("dcol", "=", T("W"), "·", "dY"),
+    block("dX", "=", "col2im", row("(", "dcol", ")")),
   ];
   return el(
     "section",

@@ -207,8 +207,10 @@ class Picture extends Shown {
 
   sumLines(p, channel) {
     const { context, geometry, bias } = this;
-    const { t } = context;
-    if (this.isSecret) return el("p", { class: "sum" }, t("window.secret"));
+    const { t, numbers } = context;
+    if (this.isSecret) {
+      return el("p", { class: "sum" }, t("window.secret", { bias: numbers.cell(bias) }));
+    }
     const several = geometry.channels > 1;
     const products = this.cells(p, channel).map(({ i, j, product }) => ({
       value: product,
@@ -298,6 +300,7 @@ class Picture extends Shown {
       { class: "explain" },
       el("h2", {}, t("shell.explain")),
       el("div", { class: "formula" }, formula),
+      el("p", { class: "note" }, t("window.letters")),
       ["window.why1", "window.why2", "window.why3"].map((key) => el("p", {}, t(key))),
     );
   }

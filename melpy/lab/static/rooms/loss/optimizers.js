@@ -96,6 +96,7 @@ export class OptimizerPicture {
     const after = (value) => signed(value, numbers);
     const strong = (value) => el("strong", {}, long(value));
     const share = epsilon / Math.sqrt(1 - b2 ** now.t);
+    const step = (-rate * now.m_hat) / (Math.sqrt(now.v_hat) + share); // as the line says: see toldSgd
     return [
       el("h3", {}, `Adam, t = ${now.t}`),
       line("g = ", strong(now.gradient)),
@@ -103,9 +104,9 @@ export class OptimizerPicture {
       line(`v = ${long(b2)} · ${long(before.v)} + ${long(1 - b2)} · ${after(now.gradient)}² = `, strong(now.v)),
       line(`m̂ = ${long(now.m)} / (1 − ${long(b1)}`, raised(), ") = ", strong(now.m_hat)),
       line(`v̂ = ${long(now.v)} / (1 − ${long(b2)}`, raised(), ") = ", strong(now.v_hat)),
-      line(`${t("opt.theStep")} = −${long(rate)} · ${after(now.m_hat)} / (√${long(now.v_hat)} + ${long(share)}) = `, strong(now.step)),
-      line(`w = ${long(now.before)} + ${after(now.step)} = `, strong(now.after)),
-      el("div", { class: "formula" }, block("w", "←", "w", "−", "α", "·", frac(row("m̂"), row(root("v̂"), "+", "ε̂")), ",", row("ε̂", "=", frac("ε", root(row("1", "−", sup(sub("β", "2"), "t"))))))),
+      line(`${t("opt.theStep")} = −${long(rate)} · ${after(now.m_hat)} / (√${long(now.v_hat)} + ${long(share)}) = `, strong(step)),
+      line(`w = ${long(now.before)} + ${after(step)} = `, strong(now.after)),
+      el("div", { class: "formula" }, block("w", "←", "w", "−", "α", "·", frac(row("m̂"), row(root("v̂"), "+", "ε̂"))), block("ε̂", "=", frac("ε", root(row("1", "−", sup(sub("β", "2"), "t")))))),
     ];
   }
 
@@ -114,12 +115,14 @@ export class OptimizerPicture {
     const { long } = numbers;
     const now = this.sgd[n];
     const rate = this.found.rates.sgd;
+    // Of after − before, float32 leaves beside w fewer digits than are shown: the line would not come out.
+    const step = -rate * now.gradient;
     const ratio = Math.abs(this.adam[n].step / now.step);
     return [
       el("h3", {}, `SGD, t = ${now.t}`),
       line("g = ", el("strong", {}, long(now.gradient))),
-      line(`${t("opt.theStep")} = −${long(rate)} · ${signed(now.gradient, numbers)} = `, el("strong", {}, long(now.step))),
-      line(`w = ${long(now.before)} + ${signed(now.step, numbers)} = `, el("strong", {}, long(now.after))),
+      line(`${t("opt.theStep")} = −${long(rate)} · ${signed(now.gradient, numbers)} = `, el("strong", {}, long(step))),
+      line(`w = ${long(now.before)} + ${signed(step, numbers)} = `, el("strong", {}, long(now.after))),
       el("div", { class: "formula" }, block("w", "←", "w", "−", "α", "·", "g")),
       Number.isFinite(ratio) && ratio > 0 ? el("p", {}, t("opt.ratio", { ratio: numbers.cell(ratio) })) : null,
     ];

@@ -13,6 +13,7 @@ export class LiveRun {
     this.stands = { state: "none" };
     this.after = 0;
     this.waiting = 0;
+    this.last = Promise.resolve(); // the last command; the next is sent when it is answered
     this.forget();
   }
 
@@ -33,11 +34,18 @@ export class LiveRun {
     return this.stands.state === "playing";
   }
 
-  /** Send a command, and know then where the run stands. @param {string} command @param {object} more */
-  async command(command, more = {}) {
-    this.stands = await this.context.source.ask("/api/live", { command, run: this.number, ...more });
-    this.changed();
-    return this.stands;
+  /**
+   * Send a command, after those before it, and know then where the run stands.
+   * @param {string} command @param {object} more
+   */
+  command(command, more = {}) {
+    const send = async () => {
+      this.stands = await this.context.source.ask("/api/live", { command, run: this.number, ...more });
+      this.changed();
+      return this.stands;
+    };
+    this.last = this.last.then(send, send);
+    return this.last;
   }
 
   /** Follow the run until the room is left; nothing is sent while nobody can see it. */
