@@ -4,10 +4,10 @@
 
 A mutant is the tape, an op or a compiled kernel with one operator, number or condition changed (by
 Cosmic Ray, the extra [mutants]). The tests of its room run over all mutants first; then, over those
-that live, whatever other test computes and reaches the changed statement, as coverage.py saw it (of
-a kernel, which it cannot see into: all). A mutant that they all let pass survives, and is listed
-with its line. Which mutants are tried follows from the seed. Each result is kept as it comes, and a
-second call goes on where the first one ended.
+that live, whatever other test computes and reaches the changed statement, those beside PyTorch and
+Keras included, as coverage.py saw it (of a kernel, which it cannot see into: all). A mutant that
+they all let pass survives, and is listed with its line. Which mutants are tried follows from the
+seed. Each result is kept as it comes, and a second call goes on where the first one ended.
 
 What no test could tell is not drawn: types, docstrings, the samples and PyTorch's twins that ops
 bring for their tests, zip's strict. A mutant that takes `MOST_CPU_S` of a core, or
@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import itertools
 import json
 import os
-import random
 import re
 import resource
 import shutil
@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,12 @@ LEFT_OUT = ("core/RemoveDecorator", "core/ExceptionReplacer",
 TAPE_TESTS = ("tests/test_tape.py", "tests/test_tensor.py")
 COMPILED = Path("melpy/kernels/compiled")
 KERNEL_TESTS = ("tests/kernels",)
-ALL_TESTS = ("tests/ops", "tests/kernels", "tests/layers", "tests/models", "tests/test_losses.py",
-             "tests/test_metrics.py", "tests/optimizers", *TAPE_TESTS)  # fmt: skip
+PARITY = ("functional", "image_transform", "losses_metrics", "ops", "signal_image_ops",
+          "symbolic_ops", "types")  # fmt: skip
+# What computes beside a room's own tests: of ops, and of kernels, whose programs models make.
+BESIDE_OPS = ("tests/ops", "tests/layers", "tests/test_losses.py", "tests/test_metrics.py",
+              *TAPE_TESTS, *(f"tests/parity/test_{name}.py" for name in PARITY))  # fmt: skip
+BESIDE_KERNELS = ("tests/kernels", "tests/layers", "tests/models", "tests/optimizers", "tests/ops")
 MOST_CPU_S = 900  # all tests that compute take a third of it
 MOST_S = 2400  # what waits for ever takes no processor
 
@@ -116,17 +120,39 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
                 yield Mutant(str(path.relative_to(ROOT)), name, occurrence, begin[0])
 
 
-def drawn(count: int, seed: int) -> list[Mutant]:
-    """Return a sample: first a line of code, each as likely as another, then a change of it."""
-    by_line: dict[tuple[str, int], list[Mutant]] = {}
+def drawn(count: int, seed: int, tried: Sequence[Mutant]) -> list[Mutant]:
+    """Return those that were tried, and more until there are so many.
+
+    First a line of code is drawn, each as likely as another, then a change of it: by digests of
+    what they say, so that a change of the library elsewhere leaves the sample as it was.
+    """
+    by_line: dict[str, list[Mutant]] = {}
     for pattern in ROOMS:
         for path in sorted(ROOT.glob(pattern)):
+            lines = path.read_text(encoding="utf-8").splitlines()
             for mutant in mutants_of(path):
-                by_line.setdefault((mutant.path, mutant.line), []).append(mutant)
-    draw = random.Random(seed)
-    lines = draw.sample(sorted(by_line), len(by_line))
-    chosen = (draw.choice(by_line[line]) for line in lines)
-    return list(itertools.islice(filter(is_python, chosen), count))
+                by_line.setdefault(f"{mutant.path} {lines[mutant.line - 1]}", []).append(mutant)
+
+    def rank(text: str) -> str:
+        return hashlib.sha256(f"{seed} {text}".encode()).hexdigest()
+
+    begun = {(mutant.path, mutant.line) for mutant in tried}
+    chosen = (min(by_line[line], key=lambda m: rank(m.key)) for line in sorted(by_line, key=rank))
+    fresh = (m for m in chosen if (m.path, m.line) not in begun and is_python(m))
+    return [*tried, *itertools.islice(fresh, max(0, count - len(tried)))]
+
+
+def still_so(told: Mapping[str, Any]) -> Mutant | None:
+    """Return the mutant that a result is of, None where the library's code has changed there."""
+    place, operator, occurrence = told["mutant"].split(" ")
+    path, _, line = place.rpartition(":")
+    mutant = Mutant(path, operator, int(occurrence), int(line))
+    try:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        same = _difference(source, changed(mutant, source)) == (told["from"], told["to"])
+    except (OSError, IndexError):
+        return None
+    return mutant if same else None
 
 
 def changed(mutant: Mutant, source: str) -> str:
@@ -164,10 +190,10 @@ def reach(file: Path) -> coverage.CoverageData:
     if not file.exists():
         settings = file.with_suffix(".rc")
         settings.write_text("[run]\ndynamic_context = test_function\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cov=melpy",
-                   f"--cov-config={settings}", "--cov-context=test", "--cov-report=",
-                   *ALL_TESTS]  # fmt: skip
-        subprocess.run(command, cwd=ROOT, env=os.environ | {"COVERAGE_FILE": str(file)}, check=True)
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider",
+                   "--cov=melpy", f"--cov-config={settings}", "--cov-context=test",
+                   "--cov-report=", *BESIDE_OPS]  # fmt: skip
+        subprocess.run(command, cwd=ROOT, env=os.environ | {"COVERAGE_FILE": str(file)})
     data = coverage.CoverageData(str(file))
     data.read()
     return data
@@ -176,7 +202,7 @@ def reach(file: Path) -> coverage.CoverageData:
 def tests_that_reach(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
     """Return the tests that run the changed statement, all where that cannot be seen."""
     if "/kernels/" in mutant.path:
-        return list(ALL_TESTS)
+        return list(BESIDE_KERNELS)
     tree = ast.parse((ROOT / mutant.path).read_text(encoding="utf-8"))
     around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)
               and node.lineno <= mutant.line <= (node.end_lineno or node.lineno)]  # fmt: skip
@@ -189,7 +215,7 @@ def tests_that_reach(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
         if closest.lineno <= line <= last
         for name in names
     }
-    return sorted(found) if found and "" not in found else list(ALL_TESTS)
+    return sorted(found) if found and "" not in found else list(BESIDE_OPS)
 
 
 def users_of(path: str) -> set[str]:
@@ -297,12 +323,14 @@ def main() -> int:
                         help="a file for what tests reach")  # fmt: skip
     parser.add_argument("--hours", type=float, default=24.0, help="begin none after so long")
     arguments = parser.parse_args()
-    mutants = drawn(arguments.count, arguments.seed)
     results = arguments.results
-    lines = results.read_text().splitlines() if results.exists() else []
     known: dict[tuple[str, str], dict[str, Any]] = {}
-    for told in map(json.loads, lines):
-        known[told["mutant"], told["tests"]] = told
+    tried_before: dict[str, Mutant] = {}
+    for told in map(json.loads, results.read_text().splitlines() if results.exists() else []):
+        mutant = still_so(told)
+        if mutant is not None:
+            known[told["mutant"], told["tests"]], tried_before[mutant.key] = told, mutant
+    mutants = drawn(arguments.count, arguments.seed, [*tried_before.values()])
     last_s = time.monotonic() + arguments.hours * 3600
     with tempfile.TemporaryDirectory() as home, ThreadPoolExecutor(arguments.workers) as pool:
         lanes: Queue[Lane] = Queue()
@@ -337,6 +365,7 @@ def main() -> int:
         waiting = [m for m in mutants if (m.key, ROOM) not in known]
         try_all(ROOM, waiting, [tests_of(m.path) for m in waiting])
         waiting = [m for m in alive(ROOM) if (m.key, ALL) not in known]
+        waiting.sort(key=lambda m: "/kernels/" in m.path)  # all tests take minutes, few seconds
         if waiting and time.monotonic() < last_s:
             data = reach(arguments.reach)
             try_all(ALL, waiting, [tests_that_reach(m, data) for m in waiting])
