@@ -42,7 +42,7 @@ def test_a_readmes_table_counts_losses(peers, tmp_path):
         peers.report.write(result("train", name, step), tmp_path / f"train-{name}-2.json")
     _, _, row, _, machine = peers.readme.headline("fr", tmp_path)
     assert row == "| une étape d'entraînement | 3 | 2 | **1,59** | 0,50 (vgg) | 4,00 (lstm) |"
-    assert machine == "2 fils d'exécution sur a CPU ; melpy 1, torch 1."
+    assert machine == "2 fils d'exécution sur a CPU\N{NO-BREAK SPACE}; melpy 1, torch 1."
 
 
 def test_a_ratio_is_the_best_peers_time_by_ours(peers):

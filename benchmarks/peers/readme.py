@@ -19,11 +19,13 @@ WORDS = {
         "and": " and ",
     },
     "fr": {
-        "heads": ["", "réseaux", "melpy est plus rapide", "rapport : moyenne géométrique",
+        "heads": ["", "réseaux", "melpy est plus rapide",
+                  "rapport\N{NO-BREAK SPACE}: moyenne géométrique",
                   "le plus petit", "le plus grand"],
         "kinds": ["une étape d'entraînement", "celle d'un petit réseau, lots de 32",
-                  "inférence : une image", "inférence : 32 images", "inférence : 256 images"],
-        "machine": "2 fils d'exécution sur {cpus} ; {versions}.",
+                  *(f"inférence\N{NO-BREAK SPACE}: {count}"
+                    for count in ("une image", "32 images", "256 images"))],
+        "machine": "2 fils d'exécution sur {cpus}\N{NO-BREAK SPACE}; {versions}.",
         "and": " et ",
     },
 }  # fmt: skip

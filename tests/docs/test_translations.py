@@ -50,7 +50,13 @@ def test_the_french_readmes_words_are_those_of_the_glossary():
 
 
 def assert_words(french, where):
-    """Check a text's words, whichever apostrophe it has and wherever its lines end."""
+    """Check a text's words, whichever apostrophe it has and wherever its lines end, and its signs.
+
+    A space before a colon is one that does not break: else the colon begins a line.
+    """
+    prose = re.sub(r"^```.*?^```|`[^`]*`|\$[^$]*\$", "", french, flags=re.M | re.S)
+    alone = re.search(r".{0,20} [:;?!»].{0,20}", prose)
+    assert not alone, f"{where}: a space that breaks before a sign: {alone.group()}"
     text = re.sub(r"\s+", " ", french.replace("’", "'"))
     for word, better in WRONG.items():
         assert word not in text, f"{where}: {word} is {better} here"

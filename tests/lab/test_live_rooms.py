@@ -1,5 +1,7 @@
 """Rooms 4 to 6 in a browser: their numbers are NumPy's, and everybody can use them."""
 
+import re
+
 import numpy as np
 import pytest
 from page_numbers import answer_all, grid_of, number, panel
@@ -247,6 +249,19 @@ def test_adams_steps_are_numpys(visit):
     np.testing.assert_allclose(np.diff(w), step[1:], rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(step_sgd, -0.001 * g_sgd, rtol=1e-3, atol=1e-7)
     assert g[0] == g_sgd[0]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_the_lines_of_a_step_come_out_with_the_digits_shown(visit, optimizer):
+    page = visit().to("loss")
+    page.wait_for_selector(f".cards .{optimizer}")
+    lines = page.locator(f".cards .{optimizer} p.sum").all_inner_texts()[1:]  # g is given
+    assert len(lines) == {"adam": 6, "sgd": 2}[optimizer]
+    for line in lines:
+        _, terms, result = line.split(" = ")
+        terms = terms.replace("−", "-").replace("·", "*").replace("²", "**2")
+        found = eval(re.sub(r"√([\d.e-]+)", r"(\1)**0.5", terms))
+        assert number(result) == pytest.approx(found, rel=2e-6), line
 
 
 def test_a_weight_is_picked_with_the_keyboard(visit):

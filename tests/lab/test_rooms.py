@@ -1,5 +1,6 @@
 """The first three rooms in a browser: their numbers are NumPy's."""
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -89,6 +90,10 @@ def test_the_asked_output_is_hidden_until_it_is_predicted(visit):
     page = visit().to("window")
     hidden = panel(page, "Output").locator("[role=gridcell]", has_text="?")
     assert hidden.count() == 1
+    bias = number(re.search(r"bias (\S+) =", page.locator(".sums").inner_text()).group(1))
+    told = grid_of(page, "Products").sum() + bias  # all that it takes is shown
+    offered = page.locator(".predict").first.locator("label").all_inner_texts()
+    assert min(abs(number(text) - told) for text in offered) < 6e-3
     page.locator(".predict").first.locator("input[type=radio]").first.check()
     page.locator(".predict").first.get_by_role("button", name="That is my answer").click()
     assert hidden.count() == 0
