@@ -16,10 +16,14 @@ from dataclasses import dataclass
 from melpy import config
 from melpy.errors import DataError
 
-__all__ = ["is_counted", "need", "of_file", "take"]
+__all__ = ["TooMuchError", "is_counted", "need", "of_file", "take"]
 
 KEPT_TIMES, KEPT_FLOOR_BYTES = 4, 2**23  # weights, and the optimizer's arrays like them
 NEEDED_TIMES = 16
+
+
+class TooMuchError(DataError):
+    """A step needs more memory than it may: less of the same may do."""
 
 
 @dataclass
@@ -69,7 +73,7 @@ def need(size_bytes: float, what: str) -> None:
     """Refuse what a step would need for a while, if it is more than any step may."""
     budget = _current.get()
     if budget is not None and size_bytes > budget.most_bytes:
-        raise DataError(
+        raise TooMuchError(
             budget.who,
             f"{what} needs more memory than a file may ask for",
             expected=f"at most {budget.most_bytes} bytes",

@@ -11,12 +11,12 @@ import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from melpy import budget, tree
+from melpy import budget, config, tree
 
 __all__ = ["counted", "most_entries"]
 
@@ -24,14 +24,11 @@ Shape = tuple[int, ...]
 
 # What makes more entries than it is given, by whole numbers among its arguments.
 ENLARGING = {
-    "adaptive_average_pool", "adaptive_max_pool", "affine_transform", "arange", "array_split",
-    "bartlett", "bincount", "blackman", "broadcast_to", "diff", "dsplit", "empty",
-    "extract_patches", "extract_patches_3d", "extract_sequences", "fft", "fft2", "fold", "full",
-    "gaussian_blur", "geomspace", "hamming", "hanning", "histogram", "hsplit", "ifft2", "irfft",
-    "istft", "kaiser", "linspace", "logspace", "multi_hot", "one_hot", "ones", "packed_fft",
-    "packed_irfft", "packed_rfft", "pad_images", "repeat", "rfft", "scale_and_translate", "scatter",
-    "segment_max", "segment_min", "segment_prod", "segment_sum", "split", "stft", "tile", "unfold",
-    "unique", "vander", "vsplit", "zeros",
+    "adaptive_average_pool", "adaptive_max_pool", "affine_transform", "arange", "bartlett",
+    "bincount", "blackman", "broadcast_to", "diff", "empty", "fft", "fft2", "fold", "full",
+    "geomspace", "hamming", "hanning", "histogram", "ifft2", "kaiser", "linspace", "logspace",
+    "multi_hot", "one_hot", "ones", "packed_fft", "repeat", "scale_and_translate", "scatter",
+    "tile", "unfold", "unique", "vander", "zeros",
 }  # fmt: skip
 VALUES = {"axis", "base", "constant_values", "dtype", "fill_value"}  # numbers that are no sizes
 
@@ -152,6 +149,23 @@ def _of_pad(x: Any, pad_width: Any, **options: Any) -> int:
     )
 
 
+def _of_pad_images(images: Any, data_format: Any = None, **options: Any) -> int:
+    shape = list(np.shape(images))
+    at = len(shape) - (2 if data_format == "channels_first" else 3)
+    for axis, ends in ((at, ("top", "bottom", "height")), (at + 1, ("left", "right", "width"))):
+        for end in ends:
+            added = options.get(f"{end}_padding", options.get(f"target_{end}"))
+            shape[axis] += int(abs(added or 0))
+    return math.prod(shape)
+
+
+def _of_gaussian_blur(images: Any, kernel_size: Any = (3, 3), **options: Any) -> int:
+    kernel = _each(kernel_size, 2)
+    sides = {f"{end}_padding": side for end, side in zip(("top", "left"), kernel, strict=True)}
+    channels = max(np.shape(images)[-3:])
+    return _of_pad_images(images, **options | sides) + math.prod(kernel) * channels
+
+
 def _of_resize(images: Any, size: Any, data_format: Any = None, **options: Any) -> int:
     shape = list(np.shape(images))
     at = len(shape) - (2 if data_format == "channels_first" else 3)
@@ -166,6 +180,60 @@ def _of_square(N: Any, M: Any = None, **options: Any) -> int:
 
 def _of_diagonal(x: Any, k: int = 0) -> int:
     return (np.size(x) + int(abs(k))) ** 2
+
+
+def _of_split(x: Any, indices_or_sections: Any, axis: int = 0) -> int:
+    """Count the parts too, which are objects of 16 entries each."""
+    parts = indices_or_sections
+    many = int(abs(parts)) if np.ndim(parts) == 0 else np.size(parts)
+    return np.size(x) + 16 * many
+
+
+def _of_segments(data: Any, segment_ids: Any, num_segments: Any = None, **options: Any) -> int:
+    shape = np.shape(data)
+    many = np.max(segment_ids, initial=0) + 1 if num_segments is None else abs(num_segments)
+    return math.prod(shape) + int(many) * math.prod(shape[1:])
+
+
+def _of_patches(
+    x: Any,
+    size: Any,
+    strides: Any = None,
+    *,
+    rank: int = 2,
+    data_format: Any = None,
+    **options: Any,
+) -> int:
+    """(N,S..,C) -> (N,oS..,K..*C), oS <= S / stride + 1."""
+    shape, rank = np.shape(x), max(rank, np.size(size))
+    first = (data_format or config.image_data_format()) == "channels_first"
+    sides = shape[-rank:] if first else shape[-rank - 1 : -1]
+    sizes = _each(size, rank)
+    steps = sizes if strides is None else _each(strides, rank)
+    made = math.prod(shape) // max(math.prod(sides), 1) * math.prod(sizes)
+    for side, step in zip(sides, steps, strict=True):
+        made *= side // max(step, 1) + 1
+    return made + math.prod(shape)
+
+
+def _of_sequences(
+    x: Any, sequence_length: int, sequence_stride: int, fft_length: int = 0, **options: Any
+) -> int:
+    """Count pieces, as long as their frequencies are looked for, twice; signals end padded."""
+    shape = np.shape(x)
+    length = shape[-1]
+    size = max(int(abs(sequence_length)), int(abs(fft_length)))
+    pieces = (length + size) // max(int(abs(sequence_stride)), 1) + 1
+    return 2 * math.prod(shape[:-1]) * (pieces * size + length)
+
+
+def _of_frequencies(x: Any, fft_length: Any = None, **options: Any) -> int:
+    """Count a transform along the last axis, of complex numbers; its pieces put together."""
+    parts = tree.flatten(x)
+    shape = np.shape(parts[0])
+    length = 2 * shape[-1] if fft_length is None else max(int(abs(fft_length)), shape[-1])
+    given = sum(np.size(part) for part in parts)
+    return given + 4 * math.prod(shape[:-1]) * length + int(abs(options.get("length") or 0))
 
 
 def _of_take(x: Any, indices: Any, axis: int | None = None, **options: Any) -> int:
@@ -209,21 +277,32 @@ def _named(term: str, shape: Shape) -> int:
     return math.prod(_under(term, shape))
 
 
-def _of_convolution(inputs: Any, kernel: Any, *, transposed: bool = False, **options: Any) -> int:
-    """Count sizes with the whole kernel beside them, times strides where these enlarge."""
+def _of_convolution(inputs: Any, kernel: Any, **options: Any) -> int:
+    """Count (N, spots, filters): no more spots than pixels."""
+    images = np.shape(inputs)
+    return math.prod(images) // max(_channels(images, options), 1) * np.shape(kernel)[-1]
+
+
+def _of_depthwise(inputs: Any, kernel: Any, **options: Any) -> int:
+    return math.prod(np.shape(inputs)) * np.shape(kernel)[-1]
+
+
+def _of_transposed(inputs: Any, kernel: Any, **options: Any) -> int:
+    """Count (N, spots, filters), each pixel having a stride's spots, and the last a kernel's."""
     images, taps = np.shape(inputs), np.shape(kernel)
     rank = len(images) - 2
-    first = options.get("data_format") == "channels_first"
-    sizes = images[2:] if first else images[1:-1]
-    widened = _each(options.get("dilation_rate"), rank)
-    steps = _each(options.get("strides") if transposed else 1, rank)
+    sizes = images[2:] if options.get("data_format") == "channels_first" else images[1:-1]
+    steps, widened = (_each(options.get(name), rank) for name in ("strides", "dilation_rate"))
     added = _each(options.get("output_padding") or 0, rank)
     spots = math.prod(
         size * step + tap * wide + more
         for size, step, tap, wide, more in zip(sizes, steps, taps, widened, added, strict=False)
     )
-    channels = math.prod(taps[rank:]) if len(taps) > rank else 1
-    return images[0] * spots * channels + math.prod(images)
+    return images[0] * spots * taps[-2] + math.prod(images)
+
+
+def _channels(images: Shape, options: Mapping[str, Any]) -> int:
+    return images[1 if options.get("data_format") == "channels_first" else -1]
 
 
 def _each(number: Any, rank: int) -> list[int]:
@@ -232,18 +311,27 @@ def _each(number: Any, rank: int) -> list[int]:
 
 
 OF_CALLS: dict[str, Callable[..., int]] = {
+    **dict.fromkeys(("array_split", "dsplit", "hsplit", "split", "vsplit"), _of_split),
+    **dict.fromkeys(("irfft", "istft", "packed_irfft", "packed_rfft", "rfft"), _of_frequencies),
+    **dict.fromkeys(("segment_max", "segment_min", "segment_prod", "segment_sum"), _of_segments),
     "conv": _of_convolution,
     "conv_block": _of_convolution,
-    "conv_transpose": functools.partial(_of_convolution, transposed=True),
-    "depthwise_block": _of_convolution,
-    "depthwise_conv": _of_convolution,
+    "conv_transpose": _of_transposed,
+    "depthwise_block": _of_depthwise,
+    "depthwise_conv": _of_depthwise,
     "diag": lambda x, k=0: np.size(x) if np.ndim(x) > 1 else _of_diagonal(x, k),
     "diagflat": _of_diagonal,
     "einsum": _of_einsum,
+    "extract_patches": lambda images, **options: _of_patches(images, **options),
+    "extract_patches_3d": lambda volumes, **options: _of_patches(volumes, rank=3, **options),
+    "extract_sequences": _of_sequences,
     "eye": _of_square,
+    "gaussian_blur": _of_gaussian_blur,
     "identity": lambda n, **options: _of_square(n),
     "pad": _of_pad,
+    "pad_images": _of_pad_images,
     "resize": _of_resize,
+    "stft": _of_sequences,
     "take": _of_take,
     "tensordot": _of_tensordot,
     "tri": _of_square,

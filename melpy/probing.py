@@ -4,7 +4,8 @@ A size that is not known is tried as several sizes. Where the outputs' sizes dif
 known either; where all runs agree, the size is that. Some functions run only for some sizes, as
 x + y does where y has 5 columns, or x[:, 5]: then sizes are tried that occur in the call, until it
 runs, and each is changed alone to see whether it had to be that one. The values are changed as
-well, for functions whose output has as many entries as their input has different ones.
+well, for functions whose output has as many entries as their input has different ones. While a file
+is read, sizes that need more memory than it may ask for are passed over for smaller ones.
 """
 
 from __future__ import annotations
@@ -85,18 +86,24 @@ def probe(
     unknown = [(n, k) for n, shape in enumerate(shapes) for k, s in enumerate(shape) if s is None]
     refusals: list[Exception] = []
     found: list[Any] = []
+    ran: list[Sizes] = []
 
     def runs(sizes: Sizes, varied: bool) -> bool:
-        arrays = [
-            _stand_in([sizes[n, k] if s is None else s for k, s in enumerate(shape)], dtype, varied)
-            for n, (shape, dtype) in enumerate(places)
+        full = [
+            [sizes[n, k] if s is None else s for k, s in enumerate(shape)]
+            for n, shape in enumerate(shapes)
         ]
         try:
+            arrays = [
+                _stand_in(shape, dtype, varied)
+                for shape, (_, dtype) in zip(full, places, strict=True)
+            ]
             with _description():
                 found.append(tree.map_structure(_outline, run(arrays)))  # the arrays can go
         except MISFITS as error:
             refusals.append(error)
             return False
+        ran.append(sizes)
         return True
 
     def runs_somehow(sizes: Sizes) -> bool:
@@ -111,11 +118,19 @@ def probe(
         base = first_that_runs(wanted)
     if base is None:
         raise _of_the_call(refusals[0], shapes)
+    refusals.clear()
     for sizes in _together(base, shapes):
         if not runs_somehow(sizes):
             for one in (base, *_alone(base)):
                 runs_somehow(one)
             break
+    too_much = [error for error in refusals if isinstance(error, budget.TooMuchError)]
+    if too_much:
+        for one in _fewer(base):
+            runs_somehow(one)
+        if any(all(sizes[place] == base[place] for sizes in ran) for place in base):
+            # Nothing tells a size from one that has to be so.
+            raise min(too_much, key=lambda error: error.received["bytes"])
     return _joined(found)
 
 
@@ -210,6 +225,14 @@ def _alone(base: Sizes) -> Iterator[Sizes]:
     for place, size in base.items():
         yield base | {place: size + FAR}
         yield base | {place: 2 * size}
+
+
+def _fewer(base: Sizes) -> Iterator[Sizes]:
+    """Yield sizes that need no more memory than the first ones: all one less, and each alone."""
+    less = {place: max(size - 1, 1) for place, size in base.items()}
+    yield less
+    for place in base:
+        yield base | {place: less[place]}
 
 
 def _joined(found: list[Any]) -> Any:

@@ -323,4 +323,5 @@ class Tensor(Operators, tape.Variable):
 _WITHOUT_GRADIENT = {
     "shape", "ndim", "size", "argsort", "array_equal", "allclose", "isclose", "isin", "zeros_like",
     "ones_like", "empty_like", "full_like", "any", "all", "count_nonzero",
+    "save", "savez", "savez_compressed", "savetxt",
 }  # fmt: skip

@@ -316,3 +316,13 @@ def test_what_holds_a_variable_is_a_function():
             setattr(w, attribute, "non_neg")
     with pytest.raises(TypeError, match="no truth value"):
         w.overwrite_with_gradient = "yes"
+
+
+def test_numpy_saves_tensors_and_weights(tmp_path):
+    weight, tensor = melpy.Variable(np.ones((2, 2))), Tensor([1.0, 2.0])
+    np.savez(tmp_path / "a.npz", w=weight, t=tensor)
+    np.save(tmp_path / "w.npy", weight)
+    with np.load(tmp_path / "a.npz") as kept:
+        np.testing.assert_array_equal(kept["w"], np.ones((2, 2)))
+        np.testing.assert_array_equal(kept["t"], [1, 2])
+    np.testing.assert_array_equal(np.load(tmp_path / "w.npy"), np.ones((2, 2)))

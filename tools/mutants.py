@@ -188,10 +188,8 @@ def tests_of(path: str) -> list[str]:
 def reach(file: Path) -> coverage.CoverageData:
     """Return which tests reach which lines; all that compute run once to see it."""
     if not file.exists():
-        settings = file.with_suffix(".rc")
-        settings.write_text("[run]\ndynamic_context = test_function\n", encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider",
-                   "--cov=melpy", f"--cov-config={settings}", "--cov-context=test",
+                   "--cov=melpy", "--cov-context=test",
                    "--cov-report=", *BESIDE_OPS]  # fmt: skip
         subprocess.run(command, cwd=ROOT, env=os.environ | {"COVERAGE_FILE": str(file)})
     data = coverage.CoverageData(str(file))

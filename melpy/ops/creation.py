@@ -64,8 +64,8 @@ def floating(x: Any) -> Any:
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
-    """Return the plain array of a tensor, or of anything that NumPy takes."""
-    return x.array if isinstance(x, Variable) else np.asarray(array(x))
+    """Return the plain array of a tensor, read-only of a weight; or of what else NumPy takes."""
+    return x.value if isinstance(x, Variable) else np.asarray(array(x))
 
 
 @composed

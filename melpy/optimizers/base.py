@@ -218,6 +218,7 @@ class Optimizer(Paced):
             for weight in weights:
                 gradient = self._flat.gradient[self._flat.part(weight)].reshape(weight.shape)
                 self.update_step(Tensor(gradient), weight, Tensor(rate))
+            self._flat.lay()  # what was assigned: averages and constraints come after it
 
     @property
     def _is_followed_by_weight(self) -> bool:

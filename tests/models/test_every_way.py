@@ -278,6 +278,7 @@ def in_place(weight):
     yield lambda: weight.value.__setitem__(..., 1)
     yield lambda: weight.value.reshape(-1)[:1].fill(1)
     yield lambda: np.copyto(np.asarray(weight), 1)
+    yield lambda: np.copyto(melpy.ops.convert_to_numpy(weight), 1)
     yield lambda: np.multiply(weight.value, 2, out=weight.value)
 
 

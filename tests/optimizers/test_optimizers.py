@@ -327,6 +327,25 @@ class TestStep:
         for w, twin in zip(ws, twins, strict=True):
             np.testing.assert_allclose(w.value, twin.value, rtol=1e-6)
 
+    @pytest.mark.parametrize("frequency", [None, 2])
+    def test_limits_and_averages_come_after_what_a_subclass_assigns(self, frequency):
+        class Own(optimizers.Optimizer):
+            def update_step(self, gradient, variable, learning_rate):
+                variable.assign(variable - learning_rate * gradient)
+
+        options = {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": frequency}
+        ws, twins = weights((2,), (3,)), weights((2,), (3,))
+        ws[0].constraint = twins[0].constraint = constraints.NonNeg()
+        own, known = Own(0.5, **options), optimizers.SGD(0.5, **options)
+        for swap in (False, True):
+            for optimizer, some in ((own, ws), (known, twins)):
+                if swap:
+                    optimizer.swap_averages()
+                else:
+                    steps(optimizer, some)
+            for w, twin in zip(ws, twins, strict=True):
+                np.testing.assert_allclose(w.value, twin.value, rtol=1e-6)
+
 
 class TestRefused:
     def test_arguments(self):

@@ -111,6 +111,20 @@ ENLARGED = {
     "kron": (lambda: (ops.kron, (WIDE, WIDE)), 3000**2),
     "matmul": (lambda: (ops.matmul, (WIDE, WIDE.T)), 3000**2),
     "meshgrid": (lambda: (ops.meshgrid, (LONG, LONG)), 2 * 3000**2),
+    "pad_images": (
+        lambda: (ops.image.pad_images, (np.ones((1, 9, 9, 1)), 2000),
+                 {"right_padding": 1000, "bottom_padding": 0}), 2009 * 1009,
+    ),
+    "patches": (
+        lambda: (ops.image.extract_patches, (np.ones((99, 99, 1)), 50), {"strides": 1}), 2500**2,
+    ),
+    "rfft": (lambda: (ops.rfft, (np.ones((9, 9)), 4 * 10**6)), 3 * 9 * 4 * 10**6),
+    "segment_sum": (
+        lambda: (ops.segment_sum, (np.ones((2, 3000)), np.zeros(2, int)), {"num_segments": 3000}),
+        3000**2,
+    ),
+    "sequences": (lambda: (ops.extract_sequences, (LONG, 1500, 1)), 1501 * 1500),
+    "split": (lambda: (ops.array_split, (LONG, 10**7)), 16 * 10**7),
     "svd": (lambda: (ops.svd, (WIDE,)), 3000**2),
     "take": (lambda: (ops.take, (np.ones((2, 3000)), np.zeros(3000, int)), {"axis": 0}), 3000**2),
     "tensordot": (lambda: (ops.tensordot, (LONG, LONG), {"axes": 0}), 3000**2),
@@ -140,6 +154,42 @@ def test_operations_on_photographs_are_read_again(what, tmp_path):
     model = melpy.Model(PHOTOGRAPH, OF_PHOTOGRAPHS[what](PHOTOGRAPH))
     model.save(tmp_path / "m.keras")
     assert models.load_model(tmp_path / "m.keras").output_shape == model.output_shape
+
+
+ORDINARY = {
+    "blur": ((300, 400, 3), lambda x: ops.image.gaussian_blur(x, (9, 9), (2.0, 2.0))),
+    "frequencies": ((16000,), lambda x: ops.rfft(x, fft_length=16384)[0]),
+    "pad_images": (
+        (300, 400, 3),
+        lambda x: ops.image.pad_images(x, 106, 56, target_height=512, target_width=512),
+    ),
+    "patches": ((224, 224, 3), lambda x: ops.image.extract_patches(x, (16, 16))),
+    "segment_sum": (
+        (2000, 64), lambda x: ops.segment_sum(ops.mean(x, axis=0), np.zeros(2000, int), 5000)
+    ),
+    "sequences": ((160000,), lambda x: ops.extract_sequences(x, 400, 160)),
+    "spectrogram": ((160000,), lambda x: ops.stft(x, 400, 160, 512)[0]),
+    "split": ((2000, 768), lambda x: ops.split(x, 12, axis=-1)[0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ORDINARY)
+def test_operations_of_ordinary_models_are_read_again(what, tmp_path):
+    shape, function = ORDINARY[what]
+    x = melpy.Input(shape)
+    model = melpy.Model(x, function(x))
+    model.save(tmp_path / "m.keras")
+    assert models.load_model(tmp_path / "m.keras").output_shape == model.output_shape
+
+
+def test_a_batch_that_is_tried_may_be_as_small_as_the_budget(tmp_path, monkeypatch):
+    x = melpy.Input((100000,))
+    melpy.Model(x, ops.multiply(x, x)).save(tmp_path / "m.keras")
+    monkeypatch.setitem(config.settings._settings, "load_memory", 5 * 10**6)
+    assert models.load_model(tmp_path / "m.keras").output_shape == (None, 100000)
+    monkeypatch.setitem(config.settings._settings, "load_memory", 10**6)
+    with pytest.raises(errors.DataError, match="set_load_memory"):
+        models.load_model(tmp_path / "m.keras")
 
 
 @pytest.mark.parametrize("forwards", [True, False])
