@@ -5,8 +5,9 @@
 READER is one of `tools/fuzz.py`'s, by its name there. A file that reaches code which none reached
 before is kept in the corpus, and later ones are made of it: half of them by libFuzzer, which knows
 bytes, half by `fuzz.changed`, which knows zips and descriptions. A second call goes on from the
-corpus, and the counts in FILE add up. What raises anything but a MelpyError ends the run, and
-libFuzzer leaves the file beside it; so does what takes more than 20 s, or 2 GB.
+corpus, and the counts in FILE add up; `tools/corpus` holds what was found so far, a zip a reader.
+What raises anything but a MelpyError ends the run, and libFuzzer leaves the file beside it; so does
+what takes more than 20 s, or 2 GB.
 
 Needs atheris: the extra [fuzz].
 """
@@ -19,6 +20,7 @@ import random
 import sys
 import tempfile
 import warnings
+import zipfile
 from pathlib import Path
 
 import atheris
@@ -30,6 +32,7 @@ with atheris.instrument_imports(include=READERS_CODE):
 
 from melpy.errors import MelpyError  # noqa: E402
 
+FOUND = Path(__file__).parent / "corpus"
 MOST_BYTES = 1 << 16
 EVERY = 1000
 
@@ -72,6 +75,9 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     if not any(corpus.iterdir()):
         (corpus / "as-written").write_bytes(content)
+        found_before = FOUND / f"{arguments.reader}.zip"
+        if found_before.exists():
+            zipfile.ZipFile(found_before).extractall(corpus)
     counts = Counts(arguments.out, arguments.reader)
 
     def one_input(given: bytes) -> None:
