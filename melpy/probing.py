@@ -100,6 +100,9 @@ def probe(
             ]
             with _description():
                 found.append(tree.map_structure(_outline, run(arrays)))  # the arrays can go
+        except budget.TooMuchError as error:
+            refusals.append(error.with_traceback(None))  # its frames hold arrays
+            return False
         except MISFITS as error:
             refusals.append(error)
             return False
@@ -150,11 +153,12 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
     # In its own type and in place: nothing here takes more than was counted.
     kind = np.promote_types(dtype, np.float32)
     rows, columns = (np.arange(n, dtype=kind) for n in shape[-2:])
-    matrix = 1 + np.add.outer(rows, columns)
+    matrix = np.add.outer(rows + 1, columns)
     np.divide(0.02, matrix, out=matrix)
     diagonal = np.arange(min(shape[-2:]))
     matrix[diagonal, diagonal] += 1 / (1 + diagonal) if varied else 1.0
-    return np.broadcast_to(matrix.astype(dtype, copy=False), shape).copy()
+    matrix = matrix.astype(dtype, copy=False)
+    return matrix if matrix.shape == tuple(shape) else np.broadcast_to(matrix, shape).copy()
 
 
 def _guesses(

@@ -590,7 +590,7 @@ class TestFilesNotToBeTrusted:
             taken = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert taken < config.load_memory()
+        assert taken < config.load_memory() + 2**20  # beside arrays, a little for the graph
 
     def test_inputs_that_no_file_may_ask_for(self, tmp_path):
         content = file_of([node("Exp", "x")], shape=(10**6, 10**6))
