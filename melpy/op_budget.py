@@ -82,11 +82,7 @@ def _signature(op: Callable[..., Any]) -> inspect.Signature:
         return signature
     usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
-        p.replace(kind=usual, default=p.empty)
-        if p.kind is p.KEYWORD_ONLY
-        else p
-        if p.kind is p.VAR_KEYWORD
-        else p.replace(default=p.empty)
+        p if p.kind is p.VAR_KEYWORD else p.replace(kind=usual, default=p.empty)
         for p in signature.parameters.values()
     ]
     return signature.replace(parameters=parameters)
@@ -261,7 +257,7 @@ def _of_einsum(operands: Sequence[Any], subscripts: Any = None) -> int:
     for term, x in zip(terms.split(","), operands, strict=True):
         shape, letters = np.shape(x), term.replace("...", "")
         if "..." in term:
-            more = max(more, math.prod(shape) // max(_named(term, shape), 1))
+            more = max(more, math.prod(shape) // max(math.prod(_under(term, shape)), 1))
         for letter, size in zip(letters, _under(term, shape), strict=True):
             sizes[letter] = max(sizes.get(letter, 1), size)
     letters = output if "->" in str(subscripts) else "".join(sizes)
@@ -271,10 +267,6 @@ def _of_einsum(operands: Sequence[Any], subscripts: Any = None) -> int:
 def _under(term: str, shape: Shape) -> Shape:
     before, dots, after = term.partition("...")
     return (*shape[: len(before)], *shape[len(shape) - len(after) :]) if dots else shape
-
-
-def _named(term: str, shape: Shape) -> int:
-    return math.prod(_under(term, shape))
 
 
 def _of_convolution(inputs: Any, kernel: Any, **options: Any) -> int:

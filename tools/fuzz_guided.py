@@ -77,7 +77,8 @@ def main() -> None:
         (corpus / "as-written").write_bytes(content)
         found_before = FOUND / f"{arguments.reader}.zip"
         if found_before.exists():
-            zipfile.ZipFile(found_before).extractall(corpus)
+            with zipfile.ZipFile(found_before) as file:
+                file.extractall(corpus)
     counts = Counts(arguments.out, arguments.reader)
 
     def one_input(given: bytes) -> None:
