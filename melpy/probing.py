@@ -5,7 +5,8 @@ known either; where all runs agree, the size is that. Some functions run only fo
 x + y does where y has 5 columns, or x[:, 5]: then sizes are tried that occur in the call, until it
 runs, and each is changed alone to see whether it had to be that one. The values are changed as
 well, for functions whose output has as many entries as their input has different ones. While a file
-is read, sizes that need more memory than it may ask for are passed over for smaller ones.
+is read, sizes that need more memory than it may ask for are passed over for smaller ones. Of ops,
+known sizes that are large are not tried: what comes of them follows from smaller ones.
 """
 
 from __future__ import annotations
@@ -19,34 +20,23 @@ from typing import Any
 
 import numpy as np
 
-from melpy import budget, tree
+from melpy import budget, extrapolation, tree
 from melpy.errors import ShapeError
+from melpy.extrapolation import Like, Shape
 from melpy.tape import no_grad, undone
 
 __all__ = ["Like", "is_describing", "probe"]
 
-Shape = tuple[int | None, ...]
 Unknown = tuple[int, int]  # which array, which axis
 Sizes = dict[Unknown, int]
 
 MISFITS = (ValueError, IndexError, ZeroDivisionError)  # what another size may mend
 FEW, MORE, FAR = 2, 5, 37  # sizes to try
 ENTRIES = 2**16  # of one input that is made with far sizes, at most
+MANY = 2**22  # entries that a guess may take in any case
 TRIES = 64
 
 _describing: ContextVar[bool] = ContextVar("describing", default=False)
-
-
-class Like:
-    """A shape and a type, and the shape of a mask or None, as a leaf of a structure."""
-
-    def __init__(
-        self, shape: Sequence[int | None], dtype: Any, mask_shape: Shape | None = None
-    ) -> None:
-        self.shape, self.dtype, self.mask_shape = tuple(shape), dtype, mask_shape
-
-    def __repr__(self) -> str:
-        return f"{self.shape} {self.dtype}"
 
 
 def is_describing() -> bool:
@@ -69,6 +59,8 @@ def probe(
     run: Callable[[list[np.ndarray]], Any],
     places: Sequence[tuple[Shape, np.dtype]],
     numbers: Iterable[int] = (),
+    *,
+    no_others: bool = False,
 ) -> Any:
     """Return the structure of a function's outputs, a `Like` in the place of each array.
 
@@ -77,11 +69,40 @@ def probe(
     run : function of a list of arrays, one for each of the places
     places : shapes, None where a size is unknown, and types
     numbers : whole numbers of the call, which may say what sizes must be
+    no_others : whether the outputs' sizes depend on no other numbers, as an op's do: then large
+        sizes need not be tried, since smaller ones tell what comes of them
 
     Raises
     ------
     What the function raises for the first sizes, if it runs for none.
     """
+    numbers = list(numbers)
+
+    def outlines(tried: Sequence[tuple[Shape, np.dtype]]) -> Any:
+        return _at_these_sizes(run, tried, numbers)
+
+    def of_smaller() -> Any:
+        refusals = (*MISFITS, TypeError, budget.TooMuchError)
+        return extrapolation.of_smaller(outlines, places, numbers, refusals)
+
+    if no_others and any(math.prod(s or 1 for s in shape) > ENTRIES for shape, _ in places):
+        made = of_smaller()
+        return outlines(places) if made is None else made
+    try:
+        return outlines(places)
+    except budget.TooMuchError:  # of the outputs
+        made = of_smaller() if no_others else None
+        if made is None:
+            raise
+        return made
+
+
+def _at_these_sizes(
+    run: Callable[[list[np.ndarray]], Any],
+    places: Sequence[tuple[Shape, np.dtype]],
+    numbers: Sequence[int],
+) -> Any:
+    """Do as `probe` does, the known sizes being what they are."""
     shapes = [shape for shape, _ in places]
     unknown = [(n, k) for n, shape in enumerate(shapes) for k, s in enumerate(shape) if s is None]
     refusals: list[Exception] = []
@@ -113,10 +134,12 @@ def probe(
         return runs(sizes, True) or runs(sizes, False)
 
     def first_that_runs(numbers: Sequence[int]) -> Sizes | None:
-        guesses = _guesses(shapes, unknown, numbers)
+        least, *others = _guesses(shapes, unknown, numbers)
+        most = max(MANY, FAR * _entries(least, shapes))
+        guesses = (least, *(sizes for sizes in others if _entries(sizes, shapes) <= most))
         return next((sizes for sizes in guesses if runs(sizes, False)), None)
 
-    base = first_that_runs(list(numbers))
+    base = first_that_runs(numbers)
     if base is None and unknown and (wanted := _wanted(refusals[0], shapes)):
         base = first_that_runs(wanted)
     if base is None:
@@ -159,6 +182,14 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
     matrix[diagonal, diagonal] += 1 / (1 + diagonal) if varied else 1.0
     matrix = matrix.astype(dtype, copy=False)
     return matrix if matrix.shape == tuple(shape) else np.broadcast_to(matrix, shape).copy()
+
+
+def _entries(sizes: Sizes, shapes: Sequence[Shape]) -> int:
+    """Return how many entries the largest array has."""
+    return max(
+        math.prod(sizes[n, k] if s is None else s for k, s in enumerate(shape))
+        for n, shape in enumerate(shapes)
+    )
 
 
 def _guesses(
@@ -210,14 +241,8 @@ def _together(base: Sizes, shapes: Sequence[Shape]) -> Iterator[Sizes]:
         few = far if largest >= FAR or not has_inner else MORE
         return {place: far if place[1] else few for place in base}
 
-    def entries(sizes: Sizes) -> int:
-        return max(
-            math.prod(sizes[n, k] if s is None else s for k, s in enumerate(shape))
-            for n, shape in enumerate(shapes)
-        )
-
     choices = [of(far) for far in (max(FAR, 2 * largest), FAR // 2, MORE)]
-    yield next((sizes for sizes in choices if entries(sizes) <= ENTRIES), choices[-1])
+    yield next((sizes for sizes in choices if _entries(sizes, shapes) <= ENTRIES), choices[-1])
     if has_inner:
         yield {place: 1 if place[1] else size for place, size in base.items()}
 

@@ -220,7 +220,7 @@ def defer_op(
     if made_of is None:
         tried = counted(op) if budget.is_counted() else op
         try:
-            made_of = probe(tried, args, kwargs)
+            made_of = probe(tried, args, kwargs, no_others=True)
         except (TypeError, ValueError, IndexError) as error:
             made_of = _of_whole_numbers(tried, args, kwargs, error)
     return defer(op, args, kwargs, made_of)
@@ -235,7 +235,7 @@ def _of_whole_numbers(
         taken = {id(x): type(x)(x.shape, "int32") for x in some}
         given = replace((args, dict(kwargs)), functools.partial(_taken, taken))
         try:
-            return probe(op, *given)
+            return probe(op, *given, no_others=True)
         except (TypeError, ValueError, IndexError) as other:
             error = other if isinstance(error, TypeError) else error
     raise error
@@ -251,8 +251,14 @@ def _symbols(structure: Any) -> list[Symbolic]:
     return list({id(x): x for x in leaves if isinstance(x, Symbolic)}.values())
 
 
-def probe(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) -> Any:
-    """Return the shapes and types of a function's outputs, found by running it on arrays."""
+def probe(
+    function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any], *, no_others: bool = False
+) -> Any:
+    """Return the shapes and types of a function's outputs, found by running it on arrays.
+
+    ``no_others`` says that no numbers but those among its arguments decide the outputs' sizes,
+    which is not known where a function is among them.
+    """
     given = (args, dict(kwargs))
     leaves, symbols = tree.flatten(given), _symbols(given)
 
@@ -262,10 +268,14 @@ def probe(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any]) 
         stand_in = replace(given, lambda x: values[id(x)])
         return function(*stand_in[0], **stand_in[1])
 
-    return probing.probe(run, [(x.shape, x.dtype) for x in symbols], _whole_numbers(leaves))
+    places = [(x.shape, x.dtype) for x in symbols]
+    no_others = no_others and not any(map(callable, leaves))
+    return probing.probe(run, places, _whole_numbers(leaves), no_others=no_others)
 
 
 def _whole_numbers(leaves: Sequence[Any]) -> list[int]:
-    """Return the whole numbers among arguments, those in slices too."""
+    """Return the whole numbers among arguments, those in slices and short arrays too."""
     cuts = [n for x in leaves if isinstance(x, slice) for n in (x.start, x.stop, x.step)]
-    return [int(n) for n in (*leaves, *cuts) if isinstance(n, int | np.integer)]
+    short = [x for x in leaves if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size < 9]
+    rows = [n for x in short for n in x.ravel()]
+    return [int(n) for n in (*leaves, *cuts, *rows) if isinstance(n, int | np.integer)]

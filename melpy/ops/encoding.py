@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from melpy import config
+from melpy import budget, config
 from melpy.errors import ArgumentError
 from melpy.ops.choice import maximum, minimum
 from melpy.ops.elementwise import divide, multiply, rsqrt, square
@@ -14,6 +15,7 @@ from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import sum as total
 from melpy.ops.registry import composed, op
 from melpy.ops.vectors import norm
+from melpy.symbolic import Symbolic, like
 
 __all__ = ["multi_hot", "normalize", "one_hot"]
 
@@ -27,7 +29,18 @@ def _dense(sparse, who):
         )
 
 
+def _with_classes(x, num_classes=None, axis=-1, dtype=None, sparse=False):
+    """Say what comes out: tried, it would take many times what any other op of x takes."""
+    if not isinstance(x, Symbolic) or not isinstance(num_classes, int) or num_classes < 0:
+        return None  # the op itself says what is wrong
+    budget.need(8 * num_classes, "the operation 'one_hot'")
+    shape = list(x.shape)
+    shape.insert(normalize_axis_index(axis, x.ndim + 1), num_classes)
+    return like(shape, dtype or config.floatx())
+
+
 @op(
+    made_of=_with_classes,
     sample=lambda rng: (rng.integers(0, 4, (2, 3)), {"num_classes": 4}),
     like=lambda torch, x, num_classes: torch.nn.functional.one_hot(x, num_classes),
     keeps=("x",),

@@ -18,13 +18,20 @@ __all__ = [
 
 
 def _shaped(x, newshape):
-    """Return what a symbolic shape makes, of which only the number of sizes is known."""
+    """Return what a symbolic shape makes, of which only the number of sizes is known.
+
+    And what is left over of sizes that are not known: neither needs to be tried.
+    """
     if isinstance(newshape, Symbolic):
         ndim = int(newshape.shape[0] or 0) if newshape.ndim else 1
         return like((None,) * ndim, x.dtype)
     if isinstance(newshape, list | tuple) and any_in(newshape):
         known = (None if isinstance(n, Symbolic) or n == -1 else n for n in newshape)
         return like(tuple(known), x.dtype)
+    if isinstance(newshape, list | tuple) and isinstance(x, Symbolic) and None in x.shape:
+        sizes = [n for n in newshape if isinstance(n, int) and n > 0]
+        if len(sizes) == len(newshape) - 1 and -1 in newshape:
+            return like(tuple(None if n == -1 else n for n in newshape), x.dtype)
     return None
 
 
