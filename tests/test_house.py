@@ -17,7 +17,7 @@ FLOORS = [
     ["config", "configurable", "dtype_policies", "mixed_precision", "budget", "op_budget"],
     ["kernels"],
     ["tape"],
-    ["probing"],
+    ["extrapolation", "probing"],
     ["symbolic", "foreign"],
     ["ops"],
     ["tensor", "differentiation", "operation", "activations", "random"],

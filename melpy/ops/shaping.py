@@ -18,20 +18,15 @@ __all__ = [
 
 
 def _shaped(x, newshape):
-    """Return what a symbolic shape makes, of which only the number of sizes is known.
-
-    And what is left over of sizes that are not known: neither needs to be tried.
-    """
+    """Return what sizes that are not known make, which need not be tried."""
     if isinstance(newshape, Symbolic):
         ndim = int(newshape.shape[0] or 0) if newshape.ndim else 1
         return like((None,) * ndim, x.dtype)
-    if isinstance(newshape, list | tuple) and any_in(newshape):
-        known = (None if isinstance(n, Symbolic) or n == -1 else n for n in newshape)
-        return like(tuple(known), x.dtype)
-    if isinstance(newshape, list | tuple) and isinstance(x, Symbolic) and None in x.shape:
-        sizes = [n for n in newshape if isinstance(n, int) and n > 0]
-        if len(sizes) == len(newshape) - 1 and -1 in newshape:
-            return like(tuple(None if n == -1 else n for n in newshape), x.dtype)
+    if isinstance(newshape, list | tuple):
+        sizes = tuple(None if isinstance(n, Symbolic) or n == -1 else n for n in newshape)
+        is_left_over = sizes.count(None) == 1 and None in x.shape
+        if any_in(newshape) or (is_left_over and all(n is None or n > 0 for n in sizes)):
+            return like(sizes, x.dtype)
     return None
 
 
