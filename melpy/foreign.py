@@ -20,6 +20,7 @@ from melpy.errors import GraphError, MelpyError
 from melpy.kernels import threads
 from melpy.strings import STRING
 from melpy.symbolic import Symbolic
+from melpy.vjps import joint
 
 __all__ = ["Borrowing", "constant", "in_graphs", "node", "sizes", "stand_ins"]
 
@@ -91,7 +92,7 @@ class Borrowing:
             )
             return [library.convert_to_tensor(d_x).numpy() for d_x in found]
 
-        return tape.record("tensorflow", y.numpy(), given, tape.joint(back, len(given)), {})
+        return tape.record("tensorflow", y.numpy(), given, joint(back, len(given)), {})
 
 
 _step: ContextVar[Borrowing | None] = ContextVar("step", default=None)

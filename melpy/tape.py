@@ -22,14 +22,14 @@ from melpy import clock, part
 from melpy.errors import GraphError, ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads, tracing
+from melpy.vjps import Selective, Vjp
 
 __all__ = [
     "Node", "Variable", "adopted", "adopter", "backward", "fitted", "gradients", "is_recording",
-    "is_training", "joint", "looked_at", "no_grad", "observer", "overwrite", "phase", "plain",
-    "read_out", "selective", "undone",
+    "is_training", "locked", "looked_at", "no_grad", "observer", "overwrite", "phase", "plain",
+    "read_out", "undone",
 ]  # fmt: skip
 
-Vjp = Callable[[np.ndarray], np.ndarray]
 Ready = Callable[[Any, np.ndarray], None]
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -123,10 +123,22 @@ def undone() -> Iterator[Mapping[int, tuple[Variable, np.ndarray]]]:
 
 
 def looked_at(variable: Variable) -> np.ndarray:
-    """Return a variable's values for Python to look at: what a layer makes of them is no region."""
+    """Return a variable's values for Python to look at: what a layer makes of them is no region.
+
+    A view of memory that another one holds, a weight for one, refuses to be written to: nobody
+    would see that what was computed with it is no longer right.
+    """
     if phase.get() is not None:
         threads.missed("a look at a tensor's values")
-    return plain(variable)
+    array = plain(variable)
+    return array if array.base is None or threads.is_noted() else locked(array)
+
+
+def locked(array: np.ndarray) -> np.ndarray:
+    """Return a view that refuses to be written to."""
+    seen = array.view()
+    seen.flags.writeable = False
+    return seen
 
 
 def plain(variable: Variable) -> np.ndarray:
@@ -182,6 +194,8 @@ def record(
     kind = next((type(x) for x in inputs if isinstance(x, Variable)), None)
     if kind is None:
         return value
+    if not threads.is_noted() and any(value is getattr(x, "array", None) for x in inputs):
+        value = value.view()  # see `looked_at`
     wanted = [
         x if isinstance(x, Variable) and x.requires_grad and vjp is not None else None
         for x, vjp in zip(inputs, vjps, strict=True)
@@ -207,38 +221,6 @@ def read_out(x: Any) -> Any:
     if not (isinstance(x, Variable) and hasattr(x, "trainable")):
         return x
     return record("read_out", x.array, [x], [lambda g: g], {})
-
-
-def joint(back: Callable[[np.ndarray], Sequence[np.ndarray | None]], count: int) -> tuple[Vjp, ...]:
-    """Return ``count`` vjps that share one sweep: ``back(g)`` gives all gradients at once."""
-    latest: list[object] = [None, ()]  # the g that was swept last, and its gradients
-
-    def one(index: int) -> Vjp:
-        def vjp(g: np.ndarray) -> np.ndarray:
-            if latest[0] is not g:
-                latest[:] = [g, back(g)]
-            return latest[1][index]  # type: ignore[index]
-
-        return vjp
-
-    return tuple(one(index) for index in range(count))
-
-
-class Selective(tuple):
-    """Vjps that share one sweep, and the flags that tell it which of them are wanted."""
-
-    wanted: list[bool]
-
-
-def selective(back: Callable[..., Sequence[np.ndarray | None]], count: int) -> Sequence[Vjp]:
-    """Return what `joint` does, for a sweep that spares itself the gradients nobody asked for.
-
-    ``back(g, wanted)`` gives all gradients, None where the flag of that input is False.
-    """
-    wanted = [True] * count  # not an attribute of its user: a cycle would keep the arrays alive
-    vjps = Selective(joint(lambda g: back(g, tuple(wanted)), count))
-    vjps.wanted = wanted
-    return vjps
 
 
 def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

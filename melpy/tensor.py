@@ -254,7 +254,7 @@ class Tensor(Operators, tape.Variable):
     size = property(lambda self: self.array.size)
 
     def numpy(self) -> np.ndarray:
-        """Return the plain array, not a copy."""
+        """Return the plain array, not a copy; a view of another tensor's is read-only."""
         return tape.looked_at(self)
 
     def item(self) -> float:

@@ -16,7 +16,7 @@ FLOORS = [
     ["custom"],
     ["config", "configurable", "dtype_policies", "mixed_precision", "budget", "op_budget"],
     ["kernels"],
-    ["tape"],
+    ["vjps", "tape"],
     ["extrapolation", "probing"],
     ["symbolic", "foreign"],
     ["ops"],
@@ -94,7 +94,7 @@ def test_rooms_of_one_floor_do_not_import_each_other_in_a_circle():
 def test_kernels_know_no_tensor_and_the_tape_knows_no_op():
     for path in (PACKAGE / "kernels").rglob("*.py"):
         assert {room for room, _ in imports_of(path)} <= {"kernels", "config", "errors"}, path
-    known = {"clock", "errors", "kernels", "part"}
+    known = {"clock", "errors", "kernels", "part", "vjps"}
     assert {room for room, _ in imports_of(PACKAGE / "tape.py")} == known
 
 

@@ -42,7 +42,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("melpy/tape.py", "melpy/ops/*.py", "melpy/kernels/compiled/*.py")
+ROOMS = ("melpy/tape.py", "melpy/vjps.py", "melpy/ops/*.py", "melpy/kernels/compiled/*.py")
 # Decorators and swallowed errors are drawn by the operators of the others; None and small numbers
 # are one object, equal or the same.
 SAME = ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")
@@ -171,7 +171,7 @@ def is_python(mutant: Mutant) -> bool:
 
 def tests_of(path: str) -> list[str]:
     """Return what pytest is to run first for a file: the tests of its room, the nearest first."""
-    if path == "melpy/tape.py":
+    if path in ("melpy/tape.py", "melpy/vjps.py"):
         return list(TAPE_TESTS)
     if "/kernels/" in path:
         stem, own = Path(path).stem, sorted((ROOT / "tests/kernels").glob("test_*.py"))

@@ -10,6 +10,7 @@ from melpy import part, tape
 from melpy.distribution.exchange import added_up
 from melpy.kernels import dispatch as kernels
 from melpy.kernels import threads
+from melpy.vjps import joint
 
 __all__ = ["shared_batch_norm"]
 
@@ -43,7 +44,7 @@ def shared_batch_norm(
         return d_x.reshape(x.shape), d_gamma, d_beta
 
     made = tape.record(
-        "shared_batch_norm", y.reshape(x.shape), [x, gamma, beta], tape.joint(back, 3), {}
+        "shared_batch_norm", y.reshape(x.shape), [x, gamma, beta], joint(back, 3), {}
     )
     return made, mean, variance
 

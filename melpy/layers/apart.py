@@ -17,6 +17,7 @@ from melpy.kernels import program, threads
 from melpy.layers.phase import phase
 from melpy.ops.written import done_again
 from melpy.tensor import Tensor, mask_of, set_mask
+from melpy.vjps import joint
 
 __all__ = ["ends_a_program", "goes_apart", "performed_apart"]
 
@@ -118,7 +119,7 @@ def performed_apart(
             with program.unwritten():
                 return tape.gradients(y, sources, g)
 
-        vjps = tape.joint(back, len(sources)) if y.requires_grad else [None] * len(sources)
+        vjps = joint(back, len(sources)) if y.requires_grad else [None] * len(sources)
         return y.array, vjps
 
     y, vjps = forward()

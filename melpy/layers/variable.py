@@ -163,9 +163,7 @@ class Variable(Tensor):
     @property
     def value(self) -> np.ndarray:
         """The values, in an array that refuses to be written to."""
-        seen = tape.looked_at(self).view()
-        seen.flags.writeable = False
-        return seen
+        return tape.locked(tape.looked_at(self))
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the values."""

@@ -6,7 +6,7 @@ from melpy.errors import ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
-from melpy.tape import selective
+from melpy.vjps import selective
 
 __all__ = ["attention"]
 

@@ -9,7 +9,7 @@ from melpy.kernels import dispatch as kernels
 from melpy.ops.conv import conv, conv_like, geometry_of, layout_of
 from melpy.ops.fused import bias_activation_like
 from melpy.ops.registry import op
-from melpy.tape import selective
+from melpy.vjps import selective
 
 __all__ = ["conv_block"]
 

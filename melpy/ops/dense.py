@@ -8,7 +8,7 @@ from melpy.errors import ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.ops.fused import bias_activation_like
 from melpy.ops.registry import op
-from melpy.tape import selective
+from melpy.vjps import selective
 
 __all__ = ["dense"]
 

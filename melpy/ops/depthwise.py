@@ -10,7 +10,7 @@ from melpy.ops.conv import conv, conv_like, geometry_of, layout_of
 from melpy.ops.fused import bias_activation_like
 from melpy.ops.registry import composed, in_keras, op
 from melpy.ops.samples import normal
-from melpy.tape import selective
+from melpy.vjps import selective
 
 __all__ = ["depthwise_block", "depthwise_conv", "separable_conv"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from melpy.errors import ArgumentError, ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
-from melpy.tape import joint
+from melpy.vjps import joint
 
 __all__ = ["add_relu", "batch_norm", "bias_activation", "scale_offset", "softmax_cross_entropy"]
 

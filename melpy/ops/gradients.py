@@ -16,6 +16,7 @@ from melpy.ops.creation import array, convert_to_numpy, shape
 from melpy.ops.registry import composed
 from melpy.ops.shaping import broadcast_to, reshape
 from melpy.tape import Variable
+from melpy.vjps import joint
 
 __all__ = ["custom_gradient", "vectorize"]
 
@@ -73,7 +74,7 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
             getattr(f, "__name__", "custom_gradient"),
             convert_to_numpy(y),
             args,
-            tape.joint(back, len(args)),
+            joint(back, len(args)),
             {},
         )
 

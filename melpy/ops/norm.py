@@ -9,7 +9,7 @@ import numpy as np
 from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
-from melpy.tape import joint
+from melpy.vjps import joint
 
 __all__ = ["layer_norm", "standardize"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from melpy.errors import ShapeError
 from melpy.kernels import dispatch as kernels
 from melpy.ops.registry import op
-from melpy.tape import joint
+from melpy.vjps import joint
 
 __all__ = ["gru", "lstm", "simple_rnn"]
 

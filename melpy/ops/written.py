@@ -13,6 +13,7 @@ import numpy as np
 
 from melpy import tape
 from melpy.kernels import program, threads, tracing
+from melpy.vjps import Selective
 
 __all__ = ["done_again", "written_down"]
 
@@ -92,9 +93,9 @@ def _traced(
 
 def _in_the_place_of(vjps: Sequence[Any], others: Sequence[Any]) -> Sequence[Any]:
     """Return other vjps that hear of what is wanted, as the first ones do."""
-    if not isinstance(vjps, tape.Selective):
+    if not isinstance(vjps, Selective):
         return tuple(others)
-    same = tape.Selective(others)
+    same = Selective(others)
     same.wanted = vjps.wanted
     return same
 
@@ -112,7 +113,7 @@ def done_again(forward: Callable[[], Made], y: Any, vjps: Sequence[Any]) -> Made
     """Let a program do an op anew whose work is in no region; return what it does anew."""
     y = tuple(map(_own, y)) if isinstance(y, tuple) else _own(y)
     latest: list[Sequence[Any]] = [vjps]
-    wanted = vjps.wanted if isinstance(vjps, tape.Selective) else None
+    wanted = vjps.wanted if isinstance(vjps, Selective) else None
 
     def do() -> None:
         made, fresh = forward()

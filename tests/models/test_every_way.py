@@ -280,6 +280,11 @@ def in_place(weight):
     yield lambda: np.copyto(np.asarray(weight), 1)
     yield lambda: np.copyto(melpy.ops.convert_to_numpy(weight), 1)
     yield lambda: np.multiply(weight.value, 2, out=weight.value)
+    for view in (weight[:1], weight.reshape(-1), np.ravel(weight), melpy.ops.stop_gradient(weight)):
+        yield lambda view=view: np.asarray(view).fill(1)
+    with tape.no_grad():
+        turned = melpy.ops.transpose(weight)
+    yield lambda: turned.numpy().fill(1)
 
 
 @pytest.mark.parametrize("way", WAYS)
