@@ -155,6 +155,8 @@ class TestGraphs:
         assert traced["inner/in"].d_weights["kernel"].shape == (4, 3)
         assert [row.depth for row in traced] == [0, 0, 1, 1, 0, 1, 1, 0]
         np.testing.assert_array_equal(traced.output, traced["add"].output)
+        for _ in range(3):  # without labels too, where the inner one might run as a program
+            assert [row.name for row in model.trace(np.ones((5, 4)))] == names
 
     def test_two_inputs_two_outputs(self):
         a, b = melpy.Input((4,), name="a"), melpy.Input((3,), name="b")
