@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -31,7 +32,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -65,7 +65,7 @@ ROOM, ALL = "its room's tests", "all that reach it"
 Place = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Mutant:
     """One change: Cosmic Ray's operator at its nth place in a file."""
 
@@ -143,16 +143,20 @@ def drawn(count: int, seed: int, tried: Sequence[Mutant]) -> list[Mutant]:
 
 
 def still_so(told: Mapping[str, Any]) -> Mutant | None:
-    """Return the mutant that a result is of, None where the library's code has changed there."""
+    """Return the mutant that a result is of, None where the library's code has changed there.
+
+    Its line is the one of today.
+    """
     place, operator, occurrence = told["mutant"].split(" ")
-    path, _, line = place.rpartition(":")
-    mutant = Mutant(path, operator, int(occurrence), int(line))
+    path = place.rpartition(":")[0]
+    mutant = Mutant(path, operator, int(occurrence), 0)
     try:
         source = (ROOT / path).read_text(encoding="utf-8")
-        same = _difference(source, changed(mutant, source)) == (told["from"], told["to"])
+        line, *texts = _difference(source, changed(mutant, source))
     except (OSError, IndexError):
         return None
-    return mutant if same else None
+    same = texts == [told["from"], told["to"]]
+    return dataclasses.replace(mutant, line=line) if same else None
 
 
 def changed(mutant: Mutant, source: str) -> str:
@@ -198,7 +202,7 @@ def reach(file: Path) -> coverage.CoverageData:
 
 
 def tests_that_reach(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
-    """Return the tests that run the changed statement, all where that cannot be seen."""
+    """Return the tests that run the changed statement, of a kernel all; Keras's beside it first."""
     if "/kernels/" in mutant.path:
         return list(BESIDE_KERNELS)
     tree = ast.parse((ROOT / mutant.path).read_text(encoding="utf-8"))
@@ -207,14 +211,12 @@ def tests_that_reach(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
     closest = min(around, key=lambda node: (node.end_lineno or node.lineno) - node.lineno)
     last = closest.end_lineno or closest.lineno
     (measured,) = [name for name in data.measured_files() if name.endswith(mutant.path)]
-    found = {
-        name.partition("|")[0]
-        for line, names in data.contexts_by_lineno(measured).items()
-        if closest.lineno <= line <= last
-        for name in names
-    }
-    found.discard("")  # a function's head also runs when its module is imported
-    return sorted(found) or list(BESIDE_OPS)
+    by_line = data.contexts_by_lineno(measured)
+    on_it = [name for line in range(closest.lineno, last + 1) for name in by_line.get(line, [])]
+    if on_it and not any(on_it):  # it runs when its module is imported
+        on_it = [name for names in by_line.values() for name in names]
+    found = {name.partition("|")[0] for name in on_it if name}
+    return sorted(found, key=lambda name: (not name.startswith("tests/parity"), name))
 
 
 def users_of(path: str) -> set[str]:
@@ -290,14 +292,14 @@ class Lane:
         path = self.folder / mutant.path
         source, written = path.read_text(encoding="utf-8"), path.stat()
         mutated = changed(mutant, source)
-        old, new = _difference(source, mutated)
+        _, old, new = _difference(source, mutated)
         begun_s = time.perf_counter()
         cache = self.folder / "kernels-of-ops"
         if "/kernels/" in mutant.path:
             cache = self.begun_with(mutant.path)
         try:
             path.write_text(mutated, encoding="utf-8")
-            killed_by = self.failing(tests, cache)
+            killed_by = self.failing(tests, cache) if tests else ""
         finally:
             path.write_text(source, encoding="utf-8")
             os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))
@@ -307,9 +309,11 @@ class Lane:
         return {"mutant": mutant.key, "from": old, "to": new, "killed by": killed_by, "s": took_s}
 
 
-def _difference(source: str, changed: str) -> tuple[str, str]:
+def _difference(source: str, changed: str) -> tuple[int, str, str]:
+    """Return the first line that differs, and its texts."""
     pairs = zip(source.splitlines(), changed.splitlines(), strict=False)
-    return next(((a.strip(), b.strip()) for a, b in pairs if a != b), ("", ""))
+    numbered = ((n, a.strip(), b.strip()) for n, (a, b) in enumerate(pairs, 1) if a != b)
+    return next(numbered, (0, "", ""))
 
 
 def main() -> int:
@@ -329,7 +333,7 @@ def main() -> int:
     for told in map(json.loads, results.read_text().splitlines() if results.exists() else []):
         mutant = still_so(told)
         if mutant is not None:
-            known[told["mutant"], told["tests"]], tried_before[mutant.key] = told, mutant
+            known[mutant.key, told["tests"]], tried_before[mutant.key] = told, mutant
     mutants = drawn(arguments.count, arguments.seed, [*tried_before.values()])
     last_s = time.monotonic() + arguments.hours * 3600
     with tempfile.TemporaryDirectory() as home, ThreadPoolExecutor(arguments.workers) as pool:
