@@ -51,7 +51,7 @@ LEFT_OUT = ("core/RemoveDecorator", "core/ExceptionReplacer",
 TAPE_TESTS = ("tests/test_tape.py", "tests/test_tensor.py")
 COMPILED = Path("melpy/kernels/compiled")
 KERNEL_TESTS = ("tests/kernels",)
-PARITY = ("functional", "image_transform", "losses_metrics", "ops", "signal_image_ops",
+PARITY = ("defaults", "functional", "image_transform", "losses_metrics", "ops", "signal_image_ops",
           "symbolic_ops", "types")  # fmt: skip
 # What computes beside a room's own tests: of ops, and of kernels, whose programs models make.
 BESIDE_OPS = ("tests/ops", "tests/layers", "tests/test_losses.py", "tests/test_metrics.py",
@@ -216,6 +216,10 @@ def tests_that_reach(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
     if on_it and not any(on_it):  # it runs when its module is imported
         on_it = [name for names in by_line.values() for name in names]
     found = {name.partition("|")[0] for name in on_it if name}
+    if not found:
+        return ["tests", "--ignore=tests/parity"]
+    if isinstance(closest, ast.FunctionDef):  # its head, that runs when it is imported
+        found.add("tests/parity/test_defaults.py")
     return sorted(found, key=lambda name: (not name.startswith("tests/parity"), name))
 
 
@@ -299,7 +303,7 @@ class Lane:
             cache = self.begun_with(mutant.path)
         try:
             path.write_text(mutated, encoding="utf-8")
-            killed_by = self.failing(tests, cache) if tests else ""
+            killed_by = self.failing(tests, cache)
         finally:
             path.write_text(source, encoding="utf-8")
             os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))
