@@ -53,10 +53,13 @@ COMPILED = Path("melpy/kernels/compiled")
 KERNEL_TESTS = ("tests/kernels",)
 PARITY = ("defaults", "functional", "image_transform", "losses_metrics", "ops", "signal_image_ops",
           "symbolic_ops", "types")  # fmt: skip
-# What computes beside a room's own tests: of ops, and of kernels, whose programs models make.
-BESIDE_OPS = ("tests/ops", "tests/layers", "tests/test_losses.py", "tests/test_metrics.py",
-              *TAPE_TESTS, *(f"tests/parity/test_{name}.py" for name in PARITY))  # fmt: skip
-BESIDE_KERNELS = ("tests/kernels", "tests/layers", "tests/models", "tests/optimizers", "tests/ops")
+# What computes beside a room's own tests, which are tests/kernels for all kernels.
+BESIDE_OPS = (
+    *("tests/ops", "tests/layers", "tests/models", "tests/saving", *TAPE_TESTS),
+    *("tests/test_losses.py", "tests/test_metrics.py"),
+    *(f"tests/parity/test_{name}.py" for name in PARITY),
+)
+BESIDE_KERNELS = ("tests/ops", "tests/layers", "tests/optimizers", "tests/models")
 MOST_CPU_S = 900  # all tests that compute take a third of it
 MOST_S = 2400  # what waits for ever takes no processor
 

@@ -70,7 +70,7 @@ def corrcoef(x: Any) -> Any:
     return clip(y, -1.0, 1.0)
 
 
-MODES = {"valid": 0, "same": 1, "full": 2}
+MODES = {"valid": 0, "same": 1, "full": 2}  # how many times the shorter one, less 1, is added
 
 
 @composed
@@ -88,7 +88,7 @@ def correlate(x1: Any, x2: Any, *, mode: str = "valid") -> Any:
     >>> correlate(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0]))
     array([2., 3.])
     """
-    lookup("mode", mode, MODES, "correlate")
+    times = lookup("mode", mode, MODES, "correlate")
     x1, x2 = _as_floats(x1), _as_floats(x2)
     if {ndim(x1), ndim(x2)} != {1} or 0 in shape(x1) + shape(x2):
         raise ShapeError(
@@ -100,7 +100,7 @@ def correlate(x1: Any, x2: Any, *, mode: str = "valid") -> Any:
     size, other = shape(x1)[0], shape(x2)[0]
     if size < other:  # the other way round, read backwards
         return flip(correlate(x2, x1, mode=mode), 0)
-    total = {"valid": 0, "same": other - 1, "full": 2 * (other - 1)}[mode]
+    total = times * (other - 1)
     before = total - total // 2
     padded = pad(x1, ((before, total - before),))
     y = conv(reshape(padded, (1, -1, 1)), reshape(x2, (-1, 1, 1)), data_format="channels_last")

@@ -168,3 +168,40 @@ def test_a_leaf_that_several_calls_share_is_counted_once_a_use():
     y = once * once + w
     tape.gradients(y.sum(), [w], ready=lambda leaf, g: told.append(float(g[0])))
     assert told == [2 * 9.0 * 2.0 + 1]
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_rows_of_length_one_by_any_order(order):
+    x = RNG.normal(size=(2, 3))
+    expected = x / (np.abs(x) ** order).sum(-1, keepdims=True) ** (1 / order)
+    np.testing.assert_allclose(ops.normalize(x, order=order), expected, atol=1e-12)
+
+
+REFUSED = {
+    "no two sides": lambda: ops.rearrange(np.ones((2, 3)), "a b"),
+    "the sizes of b and c are not known": lambda: ops.rearrange(
+        np.ones((2, 6)), "a (b c) -> a b c"
+    ),
+    "vectorize": lambda: ops.vectorize(lambda a: a, signature="(m,n)->(m,n)")(np.ones(3)),
+    "the window is not as long": lambda: ops.stft(np.ones(16), 8, 4, 8, window=np.ones(9)),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_does_not_fit_is_refused(what):
+    with pytest.raises(melpy.errors.MelpyError, match=what):
+        REFUSED[what]()
+
+
+@pytest.mark.parametrize(("start", "begins"), [(4, 3), (-1, 3), (-9, 0), (1, 1)])
+def test_a_block_is_moved_into_the_array(start, begins):
+    x = np.arange(5.0)
+    np.testing.assert_array_equal(ops.slice(x, (start,), (2,)), x[begins : begins + 2])
+
+
+@pytest.mark.parametrize("mode", ["valid", "same", "full"])
+@pytest.mark.parametrize("sizes", [(7, 4), (4, 7), (5, 5), (6, 1)])
+def test_correlations_of_each_mode(mode, sizes):
+    x1, x2 = (RNG.normal(size=n) for n in sizes)
+    expected = np.correlate(x1, x2, mode)
+    np.testing.assert_allclose(ops.correlate(x1, x2, mode=mode), expected, atol=1e-12)
