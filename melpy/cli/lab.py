@@ -16,7 +16,8 @@ from melpy.errors import ArgumentError, install, needing
 
 __all__ = ["parser", "run"]
 
-LANGUAGES = ("en", "fr")
+IS_AT = {"en": "Melpy Lab is at", "fr": "Melpy Lab est à l'adresse"}
+LANGUAGES = tuple(IS_AT)
 OWN_MODEL = "lenet.keras"  # beside the Lab's code
 EXAMPLES = (
     ("melpy lab", "a small LeNet on the 8x8 digits that come with melpy"),
@@ -67,12 +68,13 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     path = STATIC.parent / OWN_MODEL if is_default else arguments.model
     found, outputs = of_one_output(opened(path, "lab"))
     samples = samples_for(found, arguments.data, arguments.scale, out.say)
-    about = About(arguments.lang or _language(), is_default, outputs)
+    language = arguments.lang or _language()
+    about = About(language, is_default, outputs)
     server = Server(Session(found, samples, about), arguments.port)
     if out.is_json:
         out.json({"url": server.url, "port": server.port})
     else:
-        out.write(f"Melpy Lab is at {server.url}")
+        out.write(f"{IS_AT[language]} {server.url}")
     if not arguments.no_browser:
         threading.Thread(target=_browse, args=(server.url, out.say), daemon=True).start()
     server.run()

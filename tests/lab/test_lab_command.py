@@ -45,10 +45,13 @@ def ended(process):
     return process.returncode, out, err
 
 
-def test_it_prints_its_address_in_one_line_and_ends_with_ctrl_c():
-    process = started()
+@pytest.mark.parametrize(
+    ("place", "said"), [("C", "Melpy Lab is at"), ("fr_FR.UTF-8", "Melpy Lab est à l'adresse")]
+)
+def test_it_prints_its_address_in_one_line_and_ends_with_ctrl_c(place, said):
+    process = started(LC_ALL=place)
     line = process.stdout.readline()
-    found = re.fullmatch(r"Melpy Lab is at (http://127\.0\.0\.1:\d+/)#token=([\w-]{32,})\n", line)
+    found = re.fullmatch(rf"{said} (http://127\.0\.0\.1:\d+/)#token=([\w-]{{32,}})\n", line)
     assert found, line
     request = urllib.request.Request(f"{found[1]}api/lab", headers={"X-Melpy-Token": found[2]})
     with urllib.request.urlopen(request, timeout=20) as answer:
