@@ -12,7 +12,7 @@ from melpy.ops.creation import convert_to_numpy, floating
 from melpy.ops.decomposing import pinv
 from melpy.ops.products import matmul
 from melpy.ops.registry import composed
-from melpy.ops.shaping import expand_dims, squeeze, swapaxes
+from melpy.ops.shaping import swapaxes
 from melpy.ops.solving import inv, known_square, solve
 
 __all__ = ["cholesky_inverse", "lstsq", "matrix_rank", "solve_triangular"]
@@ -93,10 +93,7 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
     """
     a, b = floating(a), floating(b)
     _require_square("solve_triangular", a)
-    triangle = tril(a) if lower else triu(a)
-    if len(b.shape) == len(a.shape) - 1:
-        return squeeze(solve(triangle, expand_dims(b, -1)), -1)
-    return solve(triangle, b)
+    return solve(tril(a) if lower else triu(a), b)
 
 
 @composed(made_of=known_square("cholesky_inverse"))

@@ -205,3 +205,12 @@ def test_correlations_of_each_mode(mode, sizes):
     x1, x2 = (RNG.normal(size=n) for n in sizes)
     expected = np.correlate(x1, x2, mode)
     np.testing.assert_allclose(ops.correlate(x1, x2, mode=mode), expected, atol=1e-12)
+
+
+def test_no_correlation_is_beyond_one():
+    """Rounded, one in four of such pairs would be: 1 + 2e-16."""
+    for _ in range(50):
+        x = RNG.normal(size=RNG.integers(2, 9))
+        y = ops.corrcoef(np.stack([x, RNG.uniform(-9, -0.1) * x, RNG.uniform(0.1, 9) * x]))
+        np.testing.assert_allclose(np.abs(y), 1, atol=1e-12)
+        assert np.abs(y).max() <= 1
