@@ -37,6 +37,7 @@ from queue import Queue
 from typing import Any
 
 import coverage
+import pytest
 from cosmic_ray import plugins
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -289,6 +290,8 @@ class Lane:
             return f"not done after {MOST_S} s"
         if done.returncode in (0, 5):  # 5: no test has such a name
             return ""
+        if done.returncode == pytest.ExitCode.USAGE_ERROR:
+            raise SystemExit(f"pytest finds no such tests: {tests}\n{done.stderr}")
         if done.returncode < 0:
             return f"ended by signal {-done.returncode}"
         told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
