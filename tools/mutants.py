@@ -219,7 +219,7 @@ def tests_that_reach(mutant: Mutant, data: coverage.CoverageData) -> list[str]:
     on_it = [name for line in range(closest.lineno, last + 1) for name in by_line.get(line, [])]
     if on_it and not any(on_it):  # it runs when its module is imported
         on_it = [name for names in by_line.values() for name in names]
-    found = {name.partition("|")[0] for name in on_it if name}
+    found = {name.rpartition("|")[0] for name in on_it if name}
     if not found:
         return ["tests", "--ignore=tests/parity"]
     if isinstance(closest, ast.FunctionDef):  # its head, that runs when it is imported
@@ -290,6 +290,8 @@ class Lane:
             return f"not done after {MOST_S} s"
         if done.returncode in (0, 5):  # 5: no test has such a name
             return ""
+        if "ImportError while loading conftest" in done.stderr:
+            return "it cannot be imported"
         if done.returncode == pytest.ExitCode.USAGE_ERROR:
             raise SystemExit(f"pytest finds no such tests: {tests}\n{done.stderr}")
         if done.returncode < 0:

@@ -33,22 +33,21 @@ LEFT_TO_NUMPY = {
 }
 
 
-class Watched:
-    """A room of the specification that notes which of its functions are called."""
+def watched(name, room, called):
+    """Return a room of the specification that notes which of its functions are called."""
 
-    def __init__(self, name, room, called):
-        self._name, self._room, self._called = name, room, called
+    def noting(function):
+        def note(*args, **kwargs):
+            called.add(f"{name}.{function.__name__}")
+            return function(*args, **kwargs)
 
-    def __getattr__(self, name):
-        found = getattr(self._room, name)
-        if not isinstance(found, types.FunctionType):
-            return found
+        return note
 
-        def noting(*args, **kwargs):
-            self._called.add(f"{self._name}.{name}")
-            return found(*args, **kwargs)
-
-        return noting
+    made = types.ModuleType(room.__name__)  # Numba reads numbers of it
+    for key, value in vars(room).items():
+        own = isinstance(value, types.FunctionType) and value.__module__ == room.__name__
+        vars(made)[key] = noting(value) if own else value
+    return made
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def called(monkeypatch):
     for room in pkgutil.iter_modules(compiled.__path__):
         module = importlib.import_module(f"melpy.kernels.compiled.{room.name}")
         if hasattr(module, "spec"):
-            monkeypatch.setattr(module, "spec", Watched(room.name, module.spec, called))
+            monkeypatch.setattr(module, "spec", watched(room.name, module.spec, called))
     return called
 
 
