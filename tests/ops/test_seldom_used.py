@@ -178,6 +178,9 @@ def test_rows_of_length_one_by_any_order(order):
 
 
 REFUSED = {
+    "the bias does not fit the kernel": lambda: ops.conv_block(
+        np.ones((1, 4, 4, 2)), np.ones((3, 3, 2, 3)), np.ones(4)
+    ),
     "no two sides": lambda: ops.rearrange(np.ones((2, 3)), "a b"),
     "the sizes of b and c are not known": lambda: ops.rearrange(
         np.ones((2, 6)), "a (b c) -> a b c"
