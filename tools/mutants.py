@@ -156,22 +156,23 @@ def still_so(told: Mapping[str, Any]) -> Mutant | None:
     mutant = Mutant(path, operator, int(occurrence), 0)
     try:
         source = (ROOT / path).read_text(encoding="utf-8")
-        line, *texts = _difference(source, changed(mutant, source))
+        line, *texts = _difference(source, changed(mutant, source) or "")
     except (OSError, IndexError):
         return None
     same = texts == [told["from"], told["to"]]
     return dataclasses.replace(mutant, line=line) if same else None
 
 
-def changed(mutant: Mutant, source: str) -> str:
-    """Return a file's text with the mutant in it."""
+def changed(mutant: Mutant, source: str) -> str | None:
+    """Return a file's text with the mutant in it, None where there is no such place any more."""
     return mutate_code(source, plugins.get_operator(mutant.operator)(), mutant.occurrence)
 
 
 def is_python(mutant: Mutant) -> bool:
     """Return whether a mutant can be read at all: a star in a function's head may not change."""
     try:
-        compile(changed(mutant, (ROOT / mutant.path).read_text(encoding="utf-8")), "", "exec")
+        source = (ROOT / mutant.path).read_text(encoding="utf-8")
+        compile(changed(mutant, source) or "", "", "exec")
     except SyntaxError:
         return False
     return True
@@ -303,7 +304,7 @@ class Lane:
         """Return what became of a mutant: what killed it, if anything did."""
         path = self.folder / mutant.path
         source, written = path.read_text(encoding="utf-8"), path.stat()
-        mutated = changed(mutant, source)
+        mutated = changed(mutant, source) or source
         _, old, new = _difference(source, mutated)
         begun_s = time.perf_counter()
         cache = self.folder / "kernels-of-ops"
