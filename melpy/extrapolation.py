@@ -48,44 +48,49 @@ def of_smaller(
     outlines: Callable[[Places], Any],
     places: Places,
     numbers: Sequence[int],
+    fixed: Sequence[int],
     refusals: tuple[type[Exception], ...],
 ) -> Any:
     """Return the outputs' outlines, None where smaller sizes do not tell them.
-
-    All large sizes are made smaller together, and if that does not fit, each alone.
 
     Parameters
     ----------
     outlines : function from shapes and types to the structure of a call's outputs, of `Like`
     places : shapes, None where a size is unknown, and types
-    numbers : whole numbers of the call
+    numbers : whole numbers of the call that may divide sizes
+    fixed : sizes of other arrays of the call
     refusals : what ``outlines`` raises for sizes that do not fit
     """
     untold: tuple[type[Exception], ...] = (UntoldError, *refusals)
-    large = sorted({s for shape, _ in places for s in shape if s and s > LARGE}, reverse=True)
-    for some in dict.fromkeys([tuple(large), *((size,) for size in large)]):
-        try:
-            return _told(outlines, places, _ladders(some, numbers))
-        except untold:
-            continue
-    return None
+    sizes = {s for shape, _ in places for s in shape if s}
+    large = sorted(s for s in sizes - {*fixed} if s > LARGE)
+    try:
+        ladders = _ladders(large, numbers, [*(sizes - {*large}), *fixed])
+        return _told(outlines, places, ladders)
+    except untold:
+        return None
 
 
-def _ladders(large: Sequence[int], numbers: Sequence[int]) -> dict[int, range]:
+def _ladders(
+    large: Sequence[int], numbers: Sequence[int], fixed: Sequence[int]
+) -> dict[int, range]:
     """Return evenly spaced sizes for each large one, that they lead up to.
 
-    All differ, so that large sizes which do not fit each other do not begin to.
+    Which of two sizes is the larger one, and that by more than any number of the call, stays as it
+    is, so that min(m, n) is the same one. All are larger than those that are fixed.
     """
     step = math.lcm(DIVISORS, *(abs(n) for n in numbers if n))
-    least = max(LEAST, 2 * max((abs(n) for n in numbers), default=0))
-    ladders = {}
-    for n, size in enumerate(large):
-        first = size % step + step * (-(-least // step) + TRIED * n)
-        if first + TRIED * step <= size:
-            ladders[size] = range(first, size, step)
-    rungs = [rung for ladder in ladders.values() for rung in ladder[:TRIED]]
-    if not ladders or len({*rungs}) < len(rungs):
-        raise UntoldError("the sizes cannot be less")
+    before = max(max((abs(n) for n in numbers), default=0) * 2, max(fixed, default=0) + LEAST)
+    ladders: dict[int, range] = {}
+    below, top = 0, before  # the size before, and its highest rung
+    for size in large:
+        rungs = range(top + (size - top) % step, size, step)
+        lowest = ladders[below][0] if below else 0
+        if len(rungs) < TRIED or size - below < rungs[TRIED - 1] - lowest:
+            raise UntoldError("the sizes cannot be less")
+        ladders[size], below, top = rungs, size, rungs[TRIED - 1] + step
+    if not ladders:
+        raise UntoldError("no size is large")
     return ladders
 
 
@@ -135,7 +140,7 @@ def _size(found: Sequence[int | None], ladders: Mapping[int, range]) -> int | No
         n = len(ladder)
         size += n * first + n * (n - 1) // 2 * second
         all_at_once += first
-    if all_at_once != together:
+    if all_at_once != together or size < 0:
         raise UntoldError("sizes grow by each other")
     return size
 

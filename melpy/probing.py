@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from melpy.errors import ShapeError
 from melpy.extrapolation import Like, Shape
 from melpy.tape import no_grad, undone
 
-__all__ = ["Like", "is_describing", "probe"]
+__all__ = ["Like", "Others", "is_describing", "probe"]
 
 Unknown = tuple[int, int]  # which array, which axis
 Sizes = dict[Unknown, int]
@@ -37,6 +37,13 @@ MANY = 2**22  # entries that a guess may take in any case
 TRIES = 64
 
 _describing: ContextVar[bool] = ContextVar("describing", default=False)
+
+
+class Others(NamedTuple):
+    """What decides the sizes of an op's outputs, beside the sizes of what it is given."""
+
+    divisors: Sequence[int]  # whole numbers, which may divide, move or bound sizes
+    sizes: Sequence[int]  # of arrays that are there
 
 
 def is_describing() -> bool:
@@ -59,8 +66,7 @@ def probe(
     run: Callable[[list[np.ndarray]], Any],
     places: Sequence[tuple[Shape, np.dtype]],
     numbers: Iterable[int] = (),
-    *,
-    no_others: bool = False,
+    others: Others | None = None,
 ) -> Any:
     """Return the structure of a function's outputs, a `Like` in the place of each array.
 
@@ -69,8 +75,8 @@ def probe(
     run : function of a list of arrays, one for each of the places
     places : shapes, None where a size is unknown, and types
     numbers : whole numbers of the call, which may say what sizes must be
-    no_others : whether the outputs' sizes depend on no other numbers, as an op's do: then large
-        sizes need not be tried, since smaller ones tell what comes of them
+    others : Others, what beside the places decides the outputs' sizes; None if that is not known.
+        Then large sizes need not be tried, since smaller ones tell what comes of them.
 
     Raises
     ------
@@ -81,17 +87,17 @@ def probe(
     def outlines(tried: Sequence[tuple[Shape, np.dtype]]) -> Any:
         return _at_these_sizes(run, tried, numbers)
 
-    def of_smaller() -> Any:
+    def of_smaller(others: Others) -> Any:
         refusals = (*MISFITS, TypeError, budget.TooMuchError)
-        return extrapolation.of_smaller(outlines, places, numbers, refusals)
+        return extrapolation.of_smaller(outlines, places, others.divisors, others.sizes, refusals)
 
-    if no_others and any(math.prod(s or 1 for s in shape) > ENTRIES for shape, _ in places):
-        made = of_smaller()
+    if others and any(math.prod(s or 1 for s in shape) > ENTRIES for shape, _ in places):
+        made = of_smaller(others)
         return outlines(places) if made is None else made
     try:
         return outlines(places)
     except budget.TooMuchError:  # of the outputs
-        made = of_smaller() if no_others else None
+        made = of_smaller(others) if others else None
         if made is None:
             raise
         return made
@@ -135,7 +141,7 @@ def _at_these_sizes(
 
     def first_that_runs(numbers: Sequence[int]) -> Sizes | None:
         least, *others = _guesses(shapes, unknown, numbers)
-        most = max(MANY, FAR * _entries(least, shapes))
+        most = max(MANY, 4 * _entries(least, shapes))
         guesses = (least, *(sizes for sizes in others if _entries(sizes, shapes) <= most))
         return next((sizes for sizes in guesses if runs(sizes, False)), None)
 

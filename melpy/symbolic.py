@@ -24,6 +24,7 @@ from melpy.strings import data_type, type_name
 __all__ = ["Call", "Symbolic", "any_in", "defer", "defer_op", "like", "probe", "replace"]
 
 _serial = itertools.count()
+SHORT = 9  # entries of an array of whole numbers that may be sizes
 
 
 def _without_values(kind: type[MelpyError], what: str, mend: str) -> Callable[..., Any]:
@@ -220,7 +221,7 @@ def defer_op(
     if made_of is None:
         tried = counted(op) if budget.is_counted() else op
         try:
-            made_of = probe(tried, args, kwargs, no_others=True)
+            made_of = probe(tried, args, kwargs, is_op=True)
         except (TypeError, ValueError, IndexError) as error:
             made_of = _of_whole_numbers(tried, args, kwargs, error)
     return defer(op, args, kwargs, made_of)
@@ -235,7 +236,7 @@ def _of_whole_numbers(
         taken = {id(x): type(x)(x.shape, "int32") for x in some}
         given = replace((args, dict(kwargs)), functools.partial(_taken, taken))
         try:
-            return probe(op, *given, no_others=True)
+            return probe(op, *given, is_op=True)
         except (TypeError, ValueError, IndexError) as other:
             error = other if isinstance(error, TypeError) else error
     raise error
@@ -252,12 +253,11 @@ def _symbols(structure: Any) -> list[Symbolic]:
 
 
 def probe(
-    function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any], *, no_others: bool = False
+    function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any], *, is_op: bool = False
 ) -> Any:
     """Return the shapes and types of a function's outputs, found by running it on arrays.
 
-    ``no_others`` says that no numbers but those among its arguments decide the outputs' sizes,
-    which is not known where a function is among them.
+    Of an op no numbers but those among its arguments decide the outputs' sizes.
     """
     given = (args, dict(kwargs))
     leaves, symbols = tree.flatten(given), _symbols(given)
@@ -269,13 +269,43 @@ def probe(
         return function(*stand_in[0], **stand_in[1])
 
     places = [(x.shape, x.dtype) for x in symbols]
-    no_others = no_others and not any(map(callable, leaves))
-    return probing.probe(run, places, _whole_numbers(leaves), no_others=no_others)
+    numbers = _whole_numbers(leaves)
+    others = _others(function, leaves, numbers) if is_op else None
+    return probing.probe(run, places, numbers, others)
+
+
+def _others(
+    op: Callable[..., Any], leaves: Sequence[Any], numbers: Sequence[int]
+) -> probing.Others | None:
+    """Return what decides the sizes of an op's outputs; None where there is more than is seen.
+
+    Of an op that works entry by entry, numbers decide no size.
+    """
+    arrays = [x for x in leaves if hasattr(x, "shape") and not isinstance(x, Symbolic)]
+    sizes = [size for x in arrays for size in x.shape]
+    if getattr(op, "is_by_entry", False):
+        return probing.Others((), sizes)
+    return probing.Others(numbers, sizes) if all(map(_is_seen, leaves)) else None
+
+
+def _is_seen(x: Any) -> bool:
+    """Return whether `_whole_numbers` sees all that an argument may say of sizes."""
+    if isinstance(x, slice):
+        cuts = (x.start, x.stop, x.step)
+        return all(isinstance(n, int | np.integer | None) for n in cuts)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "iu":
+        return x.size < SHORT
+    plain = isinstance(x, int | float | str | bool | np.generic | type | Symbolic | None)
+    kind = getattr(x, "dtype", None)
+    is_float = kind is not None and np.dtype(kind).kind == "f"
+    return plain or x is Ellipsis or is_float
 
 
 def _whole_numbers(leaves: Sequence[Any]) -> list[int]:
     """Return the whole numbers among arguments, those in slices and short arrays too."""
     cuts = [n for x in leaves if isinstance(x, slice) for n in (x.start, x.stop, x.step)]
-    short = [x for x in leaves if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size < 9]
+    short = [
+        x for x in leaves if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size < SHORT
+    ]
     rows = [n for x in short for n in x.ravel()]
     return [int(n) for n in (*leaves, *cuts, *rows) if isinstance(n, int | np.integer)]

@@ -123,19 +123,17 @@ def undone() -> Iterator[Mapping[int, tuple[Variable, np.ndarray]]]:
 
 
 def looked_at(variable: Variable) -> np.ndarray:
-    """Return a variable's values for Python to look at: what a layer makes of them is no region.
-
-    A view of memory that another one holds, a weight for one, refuses to be written to: nobody
-    would see that what was computed with it is no longer right.
-    """
+    """Return a variable's values for Python to look at: what a layer makes of them is no region."""
     if phase.get() is not None:
         threads.missed("a look at a tensor's values")
-    array = plain(variable)
-    return array if array.base is None or threads.is_noted() else locked(array)
+    return plain(variable)
 
 
 def locked(array: np.ndarray) -> np.ndarray:
-    """Return a view that refuses to be written to."""
+    """Return a view that refuses to be written to, and whose own views do.
+
+    Nobody would see that what was computed with a weight is no longer right.
+    """
     seen = array.view()
     seen.flags.writeable = False
     return seen
@@ -194,8 +192,8 @@ def record(
     kind = next((type(x) for x in inputs if isinstance(x, Variable)), None)
     if kind is None:
         return value
-    if not threads.is_noted() and any(value is getattr(x, "array", None) for x in inputs):
-        value = value.view()  # see `looked_at`
+    if not threads.is_noted() and any(_is_of(value, x) for x in inputs if is_weight(x)):
+        value = locked(value)
     wanted = [
         x if isinstance(x, Variable) and x.requires_grad and vjp is not None else None
         for x, vjp in zip(inputs, vjps, strict=True)
@@ -205,6 +203,19 @@ def record(
     if isinstance(vjps, Selective):
         vjps.wanted[:] = [x is not None for x in wanted]
     return kind.of(value, Node(op, wanted, vjps, options))
+
+
+def is_weight(x: Any) -> bool:
+    """Return whether this is the state of a layer, which will be overwritten."""
+    return isinstance(x, Variable) and hasattr(x, "trainable")
+
+
+def _is_of(value: np.ndarray, weight: Any) -> bool:
+    """Return whether an op's result is a weight's own array, or a view of it."""
+    own = weight.array
+    return value is own or (
+        value.base is not None and any(value.base is x for x in (own, own.base))
+    )
 
 
 def adopted(x: Any) -> Any:
@@ -218,7 +229,7 @@ def read_out(x: Any) -> Any:
 
     A weight will be overwritten: what was made of it before is not to change with it.
     """
-    if not (isinstance(x, Variable) and hasattr(x, "trainable")):
+    if not is_weight(x):
         return x
     return record("read_out", x.array, [x], [lambda g: g], {})
 

@@ -216,7 +216,7 @@ class Tensor(Operators, tape.Variable):
         self, value: Any, requires_grad: bool = False, dtype: Any = None, name: str = ""
     ) -> None:
         if isinstance(value, tape.Variable):
-            value = value.array
+            value = tape.locked(value.array) if tape.is_weight(value) else value.array
         array = np.asarray(value, dtype=dtype)
         if array.dtype.kind not in "fiub":
             raise DtypeError(
@@ -254,7 +254,7 @@ class Tensor(Operators, tape.Variable):
     size = property(lambda self: self.array.size)
 
     def numpy(self) -> np.ndarray:
-        """Return the plain array, not a copy; a view of another tensor's is read-only."""
+        """Return the plain array, not a copy; of what a view of a weight is, read-only."""
         return tape.looked_at(self)
 
     def item(self) -> float:
@@ -263,7 +263,8 @@ class Tensor(Operators, tape.Variable):
 
     def detach(self) -> Tensor:
         """Return the same values, without their history."""
-        return type(self).of(self.array, None)
+        array = tape.locked(self.array) if tape.is_weight(self) else self.array
+        return type(self).of(array, None)
 
     def assign(self, value: Any) -> Tensor:
         """Give the tensor other values; shape and type stay.

@@ -63,6 +63,39 @@ def test_shapes_and_types_are_those_of_arrays(what):
         assert str(made.dtype) == str(array.dtype)
 
 
+OF_TWO = {
+    "svd": lambda x: ops.svd(x, full_matrices=False)[1],
+    "qr": lambda x: ops.qr(x)[0],
+    "lu_factor": lambda x: ops.lu_factor(x)[1],
+    "diagonal": ops.diagonal,
+    "diagonal above": lambda x: ops.diagonal(x, offset=5),
+    "diagonal below": lambda x: ops.diag(x, k=-7),
+}
+
+
+@pytest.mark.parametrize("what", OF_TWO)
+@pytest.mark.parametrize("shape", [(300, 280), (280, 300), (700, 100), (1021, 67), (271, 270)])
+def test_the_smaller_of_two_sizes_stays_the_smaller_one(what, shape):
+    assert OF_TWO[what](melpy.Input(batch_shape=shape)).shape == OF_TWO[what](np.eye(*shape)).shape
+
+
+LONG = 70001
+UNSEEN = {
+    "many places": lambda x: ops.split(x, np.arange(1, 11) * 6000)[10],
+    "a range": lambda x: ops.split(x, range(6000, 70000, 6000))[11],
+    "a tensor": lambda x: ops.split(x, melpy.Tensor(np.array([1000, 2000])))[2],
+    "an array in a slice": lambda x: x[np.array(500) :],
+    "a constant signal": lambda x: ops.correlate(x, np.ones(300, np.float32), mode="same"),
+    "the same, turned": lambda x: ops.correlate(np.ones(300, np.float32), x),
+}
+
+
+@pytest.mark.parametrize("what", UNSEEN)
+def test_numbers_that_are_not_seen_are_not_guessed(what):
+    x = melpy.Input(batch_shape=(LONG,))
+    assert UNSEEN[what](x).shape == UNSEEN[what](np.ones(LONG, np.float32)).shape
+
+
 LARGEST = (2048, 2048, 64)  # a batch of one takes 1 GB
 OF_THE_LARGEST = {
     "all entries": (lambda x: ops.reshape(x, (-1, 2**28)), (None, 2**28)),
@@ -72,6 +105,8 @@ OF_THE_LARGEST = {
     ),
     "max_pool": (lambda x: ops.max_pool(x, 2), (None, 1024, 1024, 64)),
     "relu": (ops.relu, (None, *LARGEST)),
+    "scaled": (lambda x: (x / 127 - 1000) * 3, (None, *LARGEST)),
+    "where": (lambda x: ops.where(x > 127, 1.0, x), (None, *LARGEST)),
 }
 
 
@@ -114,7 +149,7 @@ def test_what_grows_by_no_line_and_no_square_is_not_told():
         def outlines(places):
             return extrapolation.Like((grows(places[0][0][0]),), np.float32)
 
-        return extrapolation.of_smaller(outlines, [((1000,), np.float32)], [5], ())
+        return extrapolation.of_smaller(outlines, [((1000,), np.float32)], [5], [], ())
 
     for grows in (lambda s: s, lambda s: 3 * s + 2, lambda s: s * s - s, lambda s: -(-s // 5)):
         assert told(grows).shape == (grows(1000),)

@@ -142,6 +142,7 @@ def op(
                 return tape.record(name, y[0], args, vjps, kwargs), *y[1:]
             return tape.record(name, y, args, vjps, kwargs)
 
+        vars(call)["is_by_entry"] = broadcasts
         samples = (sample,) if callable(sample) else tuple(sample)
         OPS[name] = Op(name, call, samples, like, broadcasts, constant, forward.__module__)
         return call
