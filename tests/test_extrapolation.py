@@ -105,7 +105,7 @@ OF_THE_LARGEST = {
     ),
     "max_pool": (lambda x: ops.max_pool(x, 2), (None, 1024, 1024, 64)),
     "relu": (ops.relu, (None, *LARGEST)),
-    "scaled": (lambda x: (x / 127 - 1000) * 3, (None, *LARGEST)),
+    "scaled": (lambda x: ops.clip(x / 127 - 1000, -9, 255) * 3, (None, *LARGEST)),
     "where": (lambda x: ops.where(x > 127, 1.0, x), (None, *LARGEST)),
 }
 

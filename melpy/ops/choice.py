@@ -147,6 +147,7 @@ def _limits(*limits):
         _limits(None, np.array(0.0)),
     ],
     like=lambda torch, x, x_min, x_max: torch.clamp(x, x_min, x_max),
+    broadcasts=True,
 )
 def clip(x, x_min, x_max):
     """Limit: y = min(max(x, x_min), x_max).
