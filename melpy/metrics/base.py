@@ -38,15 +38,20 @@ class Number(float):
 
 
 class MetricVariable(Tensor):
-    """A number, or an array of them, that a metric keeps; ``path`` begins with its name."""
+    """A number, or an array of them, that a metric keeps; ``path`` begins with its name.
 
-    __slots__ = ("path",)
+    What several processes keep is added up. Squared distances from the own mean, which are not
+    those from the mean of all, name the sums and the counts of it: ``spread_about``.
+    """
+
+    __slots__ = ("path", "spread_about")
 
     of = Tensor.of  # what is computed from it is a tensor
 
     def __init__(self, value: Any, name: str, owner: str) -> None:
         super().__init__(value, name=name)
         self.path = f"{owner}/{name}"
+        self.spread_about: tuple[MetricVariable, MetricVariable] | None = None
 
     def assign_add(self, value: Any) -> MetricVariable:
         """Add to the values; no plan of a model depends on them."""

@@ -273,6 +273,7 @@ class R2Score(Metric):
         self.sum = self.add_weight((outputs,), name="sum")
         self.total_mse = self.add_weight((outputs,), name="residual")
         self.count = self.add_weight((outputs,), name="count")
+        self.squared_sum.spread_about = self.sum, self.count
         self._built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -133,13 +133,13 @@ class Shared:
         What metrics keep are sums; those of all processes, added up, make the results of all.
         """
         variables = _of_metrics(model)
+        seats = [{id(v): v.array for v in variables}]
         if self.among.deterministic:
             own = vars(model).get("_seats", {})
-            flats = [_flat([own[n].get(id(v), v.array) for v in variables]) for n in sorted(own)]
-            flat = in_order([one for of_rank in self.processes.gather(flats) for one in of_rank])
-        else:
-            flat = _flat([v.array for v in variables])
-            self.processes.sum_in_place(flat)
+            seats = [seats[0] | own[n] for n in sorted(own)]
+        flats = [_flat([seat[id(v)] for v in variables]) for seat in seats]
+        parts = [one for of_rank in self.processes.gather(flats) for one in of_rank]
+        flat = _joined(variables, parts)
         with tape.undone():
             at = 0
             for variable in variables:
@@ -226,6 +226,21 @@ class InTurns:
 
 def _of_metrics(model: Any) -> list[Any]:
     return list({id(v): v for m in model.metrics for v in m.variables}.values())
+
+
+def _joined(variables: list[Any], parts: list[np.ndarray]) -> np.ndarray:
+    """Return the sums of all parts; what is kept about a part's own mean, about that of all."""
+    flat = in_order([part.copy() for part in parts])
+    ends = np.cumsum([v.array.size for v in variables])
+    place = {id(v): slice(e - v.array.size, e) for v, e in zip(variables, ends, strict=True)}
+    for variable in variables:
+        about = getattr(variable, "spread_about", None)
+        if about is not None:
+            total, count = (np.stack([part[place[id(v)]] for part in parts]) for v in about)
+            mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1e-300)
+            apart = total / np.maximum(count, 1e-300) - mean
+            flat[place[id(variable)]] += (count * apart**2).sum(axis=0)
+    return flat
 
 
 def _flat(arrays: list[np.ndarray]) -> np.ndarray:

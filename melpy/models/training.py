@@ -328,16 +328,19 @@ class Trainer(Checks):
     ) -> Any:
         """Make one step on one batch, and return its loss and metrics."""
         batch = self._one_batch("train_on_batch", x, y, sample_weight, class_weight)
-        made = programs_of(self).run([batch], are_checked=True)
-        return self._result(as_logs(made), return_dict)
+        return self._result(self._made_of(batch, learns=True), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Return the loss and the metrics on one batch."""
         batch = self._one_batch("test_on_batch", x, y, sample_weight)
-        made = programs_of(self, learns=False).run([batch], are_checked=True)
-        return self._result(as_logs(made), return_dict)
+        return self._result(self._made_of(batch, learns=False), return_dict)
+
+    def _made_of(self, batch: Any, learns: bool) -> dict[str, Any]:
+        """Return a step's logs, of all processes' samples."""
+        made, shared = programs_of(self, learns).run([batch], are_checked=True), shared_by()
+        return as_logs(made if shared is None else shared.results(self))
 
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
         assert_compiled(self, who)

@@ -84,7 +84,11 @@ def sums(rng):
     model = melpy.Model(inputs, outputs)
     of = {"a": losses.MeanSquaredError("sum"),
           "b": losses.MeanAbsoluteError("mean_with_sample_weight")}  # fmt: skip
-    model.compile(melpy.optimizers.SGD(0.01), of, weighted_metrics={"a": ["mae"], "b": ["mse"]})
+    model.compile(
+        melpy.optimizers.SGD(0.01),
+        of,
+        weighted_metrics={"a": ["mae", metrics.R2Score()], "b": ["mse"]},
+    )
 
     def batches():
         while True:

@@ -366,3 +366,12 @@ def test_every_call_has_its_mask():
     whole = model.evaluate(x, y, batch_size=6)
     for _ in range(2):
         assert model.evaluate(x, y, batch_size=1)[1] == pytest.approx(whole[1], rel=1e-5)
+
+
+def test_inputs_without_their_last_axis_stay_what_they_were():
+    """From the second call on a program would infer, whose memory has that axis."""
+    model = melpy.Sequential([melpy.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10)])
+    x = np.random.default_rng(0).normal(size=(160, 8, 8)).astype("float32")
+    expected = model.predict(x[..., np.newaxis], verbose=0)
+    for _ in range(3):
+        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
