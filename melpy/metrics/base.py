@@ -38,20 +38,16 @@ class Number(float):
 
 
 class MetricVariable(Tensor):
-    """A number, or an array of them, that a metric keeps; ``path`` begins with its name.
-
-    What several processes keep is added up. Squared distances from the own mean, which are not
-    those from the mean of all, name the sums and the counts of it: ``spread_about``.
-    """
+    """A number, or an array of them, that a metric keeps; ``path`` begins with its name."""
 
     __slots__ = ("path", "spread_about")
+    spread_about: Any  # of squares about an own mean: its sum and count, to be joined with others
 
     of = Tensor.of  # what is computed from it is a tensor
 
     def __init__(self, value: Any, name: str, owner: str) -> None:
         super().__init__(value, name=name)
         self.path = f"{owner}/{name}"
-        self.spread_about: tuple[MetricVariable, MetricVariable] | None = None
 
     def assign_add(self, value: Any) -> MetricVariable:
         """Add to the values; no plan of a model depends on them."""
@@ -60,8 +56,7 @@ class MetricVariable(Tensor):
 
     def assign_sub(self, value: Any) -> MetricVariable:
         """Subtract from the values."""
-        tape.overwrite(self, np.asarray(self.array - np.asarray(value).astype(self.dtype)))
-        return self
+        return self.assign_add(np.negative(np.asarray(value, self.dtype)))
 
 
 PLAIN = {bool, int, float, str, type(None), type(len), type(lambda: None), MetricVariable}
