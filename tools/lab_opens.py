@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab_recording import CHROMIUM, settled
+from lab_recording import CHROMIUM, IS_SETTLED
 
 MOST_S = 6.0
 
@@ -36,7 +36,7 @@ def opened_s(browser: Any) -> tuple[float, float]:
             printed_s = time.perf_counter()
             page = browser.new_page()
             page.goto(address)
-            settled(page)
+            page.wait_for_function(IS_SETTLED)
             drawn_s = time.perf_counter()
             page.close()
         finally:

@@ -30,6 +30,10 @@ from melpy.lab.session import About, Session
 ROOMS = ("window", "columns", "back", "pooling", "loss", "network")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 WAIT_MS = 30_000
+IS_SETTLED = (
+    "() => document.querySelector('main h1') && !document.querySelector('main .waiting')"
+    " && !document.querySelector('[aria-busy=true]')"
+)
 
 
 def walk(address: str, samples: list[int]) -> None:
@@ -71,10 +75,7 @@ def choose_each_layer(page: Any) -> None:
 def settled(page: Any) -> None:
     """Wait until the room is drawn."""
     page.wait_for_timeout(100)
-    page.wait_for_function(
-        "() => document.querySelector('main h1') && !document.querySelector('main .waiting')"
-        " && !document.querySelector('[aria-busy=true]')"
-    )
+    page.wait_for_function(IS_SETTLED)
 
 
 def main() -> None:
