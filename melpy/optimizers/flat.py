@@ -28,18 +28,18 @@ class StateVariable(Tensor):
         super().__init__(value, name=name)
         self.path = f"{owner}/{name}"
 
+
+class Slot(StateVariable):
+    """A weight's part of a slot: to read out, and to assign to, where the optimizer finds it."""
+
+    __slots__ = ()
+
     def numpy(self) -> np.ndarray:
         """Return a copy, which later steps leave alone."""
         return self.array.copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.array, dtype=dtype)
-
-
-class Slot(StateVariable):
-    """A weight's part of a slot: to read out, and to assign to, where the optimizer finds it."""
-
-    __slots__ = ()
 
     def assign(self, value: Any) -> Tensor:
         """Overwrite the values where they are."""
