@@ -1,6 +1,6 @@
 /** Formulas in MathML, put together from their parts. */
 
-import { math } from "./dom.js";
+import { el, math } from "./dom.js";
 
 const part =
   (name) =>
@@ -42,3 +42,17 @@ export const inline = (...children) => math("math", {}, row(...children));
 
 /** A formula on a line of its own. @param {...(string | number | Node)} children */
 export const block = (...children) => math("math", { display: "block" }, row(...children));
+
+/**
+ * Formulas in a place of their own. Where it is wider than the page it scrolls, and then the
+ * keyboard reaches it; one that fits is no stop on the way.
+ * @param {...import("./dom.js").Child} formulas
+ */
+export function display(...formulas) {
+  const place = el("div", { class: "formula" }, ...formulas);
+  new ResizeObserver(() => {
+    if (place.scrollWidth > place.clientWidth) place.setAttribute("tabindex", "0");
+    else place.removeAttribute("tabindex");
+  }).observe(place);
+  return place;
+}

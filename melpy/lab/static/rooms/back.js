@@ -2,7 +2,7 @@
 
 import { tabs, toggle } from "../controls.js";
 import { el } from "../dom.js";
-import { block, row, sup } from "../formula.js";
+import { block, display, row, sup } from "../formula.js";
 import { createPrediction } from "../predict.js";
 import { Backward } from "./back/backward.js";
 import { Gather } from "./back/gather.js";
@@ -104,7 +104,7 @@ function explanation({ t }) {
     "section",
     { class: "explain" },
     el("h2", {}, t("shell.explain")),
-    el("div", { class: "formula" }, formulas),
+    display(formulas),
     ["back.why1", "back.why2", "back.why3", "back.why4"].map((key) => el("p", {}, t(key))),
   );
 }

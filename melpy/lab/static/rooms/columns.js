@@ -4,7 +4,7 @@ import { createClock } from "../clock.js";
 import { tabs } from "../controls.js";
 import { Shown, convolutionRoom } from "./convolution_room.js";
 import { el, refill } from "../dom.js";
-import { block, indices, row } from "../formula.js";
+import { block, display, indices, row } from "../formula.js";
 import { createGridPanel, marksKey } from "../panel.js";
 import { createPrediction } from "../predict.js";
 import { scaleFor } from "../scales.js";
@@ -275,7 +275,7 @@ class Picture extends Shown {
       "section",
       { class: "explain" },
       el("h2", {}, t("shell.explain")),
-      el("div", { class: "formula" }, formula, shape),
+      display(formula, shape),
       ["columns.why1", "columns.why2", "columns.why3"].map((key) => el("p", {}, t(key))),
     );
   }

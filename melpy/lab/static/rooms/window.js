@@ -4,7 +4,7 @@ import { channelOf } from "../arrays.js";
 import { createClock } from "../clock.js";
 import { Shown, convolutionRoom } from "./convolution_room.js";
 import { el, refill } from "../dom.js";
-import { block, indices, row, sub, sum } from "../formula.js";
+import { block, display, indices, row, sub, sum } from "../formula.js";
 import { kernelEditor } from "../kernel_editor.js";
 import { createMap } from "../maps.js";
 import { createGridPanel, createPanel, marksKey } from "../panel.js";
@@ -299,7 +299,7 @@ class Picture extends Shown {
       "section",
       { class: "explain" },
       el("h2", {}, t("shell.explain")),
-      el("div", { class: "formula" }, formula),
+      display(formula),
       el("p", { class: "note" }, t("window.letters")),
       ["window.why1", "window.why2", "window.why3"].map((key) => el("p", {}, t(key))),
     );

@@ -2,7 +2,7 @@
 
 import { button } from "../../controls.js";
 import { el, refill } from "../../dom.js";
-import { block, frac, row } from "../../formula.js";
+import { block, display, frac, row } from "../../formula.js";
 import { sentence } from "../../redraw.js";
 
 /**
@@ -77,7 +77,7 @@ export function createCheck(backward, of, { wrong = () => null } = {}) {
     "section",
     { class: "card check" },
     el("h2", {}, t("check.title")),
-    el("div", { class: "formula" }, formula),
+    display(formula),
     hint,
     el("p", {}, act),
     answer,

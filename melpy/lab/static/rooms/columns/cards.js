@@ -1,7 +1,7 @@
 /** Beside the matrix of columns: the paper's formulas for its indices, and what it costs. */
 
 import { el, refill } from "../../dom.js";
-import { block, inline, row, sub, sup } from "../../formula.js";
+import { block, display, inline, row, sub, sup } from "../../formula.js";
 
 /**
  * The paper's patterns of i, j and k, with the numbers of the window shown.
@@ -38,9 +38,7 @@ export function indexCard({ t }, geometry) {
         cells.map(([, j]) => j * dilation),
         slide * stride,
       ),
-      el(
-        "div",
-        { class: "formula" },
+      display(
         inline("k", "=", list(Array.from({ length: geometry.channels }, (_, k) => k))),
         " ",
         el("small", {}, t("columns.each", { count: geometry.taps })),
@@ -54,9 +52,7 @@ export function indexCard({ t }, geometry) {
 /** One line of the card: where the pattern begins, and how far on it is. */
 function pattern(name, index, start, far) {
   const shift = row("(", index, "−", "1", ")");
-  return el(
-    "div",
-    { class: "formula" },
+  return display(
     inline(
       sub(name, index),
       "=",
@@ -102,9 +98,7 @@ export function memoryCard({ t, numbers }, found) {
         batch: numbers.bytes(64 * columns),
       }),
     ),
-    el(
-      "div",
-      { class: "formula" },
+    display(
       block("C", sup("K", "2"), "·", sub("o", "H"), sub("o", "W"), "·", "4"),
     ),
     el(

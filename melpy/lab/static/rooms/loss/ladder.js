@@ -3,6 +3,7 @@
 import { createBars } from "./bars.js";
 import { createClock } from "../../clock.js";
 import { el, refill } from "../../dom.js";
+import { display } from "../../formula.js";
 import { createGrid } from "../../grid.js";
 import { createPrediction } from "../../predict.js";
 import { legend } from "../../scales.js";
@@ -91,7 +92,7 @@ export class Ladder {
         "section",
         { class: "explain" },
         el("h2", {}, t("shell.explain")),
-        el("div", { class: "formula" }, climb.formula),
+        display(climb.formula),
         climb.explain.map((key) => el("p", {}, t(key))),
       ),
     );

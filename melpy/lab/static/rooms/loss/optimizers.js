@@ -3,7 +3,7 @@
 import { createClock } from "../../clock.js";
 import { createCurves } from "../../curves.js";
 import { el, refill } from "../../dom.js";
-import { block, frac, root, row, sub, sup } from "../../formula.js";
+import { block, display, frac, root, row, sub, sup } from "../../formula.js";
 import { createPanel } from "../../panel.js";
 import { createPrediction } from "../../predict.js";
 import { line, signed } from "./lines.js";
@@ -106,7 +106,7 @@ export class OptimizerPicture {
       line(`v̂ = ${long(now.v)} / (1 − ${long(b2)}`, raised(), ") = ", strong(now.v_hat)),
       line(`${t("opt.theStep")} = −${long(rate)} · ${after(now.m_hat)} / (√${long(now.v_hat)} + ${long(share)}) = `, strong(step)),
       line(`w = ${long(now.before)} + ${after(step)} = `, strong(now.after)),
-      el("div", { class: "formula" }, block("w", "←", "w", "−", "α", "·", frac(row("m̂"), row(root("v̂"), "+", "ε̂"))), block("ε̂", "=", frac("ε", root(row("1", "−", sup(sub("β", "2"), "t")))))),
+      display(block("w", "←", "w", "−", "α", "·", frac(row("m̂"), row(root("v̂"), "+", "ε̂"))), block("ε̂", "=", frac("ε", root(row("1", "−", sup(sub("β", "2"), "t")))))),
     ];
   }
 
@@ -123,7 +123,7 @@ export class OptimizerPicture {
       line("g = ", el("strong", {}, long(now.gradient))),
       line(`${t("opt.theStep")} = −${long(rate)} · ${signed(now.gradient, numbers)} = `, el("strong", {}, long(step))),
       line(`w = ${long(now.before)} + ${signed(step, numbers)} = `, el("strong", {}, long(now.after))),
-      el("div", { class: "formula" }, block("w", "←", "w", "−", "α", "·", "g")),
+      display(block("w", "←", "w", "−", "α", "·", "g")),
       Number.isFinite(ratio) && ratio > 0 ? el("p", {}, t("opt.ratio", { ratio: numbers.cell(ratio) })) : null,
     ];
   }

@@ -76,12 +76,14 @@ export function createLiveCard(context, run, { name, onAdopted, onError }) {
 
   function inWords() {
     const { stands, loss, accuracy } = run;
-    const last = (points) => points.at(-1)?.[1];
+    // The answer to a command may come before the steps that it made are told: no older step's loss stands beside its number.
+    const now = (points) => (points.at(-1)?.[0] === stands.step ? points.at(-1)[1] : undefined);
+    const lossNow = now(loss), accuracyNow = now(accuracy);
     const parts = [
       t(`live.state.${stands.state}`),
       t("live.at", { step: numbers.whole(stands.step), epoch: numbers.whole(stands.epoch + 1), batches: numbers.whole(stands.batches), batch: stands.step % stands.batches }),
-      loss.length ? t("live.loss", { loss: last(loss) === null ? "NaN" : numbers.cell(last(loss)) }) : "",
-      accuracy.length ? t("live.accuracy", { accuracy: numbers.percent(last(accuracy)) }) : "",
+      lossNow === undefined ? "" : t("live.loss", { loss: lossNow === null ? "NaN" : numbers.cell(lossNow) }),
+      accuracyNow === undefined ? "" : t("live.accuracy", { accuracy: numbers.percent(accuracyNow) }),
       stands.error ? context.inWords(stands.error) : "",
     ];
     return parts.filter(Boolean).join(" · ");

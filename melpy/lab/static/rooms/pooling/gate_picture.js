@@ -3,7 +3,7 @@
 import { createClock } from "../../clock.js";
 import { el, refill } from "../../dom.js";
 import { namesFrom } from "../../labels.js";
-import { block, indices, row, sub, sup } from "../../formula.js";
+import { block, display, indices, row, sub, sup } from "../../formula.js";
 import { createGridPanel } from "../../panel.js";
 import { createPrediction } from "../../predict.js";
 import { scaleFor } from "../../scales.js";
@@ -81,7 +81,7 @@ export class GatePicture {
         "section",
         { class: "explain" },
         el("h2", {}, t("shell.explain")),
-        el("div", { class: "formula" }, block(row("d", "x"), "=", row("d", "y"), "·", sup("f", "′"), "(", "x", ")")),
+        display(block(row("d", "x"), "=", row("d", "y"), "·", sup("f", "′"), "(", "x", ")")),
         ["each", "blocks", "dead"].map((key) => el("p", {}, t(`gate.explain.${key}`))),
       ),
     );
@@ -144,7 +144,7 @@ export class GatePicture {
     const slope = this.slope(r, c);
     const called = this.isRelu ? `max(0, ${x})` : `f(${x})`;
     return [
-      el("div", { class: "formula" }, block(sub("y", indices(r, c)), "=", this.isRelu ? row("max", "(", "0", ",", "x", ")") : row("f", "(", "x", ")"))),
+      display(block(sub("y", indices(r, c)), "=", this.isRelu ? row("max", "(", "0", ",", "x", ")") : row("f", "(", "x", ")"))),
       el("p", { class: "sum" }, `y = ${called} = `, el("strong", {}, y)),
       el("p", { class: "sum" }, `dX = dY · f′(x) = ${dy} · ${slope === null ? "?" : numbers.long(slope)} = `, el("strong", {}, dx)),
       slope === null

@@ -1,7 +1,7 @@
 /** What the window's room asks: the number that comes out, and how large the output becomes. */
 
 import { el } from "../../dom.js";
-import { block, frac, row } from "../../formula.js";
+import { block, display, frac, row } from "../../formula.js";
 import { windowsIn } from "../../geometry.js";
 import { createPrediction } from "../../predict.js";
 
@@ -104,7 +104,7 @@ export function sizeCards(context, geometry) {
     "div",
     { class: "card" },
     el("h2", {}, t("window.size")),
-    el("div", { class: "formula" }, formula),
+    display(formula),
     el("p", {}, t("window.sizeNote")),
   );
   return el("div", { class: "pair" }, asked.element, card);
