@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from melpy import budget, extrapolation, tree
+from melpy import budget, config, extrapolation, tree
 from melpy.errors import ShapeError
 from melpy.extrapolation import Like, Shape
 from melpy.tape import no_grad, undone
@@ -52,11 +52,15 @@ def is_describing() -> bool:
 
 
 @contextmanager
-def _description() -> Iterator[None]:
-    """Record nothing inside, and undo what is assigned: a description changes no state."""
+def _description(entries: int) -> Iterator[None]:
+    """Record nothing inside, and undo what is assigned: a description changes no state.
+
+    Of few entries NumPy's kernels describe as well as any, and Numba need not be imported for it.
+    """
     token = _describing.set(True)
+    kernels = "numpy" if entries <= ENTRIES else config.kernels()
     try:
-        with no_grad(), undone(), np.errstate(all="ignore"):
+        with no_grad(), undone(), np.errstate(all="ignore"), config.using_kernels(kernels):
             yield
     finally:
         _describing.reset(token)
@@ -125,7 +129,7 @@ def _at_these_sizes(
                 _stand_in(shape, dtype, varied)
                 for shape, (_, dtype) in zip(full, places, strict=True)
             ]
-            with _description():
+            with _description(sum(array.size for array in arrays)):
                 found.append(tree.map_structure(_outline, run(arrays)))  # the arrays can go
         except budget.TooMuchError as error:
             refusals.append(error.with_traceback(None))  # its frames hold arrays

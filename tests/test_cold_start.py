@@ -101,3 +101,24 @@ def test_where_no_cache_folder_can_be_made_all_runs_and_it_is_said_once(tmp_path
     )  # fmt: skip
     assert ran.stdout == "64.0\n", ran.stderr
     assert ran.stderr.count("Set NUMBA_CACHE_DIR") == 1, ran.stderr
+
+
+def test_a_model_is_described_and_saved_without_numba(tmp_path):
+    """Shapes are found on a few numbers: no need to import what compiles for many."""
+    code = """
+import sys, melpy
+from melpy import layers, ops
+class Own(layers.Layer):
+    def call(self, x):
+        return ops.relu(ops.conv(x, ops.ones((3, 3, 2, 4))) + 1)
+x = melpy.Input((8, 8, 2))
+same = layers.Conv2D(2, 3, padding="same")(x)
+y = layers.Rescaling(1 / 255)(x) + ops.exp(Own()(same))[:, :1, :1, :2]
+model = melpy.Model(x, layers.Dense(3)(layers.Flatten()(y)))
+assert model.output_shape == (None, 3)
+model.save(sys.argv[1])
+melpy.saving.load_model(sys.argv[1], custom_objects={"Own": Own})
+assert "numba" not in sys.modules
+"""
+    ran = subprocess.run([sys.executable, "-c", code, tmp_path / "m.keras"], cwd=ROOT)
+    assert ran.returncode == 0

@@ -191,7 +191,8 @@ class _Closing(uvicorn.Server):
 
 def free_socket(port: int) -> socket.socket:
     """Return a socket on this machine's own address alone, which nobody else listens on."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Its protocol by name, or asyncio leaves small packets to wait for each other: 40 ms an answer.
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where others could join
             made.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)

@@ -184,12 +184,12 @@ class Session:
         with self.lock:
             self._traces.put(key, traced, traced.size)
         compiled, is_ready = self._compiled.beside(traced, self.lock)
-        self._compiled.begin()
         told = {"trace": key, "compiled": compiled, "compiled_ready": is_ready}
         return {"id": key, **told, **answer, "is_label_guessed": label is None}
 
     def compiled(self, key: str) -> dict[str, Any]:
         """Return how far the compiled kernels' outputs lie from those of a trace."""
+        self._compiled.begin()  # not before what is drawn first: it takes the processor
         compiled, is_ready = self._compiled.beside(self._trace_of(key), self.lock)
         return {"compiled": compiled, "ready": is_ready, "why": self._compiled.why}
 

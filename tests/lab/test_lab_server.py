@@ -1,6 +1,7 @@
 """The server as it runs: over HTTP, on this machine's own address alone."""
 
 import json
+import re
 import socket
 
 import pytest
@@ -9,7 +10,7 @@ pytest.importorskip("starlette", reason="no Starlette: melpy[lab] is not install
 pytest.importorskip("uvicorn", reason="no uvicorn: melpy[lab] is not installed")
 
 from melpy.errors import ArgumentError
-from melpy.lab.server import Server, free_socket
+from melpy.lab.server import STATIC, Server, free_socket
 
 from .shared import array_at, ask, served, session_of, small_model
 from .test_locales import HOLE, words
@@ -100,6 +101,28 @@ def test_the_page_and_its_parts_need_no_token_and_say_what_they_may_load(server)
     for path in ("/../server.py", "/%2e%2e/server.py", "/..%2fgate.py", "/static/../../gate.py"):
         assert ask(server, path, X_Melpy_Token=None)[0] == 404
     assert ask(server, "/nothing.js", X_Melpy_Token=None)[0] == 404
+
+
+def test_what_the_first_room_imports_is_asked_for_at_once():
+    root = STATIC.resolve()
+    needed, waiting = set(), [root / "shell.js", root / "rooms/window.js"]
+    while waiting:
+        module = waiting.pop()
+        if module not in needed:
+            needed.add(module)
+            imported = re.findall(r'^import [^;]*?"(\.[^"]+)";', module.read_text(), re.MULTILINE)
+            waiting += [(module.parent / name).resolve() for name in imported]
+    page = (root / "index.html").read_text()
+    asked = re.findall(r'<link rel="modulepreload" href="([^"]+)"', page)
+    assert sorted(asked) == sorted(
+        str(module.relative_to(root)) for module in needed - {root / "shell.js"}
+    )
+
+
+def test_answers_leave_without_waiting_for_each_other():
+    """Of two small packets in a row, Nagle's algorithm holds the second back for 40 ms."""
+    with free_socket(0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP  # by which asyncio switches it off
 
 
 @pytest.mark.parametrize(
