@@ -5,7 +5,7 @@
 
 An import's time is the smallest of several fresh processes, and a first training has twice the time
 that it takes on an idle machine of two cores: a budget is about the library, not about what else
-the machine is doing.
+the machine is doing. Bytecode is kept from the first run on, as an installation has it.
 """
 
 import os
@@ -22,6 +22,7 @@ IMPORTS = {  # a statement, and the seconds that it may take with NumPy's own 0.
 # Until the first epoch begins, where nothing was compiled before. On two cores without AVX-512 it
 # is 30 to 32 s (26 before the scaling of pixels was a layer); the rest is for a busy machine.
 COLD_S = 60
+AS_INSTALLED = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 HEAVY = ("numba", "llvmlite", "matplotlib", "PIL", "urllib.request", "torch", "keras")
 CODE = """
 import sys, threading, time
@@ -38,7 +39,9 @@ def import_times_s(statement: str, runs: int) -> list[float]:
     times_s = []
     for _ in range(runs):
         code = CODE.format(statement=statement, heavy=HEAVY)
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=AS_INSTALLED
+        )
         if run.returncode or run.stderr or run.stdout.count("\n") != 1:
             sys.exit(f"{statement!r} failed or printed something:\n{run.stdout}{run.stderr}")
         took_s, threads, heavy = run.stdout.split()
@@ -61,7 +64,7 @@ def cold_start_s() -> float:
             "--out",
             f"{folder}/run",
         ]
-        environment = os.environ | {"NUMBA_CACHE_DIR": f"{folder}/cache", "PYTHONUNBUFFERED": "1"}
+        environment = AS_INSTALLED | {"NUMBA_CACHE_DIR": f"{folder}/cache", "PYTHONUNBUFFERED": "1"}
         began_s = time.perf_counter()
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
