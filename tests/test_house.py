@@ -12,7 +12,7 @@ ROOT = PACKAGE.parent
 
 # From the ground up. A room may import rooms of its own floor and of the floors below it.
 FLOORS = [
-    ["clock", "errors", "part", "files", "tree", "strings", "tables", "heatmap"],
+    ["clock", "errors", "job", "part", "files", "tree", "strings", "tables", "heatmap"],
     ["custom"],
     ["config", "configurable", "dtype_policies", "mixed_precision", "budget", "op_budget"],
     ["kernels"],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from melpy import __version__
+from melpy import __version__, job
 from melpy.cli.output import speaking
 from melpy.errors import MelpyError
 
@@ -19,6 +20,7 @@ COMMANDS = (
     "train", "sweep", "predict", "evaluate", "summary", "plot", "lab", "export", "convert", "bench",
     "datasets", "doctor", "warm_up", "completion", "reproduce",
 )  # fmt: skip
+SHARED = ("melpy.cli.train", "melpy.cli.sweep")  # by all processes that a launcher began
 STOPPED = 130  # by Ctrl-C, as shells count it
 
 
@@ -32,10 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     made = parser()
-    arguments = made.parse_args(argv)
+    arguments = _parsed(made, argv)
     if "run" not in arguments:
         made.print_help(sys.stderr)
         return 2
+    if job.rank() and arguments.run.__module__ not in SHARED:
+        return 0  # the first process of a job does what is done once
     try:
         with speaking(arguments) as out:
             code = arguments.run(arguments, out)
@@ -46,11 +50,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
         return 1
     except (MelpyError, OSError) as error:
+        job.let_the_first_speak()
         print(f"melpy: {sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nmelpy: stopped.", file=sys.stderr)
         return STOPPED
     return 2
+
+
+def _parsed(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return what was typed. Of a job's processes, which read the same, one says what is wrong."""
+    with contextlib.ExitStack() as quiet:
+        if job.rank():
+            nowhere = quiet.enter_context(open(os.devnull, "w"))
+            quiet.enter_context(contextlib.redirect_stdout(nowhere))
+            quiet.enter_context(contextlib.redirect_stderr(nowhere))
+        return made.parse_args(argv)
 
 
 def sentence(error: MelpyError | OSError) -> str:

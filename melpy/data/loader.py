@@ -50,6 +50,7 @@ class Loader(Dataset):
     Attributes
     ----------
     epoch : int, the number of the next epoch; set it to go on where an earlier run stopped
+    parts : tuple, x, y and sample_weight, as far as they are given
 
     Notes
     -----
@@ -102,8 +103,8 @@ class Loader(Dataset):
         if y is None and sample_weight is not None:
             raise ArgumentError("Loader", "sample_weight has no y to weigh", expected="y")
         self._dataset = x if isinstance(x, PyDataset) else None
-        self._parts = () if self._dataset else tuple(_each(part, _array) for part in parts)
-        self._samples = 0 if self._dataset else _length(self._parts)
+        self.parts = () if self._dataset else tuple(_each(part, _array) for part in parts)
+        self._samples = 0 if self._dataset else _length(self.parts)
         self.batch_size, self._mixed, self.drop_last = batch_size, shuffle, drop_last
         self.seed = random.next_seed() if seed is None else seed
         self.augment, self._ready, self.workers = augment, prefetch, workers
@@ -169,7 +170,7 @@ class Loader(Dataset):
         """
         own = type(self)._make is not Loader._make or type(self)._run is not Loader._run
         alone: list[bool] = []
-        for part in self._parts:
+        for part in self.parts:
             _each(part, lambda rows: alone.append(getattr(rows, "rows_are_alone", True)))
         if self._dataset or self.augment or self.batch_size is None or own or not all(alone):
             return self
@@ -215,8 +216,8 @@ class Loader(Dataset):
         if self._processes > 1:
             count = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
             own = Part.of(count, self._number, self._processes)
-            return Own(own, _batch(self._parts, own.of_rows(rows)))
-        batch = self._dataset[rows] if self._dataset else _batch(self._parts, rows)
+            return Own(own, _batch(self.parts, own.of_rows(rows)))
+        batch = self._dataset[rows] if self._dataset else _batch(self.parts, rows)
         if self.augment is None:
             return batch
         with no_grad():  # a layer may do the augmenting, and nothing is to be learned from it

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from melpy import job
+from melpy.distribution.parting import Parting
 from melpy.errors import DependencyError, install
 
 __all__ = ["Alone", "Mpi", "communicator"]
 
-JOBS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "MV2_COMM_WORLD_SIZE")
 PIECE = 1 << 28  # numbers at once: MPI counts in 32 bits
 
 
@@ -56,24 +57,33 @@ class Mpi:
         shared = self._all.Split_type(self._mpi.COMM_TYPE_SHARED)
         self.on_this_host = shared.size
         shared.Free()
+        self._parting = Parting(self._mpi, self._all.Dup(), self.stop)
 
     def sum_in_place(self, array: np.ndarray) -> None:
         """Add up an array of each process; each has the sum."""
-        for piece in _pieces(array):
-            self._all.Allreduce(self._mpi.IN_PLACE, piece)
+        with self._parting.waiting():
+            for piece in _pieces(array):
+                self._all.Allreduce(self._mpi.IN_PLACE, piece)
 
     def begin_sum(self, array: np.ndarray) -> Callable[[], None]:
         """Begin to; return what waits for the end. Until then the array is not to be touched."""
         requests = [self._all.Iallreduce(self._mpi.IN_PLACE, piece) for piece in _pieces(array)]
-        return lambda: self._mpi.Request.Waitall(requests)
+
+        def wait() -> None:
+            with self._parting.waiting():
+                self._mpi.Request.Waitall(requests)
+
+        return wait
 
     def broadcast(self, value: Any) -> Any:
         """Return what the first process has."""
-        return self._all.bcast(value)
+        with self._parting.waiting():
+            return self._all.bcast(value)
 
     def gather(self, value: Any) -> list[Any]:
         """Return what each process has, in their order."""
-        return self._all.allgather(value)
+        with self._parting.waiting():
+            return self._all.allgather(value)
 
     def stop(self, code: int = 1) -> None:
         """End all processes of the job, this one too."""
@@ -85,9 +95,7 @@ class Mpi:
 
 def communicator() -> Alone | Mpi:
     """Return the processes of the MPI job that this one belongs to, or this process alone."""
-    if not any(name in os.environ for name in JOBS):
-        return Alone()
-    return Mpi()
+    return Mpi() if job.is_launched() else Alone()
 
 
 def _pieces(array: np.ndarray) -> Sequence[np.ndarray]:
@@ -99,6 +107,7 @@ def _mpi4py() -> Any:
     try:
         from mpi4py import MPI
     except ImportError as error:
+        job.let_the_first_speak()
         raise DependencyError(
             "distribution",
             f"this process belongs to an MPI job, on {platform.node()}, and mpi4py is not "

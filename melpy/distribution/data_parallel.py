@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from melpy import config, random
+from melpy import config, job, random
 from melpy.distribution.communicator import Alone, Mpi, communicator
-from melpy.errors import ArgumentError, DtypeError, MelpyError, UnsupportedError
+from melpy.errors import ArgumentError, DtypeError, MelpyError, UnsupportedError, warn
 from melpy.part import Part
 
 __all__ = [
@@ -23,11 +23,11 @@ __all__ = [
 
 STATISTICS = ("global", "local")
 MICRO_BATCHES = 12  # of a batch: as many for 1, 2, 3, 4, 6 and 12 processes
-PATIENCE_S = 3.0  # of a process that failed with what all may have failed with
 
 _processes: Alone | Mpi | None = None
 _current: DataParallel | None = None
 _has_its_share = False  # of the threads that would be one process's
+_is_settled = False  # whether batches are shared, or not
 
 
 def initialize(
@@ -184,7 +184,7 @@ def set_distribution(value: DataParallel | None) -> None:
 
     To be called before the model is made: all processes draw the same initial weights from then on.
     """
-    global _current, _has_its_share
+    global _current, _has_its_share, _is_settled
     if value is not None and not isinstance(value, DataParallel):
         raise DtypeError(
             "set_distribution",
@@ -192,9 +192,11 @@ def set_distribution(value: DataParallel | None) -> None:
             expected="a DataParallel, or None",
             received={"type": type(value).__name__},
         )
-    _current = value
+    _current, _is_settled = value, True
     if value is None or value.size == 1:
         return
+    if value.rank:  # what one process says is enough
+        config.disable_interactive_logging()
     random.restore_stream(value.processes.broadcast(random.stream_state()))
     if not os.environ.get("MELPY_NUM_THREADS") and not _has_its_share:
         config.set_threads(max(1, config.threads() // value.processes.on_this_host))
@@ -207,32 +209,50 @@ def distribution() -> DataParallel | None:
     return _current
 
 
+@functools.cache
+def tell_of_the_others() -> None:
+    """Say, once, that this process trains alone though a launcher began several."""
+    if not _is_settled and job.size() > 1 and not job.rank():
+        warn(
+            f"This process is one of {job.size()} that a launcher began, and each of them works "
+            "alone, on all of the data. To share each batch, call "
+            "melpy.distribution.set_distribution(melpy.distribution.DataParallel()) before the "
+            "model is made; set_distribution(None) says that this is intended."
+        )
+
+
 @contextmanager
-def ending_together() -> Iterator[None]:
+def ending_together(is_command: bool = False) -> Iterator[None]:
     """End all processes of the job where this one fails inside the ``with`` block.
 
     Uncaught exceptions do so after `set_distribution` in any case; this is for who catches them.
+
+    Parameters
+    ----------
+    is_command : bool, whether what is wrong, with files too, is answered as commands do: by a
+        sentence and exit code 2
     """
     try:
         yield
     except BaseException as error:
         if _known().size > 1:
-            _end_all(type(error), error, error.__traceback__)
+            _end_all(type(error), error, error.__traceback__, is_command)
         raise
 
 
-def _end_all(kind: Any, error: BaseException, trace: Any) -> None:
+def _end_all(kind: Any, error: BaseException, trace: Any, is_command: bool = False) -> None:
     """Say what ended this process, and end all others, which would wait for it for ever.
 
     What is wrong for all is said by the first process, which is quicker than the others.
     """
     processes = _known()
-    if processes.rank:
-        time.sleep(PATIENCE_S)
+    job.let_the_first_speak()
     who = f"melpy: process {processes.rank} of {processes.size} on {platform.node()} ended"
-    if isinstance(error, MelpyError) and not os.environ.get("MELPY_DEBUG"):
+    is_refused = isinstance(error, (MelpyError, OSError) if is_command else MelpyError)
+    if is_refused and not os.environ.get("MELPY_DEBUG"):
         print(f"{who}: {error}", file=sys.stderr)
     else:
         print(f"{who}:", file=sys.stderr)
         traceback.print_exception(kind, error, trace)
-    processes.stop(130 if isinstance(error, KeyboardInterrupt) else 1)
+    is_stopped = isinstance(error, KeyboardInterrupt)
+    processes.stop(130 if is_stopped else 2 if is_refused and is_command else 1)

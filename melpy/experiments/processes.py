@@ -33,7 +33,7 @@ def of_job(settings: Settings, say: Say) -> Iterator[tuple[Settings, Say, bool]]
     if shared.size == 1:
         yield settings, say, True
         return
-    with distribution.ending_together(), tempfile.TemporaryDirectory() as passing:
+    with distribution.ending_together(is_command=True), tempfile.TemporaryDirectory() as passing:
         distribution.set_distribution(shared)
         try:
             settings = shared.processes.broadcast(settings.complete().rooted())

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from melpy import config
-from melpy.distribution import DataParallel
+from melpy.distribution import DataParallel, set_distribution
 from melpy.errors import ArgumentError, MelpyError
 from melpy.experiments.journal import as_json
 from melpy.experiments.opened import run_of
@@ -205,6 +205,7 @@ def _workers(jobs: int) -> Iterator[tuple[Executor | None, int]]:
     """Yield what runs trials, and how many at once; None to a worker that has done its work."""
     job = DataParallel()
     if job.size > 1:
+        set_distribution(None)  # each process trains with settings of its own
         from mpi4py.futures import MPICommExecutor
 
         share = max(1, config.threads() // max(1, job.processes.on_this_host - 1))

@@ -14,7 +14,7 @@ from melpy.data.source import ArraySource
 from melpy.errors import ArgumentError, whole_numbers
 from melpy.models.program import Programs
 
-__all__ = ["between_looks", "due_by", "executions"]
+__all__ = ["between_looks", "due_by", "executions", "until_stopped"]
 
 
 def between_looks(
@@ -44,6 +44,14 @@ def executions(
         count = size if isinstance(size, int) else len(batches)
         yield first, first + count - 1, batches
         first += count
+
+
+def until_stopped(model: Any, batches: Iterator[Any]) -> Iterator[Any]:
+    """Yield batches until the model's training is to stop."""
+    for batch in batches:
+        yield batch
+        if model.stop_training:
+            return
 
 
 def due_by(frequency: Any) -> Callable[[int], bool]:

@@ -23,15 +23,20 @@ class LossWatch:
     model : the model that is trained
     standing : where the training stands
     programs : what makes its steps; it tells which batch of several is at work
+    is_one_of_many : bool, whether other processes look too, one of which is to `speak`
 
     Attributes
     ----------
     is_told : bool, whether it was said
+    waits : str, what is to be said once it is settled who speaks
     """
 
-    def __init__(self, model: Any, standing: Standing, programs: Any) -> None:
+    def __init__(
+        self, model: Any, standing: Standing, programs: Any, is_one_of_many: bool = False
+    ) -> None:
         self.model, self.standing, self.programs = model, standing, programs
-        self.is_told = False
+        self.is_one_of_many = is_one_of_many
+        self.is_told, self.waits = False, ""
         self._quiet: Any = {kind: "ignore" for kind, how in np.geterr().items() if how == "warn"}
 
     def alone(self) -> np.errstate:
@@ -47,11 +52,19 @@ class LossWatch:
         """Say it of the batch at work, or of one so many steps ahead."""
         self.is_told = True
         batch = self.standing.batch + self.programs.at + ahead + 1
-        warn(
+        self.waits = (
             f"fit: the loss is not finite in epoch {self.standing.epoch + 1}, batch {batch}. "
             f"{self._where(x)} Try a smaller learning rate, clipnorm, or data on a smaller scale; "
-            "TerminateOnNaN ends such a training.",
+            "TerminateOnNaN ends such a training."
         )
+        if not self.is_one_of_many:
+            self.speak()
+
+    def speak(self, is_speaker: bool = True) -> None:
+        """Say what waits to be said, unless another process does."""
+        if is_speaker:
+            warn(self.waits)
+        self.is_told, self.waits = True, ""
 
     def _where(self, x: Any) -> str:
         """Say which layer's output is the first that is not finite, and why."""

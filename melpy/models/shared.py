@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from melpy import __version__, random, tape, tree
+from melpy import random, tape, tree
 from melpy.callbacks import CallbackList, Standing
-from melpy.data.source import ArraySource, Own, Piece, Source, taken, unpacked
+from melpy.data.source import Own, Piece, Source, taken, unpacked
 from melpy.distribution import DataParallel, distribution
+from melpy.distribution.data_parallel import tell_of_the_others
 from melpy.distribution.meeting import Meeting, in_order
-from melpy.errors import ArgumentError, DataError, MelpyError
+from melpy.errors import ArgumentError, DataError
 from melpy.layers.parts import sources_of
+from melpy.models.agreement import require_alike, training_of
 from melpy.part import Part, working_on
 
 __all__ = ["Shared", "read_own", "shared_by"]
 
-LOOKED_AT = 1 << 24  # bytes of an array whose sum is compared between processes
+T = TypeVar("T")
 
 
 class Shared:
@@ -79,13 +76,19 @@ class Shared:
                 one for one in all_of_them.callbacks if not getattr(one, "is_for_one", False)
             ]
 
-    def begin(self, standing: Standing, source: Source) -> None:
+    def begin(self, standing: Standing, settings: Mapping[str, Any]) -> None:
         """Make all processes stand where the first one does, if they train the same.
+
+        Parameters
+        ----------
+        standing : of this process
+        settings : what `fit` was asked for, by the arguments' names
 
         Raises
         ------
-        DataError : a process has another version, model or data
+        DataError : a process has another version, model, data or setting
         """
+        model, source = standing.model, standing.source
         size = getattr(source, "batch_size", self.among.size)
         if size < self.among.size:
             raise ArgumentError(
@@ -95,24 +98,8 @@ class Shared:
                 received={"batch_size": size},
                 mend="batch_size is that of the whole batch, which the processes share.",
             )
-        model = standing.model
-        own = {
-            "the version of melpy": __version__,
-            "the script": _digest_of_script(),
-            "the model": _digest_of_model(model),
-            "the data": _digest_of_data(source),
-        }
-        all_own = self.processes.gather(own)
-        for what, first in all_own[0].items():
-            others = [n for n, told in enumerate(all_own) if told[what] != first]
-            if others:
-                raise DataError(
-                    "fit",
-                    f"the processes do not train the same: {what} differs",
-                    expected=f"as process 0 has it, {first}",
-                    received={f"process {others[0]}": all_own[others[0]][what]},
-                    mend="All processes run the same script on the same files.",
-                )
+        own = training_of(model, source, standing.validation, settings)
+        require_alike(self.processes.gather(own))
         if not model.optimizer.built and model.trainable_weights:
             model.optimizer.build(model.trainable_weights)
         plain, arrays = self.processes.broadcast(
@@ -121,16 +108,61 @@ class Shared:
         if self.among.rank:
             standing.restore(plain, arrays, "fit")
 
+    def in_step(self, model: Any, batches: Iterable[T]) -> Iterator[T]:
+        """Yield batches until a process is to stop after one, or all have come to their data's end.
+
+        Of several processes whose loss is not finite, the first one says so.
+
+        Raises
+        ------
+        DataError : the data of one process has more batches than that of another
+        """
+        coming, is_first = iter(batches), True
+        while True:
+            batch = next(coming, None)
+            said = np.zeros(2 + self.among.size)
+            said[0], said[1] = model.stop_training and not is_first, batch is None
+            said[2 + self.among.rank] = bool(model._watch.waits)
+            self.processes.sum_in_place(said)
+            stops, ended = map(int, said[:2])
+            if said[2:].any():
+                model._watch.speak(is_speaker=said[2:].argmax() == self.among.rank)
+            if stops:
+                model.stop_training = True
+                return
+            if 0 < ended < self.among.size:
+                raise DataError(
+                    "fit",
+                    "the data of some processes has ended before that of the others",
+                    expected="as many batches in each process",
+                    received={"processes without a batch": ended, "processes": self.among.size},
+                    mend="With auto_shard_dataset=False each process gives as many batches as the "
+                    "others, however long they are.",
+                )
+            if batch is None:
+                return
+            is_first = False
+            yield batch
+
     def agree(self, flag: bool) -> bool:
         """Return whether any process says so."""
         said = np.array([float(flag)])
         self.processes.sum_in_place(said)
         return bool(said[0])
 
-    def results(self, model: Any) -> dict[str, Any]:
+    def trained(self, model: Any) -> dict[str, Any]:
+        """Return the results of an epoch, where callbacks left all processes the same rate."""
+        rate = getattr(model.optimizer, "learning_rate", None)
+        return self.results(model, **{"the learning rate": rate and f"{float(rate):.8g}"})
+
+    def results(self, model: Any, **common: Any) -> dict[str, Any]:
         """Return the means of all processes' samples.
 
         What metrics keep are sums; those of all processes, added up, make the results of all.
+
+        Parameters
+        ----------
+        common : what is to be the same in all processes
         """
         variables = _of_metrics(model)
         seats = [{id(v): v.array for v in variables}]
@@ -138,8 +170,10 @@ class Shared:
             own = vars(model).get("_seats", {})
             seats = [seats[0] | own[n] for n in sorted(own)]
         flats = [_flat([seat[id(v)] for v in variables]) for seat in seats]
-        parts = [one for of_rank in self.processes.gather(flats) for one in of_rank]
-        flat = _joined(variables, parts)
+        common["the metrics"] = [f"{v.name} {v.array.shape}" for v in variables]
+        gathered = self.processes.gather((common, flats))
+        require_alike([told for told, _ in gathered])
+        flat = _joined(variables, [one for _, of_rank in gathered for one in of_rank])
         with tape.undone():
             at = 0
             for variable in variables:
@@ -162,6 +196,8 @@ class Shared:
 def shared_by() -> Shared | None:
     """Return what shares batches now; None where this process has them alone, and whole."""
     among = distribution()
+    if among is None:
+        tell_of_the_others()
     return Shared(among) if among is not None and among.parts > 1 else None
 
 
@@ -258,33 +294,3 @@ def _taken(batch: Any, own: Part) -> Any:
 def _length(batch: Any) -> int:
     x, _, _ = unpacked(batch)
     return next(len(leaf) for leaf in tree.flatten(x) if leaf is not None)
-
-
-def _digest_of_script() -> str:
-    path = Path(sys.argv[0]) if sys.argv and sys.argv[0] else None
-    found = path.read_bytes() if path is not None and path.is_file() else b""
-    return hashlib.sha256(found).hexdigest()[:12]
-
-
-def _digest_of_model(model: Any) -> str:
-    """Return what tells a model, and how it is trained, from another."""
-    told = [type(model).__name__, repr(model.optimizer.get_config())]
-    told += [f"{w.path} {w.shape} {w.dtype} {w.requires_grad}" for w in model.weights]
-    with contextlib.suppress(MelpyError, NotImplementedError):  # of a class that cannot be told
-        told.append(json.dumps(model.get_config(), sort_keys=True, default=str))
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
-
-
-def _digest_of_data(source: Source) -> str:
-    """Return what tells the data of one process from another's, as far as it is there."""
-    if not isinstance(source, ArraySource):
-        data: Any = getattr(source, "data", None)
-        return f"{type(data).__name__} of {source.size} batches"
-    told = hashlib.sha256(str((source.batch_size, source.shuffle)).encode())
-    samples = source.samples
-    for array in tree.flatten((samples.x, samples.y, samples.weight)):
-        if array is not None:
-            step = max(1, array.nbytes // LOOKED_AT)
-            told.update(str((array.shape, array.dtype)).encode())
-            told.update(np.ascontiguousarray(array[::step]).tobytes())
-    return told.hexdigest()[:12]

@@ -5,6 +5,7 @@ Nothing that is computed changes: calls and vjps are looked at, and pass on what
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -44,6 +45,7 @@ class Watch:
         self.rows: list[Any] = []
         self.called: list[Called] = []
         self.open: list[str] = []  # the names of the layers that are running
+        self.uses: Counter[str] = Counter()  # how often each was called
         self.found: dict[int, np.ndarray] = {}  # dL/dy by id of the tensor y
         self.shares: dict[tuple[int, int], list[np.ndarray]] = {}  # of a row, in an input's
         self.logits: dict[int, Any] = {}  # what a softmax was made of, by id of the softmax
@@ -64,8 +66,8 @@ class Watch:
             taken = {n: value for n, value in kwargs.items() if isinstance(value, Tensor)}
             given = {"inputs": args[0], **taken} if args and taken else (*args[:1], taken)[0]
             path = "/".join([*self.open, layer.name])
-            uses = sum(row.name.rsplit(" (", 1)[0] == path for row in self.rows)
-            name = f"{path} ({uses + 1})" if uses else path
+            self.uses[path] += 1
+            name = path if self.uses[path] == 1 else f"{path} ({self.uses[path]})"
             row = self.row_of(name, type(layer).__name__, len(self.open), arrays_of(given))
             self.rows.append(row)
             self.open.append(layer.name)
@@ -79,11 +81,22 @@ class Watch:
             self.called.append(Called(layer, row, given, y))
             if self.looks_inside:
                 self._note_shares(row, given, y, start)
-                row.inside = Inside({w.name: np.array(w.array) for w in _own_weights(layer)})
+                row.inside = Inside(self._weights_of(layer))
                 row.inside.pre = _pre(layer, call, args, kwargs, row.output)
             return y
 
         return noting
+
+    def _weights_of(self, layer: Any) -> dict[str, np.ndarray]:
+        """Return the weights that belong to no layer inside that was called: a cell never is."""
+        called = {id(one.layer) for one in self.called}
+        parts = [part for part in layer.layers_inside if id(part) in called]
+        theirs = {id(w) for part in parts for w in part.weights}
+        values: dict[str, np.ndarray] = {}
+        for w in layer.weights:
+            if id(w) not in theirs:
+                values[w.path if w.name in values else w.name] = np.array(w.array)
+        return values
 
     def _watched(self, y: Any) -> Any:
         """Return the same tensor, made to leave its gradient here when it is asked for."""
@@ -218,11 +231,6 @@ def _describe(layer: Any, row: Any) -> None:
             x, w[np.newaxis] if w.ndim == 3 else w, inside.weights.get("bias"), strides, pads,
             dilation, groups, None if g is None else layer.channels_last(g),
         )  # fmt: skip
-
-
-def _own_weights(layer: Any) -> list[Any]:
-    inside = {id(w) for part in layer.layers_inside for w in part.weights}
-    return [w for w in layer.weights if id(w) not in inside]
 
 
 def _pre(

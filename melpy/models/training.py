@@ -19,7 +19,7 @@ from melpy.kernels.dispatch import saying_what_is_compiled
 from melpy.layers.base import Layer
 from melpy.models.checks import Checks
 from melpy.models.compiled_metrics import CompiledMetrics
-from melpy.models.executions import between_looks, due_by, executions
+from melpy.models.executions import between_looks, due_by, executions, until_stopped
 from melpy.models.loss_watch import LossWatch
 from melpy.models.program import programs_of
 from melpy.models.shared import read_own, shared_by
@@ -103,6 +103,8 @@ class Trainer(Checks):
         whole_numbers("fit", 1, steps_per_epoch=steps_per_epoch, validation_steps=validation_steps)
         verbose = verbosity("fit", verbose)
         epochs = min(epochs, config.max_epochs() or epochs)
+        settings = {"epochs": epochs, "initial_epoch": initial_epoch,
+                    "validation_freq": validation_freq, "class_weight": class_weight}  # fmt: skip
         valid: Source | None = None
         if validation_split and validation_data is None:
             if not is_arrays(x):
@@ -143,14 +145,15 @@ class Trainer(Checks):
             self, source, watching.callbacks, lambda: self._see(source), validation=valid
         )
         said = saying_what_is_compiled(config.say if verbose else None)
-        self._watch = watch = LossWatch(self, standing, programs)
         shared = shared_by()
+        self._watch = watch = LossWatch(self, standing, programs, shared is not None)
+        in_step = until_stopped if shared is None else shared.in_step
         if shared is not None:
             shared.watching(watching)
         with standing.of(self), programs, said:
             watching.on_train_begin()  # may go on from a backup, to where it stood
             if shared is not None:
-                shared.begin(standing, source)
+                shared.begin(standing, settings)
             for epoch in range(max(initial_epoch, standing.epoch), epochs):
                 if standing.ends:  # as a callback had it
                     break
@@ -158,20 +161,17 @@ class Trainer(Checks):
                 self.reset_metrics()
                 standing.begin_epoch(epoch, lambda: watching.on_epoch_begin(epoch))  # noqa: B023
                 made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
-                for first, last, batches in executions(source, together, standing.batch):
+                coming = executions(source, together, standing.batch)
+                for first, last, batches in in_step(self, coming):
                     watching.on_train_batch_begin(first)
                     with watch.alone():
                         made = programs.run(batches)
                     standing.batch = last + 1
                     watching.on_train_batch_end(last, as_logs(made))
-                    if shared is not None:
-                        self.stop_training = shared.agree(self.stop_training)
-                    if self.stop_training:
-                        break
                 if not made:  # there was no batch left
                     break
                 standing.finish_epoch(self.stop_training)
-                logs = as_logs(made if shared is None else shared.results(self))
+                logs = as_logs(made if shared is None else shared.trained(self))
                 if valid is not None and is_due(epoch):
                     measured = self._measure(valid, watching)
                     logs |= {f"val_{name}": value for name, value in measured.items()}

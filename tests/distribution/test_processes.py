@@ -98,7 +98,7 @@ def test_the_command_line_trains_by_several_processes(tmp_path):
     assert names[2] == names[0]
 
     refused = run_melpy(2, "-m", "melpy", "train", "nothing", code=None)
-    assert refused.returncode != 0
+    assert refused.returncode == 2
     assert refused.stderr.count("unknown data set 'nothing'") == 1
 
     swept = ("-m", "melpy", "sweep", "--epochs", "1", "--seed", "0,1,2")
@@ -115,8 +115,10 @@ FAILING = Path(__file__).with_name("failing.py")
     ("name", "said"),
     [
         ("raises", "process 1 of 2 on "),
-        ("other data", "the processes do not train the same: the data differs"),
-        ("other model", "the processes do not train the same: the model differs"),
+        ("leaves", "process 1 has come to the end of its script, and this one waits for it"),
+        ("other data", "they differ in x. Expected as process 0 has it, float32 (64, 3) of"),
+        ("other model", "they differ in the weights' shapes. Expected as process 0 has it, (3, 1)"),
+        ("longer data", "the data of some processes has ended before that of the others"),
         ("small batch", "Expected batch_size >= 2; received batch_size=1."),
         ("bad input", "row 0 of x holds nan"),
     ],
@@ -127,6 +129,44 @@ def test_what_goes_wrong_in_one_or_in_all_ends_all_with_one_message(name, said, 
     assert ended.stderr.count("melpy: process") == 1
     assert said in ended.stderr
     assert ended.stderr.count("RuntimeError: out of luck") == (name == "raises")
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_what_the_processes_of_a_training_must_have_in_common(tmp_path):
+    """What differs is named, with both values, before a process waits for another in vain."""
+    ended = run(2, "differences", str(tmp_path), script=FAILING)
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert len(lines) > 15
+    for line in lines:
+        what, _, said = line.partition(": ")
+        assert f"they differ in {what}. Expected as process 0 has it, " in said, line
+        assert "; received process 1=" in said, line
+    assert "it, 1; received process 1=2." in lines[0]
+    assert "of 0.npy; received process 1='float32 (64, 3) of 1.npy'" in ended.stdout
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_what_is_to_be_said_once_is_said_once(tmp_path):
+    """Of a loss that is not finite in one process's samples, a wrong option, a job without a
+    distribution; and what one process does is done by one."""
+    ended = run(2, "not finite in one", str(tmp_path), script=FAILING)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("the loss is not finite in epoch 1, batch 1.") == 1
+    ended = run_melpy(3, "-m", "melpy", "train", "--nonsense", code=2)
+    assert ended.stderr.count("unrecognized arguments: --nonsense") == 1
+    ended = run_melpy(3, "-m", "melpy", "predict", "none.keras", "x.png", code=2)
+    assert ended.stderr.count("there is no none.keras") == 1
+    assert len(json.loads(run_melpy(3, "-m", "melpy", "datasets", "--json").stdout)) > 1
+    script = tmp_path / "alone.py"
+    script.write_text(
+        "import melpy\nmodel = melpy.Sequential([melpy.Input((2,)), melpy.layers.Dense(1)])\n"
+        "model.predict([[1.0, 2.0]])\n"
+    )
+    told = run(2, script=script).stderr
+    assert told.count("This process is one of 2 that a launcher began") == 1
 
 
 @needs_mpi
