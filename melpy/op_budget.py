@@ -25,10 +25,9 @@ Shape = tuple[int, ...]
 # What makes more entries than it is given, by whole numbers among its arguments.
 ENLARGING = {
     "adaptive_average_pool", "adaptive_max_pool", "affine_transform", "arange", "bartlett",
-    "bincount", "blackman", "broadcast_to", "diff", "empty", "fft", "fft2", "fold", "full",
-    "geomspace", "hamming", "hanning", "histogram", "ifft2", "kaiser", "linspace", "logspace",
-    "multi_hot", "one_hot", "ones", "packed_fft", "repeat", "scale_and_translate", "scatter",
-    "tile", "unfold", "unique", "vander", "zeros",
+    "bincount", "blackman", "diff", "fft", "fft2", "fold", "geomspace", "hamming", "hanning",
+    "histogram", "ifft2", "kaiser", "linspace", "logspace", "multi_hot", "packed_fft",
+    "scale_and_translate", "scatter", "unfold", "unique", "vander",
 }  # fmt: skip
 VALUES = {"axis", "base", "constant_values", "dtype", "fill_value"}  # numbers that are no sizes
 
@@ -55,10 +54,10 @@ def most_entries(op: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) ->
     leaves = tree.flatten({key: value for key, value in given.items() if key not in VALUES})
     shapes = [x.shape for x in leaves if hasattr(x, "shape")]
     if name in OF_SHAPES:
-        with contextlib.suppress(ValueError, IndexError, TypeError):  # as above
+        with contextlib.suppress(ValueError, IndexError, TypeError, OverflowError):  # as above
             return math.prod(OF_SHAPES[name](*shapes)) + _sum(shapes)
     if name in OF_CALLS:
-        with contextlib.suppress(ValueError, IndexError, TypeError):
+        with contextlib.suppress(ValueError, IndexError, TypeError, OverflowError):
             return OF_CALLS[name](**_flat(given))
     try:
         entries = math.prod(np.broadcast_shapes(*shapes))
@@ -168,6 +167,28 @@ def _of_resize(images: Any, size: Any, data_format: Any = None, **options: Any) 
     for axis, new in zip((at, at + 1), np.broadcast_to(size, (2,)), strict=True):
         shape[axis] = max(shape[axis], int(abs(new)))  # rows first, then columns
     return math.prod(shape)
+
+
+def _of_shape(shape: Any, *values: Any, **options: Any) -> int:
+    return math.prod(int(abs(size)) for size in np.atleast_1d(np.asarray(shape, object)))
+
+
+def _of_broadcast(x: Any, shape: Any) -> int:
+    """Count from the last axis: a size that is None is that of x."""
+    sizes = np.atleast_1d(np.asarray(shape, object))
+    own = (*[1] * len(sizes), *np.shape(x))[-len(sizes) :]
+    return math.prod(
+        int(abs(one if size is None else size)) for size, one in zip(sizes, own, strict=True)
+    )
+
+
+def _of_repeat(x: Any, repeats: Any, axis: int | None = None) -> int:
+    """Count as many of each entry, or row of an axis, as are asked for."""
+    many = np.abs(np.asarray(repeats, float))
+    if many.size == 1:
+        return np.size(x) * int(many.sum())
+    rows = np.size(x) if axis is None else np.shape(x)[axis]
+    return np.size(x) // max(rows, 1) * int(many.sum())
 
 
 def _of_square(N: Any, M: Any = None, **options: Any) -> int:
@@ -306,6 +327,8 @@ OF_CALLS: dict[str, Callable[..., int]] = {
     **dict.fromkeys(("array_split", "dsplit", "hsplit", "split", "vsplit"), _of_split),
     **dict.fromkeys(("irfft", "istft", "packed_irfft", "packed_rfft", "rfft"), _of_frequencies),
     **dict.fromkeys(("segment_max", "segment_min", "segment_prod", "segment_sum"), _of_segments),
+    **dict.fromkeys(("empty", "full", "ones", "zeros"), _of_shape),
+    "broadcast_to": _of_broadcast,
     "conv": _of_convolution,
     "conv_block": _of_convolution,
     "conv_transpose": _of_transposed,
@@ -320,11 +343,14 @@ OF_CALLS: dict[str, Callable[..., int]] = {
     "eye": _of_square,
     "gaussian_blur": _of_gaussian_blur,
     "identity": lambda n, **options: _of_square(n),
+    "one_hot": lambda x, num_classes, **options: np.size(x) * int(abs(num_classes)),
     "pad": _of_pad,
     "pad_images": _of_pad_images,
+    "repeat": _of_repeat,
     "resize": _of_resize,
     "stft": _of_sequences,
     "take": _of_take,
     "tensordot": _of_tensordot,
+    "tile": lambda x, repeats: np.size(x) * _of_shape(repeats),
     "tri": _of_square,
 }

@@ -102,6 +102,7 @@ def test_no_operation_makes_more_than_is_counted(name):
 
 LONG, WIDE = np.ones(3000), np.ones((3000, 1))
 ENLARGED = {
+    "broadcast_to": (lambda: (ops.broadcast_to, (LONG, (3000, 3000))), 3000**2),
     "cdist": (lambda: (ops.cdist, (WIDE, WIDE), {}), 3000**2),
     "conv": (lambda: (ops.conv, (np.ones((1, 9, 9, 1)), np.ones((1, 1, 1, 9999)))), 81 * 9999),
     "conv_transpose": (
@@ -115,10 +116,12 @@ ENLARGED = {
     "einsum of all": (lambda: (ops.einsum, ("...i,...j", WIDE, WIDE)), 3000),
     "eye": (lambda: (ops.eye, (3000,)), 3000**2),
     "identity": (lambda: (ops.identity, (3000,)), 3000**2),
+    "full": (lambda: (ops.full, ((3000, 3000), 5.0)), 3000**2),
     "inner": (lambda: (ops.inner, (WIDE, WIDE)), 3000**2),
     "kron": (lambda: (ops.kron, (WIDE, WIDE)), 3000**2),
     "matmul": (lambda: (ops.matmul, (WIDE, WIDE.T)), 3000**2),
     "meshgrid": (lambda: (ops.meshgrid, (LONG, LONG)), 2 * 3000**2),
+    "one_hot": (lambda: (ops.one_hot, (LONG, 3000)), 3000**2),
     "pad_images": (
         lambda: (ops.image.pad_images, (np.ones((1, 9, 9, 1)), 2000),
                  {"right_padding": 1000, "bottom_padding": 0}), 2009 * 1009,
@@ -126,6 +129,8 @@ ENLARGED = {
     "patches": (
         lambda: (ops.image.extract_patches, (np.ones((99, 99, 1)), 50), {"strides": 1}), 2500**2,
     ),
+    "repeat": (lambda: (ops.repeat, (np.ones((20, 30)), 15000), {"axis": 1}), 3000**2),
+    "repeat of each": (lambda: (ops.repeat, (WIDE, np.full(3000, 3000)), {"axis": 0}), 3000**2),
     "rfft": (lambda: (ops.rfft, (np.ones((9, 9)), 4 * 10**6)), 3 * 9 * 4 * 10**6),
     "segment_sum": (
         lambda: (ops.segment_sum, (np.ones((2, 3000)), np.zeros(2, int)), {"num_segments": 3000}),
@@ -136,6 +141,7 @@ ENLARGED = {
     "svd": (lambda: (ops.svd, (WIDE,)), 3000**2),
     "take": (lambda: (ops.take, (np.ones((2, 3000)), np.zeros(3000, int)), {"axis": 0}), 3000**2),
     "tensordot": (lambda: (ops.tensordot, (LONG, LONG), {"axes": 0}), 3000**2),
+    "tile": (lambda: (ops.tile, (WIDE, (20, 150))), 3000**2),
     "tri": (lambda: (ops.tri, (3000,)), 3000**2),
 }  # fmt: skip
 
@@ -178,6 +184,8 @@ ORDINARY = {
     "sequences": ((160000,), lambda x: ops.extract_sequences(x, 400, 160)),
     "spectrogram": ((160000,), lambda x: ops.stft(x, 400, 160, 512)[0]),
     "split": ((2000, 768), lambda x: ops.split(x, 12, axis=-1)[0]),
+    "tile": ((64, 1, 40), lambda x: ops.tile(x, (1, 1, 64, 2))),
+    "broadcast_to": ((64, 1, 40), lambda x: ops.broadcast_to(x, (8, 64, 64, 40))),
 }  # fmt: skip
 
 
