@@ -1,11 +1,13 @@
 """Arrays as pictures and tables of HTML: script-free, bounded, one scale symmetric about zero.
 
-Red is below zero, blue above, white is zero, as in the Lab; what is not finite is grey.
+White is zero, and each kind of number has the hues of the Lab: values are red below zero and blue
+above, weights orange and purple, gradients purple and green; what is not finite is grey.
 """
 
 from __future__ import annotations
 
 import base64
+import math
 import struct
 import zlib
 from html import escape
@@ -13,29 +15,32 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_html", "colors", "digits", "drawing", "image", "ink", "png", "table", "tiles"]
+__all__ = ["as_html", "colors", "digits", "drawing", "image", "ink", "maps", "png", "table"]
 
-# ColorBrewer's RdBu, from the least value to the greatest.
-RDBU = np.array([
-    (103, 0, 31), (178, 24, 43), (214, 96, 77), (244, 165, 130), (253, 219, 199), (247, 247, 247),
-    (209, 229, 240), (146, 197, 222), (67, 147, 195), (33, 102, 172), (5, 48, 97),
-], float)  # fmt: skip
+# ColorBrewer's RdBu, PuOr and PRGn, from the least number to the greatest.
+STOPS = {
+    "values": "67001f b2182b d6604d f4a582 fddbc7 f7f7f7 d1e5f0 92c5de 4393c3 2166ac 053061",
+    "weights": "7f3b08 b35806 e08214 fdb863 fee0b6 f7f7f7 d8daeb b2abd2 8073ac 542788 2d004b",
+    "gradients": "40004b 762a83 9970ab c2a5cf e7d4e8 f7f7f7 d9f0d3 a6dba0 5aae61 1b7837 00441b",
+}
+SCALES = {of: np.array([tuple(bytes.fromhex(stop)) for stop in stops.split()], float)
+          for of, stops in STOPS.items()}  # fmt: skip
 GREY = (150, 150, 150)
 MOST_ROWS, MOST_COLUMNS = 12, 16  # of a table of numbers
-MOST_PIXELS = 256  # of a picture, along a side
-MOST_TILES = 16  # channels in a picture
-WIDE_PX, CELL_PX = 480, 12
+MOST_MAPS = 16  # in a picture
+WIDE_PX, CELL_PX, GAP_PX = 480, 12, 4
 FONT = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12px"
 
 
-def colors(values: np.ndarray, most: float | None = None) -> np.ndarray:
+def colors(values: np.ndarray, most: float | None = None, of: str = "values") -> np.ndarray:
     """Return a colour for each value: uint8, of shape (..., 3).
 
     Parameters
     ----------
     values : array of numbers
-    most : float, the value of the darkest blue, whose negative is the darkest red; None for the
-        largest of the values, |value|
+    most : float, the number of the scale's one end, whose negative is that of the other; None for
+        the largest of the values, |value|
+    of : "values", "weights" or "gradients", what the numbers are
 
     Examples
     --------
@@ -46,33 +51,42 @@ def colors(values: np.ndarray, most: float | None = None) -> np.ndarray:
     is_finite = np.isfinite(values)
     if most is None:
         most = float(np.abs(values[is_finite]).max(initial=0.0))
+    stops = SCALES[of]
     at = np.clip(np.where(is_finite, values, 0.0) / (most or 1.0), -1, 1) * 5 + 5
-    below = np.floor(at).astype(int).clip(0, len(RDBU) - 2)
+    below = np.floor(at).astype(int).clip(0, len(stops) - 2)
     part = (at - below)[..., np.newaxis]
-    mixed = RDBU[below] * (1 - part) + RDBU[below + 1] * part
+    mixed = stops[below] * (1 - part) + stops[below + 1] * part
     return np.where(is_finite[..., np.newaxis], np.rint(mixed), GREY).astype(np.uint8)
 
 
-def tiles(values: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W) of an array of any rank: of images (N, H, W, C) the first one's maps.
+def maps(values: np.ndarray, most_px: int) -> np.ndarray:
+    """Return the maps (count, H, W) that are drawn of an array of any rank, at most 16.
 
-    Maps stand side by side, up to 16 of them, with a column of NaN between. What is larger than
-    256 along a side is thinned out.
+    Those of a matrix are itself, of (N, H, W) its matrices, of images (N, H, W, C) the channels of
+    the first one. What would be larger than most_px along a side, all together in a square, is
+    thinned out; several maps alike along both sides.
 
     Examples
     --------
-    >>> tiles(np.zeros((5, 3, 3, 2))).shape
-    (3, 7)
+    >>> maps(np.zeros((5, 3, 4, 2)), 100).shape
+    (2, 3, 4)
     """
     values = np.asarray(values, np.float64)
     if values.ndim == 4:
-        maps = values[0].transpose(2, 0, 1)[:MOST_TILES]
-        framed = np.pad(maps, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
-        values = np.concatenate(list(framed), axis=1)[:, :-1]
-    elif values.ndim != 2:
-        values = values.reshape(-1, values.shape[-1]) if values.ndim > 2 else values.reshape(1, -1)
-    steps = [-(-size // MOST_PIXELS) for size in values.shape]
-    return values[:: max(1, steps[0]), :: max(1, steps[1])]
+        values = values[0].transpose(2, 0, 1) if len(values) else values[..., 0]
+    elif values.ndim != 3:
+        flat = values.reshape(-1, values.shape[-1]) if values.ndim > 2 else np.atleast_2d(values)
+        values = flat[np.newaxis]
+    values = values[:MOST_MAPS]
+    steps = [max(1, -(-size * _across(values) // most_px)) for size in values.shape[1:]]
+    if len(values) > 1:
+        steps = [max(steps)] * 2
+    return values[:, :: steps[0], :: steps[1]]
+
+
+def _across(pictures: np.ndarray) -> int:
+    """Return how many pictures stand in a row, so that all of them make a square."""
+    return math.ceil(math.sqrt(len(pictures)))
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -106,19 +120,32 @@ def png(pixels: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
-def image(values: np.ndarray, label: str, wide_px: int = WIDE_PX) -> str:
+def image(values: np.ndarray, label: str, wide_px: int = WIDE_PX, of: str = "values") -> str:
     """Return an array's picture as an HTML image, told of in words to who does not see it."""
-    shown = tiles(values)
+    shown = maps(values, wide_px * 2 // 3)
     if not shown.size:
         return escape(label)
-    width = min(wide_px, shown.shape[1] * CELL_PX)
-    side = max(1, width // shown.shape[1])  # drawn so large: a browser that enlarges may smooth
-    pixels = colors(shown).repeat(side, axis=0).repeat(side, axis=1)
+    side = max(1, min(CELL_PX, wide_px // (_across(shown) * shown.shape[2])))
+    # Drawn so large: a browser that enlarges may smooth.
+    pixels = _squared(colors(shown, of=of).repeat(side, axis=1).repeat(side, axis=2))
+    width = min(wide_px, pixels.shape[1])
     data = base64.b64encode(png(pixels)).decode()
     return (
         f'<img alt="{escape(label, quote=True)}" src="data:image/png;base64,{data}" '
         f'style="width:{width}px;image-rendering:pixelated;border:1px solid #8888">'
     )
+
+
+def _squared(pictures: np.ndarray) -> np.ndarray:
+    """Return pictures (N, H, W, 3) as one, with white between them."""
+    across = _across(pictures)
+    down = -(-len(pictures) // across)
+    _, H, W, _ = pictures.shape
+    framed = np.full((down * across, H + GAP_PX, W + GAP_PX, 3), 255, np.uint8)
+    framed[: len(pictures), :H, :W] = pictures
+    rows = framed.reshape(down, across, *framed.shape[1:]).transpose(0, 2, 1, 3, 4)
+    whole = rows.reshape(down * (H + GAP_PX), across * (W + GAP_PX), 3)
+    return whole[:-GAP_PX, :-GAP_PX]
 
 
 def drawing(svg: str, label: str) -> str:

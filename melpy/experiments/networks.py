@@ -199,8 +199,14 @@ def _by_tensor(call: Any, made: Any) -> dict[int, Any]:
 
 
 def end_of(model: Any) -> str:
-    """Return the name of what a model does last: "softmax", "sigmoid", "linear", ..."""
-    return _activation(model.outputs[0].call.function)
+    """Return the name of what a model does last: "softmax", "sigmoid", "linear", ...
+
+    An identity does nothing: some exporters leave one behind all else.
+    """
+    call = model.outputs[0].call
+    while isinstance(call.function, layers.Identity) and call.inputs[0].call.inputs:
+        call = call.inputs[0].call
+    return _activation(call.function)
 
 
 def _activation(function: Any) -> str:

@@ -52,6 +52,11 @@ class Block:
         return [top, left, bottom - top, right - left]
 
     @property
+    def origin(self) -> list[int]:
+        """Which row and column of the image what is seen begins at; below 0: of the padding."""
+        return [at - before for at, (before, _) in zip(self.crop, self.pads, strict=False)]
+
+    @property
     def rest_of_pads(self) -> Pads:
         """The padding that is left around what is seen."""
         made = []

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from melpy import ops, tree
+from melpy.lab.layers import layers_by_path
+from melpy.layers.recurrent import Recurrent
 from melpy.tensor import Tensor, mask_of, set_mask
 
 __all__ = ["all_alike", "cut_behind", "owners_of", "zeroed"]
@@ -69,12 +71,22 @@ def all_alike(weights: Iterable[Any], is_last: bool = False) -> None:
 def owners_of(model: Any) -> dict[str, list[Any]]:
     """Return the trained weights by the path of the layer that they are of: "block/dense".
 
-    Weights that are of no layer inside are the model's own.
+    A weight that several paths lead to is told under the first one; those of a recurrent layer's
+    cell are the layer's, which computes all steps at once without calling it. Weights that are of
+    no layer inside are the model's own.
     """
-    layers = model.layers_inside  # each before its own parts
-    held = [{id(w) for w in layer.trainable_weights} for layer in layers]
+    layers = layers_by_path(model)
+    held = {path: set(map(id, layer.trainable_weights)) for path, layer in layers.items()}
     owned: dict[str, list[Any]] = {}
     for weight in model.trainable_weights:
-        names = [layer.name for layer, ids in zip(layers, held, strict=True) if id(weight) in ids]
-        owned.setdefault("/".join(names) or model.name, []).append(weight)
+        path = _owner([path for path, ids in held.items() if id(weight) in ids])
+        while isinstance(layers.get(path.rpartition("/")[0]), Recurrent):
+            path = path.rpartition("/")[0]
+        owned.setdefault(path or model.name, []).append(weight)
     return owned
+
+
+def _owner(paths: list[str]) -> str:
+    """Return the first of some paths that leads to none of the others; "" where there is none."""
+    inner = (one for one in paths if not any(other.startswith(f"{one}/") for other in paths))
+    return next(inner, "")

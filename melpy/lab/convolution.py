@@ -102,6 +102,8 @@ def taken_apart(
         "kernel_shape": shown.window,
         "strides": shown.strides,
         "dilation": shown.dilation,
+        "first": part.block.first,
+        "origin": part.block.origin,
         "row": part.filters.index(whole(asked, "filter", 0, convolution.w.shape[3] - 1, 0)),
         "filters": part.filters,
         "channels": part.channels,
@@ -155,8 +157,8 @@ def _part(own: Convolution, asked: Mapping[str, Any]) -> Part:
             w = np.zeros((*edited.shape[1:], len(channels), 1), own.w.dtype)
         w[..., filters.index(number)] = edited.transpose(1, 2, 0)
 
-    strides = pair(asked, "strides", MOST_STEP, own.strides)
-    dilation = pair(asked, "dilation", MOST_STEP, own.dilation)
+    strides = pair(asked, "strides", max(MOST_STEP, *own.strides), own.strides)
+    dilation = pair(asked, "dilation", max(MOST_STEP, *own.dilation), own.dilation)
     window = span(w.shape[:2], dilation)
     covered = (window[0], window[1])
     is_own = (strides, dilation, w.shape[:2]) == (own.strides, own.dilation, own.window)

@@ -19,6 +19,7 @@ __all__ = ["HEADERS", "MOST_BYTES", "TOKEN", "Gate"]
 
 TOKEN = b"x-melpy-token"
 MOST_BYTES = 2**20  # of a question
+USUAL_PORT = 80  # which browsers leave out
 METHODS = ("GET", "HEAD", "POST")
 POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -59,7 +60,10 @@ class Gate:
 
     def __init__(self, app: Any, port: int, token: str) -> None:
         self.app, self.token = app, token.encode()
-        self.hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
+        names = ("127.0.0.1", "localhost")
+        self.hosts = {f"{name}:{port}".encode() for name in names}
+        if port == USUAL_PORT:
+            self.hosts |= {name.encode() for name in names}
         self.origins = {b"http://" + host for host in self.hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,43 +3,57 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from melpy import tree
 
-__all__ = ["described", "kind_of", "layers_by_path", "short"]
+__all__ = ["described", "kind_of", "layer_of", "layers_by_path"]
 
 ACTIVATIONS = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
 SHAPES = ("Flatten", "Reshape", "Permute")
 MOST_TEXT = 200
+CALL = re.compile(r" \(\d+\)$")  # after a layer's path, from its second call on
 
 
 def layers_by_path(model: Any) -> dict[str, Any]:
     """Return all layers by the paths that a trace knows them by: "block/dense"."""
     found: dict[str, Any] = {}
 
-    def walk(layers: Any, before: str) -> None:
-        for layer in layers:
+    def walk(whole: Any, before: str) -> None:
+        for layer in getattr(whole, "layers", None) or whole._children():
             path = f"{before}{layer.name}"
             if path not in found:
                 found[path] = layer
-                walk(getattr(layer, "layers", None) or [], f"{path}/")
+                walk(layer, f"{path}/")
 
-    walk(model.layers, "")
+    walk(model, "")
     return found
 
 
-def short(name: str) -> str:
-    """Return the path of a row of a trace: that of its layer, whichever call it is.
+def layer_of(layers: Mapping[str, Any], name: str) -> Any:
+    """Return the layer of a row of a trace, whichever call of it the row is; None for no layer.
+
+    Parameters
+    ----------
+    layers : as `layers_by_path` returns them
+    name : str, the row's: "block/dense", from the second call on "block/dense (2)"
 
     Examples
     --------
-    >>> short("block/dense (2)")
-    'block/dense'
+    >>> layer_of({"dense (b)": 1, "block/dense": 2}, "dense (b)")
+    1
+    >>> layer_of({"dense (b)": 1, "block/dense": 2}, "block/dense (2)")
+    2
     """
-    return name.rsplit(" (", 1)[0]
+    path = name if name in layers else CALL.sub("", name)
+    if path in layers:
+        return layers[path]
+    last = path.rsplit("/", 1)[-1]  # called by another layer than the one that holds it
+    return next((layer for layer in layers.values() if layer.name == last), None)
 
 
 def kind_of(row: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from melpy.errors import lookup
 from melpy.lab import plane
-from melpy.lab.asked import refused
+from melpy.lab.asked import flag, refused
 from melpy.lab.log import Log
 from melpy.lab.runs import Run
 from melpy.lab.said import SaidError
@@ -135,7 +135,7 @@ class Live:
 
     def _new(self, number: int, asked: Mapping[str, Any]) -> None:
         settings = Settings(
-            **{name: asked[name] for name in Settings.__dataclass_fields__ if name in asked}
+            **{n: asked[n] for n in Settings.__dataclass_fields__ if asked.get(n) is not None}
         )
         training = Training(self._task(asked), settings)
         self._drop(number, asked)
@@ -164,7 +164,7 @@ class Live:
         started.start()
 
     def _break(self, number: int, asked: Mapping[str, Any]) -> None:
-        self.run(number).break_it(asked.get("kind", ""), asked.get("path"), asked.get("on", True))
+        self.run(number).break_it(asked.get("kind", ""), asked.get("path"), flag(asked, "on", True))
 
     def _adopt(self, number: int, asked: Mapping[str, Any]) -> None:
         """Give the session's network a run's weights: then the other rooms show that one."""
@@ -189,11 +189,19 @@ class Live:
             self._given = None
 
 
-def _asks(name: str, *arguments: str) -> Callable[[Live, int, Mapping[str, Any]], None]:
+def _asks(
+    name: str, *arguments: str, are_needed: bool = False
+) -> Callable[[Live, int, Mapping[str, Any]], None]:
     """Return the command that is a run's own, by the names of what it takes from a question."""
 
     def do(live: Live, number: int, asked: Mapping[str, Any]) -> None:
-        getattr(live.run(number), name)(*(asked[key] for key in arguments if key in asked))
+        given = [key for key in arguments if key in asked]
+        if not are_needed:  # null is as good as nothing
+            given = [key for key in given if asked[key] is not None]
+        if are_needed and len(given) < len(arguments):
+            what = f"the command {asked['command']!r} says too little"
+            raise refused("question", dict(asked), what, ", ".join(arguments), WHO)
+        getattr(live.run(number), name)(*(asked[key] for key in given))
 
     return do
 
@@ -207,8 +215,8 @@ COMMANDS: dict[str, Callable[[Live, int, Mapping[str, Any]], None]] = {
     "step": _asks("advance", "count"),
     "back": _asks("take_back", "count"),
     "restart": _asks("restart"),
-    "rate": _asks("set_rate", "rate"),
-    "pace": _asks("set_pace", "pace"),
+    "rate": _asks("set_rate", "rate", are_needed=True),
+    "pace": _asks("set_pace", "pace", are_needed=True),
     "break": Live._break,
     "adopt": Live._adopt,
     "return": Live._return,

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from melpy.lab.asked import json_of, refused
 from melpy.lab.live import Live
+from melpy.lab.task import numbers_of
 from melpy.lab.watched import watched
 
 __all__ = ["routes"]
@@ -57,7 +58,7 @@ def routes(session: Any) -> list[Route]:
             "classes": values.shape[-1],
             "values": np.nan_to_num(values, nan=0.5).round(4).reshape(-1).tolist(),
             "x": task.x[:400].round(4).tolist(),
-            "y": task.y[:400].reshape(-1).tolist(),
+            "y": numbers_of(task.y[:400]).tolist(),
         }
         return JSONResponse(made)
 

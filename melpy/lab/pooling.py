@@ -69,6 +69,8 @@ def taken_apart(
         "window": shown.window,
         "strides": shown.strides,
         "pads": shown.pads,
+        "first": block.first,
+        "origin": block.origin,
         "channels": channels,
         "dy_from": dy_from,
         "is_whole": is_whole,

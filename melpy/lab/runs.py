@@ -16,6 +16,7 @@ from melpy.lab.breaking import all_alike, zeroed
 from melpy.lab.log import Log
 from melpy.lab.said import SaidError, sentence, told
 from melpy.lab.steps import Training
+from melpy.lab.training import shares_of
 
 __all__ = ["KINDS", "Run"]
 
@@ -193,7 +194,8 @@ class Run:
 
         Returns
         -------
-        ndarray (count, count, K) of float32, row by row from the largest second coordinate down
+        ndarray (count, count, K) of float32, row by row from the largest second coordinate down:
+        shares of the classes, where the network's loss makes some of its logits
         """
         if not self.training.task.is_plane:
             raise SaidError(
@@ -204,6 +206,8 @@ class Run:
         points = np.stack(np.meshgrid(side, side[::-1]), axis=-1).reshape(-1, 2)
         with self.held() as training:
             values = training.answers(points)
+            shares = shares_of(training.model, values)
+        values = values if shares is None else shares
         return values.reshape(count, count, -1).astype(np.float32)
 
     def close(self) -> None:

@@ -118,6 +118,11 @@ def input_shape(model: Any) -> tuple[int | None, ...]:
     """
     inputs = getattr(model, "inputs", None) or []
     outputs = getattr(model, "outputs", None) or []
+    if not inputs:
+        raise ArgumentError(
+            WHO, f"{model.name!r} does not say what it takes",
+            expected="a model that begins with an Input, built before it was saved",
+        )  # fmt: skip
     if len(inputs) != 1 or len(outputs) != 1:
         raise ArgumentError(
             WHO, f"{model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs",

@@ -16,12 +16,20 @@ from melpy.experiments.opened import Opened
 from melpy.lab import convolution, pooling
 from melpy.lab.asked import WHO, NotHereError, flag, numbers, refused, text, whole
 from melpy.lab.compiled import Compiled
-from melpy.lab.layers import described, kind_of, layers_by_path, short
+from melpy.lab.layers import described, kind_of, layer_of, layers_by_path
 from melpy.lab.pack import Kept, Pack
 from melpy.lab.said import SaidError, sentence
 from melpy.lab.samples import Samples
 from melpy.lab.traces import Traced, as_answer, fingerprint
-from melpy.lab.training import classes_of, labels_for, loss_name, optimizer_for, readied
+from melpy.lab.training import (
+    classes_of,
+    labels_for,
+    loss_name,
+    optimizer_for,
+    readied,
+    shares_of,
+    threshold_of,
+)
 from melpy.lab.ways import picture
 from melpy.models.trace import trace
 
@@ -109,6 +117,8 @@ class Session:
         try:
             with config.using_kernels(KERNELS), tape.no_grad():
                 outputs = np.asarray(self.model(x, training=False))
+                told = shares_of(self.model, outputs)
+                outputs = outputs if told is None else told
         except MelpyError:  # another sample is none for this model: who asks for it is told
             return 0
         if outputs.ndim != 2 or outputs.shape[1] < 2:
@@ -131,7 +141,7 @@ class Session:
                 "name": model.name,
                 "class_name": type(model).__name__,
                 "parameters": model.count_params(),
-                "layers": [described(row, self.layers.get(short(row.name))) for row in rows],
+                "layers": [described(row, layer_of(self.layers, row.name)) for row in rows],
                 "picture": picture(model, rows),
             },
             "loss": loss_name(model),
@@ -198,7 +208,7 @@ class Session:
         row = self._row(asked)
         if row.inside.convolution is None:
             raise self._no_such_layer(row.name, "convolution that can be laid out", "conv")
-        layer = self.layers[short(row.name)]
+        layer = layer_of(self.layers, row.name)
         return self._answer("c", *convolution.taken_apart(layer, row.inside.convolution, asked))
 
     def pooling(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +219,7 @@ class Session:
             raise self._no_such_layer(row.name, "pooling", "pool")
         g = row.d_output
         if g is not None:
-            g = self.layers[short(row.name)].channels_last(g)
+            g = layer_of(self.layers, row.name).channels_last(g)
             g = g if g.ndim == 4 else g.reshape(len(g), *inside.winners.shape[1:])
         return self._answer("p", *pooling.taken_apart(inside, g, asked))
 
@@ -226,9 +236,10 @@ class Session:
         traced = self._trace_of(key)
         return traced.x, traced.y
 
-    def is_training(self, key: str) -> bool:
-        """Return whether the layers of a trace behaved as in training."""
-        return self._trace_of(key).is_training
+    def mode_of(self, key: str) -> tuple[bool, int]:
+        """Return whether the layers of a trace behaved as in training, and its seed."""
+        traced = self._trace_of(key)
+        return traced.is_training, traced.seed
 
     # How it is answered.
 
@@ -262,15 +273,18 @@ class Session:
             if label is None:  # the likeliest one
                 with tape.no_grad():
                     output = np.asarray(self.model(x, training=False)).reshape(-1)
-                label = int(output.argmax()) if len(output) > 1 else int(output[0] > 0.5)
+                bound = threshold_of(self.loss)
+                label = int(output.argmax()) if len(output) > 1 else int(output[0] > bound)
             y, mark = labels_for(self.model, np.array([label])), fingerprint(self.model)
             made = trace(self.model, x, y, training=is_training, inside=True, optimizer=optimizer)
         outputs = np.asarray(made.output)
-        task = task_of(self.model, self.found.task, outputs)
-        told = None
+        shares = shares_of(self.model, outputs)
+        task = task_of(self.model, self.found.task, outputs) if shares is None else None
         if task is not None and task.is_of_classes:
-            shares = probabilities(outputs, task).reshape(-1)
-            told = [float(p) if np.isfinite(p) else 0.0 for p in shares]
+            shares = probabilities(outputs, task)
+        told = None
+        if shares is not None:
+            told = [float(p) if np.isfinite(p) else 0.0 for p in shares.reshape(-1)]
         return Traced(made, x, y, sample, label, seed, is_training, told, mark)
 
     def _kept(self, kind: str, pack: Pack) -> str:

@@ -12,8 +12,10 @@ import numpy as np
 from melpy import config, optimizers, random, tape, tree
 from melpy.errors import lookup, whole_numbers
 from melpy.lab.breaking import cut_behind, owners_of
+from melpy.lab.layers import layers_by_path
 from melpy.lab.said import SaidError
 from melpy.lab.task import Task, accuracy_of, copy_of
+from melpy.lab.training import threshold_of
 from melpy.models.clone import fresh
 from melpy.saving import seeds
 
@@ -179,7 +181,7 @@ class Training:
             "step": self.step,
             "epoch": (self.step - 1) // self.batches,
             "loss": _plain(np.mean(np.asarray(loss))),
-            "accuracy": accuracy_of(y, np.asarray(predicted)),
+            "accuracy": accuracy_of(y, np.asarray(predicted), threshold_of(self.task.loss)),
             "gradients": of_gradients,
             "weights": self._norms({id(w): w.array for w in weights}),
             "moves": self._norms(moves),
@@ -219,7 +221,7 @@ class Training:
         with config.using_kernels(self.settings.kernels), tape.no_grad():
             predicted = self.model(x, training=False)
             loss = self.model.compute_loss(x, y, predicted, training=False)
-        accuracy = accuracy_of(y, np.asarray(predicted))
+        accuracy = accuracy_of(y, np.asarray(predicted), threshold_of(self.task.loss))
         return {"step": self.step, "loss": _plain(np.mean(np.asarray(loss))), "accuracy": accuracy}
 
     # Back.
@@ -280,8 +282,8 @@ class Training:
 
     def _layers(self, paths: Iterable[str]) -> list[Any]:
         """Return the layers that own the weights of some paths."""
-        wanted = {path.rsplit("/", 1)[-1] for path in paths}
-        return [layer for layer in self.model.layers_inside if layer.name in wanted]
+        layers = layers_by_path(self.model)
+        return [layers[path] for path in paths if path in layers]
 
     def _norms(self, arrays: dict[int, np.ndarray]) -> dict[str, float | None]:
         """Return the root of the sum of squares by layer, of arrays by their weights' ids."""

@@ -13,7 +13,7 @@ from melpy.errors import MelpyError
 from melpy.lab.said import SaidError
 from melpy.models import clone_model
 
-__all__ = ["Task", "accuracy_of", "copy_of"]
+__all__ = ["Task", "accuracy_of", "copy_of", "numbers_of"]
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,14 @@ def copy_of(model: Any) -> Any:
         ) from error
 
 
-def accuracy_of(y: np.ndarray, predicted: np.ndarray) -> float | None:
+def accuracy_of(y: np.ndarray, predicted: np.ndarray, bound: float = 0.5) -> float | None:
     """Return which share of the classes is right; None where nothing tells classes.
 
     Parameters
     ----------
     y : array (N,) or (N,1) of class numbers, or (N,K) of shares of classes
     predicted : array (N,K), or (N,1) where there are two classes
+    bound : float, above which a single output says the second one
 
     Examples
     --------
@@ -91,9 +92,19 @@ def accuracy_of(y: np.ndarray, predicted: np.ndarray) -> float | None:
         truth = y.reshape(-1)
         if not np.isin(truth, (0, 1)).all():
             return None
-        return float(np.mean((predicted[:, 0] > 0.5) == (truth > 0.5)))
-    if y.shape == predicted.shape:
-        y = y.argmax(axis=1)
-    elif y.size != len(predicted):
+        return float(np.mean((predicted[:, 0] > bound) == (truth > 0.5)))
+    truth = numbers_of(y)
+    if len(truth) != len(predicted):
         return None
-    return float(np.mean(predicted.argmax(axis=1) == y.reshape(-1)))
+    return float(np.mean(predicted.argmax(axis=1) == truth))
+
+
+def numbers_of(y: np.ndarray) -> np.ndarray:
+    """Return labels as the numbers of their classes, of (N,), (N,1) or (N,K) of shares of classes.
+
+    Examples
+    --------
+    >>> numbers_of(np.array([[0.0, 1.0], [1.0, 0.0]])).tolist()
+    [1, 0]
+    """
+    return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)

@@ -137,7 +137,7 @@ def _logits(rows: list[LayerTrace]) -> tuple[np.ndarray | None, np.ndarray | Non
     """Return what the last activation was made of, and the gradient there."""
     if not rows:
         return None, None
-    last = rows[-1]
+    last = next((row for row in reversed(rows) if row.class_name != "Identity"), rows[-1])
     if kind_of(last) == "activation":
         return _one(last.input), _one(last.d_input)
     if last.inside is not None and last.inside.pre is not None:

@@ -13,7 +13,9 @@ from melpy.experiments.networks import end_of
 from melpy.lab.asked import refused
 from melpy.losses import SparseCategoricalCrossentropy
 
-__all__ = ["classes_of", "labels_for", "loss_name", "optimizer_for", "readied"]
+__all__ = [
+    "classes_of", "labels_for", "loss_name", "optimizer_for", "readied", "shares_of", "threshold_of"
+]  # fmt: skip
 
 SPARSE = "sparse_categorical_crossentropy"
 
@@ -41,6 +43,33 @@ def classes_of(model: Any) -> float:
     if "crossentropy" not in readied(model):
         return math.inf
     return max(model.outputs[0].shape[-1] or 1, 2)
+
+
+def shares_of(model: Any, outputs: np.ndarray) -> np.ndarray | None:
+    """Return the shares of the classes (N, K) that a loss makes of logits; None of anything else.
+
+    Examples
+    --------
+    >>> import melpy
+    >>> model = melpy.Sequential([melpy.Input((2,)), melpy.layers.Dense(1)])
+    >>> model.compile("adam", melpy.losses.BinaryCrossentropy(from_logits=True))
+    >>> shares_of(model, np.array([[0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    takes_logits = getattr(model.loss, "from_logits", False) and outputs.ndim == 2
+    is_binary, count = loss_name(model) == "binary_crossentropy", outputs.shape[-1]
+    if not takes_logits or "crossentropy" not in loss_name(model) or is_binary != (count == 1):
+        return None
+    z = np.concatenate([np.zeros_like(outputs), outputs], axis=1) if is_binary else outputs
+    with np.errstate(invalid="ignore"):  # infinities give no shares
+        powers = np.exp(z - z.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def threshold_of(loss: Any) -> float:
+    """Return above what a single output says the second class: 0 for logits and for hinges."""
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None) or type(loss).__name__
+    return 0.0 if getattr(loss, "from_logits", False) or "hinge" in name.lower() else 0.5
 
 
 def loss_name(model: Any) -> str:

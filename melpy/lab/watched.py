@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from melpy import config, optimizers, random, tape, tree
-from melpy.errors import whole_numbers
-from melpy.lab.asked import refused, text
+from melpy.lab.asked import refused, text, whole
 from melpy.lab.breaking import owners_of
+from melpy.lab.layers import layers_by_path
 from melpy.lab.steps import OPTIMIZERS, checked_rate
 from melpy.lab.task import copy_of
 from melpy.models.clone import fresh
+from melpy.saving import seeds
 
 __all__ = ["steps_of", "watched"]
 
 WHO = "two optimizers"
 MOST_STEPS = 60
+MOST_INDEX = 2**53  # which no weight has: its own size is looked at
 MOST_S = 6.0  # for each optimizer; then what is made is shown
 NAMES = ("sgd", "adam")
 RATES = {"sgd": 0.001, "adam": 0.001}
@@ -38,19 +40,18 @@ def watched(session: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict of plain values : "runs" holds a list of steps by optimizer's name, each as `steps_of` says
+        it; "constraint" names what puts the weight back inside its limits after each step, or is
+        None
     """
-    steps, index = asked.get("steps", 20), asked.get("index", 0)
-    whole_numbers(WHO, 1, steps=steps)
-    whole_numbers(WHO, 0, index=index)
-    if steps > MOST_STEPS:
-        raise refused("steps", steps, "these are many steps", f"at most {MOST_STEPS}", WHO)
+    steps = whole(asked, "steps", 1, MOST_STEPS, 20)
+    index = whole(asked, "index", 0, MOST_INDEX, 0)
     given = asked.get("rates") or {}
     if not isinstance(given, Mapping):
         expected = '{"sgd": 0.1, "adam": 0.01}'
         raise refused("rates", given, "these are no learning rates", expected, WHO)
     rates = {name: checked_rate(given.get(name, RATES[name])) for name in NAMES}
     key = text(asked, "trace")
-    (x, y), training = session.batch_of(key), session.is_training(key)
+    (x, y), (training, seed) = session.batch_of(key), session.mode_of(key)
     name = str(asked.get("weight"))
     with config.using_kernels("im2col"):
         runs = {}
@@ -58,24 +59,28 @@ def watched(session: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
             with session.lock, random.stream(0):
                 model = copy_of(session.model)
                 model.set_weights(session.model.get_weights())
+                seeds.stand(model, seeds.standing(session.model), WHO)  # the trace drew from there
             optimizer = OPTIMIZERS[kind](rates[kind])
             model.compile(optimizer, tree.map_structure(fresh, session.loss))
-            runs[kind] = steps_of(model, x, y, weight_of(model, name), index, steps, training)
+            with random.stream(seed):
+                weight = weight_of(model, name)
+                runs[kind] = steps_of(model, x, y, weight, index, steps, training)
     numbers = {n: getattr(optimizer, n) for n in ("beta_1", "beta_2", "epsilon")}
-    return {"weight": name, "index": index, "rates": rates, "numbers": numbers, "runs": runs}
+    limit = getattr(weight, "constraint", None)
+    told = {"constraint": None if limit is None else type(limit).__name__, "numbers": numbers}
+    return {"weight": name, "index": index, "rates": rates, **told, "runs": runs}
 
 
 def weight_of(model: Any, name: str) -> Any:
-    """Return a trained weight by its layer's path and its own name."""
-    known = {
-        f"{path}/{weight.name}": weight
-        for path, weights in owners_of(model).items()
-        for weight in weights
-    }
-    if name not in known:
-        expected = f"one of {', '.join(known)}"
-        raise refused("weight", name, "there is no such weight", expected, WHO)
-    return known[name]
+    """Return a trained weight by a path to its layer and its own name."""
+    layers, owned = layers_by_path(model), owners_of(model)
+    for path in sorted({*layers, *owned}, key=len, reverse=True):
+        inside = layers[path].trainable_weights if path in layers else []
+        for weight in (*owned.get(path, ()), *inside):
+            if name in (f"{path}/{weight.name}", f"{path}/{weight.path}"):
+                return weight
+    known = ", ".join(f"{path}/{weight.name}" for path, own in owned.items() for weight in own)
+    raise refused("weight", name, "there is no such weight", f"one of {known}", WHO)
 
 
 def steps_of(

@@ -24,7 +24,7 @@ WIDE_IN, HIGH_IN = 0.5, 0.42  # of such a cell, in inches
 def filters(layer: Any) -> Figure:
     """Draw a convolution's kernels: a row a channel that comes in, a column a filter.
 
-    Red is below zero, blue above; one scale for all.
+    Orange is below zero, purple above, as in the Lab; one scale for all.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ def filters(layer: Any) -> Figure:
     rows, count = shown.shape[2:]
     figure = new_figure(0.6 * count + 0.8, 0.6 * rows + 0.7)
     part = "" if (rows, count) == (C, D) else f", the first {rows} of {C} channels, {count} of {D}"
-    figure.suptitle(f"Filters{part}\n(−{most:.3g} red, {most:.3g} blue)", fontsize=9)
+    figure.suptitle(f"Filters{part}\n(−{most:.3g} orange, {most:.3g} purple)", fontsize=9)
     grid = figure.subplots(rows, count, squeeze=False)
     for c, line in enumerate(grid):
         for d, axes in enumerate(line):
-            axes.imshow(heatmap.colors(shown[:, :, c, d], most))
+            axes.imshow(heatmap.colors(shown[:, :, c, d], most, "weights"))
             axes.set(xticks=[], yticks=[])
             if c == 0:
                 axes.set_title(str(d + 1), fontsize=7)

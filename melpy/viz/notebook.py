@@ -15,7 +15,10 @@ __all__ = ["of_history", "of_model", "of_trace"]
 
 MOST_BOXES, MOST_CHARTS, MOST_POINTS, MOST_ROWS = 60, 8, 400, 60
 TRAINING, VALIDATION = "#33658a", "#d1603d"
-W, H, PAD = 300, 150, 34  # of a chart, in pixels
+W, H = 300, 164  # of a chart, in pixels
+TOP, BOTTOM = 36, 20  # above and below the curves
+SIGN_PX = 7.5  # a digit's width, about, and more than the usual fonts'
+LONGEST = 38  # signs of a name above a chart
 
 
 def of_model(model: Any, summary: str) -> str:
@@ -56,10 +59,12 @@ def _chart(name: str, own: Sequence[float], held: Sequence[float], epochs: Seque
     known = np.concatenate([x[np.isfinite(x)] for x in lines])
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     last = max((len(x) for x in lines), default=1) - 1
+    ends = heatmap.digits(low), heatmap.digits(high)
+    left = 8 + SIGN_PX * max(map(len, ends))  # room for the numbers beside the curves
 
     def place(n: float, value: float) -> str:
-        x = PAD + (W - PAD - 8) * (n / last if last else 0.5)
-        y = H - 20 - (H - 44) * ((value - low) / (high - low) if high > low else 0.5)
+        x = left + (W - left - 8) * (n / last if last else 0.5)
+        y = H - BOTTOM - (H - BOTTOM - TOP) * ((value - low) / (high - low) if high > low else 0.5)
         return f"{x:.1f},{y:.1f}"
 
     parts, told = [], []
@@ -78,16 +83,17 @@ def _chart(name: str, own: Sequence[float], held: Sequence[float], epochs: Seque
                            for n in shown[-1:])]  # fmt: skip
         told.append(f'<tspan fill="{color}">{what} {heatmap.digits(values[-1])}</tspan>')
     first, end = (epochs[0] + 1, epochs[-1] + 1) if len(epochs) else (1, last + 1)
-    label = f"{name} by epoch: {heatmap.digits(low)} to {heatmap.digits(high)}"
+    shown_name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    label = f"{name} by epoch: {ends[0]} to {ends[1]}"
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{W}" height="{H}" viewBox="0 0 {W} {H}" '
         f'font-family="sans-serif" font-size="11" style="background:#fff">'
-        f'<text x="{PAD}" y="14" fill="#1b2a38"><tspan font-weight="bold">{escape(name)}</tspan>  '
-        f"{'  '.join(told)}</text>"
-        f'<path d="M{PAD},22V{H - 20}H{W - 8}" fill="none" stroke="#6b7780"/>'
-        f'<g fill="#6b7780"><text x="{PAD - 4}" y="30" text-anchor="end">{heatmap.digits(high)}'
-        f'</text><text x="{PAD - 4}" y="{H - 20}" text-anchor="end">{heatmap.digits(low)}</text>'
-        f'<text x="{PAD}" y="{H - 6}">epoch {first}</text>'
+        f'<text x="4" y="13" fill="#1b2a38" font-weight="bold">{escape(shown_name)}</text>'
+        f'<text x="4" y="28">{"  ".join(told)}</text>'
+        f'<path d="M{left:.1f},{TOP}V{H - BOTTOM}H{W - 8}" fill="none" stroke="#6b7780"/>'
+        f'<g fill="#6b7780"><text x="{left - 4:.1f}" y="{TOP + 8}" text-anchor="end">{ends[1]}'
+        f'</text><text x="{left - 4:.1f}" y="{H - BOTTOM}" text-anchor="end">{ends[0]}</text>'
+        f'<text x="{left:.1f}" y="{H - 6}">epoch {first}</text>'
         f'<text x="{W - 8}" y="{H - 6}" text-anchor="end">{end}</text></g>'
         f"{''.join(parts)}</svg>"
     )
@@ -112,7 +118,7 @@ def of_trace(title: str, columns: Sequence[str], rows: Sequence[tuple[Any, Seque
             for side, text in zip(sides, cells, strict=True)
         )
         maps = "".join(
-            f"<td>{_map(value, f'{row.name}, {what}')}</td>"
+            f"<td>{_map(value, row.name, what)}</td>"
             for value, what in ((row.output, "output"), (row.d_output, "gradient"))
         )
         body.append(f"<tr>{shown}{maps}</tr>")
@@ -123,9 +129,10 @@ def of_trace(title: str, columns: Sequence[str], rows: Sequence[tuple[Any, Seque
     )
 
 
-def _map(value: Any, label: str) -> str:
+def _map(value: Any, name: str, what: str) -> str:
     """Return a picture of the first sample of what may be an array, or several."""
     arrays = [np.asarray(x) for x in tree.flatten(value) if x is not None]
     if not arrays or arrays[0].dtype.kind not in "biuf" or not arrays[0].ndim:
         return ""
-    return heatmap.image(arrays[0][:1], label, wide_px=200)
+    of = "gradients" if what == "gradient" else "values"
+    return heatmap.image(arrays[0][:1], f"{name}, {what}", wide_px=200, of=of)

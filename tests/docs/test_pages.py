@@ -54,6 +54,13 @@ def test_a_lesson_has_all_its_parts(path):
     assert text.rstrip().endswith(":::"), f"{path.name} does not end in the Lab"
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lessons_code_is_as_wide_as_its_page(path):
+    """A line that has to be scrolled is not read, least of all in a class."""
+    code = "\n".join(blocks(path, r"\{code-cell\}") + blocks(path, "python"))
+    assert not [line for line in code.split("\n") if len(line) > 94]  # of a page 1280 pixels wide
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
 def test_the_files_that_a_page_names_are_there(path):
     named = r"`((?:melpy|docs|tools|tests|benchmarks|examples)/[\w/.-]+)`"

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,26 @@ def test_the_french_has_all_texts_of_the_pages():
     for page, texts in translations.texts_of_pages().items():
         wrong += translations.behind(page, texts)
     assert not wrong, "\n".join(wrong[:20])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_the_built_page_has_left_no_english_text(french_site, page):
+    """A translation that does not parse as what it stands for is passed over without a word.
+
+    "1. A heading" is one: as Markdown it begins a list.
+    """
+    read_po = pytest.importorskip("babel.messages.pofile").read_po
+    with (FRENCH / page).with_suffix(".po").open(encoding="utf-8") as file:
+        told = {entry.id: entry.string for entry in read_po(file) if entry.id}
+    html = (french_site / page).with_suffix(".html").read_text(encoding="utf-8")
+    shown = words_of(unescape(re.sub(r"<[^>]*>", "", html)))
+    plain = [text for text, french in told.items() if text != french
+             and len(text.split()) > 3 and not re.search(r"[`$*\[{<]", text)]  # fmt: skip
+    assert plain
+    left = [text for text in plain if words_of(text) in shown]
+    assert not left
+
+
+def words_of(text):
+    """Return a text without its quotes and its lines' ends, which Sphinx changes."""
+    return " ".join(re.sub("[\"“”«»'’\u00a0\u202f]", " ", text).split())

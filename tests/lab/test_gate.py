@@ -24,7 +24,7 @@ async def behind(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-def came(headers, path="/api/lab", method="GET", body=b"", kind="http", pieces=1):
+def came(headers, path="/api/lab", method="GET", body=b"", kind="http", pieces=1, port=PORT):
     """Send a request through the gate; return the status, the headers and the body."""
     told = []
     size = -(-len(body) // pieces) or 1
@@ -45,7 +45,7 @@ def came(headers, path="/api/lab", method="GET", body=b"", kind="http", pieces=1
         "type": kind, "method": method, "path": path,
         "headers": [(k.encode(), v.encode()) for k, v in pairs],
     }  # fmt: skip
-    asyncio.run(Gate(behind, PORT, SECRET)(scope, receive, send))
+    asyncio.run(Gate(behind, port, SECRET)(scope, receive, send))
     if told[0]["type"] != "http.response.start":
         return told[0], {}, b""
     return told[0]["status"], dict(told[0]["headers"]), told[-1]["body"]
@@ -56,6 +56,13 @@ def test_our_own_page_is_let_in():
         assert came(OWN | {"host": host})[0] == 200
     own = {"origin": f"http://127.0.0.1:{PORT}", "sec-fetch-site": "same-origin"}
     assert came(OWN | own, method="POST", body=b"{}")[2] == b"{}"
+
+
+def test_the_usual_port_is_left_out_by_browsers():
+    for host in ("127.0.0.1", "localhost", "127.0.0.1:80"):
+        headers = OWN | {"host": host, "origin": f"http://{host}"}
+        assert came(headers, port=80)[0] == 200
+    assert came(OWN | {"host": "evil.example"}, port=80)[0] == 403
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,12 @@ def test_data_that_the_model_does_not_take(capsys, tmp_path):
     assert "has 2 inputs and 1 outputs" in refusal(capsys, tmp_path / "two.keras")
 
 
+def test_a_model_that_was_never_built_does_not_say_what_it_takes(capsys, tmp_path):
+    with pytest.warns(UserWarning, match="no weights yet"):
+        melpy.Sequential([layers.Dense(2)]).save(tmp_path / "unbuilt.keras")
+    assert "does not say what it takes" in refusal(capsys, tmp_path / "unbuilt.keras")
+
+
 def test_no_browser_is_said(monkeypatch):
     said = []
     monkeypatch.setattr("webbrowser.open", lambda url: False)
@@ -134,6 +140,20 @@ def _no_browser(url):
 def test_without_starlette_it_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "starlette", None)
     assert "[lab]" in refusal(capsys)
+
+
+def test_an_onnx_file_is_a_model_too(tmp_path):
+    pytest.importorskip("onnx")
+    model = melpy.Sequential([
+        melpy.Input((8, 8, 1)), layers.Conv2D(3, 3, activation="relu"), layers.Flatten(),
+        layers.Dense(10, "softmax"),
+    ])  # fmt: skip
+    model.export(tmp_path / "m.onnx", format="onnx")
+    found = opened(tmp_path / "m.onnx", "lab")
+    session = Session(found, samples_for(found, None, 1.0, print))
+    assert {"Conv2D", "Dense"} <= {one["class_name"] for one in session.lab()["model"]["layers"]}
+    told = session.trace({"sample": 0})
+    assert np.isclose(sum(told["probabilities"]), 1, atol=1e-5)
 
 
 class TestOwnModel:

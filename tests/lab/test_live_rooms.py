@@ -283,6 +283,7 @@ def test_a_weight_is_picked_with_the_keyboard(visit):
 
 def test_the_answer_is_the_models(visit, traced):
     page = visit().to("network")
+    assert panel(page, f"The network's answer to image {UNSURE}").count() == 1
     texts = page.locator(".answers .percent").all_inner_texts()
     shares = [number(text.replace("%", "").strip()) / 100 for text in texts]
     np.testing.assert_allclose(shares, traced.output[0], atol=6e-4)
@@ -311,6 +312,7 @@ def test_what_is_drawn_is_what_the_network_gets(visit):
     page.mouse.move(box["x"] + 128, box["y"] + 210, steps=8)
     page.mouse.up()
     page.wait_for_function("(b) => document.querySelector('.answers').innerText !== b", arg=before)
+    assert panel(page, "The network's answer to your drawing").count() == 1
     cells = panel(page, "What the network gets").locator("[role=gridcell]").all()
     ink = np.array([number(c.get_attribute("aria-label").rsplit(": ", 1)[1]) for c in cells])
     ink = ink.reshape(8, 8)
@@ -417,6 +419,8 @@ def test_two_runs_show_that_a_falling_loss_proves_nothing(visit):
     )
     page.get_by_role("button", name="Pause both").click()
     curves_say(page, "Norm of the gradient, by layer · B", "conv1: 0 (")
+    for run in (0, 1):  # the last steps are told a little later than the pause
+        page.locator(f".run-{run} .run-status").filter(has_text="loss ").wait_for()
     losses = [number(status(page, run).split("loss ")[1].split(" ")[0]) for run in (0, 1)]
     assert losses[0] < 1
     assert losses[1] < 2.2  # all began near ln 10 = 2.3

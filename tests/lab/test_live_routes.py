@@ -86,6 +86,26 @@ def test_bad_commands_get_one_sentence(server):
     assert "\n" not in answer["error"]
 
 
+@pytest.mark.parametrize("question", [
+    {"command": "rate"}, {"command": "rate", "rate": None}, {"command": "pace"},
+    {"command": "break", "kind": "labels", "on": [1]}, {"command": "step", "count": "2"},
+])  # fmt: skip
+def test_a_command_that_says_too_little_gets_one_sentence(server, question):
+    ask(server, "/api/live", {"command": "new"})
+    status, answer = ask(server, "/api/live", question)
+    assert status == 400
+    assert "\n" not in answer["error"]
+
+
+def test_null_is_as_good_as_nothing(server):
+    nothing = dict.fromkeys(("rate", "batch_size", "seed", "optimizer", "is_fresh"))
+    status, stands = ask(server, "/api/live", {"command": "new", **nothing})
+    assert (status, stands["batch_size"]) == (200, 32)
+    status, stands = ask(server, "/api/live", {"command": "step", "count": None})
+    assert (status, stands["step"]) == (200, 1)
+    assert ask(server, "/api/live", {"command": "pace", "pace": None})[1]["pace"] is None
+
+
 @pytest.mark.parametrize("path", ["/api/live/7", "/api/live/0?after=-1", "/api/live/0?after=x"])
 def test_streams_that_are_not_there_are_refused(server, path):
     status, answer = ask(server, path)
@@ -205,7 +225,8 @@ def test_watching_leaves_the_network_as_it_is(session, server):
         ({"weight": "nose/kernel"}, "no such weight"),
         ({"weight": "conv/kernel", "index": 10_000}, "no such value"),
         ({"weight": "conv/kernel", "index": -1}, "index is out of range"),
-        ({"weight": "conv/kernel", "steps": 1000}, "many steps"),
+        ({"weight": "conv/kernel", "index": 0.0}, "index is out of range"),
+        ({"weight": "conv/kernel", "steps": 1000}, "steps is out of range"),
         ({"weight": "conv/kernel", "rates": 3}, "no learning rates"),
         ({"weight": "conv/kernel", "rates": {"sgd": 0}}, "learning rate is out of range"),
         ({"weight": "conv/kernel", "trace": "t999999"}, "no longer kept"),

@@ -265,6 +265,7 @@ def test_a_cell_is_checked_and_the_mistake_is_seen(visit):
     one = visit()
     page = one.to("back")
     answer_all(page)
+    one.settled()  # answers draw anew
     assert_checks(page)
     page.get_by_label("the paper's mistake").check()
     one.settled()

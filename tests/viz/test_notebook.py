@@ -104,6 +104,45 @@ def test_a_pictures_pixels_are_the_arrays_colors():
     assert b > r
 
 
+def test_several_maps_stand_in_a_square_with_white_between():
+    """As they were, row by row: not one below the other as if they were one picture."""
+    values = np.random.default_rng(0).normal(size=(5, 4, 6))
+    html = heatmap.image(values, "five")
+    drawn = np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(html.split("base64,")[1].split('"')[0])))
+    )
+    side, gap = heatmap.CELL_PX, heatmap.GAP_PX
+    painted = heatmap.colors(values)
+    assert drawn.shape == (2 * 4 * side + gap, 3 * 6 * side + 2 * gap, 3)
+    for n, one in enumerate(painted):
+        top, left = n // 3 * (4 * side + gap), n % 3 * (6 * side + gap)
+        np.testing.assert_array_equal(
+            drawn[top : top + 4 * side : side, left : left + 6 * side : side], one
+        )
+    assert (drawn[4 * side : 4 * side + gap] == 255).all()
+    assert (drawn[4 * side + gap :, 2 * (6 * side + gap) :] == 255).all()  # there is no sixth
+
+
+@pytest.mark.parametrize(
+    "shape", [(16, 300, 200), (2, 70, 90, 32), (600, 700), (1, 4, 900), (900, 2)]
+)
+def test_a_large_array_is_thinned_out(shape):
+    noise = np.random.default_rng(0).normal(size=shape)  # what cannot be compressed
+    assert len(heatmap.image(noise, "noise")) < MOST_BYTES
+    assert max(heatmap.maps(noise, 100).shape[1:]) > 20
+
+
+@pytest.mark.parametrize(
+    ("of", "below", "above"), [("values", 0, 2), ("weights", 0, 2), ("gradients", 2, 1)]
+)
+def test_each_kind_of_number_has_its_hues(of, below, above):
+    """Red and blue, orange and purple, purple and green: the channel that leads at either end."""
+    low, zero, high = heatmap.colors(np.array([-0.8, 0.0, 0.8]), 1.0, of).tolist()
+    assert low.index(max(low)) == below
+    assert high.index(max(high)) == above
+    assert zero == [247, 247, 247]
+
+
 def test_histories():
     history = small().fit(X, Y, epochs=3, validation_data=(X, Y), verbose=0)
     found = read(history)
@@ -161,7 +200,7 @@ def test_filters_and_columns():
     most = np.abs(model.layers[0].kernel.numpy()).max()
     shown = figure.axes[1].images[0].get_array()
     np.testing.assert_array_equal(
-        shown, heatmap.colors(model.layers[0].kernel.numpy()[:, :, 0, 1], most)
+        shown, heatmap.colors(model.layers[0].kernel.numpy()[:, :, 0, 1], most, "weights")
     )
     with pytest.raises(ShapeError, match="no kernel of a 2D convolution"):
         filters(model.layers[1])

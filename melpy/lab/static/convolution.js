@@ -3,7 +3,7 @@
 import { channelOf, channelsLast, single } from "./arrays.js";
 import { button, choice, count } from "./controls.js";
 import { el, refill } from "./dom.js";
-import { Geometry, padsOf } from "./geometry.js";
+import { Geometry, padsOf, pairOf, written } from "./geometry.js";
 import { LabError } from "./source.js";
 
 const LARGEST_WHOLE = 14; // rows or columns of a padded image that is drawn whole
@@ -55,7 +55,6 @@ export async function createConvolution(
   /** The settings that the layer itself has. */
   function own(layer) {
     const [rows, columns, depth, filters] = kernelShape(layer);
-    const first = (value) => (Array.isArray(value) ? value[0] : (value ?? 1));
     const made = {
       path: layer.path,
       kernel: [rows, columns],
@@ -64,9 +63,9 @@ export async function createConvolution(
       groups: layer.config.groups ?? 1,
       filter: Math.min(kept.filter ?? busiest(layer, traced), filters - 1),
       channel: 0,
-      stride: first(layer.config.strides),
+      strides: pairOf(layer.config.strides),
       padding: layer.config.padding ?? "valid",
-      dilation: first(layer.config.dilation_rate),
+      dilations: pairOf(layer.config.dilation_rate),
       windows,
       place: null,
       edited: null,
@@ -81,22 +80,24 @@ export async function createConvolution(
     const found = traced.rows.find(({ path }) => path === layer.path);
     if (!found?.input) throw new LabError("left out", "error.leftOut");
     const image = single(traced.arrays[found.input], 3);
-    return layer.config.data_format === "channels_first" ? channelsLast(image) : image;
+    return asShown(layer, image);
   }
 
   /** The padded image's size, and where the excerpt lies in it. */
   function excerpt() {
     const image = imageOf(layerNow());
-    const { kernel, stride, padding, dilation, windows: shown } = settings;
-    const pads = [0, 1].map((a) => padsOf(image.shape[a], kernel[a], stride, dilation, padding));
+    const { kernel, strides, padding, dilations, windows: shown } = settings;
+    const pads = [0, 1].map((a) =>
+      padsOf(image.shape[a], kernel[a], strides[a], dilations[a], padding),
+    );
     const padded = pads.map(([before, after], a) => image.shape[a] + before + after);
     if (shown === WHOLE) return { pads, crop: null, last: [0, 0] };
     const size = padded.map((all, a) =>
-      Math.min(all, (kernel[a] - 1) * dilation + 1 + (shown - 1) * stride),
+      Math.min(all, (kernel[a] - 1) * dilations[a] + 1 + (shown - 1) * strides[a]),
     );
-    const last = padded.map((all, a) => Math.floor((all - size[a]) / stride) * stride);
+    const last = padded.map((all, a) => Math.floor((all - size[a]) / strides[a]) * strides[a]);
     const steepest = isOfGradient && isLayers() ? steepestPlace(shown) : null;
-    settings.place ??= steepest ?? brightest(image, pads, size, stride, last);
+    settings.place ??= steepest ?? brightest(image, pads, size, strides[1], last);
     settings.place = settings.place.map((at, a) => Math.min(at, last[a]));
     return { pads, crop: [...settings.place, ...size], last };
   }
@@ -104,17 +105,18 @@ export async function createConvolution(
   /** Where the windows lie whose outputs have the largest gradients. */
   function steepestPlace(windows) {
     const row = traced.rows.find(({ path }) => path === settings.path);
-    const gradient = traced.arrays[row.d_pre ?? row.d_output];
-    if (gradient?.shape.length !== 3) return null;
+    const found = traced.arrays[row.d_pre ?? row.d_output];
+    if (found?.shape.length !== 3) return null;
+    const gradient = asShown(layerNow(), found);
     return largestBlock(channelOf(gradient, settings.filter), windows).map(
-      (n) => n * settings.stride,
+      (n, a) => n * settings.strides[a],
     );
   }
 
   /** @param {object} more what else is asked for @returns {Promise<Found>} */
   async function ask(more = {}) {
-    const { path, filter, stride, padding, dilation, edited } = settings;
-    const { pads, crop } = excerpt();
+    const { path, filter, strides, padding, dilations, edited } = settings;
+    const { crop } = excerpt();
     const channel = seenChannel();
     const question = {
       trace: traced.trace,
@@ -123,20 +125,18 @@ export async function createConvolution(
       only_filter: onlyFilter(),
       channels: channels(settings) === "one" ? [channel] : null,
       crop,
-      strides: [stride, stride],
+      strides,
       padding,
-      dilation,
+      dilation: dilations,
       kernel: edited,
       ...more,
     };
     const found = await answered(question);
-    const at = found.cut?.crop ?? crop ?? [0, 0];
     const place = (list, wanted) => Math.max(0, (list ?? []).indexOf(wanted));
     return {
       ...found,
       asked: question,
-      geometry: new Geometry(found, settings),
-      origin: [at[0] - pads[0][0], at[1] - pads[1][0]],
+      geometry: new Geometry(found),
       channel: place(found.channels, channel),
       filter: place(found.filters, filter),
     };
@@ -173,7 +173,8 @@ export async function createConvolution(
   }
 
   function draw() {
-    const { depth, filters, filter, channel, stride, padding, dilation } = settings;
+    const { depth, filters, filter, channel, strides, padding, dilations } = settings;
+    const usual = own(layerNow());
     const focused = [...element.children].findIndex((child) =>
       child.contains(document.activeElement),
     );
@@ -203,9 +204,9 @@ export async function createConvolution(
       }),
       choice({
         label: t("conv.stride"),
-        value: stride,
-        options: [1, 2, 3].map((n) => [n, String(n)]),
-        onChange: (v) => change({ stride: Number(v), place: null }),
+        value: strides.join(),
+        options: pairs(usual.strides),
+        onChange: (v) => change({ strides: v.split(",").map(Number), place: null }),
       }),
       choice({
         label: t("conv.padding"),
@@ -215,9 +216,9 @@ export async function createConvolution(
       }),
       choice({
         label: t("conv.dilation"),
-        value: dilation,
-        options: [1, 2, 3].map((n) => [n, String(n)]),
-        onChange: (v) => change({ dilation: Number(v), place: null }),
+        value: dilations.join(),
+        options: pairs(usual.dilations),
+        onChange: (v) => change({ dilations: v.split(",").map(Number), place: null }),
       }),
       choice({
         label: t("conv.excerpt"),
@@ -250,19 +251,19 @@ export async function createConvolution(
         value: crop[axis],
         min: 0,
         max: last[axis],
-        onChange: (v) => change({ place: settings.place.with(axis, v - (v % settings.stride)) }),
+        onChange: (v) => change({ place: settings.place.with(axis, v - (v % settings.strides[axis])) }),
       });
     return [field(0, "conv.fromRow"), field(1, "conv.fromColumn")];
   }
 
   /** Whether the settings are the layer's own. */
   function isLayers() {
-    const { stride, padding, dilation } = own(layerNow());
+    const { strides, padding, dilations } = own(layerNow());
     return (
       !settings.edited &&
-      stride === settings.stride &&
+      String(strides) === String(settings.strides) &&
       padding === settings.padding &&
-      dilation === settings.dilation
+      String(dilations) === String(settings.dilations)
     );
   }
 
@@ -277,15 +278,26 @@ export async function createConvolution(
   };
 }
 
+/** What a stride or a dilation may be set to: the layer's own among them. @param {number[]} own */
+const pairs = (own) => {
+  const all = [[1, 1], [2, 2], [3, 3], own].sort(([a, b], [c, d]) => a - c || b - d);
+  return [...new Map(all.map((pair) => [pair.join(), written(pair)]))];
+};
+
 const numbered = (n) => Array.from({ length: n }, (_, k) => [k, String(k)]);
+
+/** A layer's maps with their channels last. */
+const asShown = (layer, maps) =>
+  layer.config.data_format === "channels_first" ? channelsLast(maps) : maps;
 
 const kernelShape = (layer) => layer.weights.find(({ name }) => name === "kernel")?.shape;
 
 /** The filter whose output's gradient is largest: where there is most to see. */
 function busiest(layer, traced) {
   const row = traced.rows.find(({ path }) => path === layer.path);
-  const gradient = traced.arrays[row?.d_output] ?? traced.arrays[row?.output];
-  if (!gradient) return 0;
+  const found = traced.arrays[row?.d_output] ?? traced.arrays[row?.output];
+  if (!found) return 0;
+  const gradient = asShown(layer, found);
   const filters = gradient.shape.at(-1);
   const totals = new Float64Array(filters);
   gradient.data.forEach((x, n) => (totals[n % filters] += Math.abs(x)));
@@ -342,9 +354,13 @@ export function paddedGrid(found, array, channel) {
   };
 }
 
-/** What the answer says about itself: cut further than was asked, in part, or with a made-up gradient. */
-export function remarks({ cut, layer, asked, dy_from: origin }, { t }) {
+/**
+ * What the answer says about itself: cut further than was asked, in part, or with a made-up gradient.
+ * @param {Found} found @param {{t: Function}} words @param {boolean} isOfGradient
+ */
+export function remarks({ cut, layer, asked, dy_from: origin, geometry }, { t }, isOfGradient) {
   const told = [];
+  if (isOfGradient && cut?.crop) told.push(t("conv.partGradients", { count: geometry.windows }));
   const [channels, filters] = [layer.channels, layer.filters].map((n) => n / layer.groups); // that meet
   const isCutFurther =
     cut?.crop && !(asked.crop?.[2] <= cut.crop[2] && asked.crop[3] <= cut.crop[3]);

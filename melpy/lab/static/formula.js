@@ -44,15 +44,36 @@ export const inline = (...children) => math("math", {}, row(...children));
 export const block = (...children) => math("math", { display: "block" }, row(...children));
 
 /**
- * Formulas in a place of their own. Where it is wider than the page it scrolls, and then the
- * keyboard reaches it; one that fits is no stop on the way.
+ * Formulas in a place of their own. One that is too long goes on below, before one of its equals
+ * signs. What is wider than the page even so scrolls, and then the keyboard reaches it; what fits is
+ * no stop on the way.
  * @param {...import("./dom.js").Child} formulas
  */
 export function display(...formulas) {
-  const place = el("div", { class: "formula" }, ...formulas);
+  const place = el("div", { class: "formula" }, ...formulas.map(breakable));
   new ResizeObserver(() => {
     if (place.scrollWidth > place.clientWidth) place.setAttribute("tabindex", "0");
     else place.removeAttribute("tabindex");
   }).observe(place);
   return place;
+}
+
+/** A formula in parts, each from an equals sign to the next; as it is where there is but one. */
+function breakable(formula) {
+  if (formula?.localName !== "math") return formula;
+  const parts = [[]];
+  for (const one of [...formula.firstChild.childNodes]) {
+    const isNext = one.localName === "mo" && one.textContent === "=";
+    if (isNext && parts.at(-1).some((earlier) => earlier.textContent === "=")) parts.push([]);
+    parts.at(-1).push(one);
+  }
+  if (parts.length === 1) return formula;
+  const isBlock = formula.getAttribute("display") === "block";
+  const style = isBlock ? { displaystyle: "true" } : {};
+  const pieces = parts.map((part) => math("math", style, row(...part)));
+  return el(
+    "div",
+    { class: isBlock ? "equation" : null },
+    pieces.flatMap((piece, n) => (n ? [" ", piece] : [piece])),
+  );
 }

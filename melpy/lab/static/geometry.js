@@ -17,15 +17,23 @@ export function padsOf(size, kernel, stride, dilation, padding) {
 export const windowsIn = (padded, kernel, stride, dilation) =>
   Math.max(0, Math.floor((padded - (kernel - 1) * dilation - 1) / stride) + 1);
 
+/** A layer's setting of one number or of one for each axis, as two. @returns {Cell} */
+export const pairOf = (value) => (Array.isArray(value) ? value : [value ?? 1, value ?? 1]);
+
+/** A number an axis as they are read: one where all are equal. @param {number[]} sizes */
+export const written = (sizes) =>
+  sizes.every((n) => n === sizes[0]) ? String(sizes[0]) : sizes.join(" × ");
+
 /** The geometry of one answer of /api/convolution. */
 export class Geometry {
-  /** @param {any} found the answer @param {{stride: number, dilation: number}} settings */
-  constructor(found, { stride, dilation }) {
+  /** @param {any} found the answer */
+  constructor(found) {
     [this.kernelRows, this.kernelColumns] = found.kernel_shape;
     [this.outRows, this.outColumns] = found.y_shape;
     [this.rows, this.columns, this.channels] = found.arrays.padded.shape;
-    this.stride = stride;
-    this.dilation = dilation;
+    this.strides = found.strides;
+    this.dilations = found.dilation;
+    this.first = found.first;
     this.pads = found.pads;
     this.taps = this.kernelRows * this.kernelColumns;
     this.windows = this.outRows * this.outColumns;
@@ -36,6 +44,11 @@ export class Geometry {
     return [Math.floor(p / this.outColumns), p % this.outColumns];
   }
 
+  /** The same as the whole output counts, of which the windows may be a part. @returns {Cell} */
+  placeOf(p) {
+    return this.outOf(p).map((n, axis) => n + this.first[axis]);
+  }
+
   /** The number of the window that makes an output cell. @returns {number} */
   windowAt(row, column) {
     return row * this.outColumns + column;
@@ -44,7 +57,8 @@ export class Geometry {
   /** The padded image's cell under cell (i, j) of window p. @returns {Cell} */
   under(p, i, j) {
     const [row, column] = this.outOf(p);
-    return [row * this.stride + i * this.dilation, column * this.stride + j * this.dilation];
+    const [[s, t], [d, e]] = [this.strides, this.dilations];
+    return [row * s + i * d, column * t + j * e];
   }
 
   /** All the cells under window p, row by row. @returns {Cell[]} */

@@ -28,7 +28,7 @@ import { svg } from "./dom.js";
  */
 
 const LETTER = 0.62; // a digit's width, as a share of the font's size
-const SMALLEST = 30; // pixels a cell
+const READABLE = 10; // pixels, the least that a number of three digits is written in
 
 /**
  * @param {GridOptions} options
@@ -79,7 +79,8 @@ export function createGrid(options) {
   );
 
   element.style.maxWidth = "100%"; // on a narrow page cells shrink, as far as one can read them
-  element.style.minWidth = `${Math.min(width, left + columns * SMALLEST)}px`;
+  const smallest = Math.min(size, (size * READABLE) / fontSize("−0.123", size));
+  element.style.minWidth = `${Math.floor(left + columns * smallest)}px`;
 
   function update(changes = {}) {
     Object.assign(given, changes);

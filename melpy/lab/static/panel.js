@@ -4,10 +4,15 @@ import { el, refill, svg } from "./dom.js";
 import { createGrid } from "./grid.js";
 import { legend } from "./scales.js";
 
+const NARROW = 640; // pixels; as in style.css, panels then lie one under the other
+const LARGE = 44; // pixels a cell, so that its digits can be read on a phone
+
 /**
  * @typedef {Object} Table
  * @property {number} rows
  * @property {number} columns
+ * @property {(row: number) => string | number} rowName  as the picture counts
+ * @property {(column: number) => string | number} columnName
  * @property {(row: number, column: number) => string} text
  */
 
@@ -47,11 +52,15 @@ export function createGridPanel(
   { title, grid: options, note, class: name, hasTable = true },
   words,
 ) {
-  const describe = (r, c) => words.t("grid.cell", { row: r, column: c });
+  const rowName = (r) => options.rowLabels?.[r] ?? r;
+  const columnName = (c) => options.columnLabels?.[c] ?? c;
+  const describe = (r, c) => words.t("grid.cell", { row: rowName(r), column: columnName(c) });
   const given = { label: title, describe, ...written(options.scale, words), ...options };
+  if (innerWidth <= NARROW) given.size = Math.max(given.size ?? 0, LARGE);
   const grid = createGrid(given);
   const text = (r, c) => (given.isHidden?.(r, c) ? "?" : words.numbers.long(given.value(r, c)));
-  const table = hasTable ? () => ({ rows: given.rows, columns: given.columns, text }) : undefined;
+  const names = { rowName, columnName, text };
+  const table = hasTable ? () => ({ rows: given.rows, columns: given.columns, ...names }) : undefined;
   const panel = createPanel(
     { title, body: grid.element, scale: given.scale, note, class: name, table },
     words,
@@ -89,18 +98,18 @@ function asTable(table, title, { t }) {
   );
 }
 
-function tableOf({ rows, columns, text }) {
+function tableOf({ rows, columns, rowName, columnName, text }) {
   const head = el(
     "tr",
     {},
     el("td"),
-    Array.from({ length: columns }, (_, c) => el("th", { scope: "col" }, c)),
+    Array.from({ length: columns }, (_, c) => el("th", { scope: "col" }, columnName(c))),
   );
   const row = (r) =>
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, r),
+      el("th", { scope: "row" }, rowName(r)),
       Array.from({ length: columns }, (_, c) => el("td", {}, text(r, c))),
     );
   return el(

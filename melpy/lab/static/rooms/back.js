@@ -14,7 +14,12 @@ const VIEWS = { scatter: Scatter, gather: Gather, weights: Weights };
 
 /** @param {import("../shell.js").Context} context */
 export function open(context) {
-  const chosen = (context.kept.back ??= { view: "scatter", allFilters: false, mistake: false });
+  const chosen = (context.kept.back ??= {
+    view: "scatter",
+    allFilters: false,
+    mistake: false,
+    hasCoverage: true,
+  });
   const settings = {
     windows: 4,
     isOfGradient: true,
@@ -62,8 +67,13 @@ function waysOfLooking({ t }, chosen, draw) {
       value: chosen.mistake,
       onChange: (mistake) => choose({ mistake, view: "scatter" }),
     }),
+    toggle({
+      label: t("back.hasCoverage"),
+      value: chosen.hasCoverage,
+      onChange: (hasCoverage) => choose({ hasCoverage, view: "scatter" }),
+    }),
   );
-  // The mistake is one of stamping: switched on, it leads there.
+  // The mistake, and how often a pixel is covered, are of stamping: switching them leads there.
   ways.addEventListener("change", () => {
     const radio = ways.querySelector(`input[value=${chosen.view}]`);
     if (radio) radio.checked = true;

@@ -247,7 +247,7 @@ class Picture extends Shown {
     const where = this.inImage(asked);
     return createPrediction(
       {
-        id: `columns.${geometry.rows}.${geometry.columns}.${geometry.stride}.${geometry.dilation}.${geometry.taps}.${asked}`,
+        id: `columns.${geometry.rows}.${geometry.columns}.${geometry.strides}.${geometry.dilations}.${geometry.taps}.${asked}`,
         question: t("columns.ask", where),
         choices: values.map((v) => ({ value: String(v), text: String(v) })),
         answer: String(right),

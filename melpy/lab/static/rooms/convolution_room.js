@@ -20,7 +20,7 @@ export async function convolutionRoom(context, settings, picture, { more, around
   const draw = redrawing(context, place, async (signal) => {
     const found = await convolution.ask(more);
     refill(foot, compiledNote(context, convolution.settings.path, signal));
-    return [remarks(found, context), picture([context, convolution, found, signal])];
+    return [remarks(found, context, settings.isOfGradient), picture([context, convolution, found, signal])];
   });
   const { before, after } = around?.(draw) ?? {};
   await draw();
@@ -39,9 +39,9 @@ export class Shown {
     Object.assign(this, { context, convolution, found, signal, geometry: found.geometry });
   }
 
-  /** The row and the column of a window's output. */
+  /** The row and the column of a window's output, as the whole output counts. */
   named(p) {
-    const [row, column] = this.geometry.outOf(p);
+    const [row, column] = this.geometry.placeOf(p);
     return { row, column };
   }
 

@@ -120,7 +120,7 @@ class NetworkPart {
         return t(isBack ? "net.atBackward" : "net.atForward", { name: rows[isBack ? 2 * rows.length - 1 - position : position].path });
       },
     });
-    if (hasAnswers) answers.update(traced.probabilities, traced.is_label_guessed ? null : traced.label);
+    if (hasAnswers) answers.update(traced.probabilities, traced.is_label_guessed ? null : traced.label, traced.sample);
     refill(
       this.body,
       el("div", { class: "through" }, picture.element, el("div", { class: "beside" }, clock.element, maps)),

@@ -1,9 +1,10 @@
 /** Room 4: pooling and activations, both ways: winners, ties, overlaps, and zeros that block. */
 
-import { channelOf, NdArray } from "../arrays.js";
+import { channelOf, channelsLast, NdArray } from "../arrays.js";
 import { choice } from "../controls.js";
 import { el, refill } from "../dom.js";
-import { asImage } from "../images.js";
+import { written } from "../geometry.js";
+import { asImage, hasChannelsFirst } from "../images.js";
 import { redrawing } from "../redraw.js";
 import { LabError } from "../source.js";
 import { GatePicture } from "./pooling/gate_picture.js";
@@ -38,17 +39,26 @@ export async function open(context) {
     settings.channel ??= busiest(found.arrays.dy);
     drawFields(found.arrays.x.shape[2], found.channels);
     const id = [row.path, found.kind, found.window, found.strides].join();
-    return new PoolPicture(context, new Pool(found, settings.channel), id, signal).element;
+    return new PoolPicture(context, new Pool(found, settings.channel, kinks()), id, signal).element;
+  }
+
+  /** The marks of the trace; null where there are none, or of other settings than the layer's. */
+  function kinks() {
+    const marks = traced.arrays[row.marks.kinks];
+    if (marks?.shape.length !== 3 || Object.keys(asked()).length) return null;
+    return configOf(row).data_format === "channels_first" ? channelsLast(marks) : marks;
   }
 
   function drawGate(signal) {
-    const array = (key) => asImage(traced.arrays[key]);
+    const isFirst = hasChannelsFirst(context.lab, row.path);
+    const array = (key) => asImage(traced.arrays[key], isFirst);
     const [x, y] = [array(row.pre ?? row.input), array(row.output)];
     const [dy, dx] = [array(row.d_output), array(row.pre ? row.d_pre : row.d_input)];
     settings.channel ??= busiest(blocked(dy, dx));
     drawFields(x.shape[2]);
     const one = (image) => channelOf(image, settings.channel);
-    return new GatePicture(context, { row, x: one(x), y: one(y), dy: one(dy), dx: one(dx), all: y }, signal).element;
+    const kinks = row.marks.kinks ? one(array(row.marks.kinks)) : null;
+    return new GatePicture(context, { row, x: one(x), y: one(y), dy: one(dy), dx: one(dx), all: y, kinks }, signal).element;
   }
 
   /** What is asked for beside the layer itself; nothing where all is its own. */
@@ -88,7 +98,7 @@ export async function open(context) {
 
   function poolFields() {
     const own = configOf(row);
-    const first = (value) => (Array.isArray(value) ? value[0] : value);
+    const shown = (value) => (value ? written([value].flat()) : value);
     const number = (v) => (v === OWN ? OWN : Number(v));
     const sizes = (value, list) => [
       [OWN, value ? t("pool.own", { value }) : t("pool.ownKind")],
@@ -97,8 +107,8 @@ export async function open(context) {
     const kinds = [OWN, "max", "average"].map((kind) => [kind, t(kind === OWN ? "pool.ownKind" : `pool.${kind}`)]);
     return [
       choice({ label: t("pool.kind"), value: settings.kind, options: kinds, onChange: (kind) => change({ kind }) }),
-      choice({ label: t("pool.window"), value: settings.window, options: sizes(first(own.pool_size), [2, 3, 4]), onChange: (v) => change({ window: number(v) }) }),
-      choice({ label: t("pool.stride"), value: settings.stride, options: sizes(first(own.strides), [1, 2, 3]), onChange: (v) => change({ stride: number(v) }) }),
+      choice({ label: t("pool.window"), value: settings.window, options: sizes(shown(own.pool_size), [2, 3, 4]), onChange: (v) => change({ window: number(v) }) }),
+      choice({ label: t("pool.stride"), value: settings.stride, options: sizes(shown(own.strides), [1, 2, 3]), onChange: (v) => change({ stride: number(v) }) }),
     ];
   }
 }

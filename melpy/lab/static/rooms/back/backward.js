@@ -2,6 +2,7 @@
 
 import { channelOf } from "../../arrays.js";
 import { createClock } from "../../clock.js";
+import { outputLabels } from "../../labels.js";
 import { scaleFor } from "../../scales.js";
 import { Shown } from "../convolution_room.js";
 
@@ -78,12 +79,10 @@ export class Backward extends Shown {
   /** A grid's options for dY. */
   dyGrid() {
     const { geometry, scales } = this;
-    const numbers = (n) => Array.from({ length: n }, (_, k) => String(k));
     return {
       rows: geometry.outRows,
       columns: geometry.outColumns,
-      rowLabels: numbers(geometry.outRows),
-      columnLabels: numbers(geometry.outColumns),
+      ...outputLabels(geometry),
       scale: scales.dy,
       value: (r, c) => this.dy(geometry.windowAt(r, c)),
     };

@@ -3,6 +3,7 @@
 import { NdArray } from "../../arrays.js";
 import { paddedGrid } from "../../convolution.js";
 import { el, refill } from "../../dom.js";
+import { written } from "../../geometry.js";
 import { createGridPanel, marksKey } from "../../panel.js";
 import { sumLine } from "../../sums.js";
 import { createCheck } from "./check.js";
@@ -33,13 +34,13 @@ export class Gather {
   spreadOut() {
     const { geometry } = this.backward;
     this.border = [geometry.kernelRows - 1, geometry.kernelColumns - 1].map(
-      (n) => n * geometry.dilation,
+      (n, axis) => n * geometry.dilations[axis],
     );
     const shape = [geometry.rows + this.border[0], geometry.columns + this.border[1]];
     const spread = new NdArray(new Float32Array(shape[0] * shape[1]), shape);
     this.places = new Map();
     for (let p = 0; p < geometry.windows; p++) {
-      const [r, c] = geometry.outOf(p).map((n, axis) => n * geometry.stride + this.border[axis]);
+      const [r, c] = geometry.outOf(p).map((n, axis) => n * geometry.strides[axis] + this.border[axis]);
       spread.data[spread.flat(r, c)] = this.backward.dy(p);
       this.places.set(spread.flat(r, c), p);
     }
@@ -81,7 +82,10 @@ export class Gather {
             value: (r, c) => spread.at(r, c),
             isPadding: (r, c) => !this.places.has(spread.flat(r, c)),
           },
-          note: t("back.spreadNote", { between: geometry.stride - 1, around: this.border[0] }),
+          note: t("back.spreadNote", {
+            between: written(geometry.strides.map((n) => n - 1)),
+            around: written(this.border),
+          }),
         },
         context,
       ),
@@ -132,9 +136,8 @@ export class Gather {
   /** The spread dY's cells under the turned kernel, when it collects for a cell of dX. */
   under([r, c]) {
     const { geometry } = this.backward;
-    return geometry
-      .kernelCells()
-      .map(([a, b]) => [r + a * geometry.dilation, c + b * geometry.dilation]);
+    const [d, e] = geometry.dilations;
+    return geometry.kernelCells().map(([a, b]) => [r + a * d, c + b * e]);
   }
 
   show() {

@@ -8,8 +8,8 @@ import { createCheck } from "./check.js";
 
 export class Scatter {
   /** @param {import("./backward.js").Backward} backward */
-  constructor(backward, { asks, mistake, allFilters, signal }) {
-    Object.assign(this, { backward, asks, allFilters, isMistaken: mistake, previewed: null });
+  constructor(backward, { asks, mistake, allFilters, hasCoverage, signal }) {
+    Object.assign(this, { backward, asks, allFilters, isMistaken: mistake, hasCoverage, previewed: null });
     const { geometry, context } = backward;
     const { t } = context;
     this.pinned = this.busiest();
@@ -65,13 +65,20 @@ export class Scatter {
       onLeave: () => this.preview(null),
       onPin: (r, c) => this.clock.go(geometry.windowAt(r, c)),
     };
+    const pixel = this.onPixel();
+    const under = (then) => (i, j) => then(...geometry.under(this.shown, i, j));
+    const onTap = { ...pixel, onPreview: under(pixel.onPreview), onPin: under(pixel.onPin) };
     return {
       dy: panel(t("back.dy", names), { ...backward.dyGrid(), ...onWindow }),
-      kernel: panel(t(`back.kernel${turned}`, names), backward.tapGrid(scales.weights, kernelAt)),
+      kernel: panel(t(`back.kernel${turned}`, names), {
+        ...backward.tapGrid(scales.weights, kernelAt),
+        ...onTap,
+      }),
       stamp: panel(t(this.allFilters ? "back.stampAll" : "back.stampOne"), {
         ...backward.tapGrid(scales.dcolumns, (i, j) =>
           backward.stamp(this.shown, i, j, this.isMistaken),
         ),
+        ...onTap,
         isHidden: secret,
       }),
       dx: panel(
@@ -84,17 +91,7 @@ export class Scatter {
         },
         this.dxNote(),
       ),
-      coverage: panel(
-        t("back.coverage"),
-        {
-          ...paddedGrid(found, found.arrays.dx_padded, found.channel),
-          scale: scales.coverage,
-          size: 34,
-          ...this.onPixel(),
-          value: (r, c) => found.arrays.coverage.at(r, c),
-        },
-        t("back.coverageNote"),
-      ),
+      coverage: this.hasCoverage ? this.coverageMap() : null,
       dcolumns: panel(t("back.dcolumns"), this.dcolumnsGrid(), t("back.dcolumnsNote")),
       right: this.isMistaken
         ? panel(t("back.dx", names), {
@@ -104,6 +101,19 @@ export class Scatter {
           })
         : null,
     };
+  }
+
+  coverageMap() {
+    const { context, scales, found } = this.backward;
+    const grid = {
+      ...paddedGrid(found, found.arrays.dx_padded, found.channel),
+      scale: scales.coverage,
+      size: 34,
+      ...this.onPixel(),
+      value: (r, c) => found.arrays.coverage.at(r, c),
+    };
+    const [title, note] = ["back.coverage", "back.coverageNote"].map((key) => context.t(key));
+    return createGridPanel({ title, grid, note }, context);
   }
 
   onPixel() {
@@ -129,7 +139,7 @@ export class Scatter {
       value: (n, p) => backward.stamp(p, ...geometry.kernelCells()[n], this.isMistaken),
       isHidden: (_, p) => !this.asks.stamp.isAnswered && p === this.shown,
       rowLabels: geometry.kernelCells().map((cell) => cell.join(" ")),
-      columnLabels: Array.from({ length: geometry.windows }, (_, p) => geometry.outOf(p).join(",")),
+      columnLabels: Array.from({ length: geometry.windows }, (_, p) => geometry.placeOf(p).join(",")),
       onPreview: (n, p) => {
         this.preview(p);
         this.link(geometry.under(p, ...geometry.kernelCells()[n]));
@@ -165,7 +175,7 @@ export class Scatter {
       ),
       this.isMistaken ? this.mistakeCard() : null,
       this.sums,
-      el("div", { class: "panels" }, dcolumns.element, coverage.element),
+      el("div", { class: "panels" }, dcolumns.element, coverage?.element),
       this.check.element,
     );
   }
@@ -241,11 +251,14 @@ export class Scatter {
       kind,
       covering.map(({ p, i, j }) => [i * geometry.kernelColumns + j, p]),
     );
-    if (kind === "link")
-      panels.dy.grid.mark(
-        kind,
-        covering.map(({ p }) => geometry.outOf(p)),
-      );
+    if (kind !== "link") return;
+    panels.dy.grid.mark(
+      kind,
+      covering.map(({ p }) => geometry.outOf(p)),
+    );
+    const tap = covering.find(({ p }) => p === this.shown); // where this window's stamp lies on it
+    for (const name of ["kernel", "stamp"])
+      panels[name].grid.mark(kind, tap ? [[tap.i, tap.j]] : []);
   }
 
   link(cell) {

@@ -22,21 +22,21 @@ export function indexCard({ t }, geometry) {
   function show(p) {
     const [level, slide] = geometry.outOf(p);
     const cells = geometry.kernelCells();
-    const { stride, dilation } = geometry;
+    const { strides, dilations } = geometry;
     refill(
       lines,
       el("p", {}, t("columns.level", { m: level + 1, n: slide + 1 })),
       pattern(
         "i",
         "m",
-        cells.map(([i]) => i * dilation),
-        level * stride,
+        cells.map(([i]) => i * dilations[0]),
+        level * strides[0],
       ),
       pattern(
         "j",
         "n",
-        cells.map(([, j]) => j * dilation),
-        slide * stride,
+        cells.map(([, j]) => j * dilations[1]),
+        slide * strides[1],
       ),
       display(
         inline("k", "=", list(Array.from({ length: geometry.channels }, (_, k) => k))),

@@ -1,6 +1,7 @@
 /** What the room's five matrices show, and what pointing at them does. `picture` is the room's. */
 
 import { paddedGrid } from "../../convolution.js";
+import { outputLabels } from "../../labels.js";
 
 export function imageGrid(picture) {
   const { found, geometry, scales } = picture;
@@ -26,7 +27,7 @@ export function matrixGrid(picture, look) {
     write: writing(picture, look),
     isPadding: (r, p) => found.arrays.indices.at(r, p) < 0,
     rowLabels: Array.from({ length: rows }, (_, r) => geometry.ofMatrixRow(r).join(" ")),
-    columnLabels: Array.from({ length: columns }, (_, p) => geometry.outOf(p).join(",")),
+    columnLabels: Array.from({ length: columns }, (_, p) => geometry.placeOf(p).join(",")),
     onPreview: (r, p) => {
       picture.preview(p);
       const [k, ...cell] = geometry.ofMatrixRow(r);
@@ -87,7 +88,7 @@ export function productGrid(picture) {
     value: (f, p) => found.arrays.y.at(p, f),
     isEmpty: (_, p) => p > picture.clock.position,
     rowLabels: Array.from({ length: filters }, (_, f) => `f ${picture.filterName(f)}`),
-    columnLabels: Array.from({ length: geometry.windows }, (_, p) => geometry.outOf(p).join(",")),
+    columnLabels: Array.from({ length: geometry.windows }, (_, p) => geometry.placeOf(p).join(",")),
     onPreview: (_, p) => picture.preview(p),
     onLeave: () => picture.preview(null),
     onPin: (f, p) => {
@@ -105,8 +106,7 @@ export function reshapedGrid(picture) {
     scale: scales.output,
     value: (r, c) => found.arrays.y.at(geometry.windowAt(r, c), found.filter),
     isEmpty: (r, c) => geometry.windowAt(r, c) > picture.clock.position,
-    rowLabels: Array.from({ length: geometry.outRows }, (_, n) => String(n)),
-    columnLabels: Array.from({ length: geometry.outColumns }, (_, n) => String(n)),
+    ...outputLabels(geometry),
     onPreview: (r, c) => picture.preview(geometry.windowAt(r, c)),
     onLeave: () => picture.preview(null),
     onPin: (r, c) => picture.clock.go(geometry.windowAt(r, c)),

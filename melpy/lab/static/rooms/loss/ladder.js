@@ -5,6 +5,7 @@ import { createClock } from "../../clock.js";
 import { el, refill } from "../../dom.js";
 import { display } from "../../formula.js";
 import { createGrid } from "../../grid.js";
+import { marksKey } from "../../panel.js";
 import { createPrediction } from "../../predict.js";
 import { legend } from "../../scales.js";
 import { createTable } from "../../tables.js";
@@ -86,6 +87,7 @@ export class Ladder {
       el("h2", {}, climb.title),
       this.prediction.element,
       this.clock.element,
+      marksKey(context, ["pin", "preview"]),
       el("div", { class: "ladder-and-card" }, el("div", { class: "ladder" }, this.rungs.map(({ element }) => element), table.element), this.card),
       climb.remarks.map((text) => el("p", { class: "remark" }, text)),
       el(
@@ -133,7 +135,7 @@ export class Ladder {
     for (const { name, from, stage, grid, bars, values, element } of this.rungs) {
       const isThere = this.stage >= stage;
       grid.update();
-      grid.mark("now", [[0, this.column]]);
+      grid.mark("preview", this.pointed === null ? [] : [[0, this.pointed]]);
       grid.mark("pin", [[0, this.pinned]]);
       bars?.update(values.map((value, n) => (isThere && !this.isSecret(name, n) ? value : 0)), this.column);
       element.classList.toggle("to-come", !isThere);

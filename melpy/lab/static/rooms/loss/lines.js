@@ -2,6 +2,8 @@
 
 import { el } from "../../dom.js";
 
+const NEAR = 1e-4; // what float32 leaves between two ways to a loss
+
 export const line = (...parts) => el("p", { class: "sum" }, parts);
 
 /** What comes out. @param {number} value @param {import("../../numbers.js").Numbers} numbers */
@@ -15,6 +17,16 @@ export function difference(a, b, value, head, numbers) {
   const { terms, sum, decimals } = numbers.addUp([a, -b], value);
   const less = numbers.fixed(b, decimals);
   return line(head, terms[0], " − ", b < 0 ? `(${less})` : less, " = ", el("strong", {}, sum));
+}
+
+/**
+ * What a loss has beside what is drawn of it, such as penalties on weights; null where it has nothing.
+ * @param {number} drawn @param {number | null} loss
+ */
+export function restLine({ t, numbers }, drawn, loss) {
+  const rest = loss - drawn;
+  if (loss === null || !(Math.abs(rest) > NEAR * Math.max(1, Math.abs(loss)))) return null;
+  return line(t("loss.rest"), ` L = ${numbers.long(drawn)} + ${signed(rest, numbers)} = `, result(loss, numbers));
 }
 
 /** The largest size, for a scale that needs one. @param {number[]} values */

@@ -85,18 +85,43 @@ export class OptimizerPicture {
     for (const { curves } of this.charts) curves.update({ cursor: n + 1 });
   }
 
+  /** ε̂ = ε / √(1 − β₂ᵗ). */
+  adamShare(n) {
+    const { beta_2: b2, epsilon } = this.found.numbers;
+    return epsilon / Math.sqrt(1 - b2 ** this.adam[n].t);
+  }
+
+  /** The step as its line says, before any constraint: see toldSgd. */
+  adamStep(n) {
+    const { m_hat: m, v_hat: v } = this.adam[n];
+    return (-this.found.rates.adam * m) / (Math.sqrt(v) + this.adamShare(n));
+  }
+
+  /** Where a step leads to, and where the weight's constraint then puts it. */
+  arrival({ before, after }, step) {
+    const { context, found } = this;
+    const { t, numbers } = context;
+    const strong = (value) => el("strong", {}, numbers.long(value));
+    const sum = `w = ${numbers.long(before)} + ${signed(step, numbers)} = `;
+    if (!found.constraint) return line(sum, strong(after));
+    return [
+      line(sum, numbers.long(before + step)),
+      line(t("opt.constrained", { name: found.constraint }), " w = ", strong(after)),
+    ];
+  }
+
   toldAdam(n) {
     const { t, numbers } = this.context;
     const { long } = numbers;
     const now = this.adam[n];
     const before = this.adam[n - 1] ?? { m: 0, v: 0 };
-    const { beta_1: b1, beta_2: b2, epsilon } = this.found.numbers;
+    const { beta_1: b1, beta_2: b2 } = this.found.numbers;
     const rate = this.found.rates.adam;
     const raised = () => (now.t === 1 ? null : el("sup", {}, now.t));
     const after = (value) => signed(value, numbers);
     const strong = (value) => el("strong", {}, long(value));
-    const share = epsilon / Math.sqrt(1 - b2 ** now.t);
-    const step = (-rate * now.m_hat) / (Math.sqrt(now.v_hat) + share); // as the line says: see toldSgd
+    const share = this.adamShare(n);
+    const step = this.adamStep(n);
     return [
       el("h3", {}, `Adam, t = ${now.t}`),
       line("g = ", strong(now.gradient)),
@@ -105,7 +130,7 @@ export class OptimizerPicture {
       line(`m̂ = ${long(now.m)} / (1 − ${long(b1)}`, raised(), ") = ", strong(now.m_hat)),
       line(`v̂ = ${long(now.v)} / (1 − ${long(b2)}`, raised(), ") = ", strong(now.v_hat)),
       line(`${t("opt.theStep")} = −${long(rate)} · ${after(now.m_hat)} / (√${long(now.v_hat)} + ${long(share)}) = `, strong(step)),
-      line(`w = ${long(now.before)} + ${after(step)} = `, strong(now.after)),
+      this.arrival(now, step),
       display(block("w", "←", "w", "−", "α", "·", frac(row("m̂"), row(root("v̂"), "+", "ε̂"))), block("ε̂", "=", frac("ε", root(row("1", "−", sup(sub("β", "2"), "t")))))),
     ];
   }
@@ -117,12 +142,12 @@ export class OptimizerPicture {
     const rate = this.found.rates.sgd;
     // Of after − before, float32 leaves beside w fewer digits than are shown: the line would not come out.
     const step = -rate * now.gradient;
-    const ratio = Math.abs(this.adam[n].step / now.step);
+    const ratio = Math.abs(this.adamStep(n) / step);
     return [
       el("h3", {}, `SGD, t = ${now.t}`),
       line("g = ", el("strong", {}, long(now.gradient))),
       line(`${t("opt.theStep")} = −${long(rate)} · ${signed(now.gradient, numbers)} = `, el("strong", {}, long(step))),
-      line(`w = ${long(now.before)} + ${signed(step, numbers)} = `, el("strong", {}, long(now.after))),
+      this.arrival(now, step),
       display(block("w", "←", "w", "−", "α", "·", "g")),
       Number.isFinite(ratio) && ratio > 0 ? el("p", {}, t("opt.ratio", { ratio: numbers.cell(ratio) })) : null,
     ];

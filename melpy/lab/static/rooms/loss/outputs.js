@@ -4,7 +4,7 @@ import { el } from "../../dom.js";
 import { block, frac, inline, row, sub, sum, sup } from "../../formula.js";
 import { scaleFor, scaleTo } from "../../scales.js";
 import { sumLine } from "../../sums.js";
-import { difference, line, result, steepest } from "./lines.js";
+import { difference, line, restLine, result, steepest } from "./lines.js";
 
 const MOST_OUTPUTS = 12; // in a row, the first ones
 const SQUARES = ["mse", "mean_squared_error"];
@@ -35,7 +35,7 @@ export function sigmoidClimb(context, traced) {
           truth[k] > 0.5
             ? line(`−ln p = −ln ${long(probability[k])} = `, result(losses[k], numbers))
             : line(`−ln (1 − p) = −ln ${long(1 - probability[k])} = `, result(losses[k], numbers)),
-          meanLine(context, losses, traced.loss, nameOf),
+          ...meanLines(context, losses, traced.loss, nameOf),
           words,
         ];
       default:
@@ -92,7 +92,7 @@ export function squareClimb(context, traced) {
       case "difference":
         return [difference(prediction[k], truth[k], gap[k], "ŷ − y = ", numbers), words];
       case "loss":
-        return [line(`(${long(gap[k])})² = `, result(square[k], numbers)), meanLine(context, square, traced.loss, nameOf), words];
+        return [line(`(${long(gap[k])})² = `, result(square[k], numbers)), ...meanLines(context, square, traced.loss, nameOf), words];
       default:
         return [line(`${twice} · (${long(gap[k])}) = `, result(gradient[k], numbers)), words];
     }
@@ -140,11 +140,13 @@ function of({ t }, { count }, nameOf, told) {
   return { columns, asked: 0, nameOf, told, remarks };
 }
 
-/** The mean over the outputs, where there are several. */
-function meanLine(context, losses, loss, nameOf) {
-  if (losses.length < 2 || losses.length > MOST_OUTPUTS) return null;
+/** The mean over the outputs, where there are several, and what the loss has beside it. */
+function meanLines(context, losses, loss, nameOf) {
+  const drawn = losses.reduce((total, value) => total + value, 0) / losses.length;
+  const rest = restLine(context, drawn, loss);
+  if (losses.length < 2 || losses.length > MOST_OUTPUTS) return [rest];
   const terms = losses.map((value, k) => ({ value: value / losses.length, title: nameOf(k) }));
-  return sumLine({ name: "L", terms, sum: loss }, context);
+  return [sumLine({ name: rest ? context.t("loss.mean") : "L", terms, sum: rest ? drawn : loss }, context), rest];
 }
 
 const shareLine = (whole, part, count, numbers) =>

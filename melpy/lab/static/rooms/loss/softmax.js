@@ -4,7 +4,7 @@ import { el } from "../../dom.js";
 import { block, frac, inline, row, sub, sum, sup } from "../../formula.js";
 import { scaleFor, scaleTo } from "../../scales.js";
 import { sumLine } from "../../sums.js";
-import { difference, line, result, steepest } from "./lines.js";
+import { difference, line, restLine, result, steepest } from "./lines.js";
 
 const MOST_CLASSES = 12; // in a row; of more, the likeliest ones and the right one
 
@@ -27,6 +27,8 @@ export function softmaxClimb(context, traced) {
   const truth = z.map((_, k) => Number(k === label));
   const gradient = Array.from(arrays[traced.d_logits].data);
   const isCrossEntropy = gradient.every((g, k) => Math.abs(g - (probabilities[k] - truth[k])) < 1e-3);
+  const crossEntropy = -Math.log(probabilities[label]);
+  const rest = restLine(context, crossEntropy, traced.loss);
   const values = { logits: z, shifted, exponentials, probabilities, truth, gradient };
   const columns = chosen(probabilities, label);
   const nameOf = (k) => String(lab.data?.classes?.[k] ?? k);
@@ -50,7 +52,11 @@ export function softmaxClimb(context, traced) {
           words,
         ];
       case "loss":
-        return [line(`L = −ln p(${nameOf(label)}) = −ln ${long(probabilities[label])} = `, result(traced.loss, numbers)), words];
+        return [
+          line(`${rest ? "" : "L = "}−ln p(${nameOf(label)}) = −ln ${long(probabilities[label])} = `, result(crossEntropy, numbers)),
+          rest,
+          words,
+        ];
       default:
         return [
           isCrossEntropy ? difference(probabilities[k], truth[k], gradient[k], `p(${name}) − y(${name}) = `, numbers) : line(`∂L/∂z(${name}) = `, result(gradient[k], numbers)),

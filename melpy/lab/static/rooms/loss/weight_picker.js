@@ -50,10 +50,11 @@ export function createWeightPicker(context, traced, onPick) {
   function axes() {
     const { shape } = array.w;
     const at = array.w.unflat(index);
-    const names = { 4: [null, null, "opt.channel", "opt.filter"], 2: [null, "opt.unit"] }[shape.length] ?? [];
+    const others = shape.slice(0, -1).map(() => "opt.axis"); // the last one is drawn
+    const names = { 4: [null, null, "opt.channel", "opt.filter"], 2: [null, "opt.unit"] }[shape.length] ?? others;
     return names.map((key, axis) =>
       key && choice({
-        label: t(key), value: at[axis],
+        label: t(key, { axis: axis + 1 }), value: at[axis],
         options: Array.from({ length: Math.min(shape[axis], 512) }, (_, n) => [n, String(n)]),
         onChange: (v) => pick(array.w.flat(...at.with(axis, Number(v))), true),
       }),
@@ -91,6 +92,8 @@ export function createWeightPicker(context, traced, onPick) {
             value: (r, c) => (flat(r, c) < 0 ? NaN : from.data[flat(r, c)]),
             isEmpty: (r, c) => flat(r, c) < 0,
             rowLabels: namesFrom(0, rows), columnLabels: namesFrom(0, columns),
+            onPreview: (r, c) => outline("preview", [r, c]),
+            onLeave: () => outline("preview", null),
             onPin: (r, c) => flat(r, c) >= 0 && pick(flat(r, c)),
           },
         },
@@ -101,21 +104,31 @@ export function createWeightPicker(context, traced, onPick) {
     tell();
   }
 
+  /** Mark a cell in the weights and in their gradients. */
+  function outline(kind, cell) {
+    for (const { grid } of grids) grid.mark(kind, cell ? [cell] : []);
+  }
+
   function tell() {
     kept["opt.weight"] = array.name;
     kept["opt.index"] = index;
-    for (const { grid } of grids) grid.mark("pin", [plane().cell]);
+    outline("pin", plane().cell);
     onPick({ weight: array.name, index, gradient: array.dw.data[index], place: array.w.unflat(index) });
   }
 
   return { element: el("div", {}, fields, place) };
 }
 
-/** All weights that have a gradient: "conv1/kernel", values and gradient. */
+/**
+ * All weights that have a gradient, once each: "conv1/kernel", values and gradient. A layer that is
+ * called again has the same gradients, of all its calls, under the same key.
+ */
 export function weightsOf(traced) {
+  const seen = new Set();
+  const isNew = (key) => !seen.has(key) && seen.add(key);
   return traced.rows.flatMap((row) =>
     Object.keys(row.d_weights ?? {})
-      .filter((name) => row.d_weights[name] && row.weights[name])
+      .filter((name) => row.d_weights[name] && row.weights[name] && isNew(row.d_weights[name]))
       .map((name) => ({
         name: `${row.path}/${name}`,
         w: traced.arrays[row.weights[name]],

@@ -2,7 +2,7 @@
 
 import { channelOf } from "../../arrays.js";
 import { el, refill, svg } from "../../dom.js";
-import { asImage } from "../../images.js";
+import { asImage, hasChannelsFirst } from "../../images.js";
 import { namesFrom } from "../../labels.js";
 import { createMap } from "../../maps.js";
 import { createGridPanel, createPanel } from "../../panel.js";
@@ -110,17 +110,24 @@ export function createLayerMaps(context) {
   const { t } = context;
   const place = el("div", { class: "layer-maps" });
   let channel = 0;
+  let grids = []; // of the way forward and of the way back: the same cell is outlined in both
+  let pinned = null;
+  let drawn = null;
 
   /** @param {any} row @param {Record<string, import("../../arrays.js").NdArray>} arrays @param {boolean} hasBack */
   function update(row, arrays, hasBack) {
     const [y, dy] = [arrays[row.output], arrays[row.d_output]];
+    const isFirst = hasChannelsFirst(context.lab, row.path);
+    if (row.path !== drawn) pinned = null;
+    [drawn, grids] = [row.path, []];
     const title = (key) => t(key, { name: row.path, type: row.class_name });
     refill(
       place,
-      y ? half(title("net.forward"), asImage(y), "values") : el("p", { class: "remark" }, t("net.leftOut")),
-      dy && hasBack ? half(title("net.backward"), asImage(dy), "gradients") : null,
+      y ? half(title("net.forward"), asImage(y, isFirst), "values") : el("p", { class: "remark" }, t("net.leftOut")),
+      dy && hasBack ? half(title("net.backward"), asImage(dy, isFirst), "gradients") : null,
       dy || !y ? null : el("p", { class: "remark" }, t("net.noGradient")),
     );
+    outline("pin", pinned);
 
     /** All maps small, and one of them large. */
     function half(name, image, kind) {
@@ -158,9 +165,21 @@ export function createLayerMaps(context) {
         rows: height, columns: width, size: width > 10 ? 30 : 38, scale,
         value: (r, c) => one.at(r, c), isEmpty: (r, c) => Number.isNaN(one.at(r, c)),
         rowLabels: namesFrom(0, height), columnLabels: namesFrom(0, width),
+        onPreview: (r, c) => outline("preview", [r, c]),
+        onLeave: () => outline("preview", null),
+        onPin: (r, c) => {
+          pinned = String(pinned) === String([r, c]) ? null : [r, c];
+          outline("pin", pinned);
+        },
       };
-      return createGridPanel({ title: name, grid }, context).element;
+      const panel = createGridPanel({ title: name, grid }, context);
+      grids.push(panel.grid);
+      return panel.element;
     }
+  }
+
+  function outline(kind, cell) {
+    for (const grid of grids) grid.mark(kind, cell ? [cell] : []);
   }
 
   return { element: place, update };

@@ -164,10 +164,15 @@ function inkBox(pad) {
 /** What the network makes of an image: a bar a class. */
 export function createAnswers({ t, numbers, lab }) {
   const list = el("ol", { class: "answers", "aria-label": t("answers.title") });
-  const element = el("figure", { class: "panel" }, el("figcaption", {}, t("answers.title")), list);
+  const heading = el("figcaption", {}, t("answers.title"));
+  const element = el("figure", { class: "panel" }, heading, list);
 
-  /** @param {number[]} probabilities @param {number | null} label */
-  function update(probabilities, label) {
+  /**
+   * @param {number[]} probabilities @param {number | null} label
+   * @param {number | null} sample  the image's number; null for a drawing
+   */
+  function update(probabilities, label, sample) {
+    refill(heading, sample === null ? t("answers.toDrawing") : t("answers.toSample", { sample }));
     const order = probabilities.map((_, k) => k);
     const shown = order.length <= 12 ? order : order.toSorted((a, b) => probabilities[b] - probabilities[a]).slice(0, 12);
     const best = order.reduce((top, k) => (probabilities[k] > probabilities[top] ? k : top), 0);

@@ -115,6 +115,15 @@ export async function livePart(context, { onAdopted }) {
   }
 }
 
+/** Up to which step two runs had the same losses, as far as both are; 0 where they ever differed. */
+function lastEqual(runs) {
+  if (runs.length < 2) return 0;
+  const [one, other] = runs.map((run) => run.loss);
+  const count = Math.min(one.length, other.length);
+  for (let n = 0; n < count; n++) if (String(one[n]) !== String(other[n])) return 0;
+  return count ? one[count - 1][0] : 0;
+}
+
 /** As many of a list as there is room for, evenly, from the first to the last. */
 const spread = (list, most) =>
   list.length <= most ? list : Array.from({ length: most }, (_, n) => list[Math.round((n * (list.length - 1)) / (most - 1))]);
@@ -142,7 +151,7 @@ function createCharts(context, runs) {
         runs.flatMap((run, n) =>
           run.loss.slice(-12).map(([step, loss]) => [
             NAMES[n], numbers.whole(step), loss === null ? "NaN" : numbers.long(loss),
-            numbers.percent(run.accuracy.find(([x]) => x === step)?.[1] ?? 0),
+            of(run.accuracy.find(([x]) => x === step)),
             of(run.heldAccuracy.find(([x]) => x === step)),
           ]),
         ),
@@ -163,6 +172,9 @@ function createCharts(context, runs) {
         { label: t("live.line.batch", { name: NAMES[run.number] }), style: 2 * run.number, points: run[points], isNoisy: true },
         { label: t("live.line.held", { name: NAMES[run.number] }), style: 2 * run.number + 1, points: run[held], hasDots: true },
       ]).filter((line) => line.points.length);
+    const step = lastEqual(there);
+    const note = step ? t("live.equal", { step: numbers.whole(step) }) : null;
+    for (const one of Object.values(shared)) one.setNote(note);
     shared.loss.update({ lines: lines("loss", "heldLoss"), marks });
     shared.accuracy.update({ lines: lines("accuracy", "heldAccuracy"), marks });
     byLayer.forEach((charts, n) => {

@@ -52,7 +52,7 @@ export function createLiveCard(context, run, { name, onAdopted, onError }) {
     breaking,
     network,
   );
-  let drawn = { layers: "", cut: "", step: -1, at: 0, isAsking: false };
+  let drawn = { layers: "", cut: "", look: "", at: 0, isAsking: false };
 
   function named(key) {
     return { "aria-label": t(key), title: t(key) };
@@ -131,16 +131,22 @@ export function createLiveCard(context, run, { name, onAdopted, onError }) {
     if (!stands.is_plane) return refill(picture);
     if (!picture.firstChild) picture.append(boundary.element);
     const wait = drawn.at + BOUNDARY_MS - performance.now();
-    if (drawn.isAsking || (drawn.step === stands.step && drawn.set === stands.set)) return;
+    const standing = lookOf(run);
+    if (drawn.isAsking || drawn.look === standing) return;
     drawn.isAsking = true;
     if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    await run.last.catch(() => {}); // it may have set up another network
     if (signal.aborted) return;
+    if (!run.stands.is_plane) return void (drawn.isAsking = false);
     const found = await source.ask(`/api/live/${run.number}/boundary`, undefined, signal).catch(() => null);
-    Object.assign(drawn, { isAsking: false, at: performance.now(), step: found?.step ?? stands.step, set: stands.set });
+    Object.assign(drawn, { isAsking: false, at: performance.now(), look: standing });
     if (!found) return;
     boundary.update(found);
-    if (found.step !== run.stands.step) drawBoundary();
+    if (lookOf(run) !== standing) drawBoundary();
   }
 
   return { element, update };
 }
+
+/** What the decision depends on: the training, its step, and how often its weights were changed. */
+const lookOf = ({ born, stands }) => [born, stands.set, stands.step, stands.steps_kept].join();

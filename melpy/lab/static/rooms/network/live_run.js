@@ -13,6 +13,7 @@ export class LiveRun {
     this.stands = { state: "none" };
     this.after = 0;
     this.waiting = 0;
+    this.born = 0; // which training it is that runs here
     this.last = Promise.resolve(); // the last command; the next is sent when it is answered
     this.forget();
   }
@@ -72,7 +73,7 @@ export class LiveRun {
   take(event) {
     switch (event.kind) {
       case "read": this.after = event.after; return;
-      case "new": this.forget(); break;
+      case "new": this.forget(); this.born += Number(this.after > 0); break; // the first is no news
       case "state": this.stands = { run: this.number, ...event }; break;
       case "step": this.takeStep(event); break;
       case "held out": this.takeHeldOut(event); break;

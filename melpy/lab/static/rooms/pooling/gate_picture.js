@@ -4,7 +4,7 @@ import { createClock } from "../../clock.js";
 import { el, refill } from "../../dom.js";
 import { namesFrom } from "../../labels.js";
 import { block, display, indices, row, sub, sup } from "../../formula.js";
-import { createGridPanel } from "../../panel.js";
+import { createGridPanel, marksKey } from "../../panel.js";
 import { createPrediction } from "../../predict.js";
 import { scaleFor } from "../../scales.js";
 import { createScatter } from "./scatter.js";
@@ -15,8 +15,8 @@ const MOST = 16; // rows and columns that are written out
 export class GatePicture {
   /**
    * @param {import("../../shell.js").Context} context
-   * @param {{row: any, x: any, y: any, dy: any, dx: any, all: any}} layer  arrays (H,W) of one
-   *   channel; all: the output of all channels
+   * @param {{row: any, x: any, y: any, dy: any, dx: any, all: any, kinks: any}} layer  arrays
+   *   (H,W) of one channel; all: the output of all channels; kinks: or null
    * @param {AbortSignal} signal
    */
   constructor(context, layer, signal) {
@@ -47,9 +47,15 @@ export class GatePicture {
     return this.dy.at(r, c) !== 0 && this.dx.at(r, c) === 0;
   }
 
+  /** Whether x lies where the function bends: there a slope means nothing. */
+  isKink(r, c) {
+    return (this.kinks?.at(r, c) ?? 0) > 0;
+  }
+
   build() {
     const { context, signal, cells } = this;
     const { t, say } = context;
+    const kinks = cells.filter((cell) => this.isKink(...cell));
     this.clock = createClock({
       t, signal, length: cells.length, start: Math.max(0, cells.findIndex((cell) => this.isBlocked(...cell))),
       say: (n) => t("grid.cell", { row: cells[n][0], column: cells[n][1] }),
@@ -60,6 +66,7 @@ export class GatePicture {
       },
     });
     this.buildPanels();
+    this.panels.x.grid.mark("kink", kinks);
     this.card = el("div", { class: "card" });
     this.plots = this.scatters();
     const way = (name, ...panels) =>
@@ -69,6 +76,7 @@ export class GatePicture {
       {},
       this.question().element,
       this.clock.element,
+      marksKey(context, ["now", "preview", ...(kinks.length ? ["kink"] : [])]),
       el(
         "div",
         { class: "two-ways both-ways" },
@@ -77,6 +85,7 @@ export class GatePicture {
       ),
       el("div", { class: "pair" }, el("div", { class: "plots" }, this.plots.map(({ element }) => element)), this.card),
       el("p", { class: "remark" }, this.share()),
+      kinks.length ? el("p", { class: "remark" }, t("gate.kinks", { count: kinks.length })) : null,
       el(
         "section",
         { class: "explain" },
@@ -105,9 +114,13 @@ export class GatePicture {
     };
     const panel = (name, scale, more = {}) =>
       createGridPanel({ title: t(`gate.${name}`), grid: { ...shared, scale, value: (r, c) => this[name].at(r, c), ...more } }, context);
+    const describe = (r, c) => {
+      const named = t("grid.cell", { row: r, column: c });
+      return this.isKink(r, c) ? `${named}, ${t("mark.kink")}` : named;
+    };
     const hatched = { isPadding: (r, c) => this.isBlocked(r, c) };
     this.panels = {
-      x: panel("x", values), y: panel("y", values),
+      x: panel("x", values, { describe }), y: panel("y", values),
       dx: panel("dx", gradients, hatched), dy: panel("dy", gradients),
     };
   }

@@ -3,18 +3,21 @@
 /** @typedef {[number, number]} Cell */
 
 export class Pool {
-  /** @param {any} found  an answer of /api/pooling @param {number} channel  of those in the answer */
-  constructor(found, channel) {
-    Object.assign(this, { found, channel });
+  /**
+   * @param {any} found  an answer of /api/pooling
+   * @param {number} channel  of those in the answer
+   * @param {import("../../arrays.js").NdArray | null} kinks  (H,W,C) of the whole output, where the
+   *   trace has marked them
+   */
+  constructor(found, channel, kinks = null) {
+    Object.assign(this, { found, channel, kinks });
     this.isMax = found.kind === "max";
     [this.height, this.width] = found.arrays.x.shape;
     [this.rows, this.columns] = found.arrays.y.shape;
     this.overlaps = found.arrays.coverage.data.some((times) => times > 1);
-    const [row, column] = found.cut?.crop ?? [0, 0];
-    const whole = found.cut?.crop ? found.layer.pads : [[0, 0], [0, 0]];
     /** Which row and column of the whole image the excerpt begins at, and which of the output. */
-    this.origin = [row - whole[0][0], column - whole[1][0]].map((n) => Math.max(0, n));
-    this.outOrigin = [row / found.strides[0], column / found.strides[1]];
+    this.origin = found.origin.map((n) => Math.max(0, n));
+    this.outOrigin = found.first;
     /** All windows, in their order. @type {Cell[]} */
     this.windows = Array.from({ length: this.rows * this.columns }, (_, n) => [
       Math.floor(n / this.columns),
@@ -46,6 +49,15 @@ export class Pool {
   /** How many cells of a window are as large as its maximum. */
   ties(p, q) {
     return this.isMax ? this.found.arrays.ties.at(p, q, this.channel) : 0;
+  }
+
+  /** Whether a window's two largest values are as good as equal: there the slope jumps. */
+  isKink(p, q) {
+    if (!this.isMax) return false;
+    const [top, left] = this.outOrigin;
+    return this.kinks
+      ? this.kinks.at(p + top, q + left, this.found.channels[this.channel]) > 0
+      : this.ties(p, q) > 1;
   }
 
   /** The cells under a window, row by row; padding is none of them. @returns {Cell[]} */

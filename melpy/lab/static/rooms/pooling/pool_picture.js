@@ -5,7 +5,7 @@ import { createClock } from "../../clock.js";
 import { toggle } from "../../controls.js";
 import { el, refill } from "../../dom.js";
 import { namesFrom } from "../../labels.js";
-import { createGridPanel } from "../../panel.js";
+import { createGridPanel, marksKey } from "../../panel.js";
 import { createPrediction } from "../../predict.js";
 import { scaleFor } from "../../scales.js";
 
@@ -61,6 +61,7 @@ export class PoolPicture {
     const { context, pool, signal } = this;
     const { t, say } = context;
     const count = pool.windows.length;
+    this.kinks = pool.windows.filter((window) => pool.isKink(...window));
     this.prediction = this.question();
     this.clock = createClock({
       t, signal, length: 2 * count,
@@ -88,10 +89,12 @@ export class PoolPicture {
       {},
       this.prediction.element,
       this.clock.element,
+      marksKey(context, ["now", "pin", "preview", "window", ...(pool.isMax ? ["winner"] : []), ...(this.kinks.length ? ["kink"] : [])]),
       toggle({ label: t("pool.allArrows"), value: this.hasAll, onChange: (on) => this.showAll(on) }),
       this.panels,
       this.card,
       this.remark(),
+      this.kinks.length ? el("p", { class: "remark" }, t("pool.kinks", { count: this.kinks.length })) : null,
       el(
         "section",
         { class: "explain" },
@@ -106,7 +109,8 @@ export class PoolPicture {
     const { cut, layer } = pool.found;
     if (!cut?.crop) return null;
     const sizes = { rows: pool.height, columns: pool.width, height: layer.size[0], width: layer.size[1] };
-    return el("p", { class: "remark" }, context.t("pool.cut", sizes));
+    const edge = pool.overlaps ? ` ${context.t("pool.cutEdge")}` : "";
+    return el("p", { class: "remark" }, context.t("pool.cut", sizes), edge);
   }
 
   buildPanels() {
@@ -121,9 +125,14 @@ export class PoolPicture {
     const output = { ...sides(pool.outOrigin, pool.rows, pool.columns), ...this.pointing((cell) => cell) };
     const panel = (key, grid, note) => createGridPanel({ title: t(`pool.${key}`), grid, note }, context);
     const isToCome = (r, c) => !this.isBack && r * pool.columns + c > this.number;
+    const describe = (r, c) => {
+      const named = t("grid.cell", this.named([r, c]));
+      return pool.isKink(r, c) ? `${named}, ${t("mark.kink")}` : named;
+    };
     const note = pool.found.dy_from === "example" ? t("pool.example") : null;
     this.x = panel("x", { ...input, scale: values, value: (r, c) => pool.x(r, c) });
-    this.y = panel("y", { ...output, scale: values, value: (r, c) => pool.y(r, c), isEmpty: isToCome });
+    this.y = panel("y", { ...output, scale: values, value: (r, c) => pool.y(r, c), isEmpty: isToCome, describe });
+    this.y.grid.mark("kink", this.kinks);
     this.dy = panel("dy", { ...output, scale: gradients, value: (r, c) => pool.dy(r, c) }, note);
     this.dx = panel("dx", { ...input, scale: gradients, value: (r, c) => this.gathered(r, c) });
     const counts = scaleFor("counts", [pool.found.arrays.coverage]);

@@ -61,7 +61,7 @@ export function outputQuestion(context, { id, place, right, bias, cells, onAnswe
  */
 export function sizeCards(context, geometry) {
   const { t } = context;
-  const { stride, dilation } = geometry;
+  const [stride, dilation] = [geometry.strides[0], geometry.dilations[0]]; // of rows
   const [n, K] = [geometry.rows, geometry.kernelRows];
   const next = stride + 1;
   const right = windowsIn(n, K, next, dilation);

@@ -1,6 +1,7 @@
 /** What the room's four matrices show, and what pointing at them does. `picture` is the room's. */
 
 import { paddedGrid } from "../../convolution.js";
+import { outputLabels } from "../../labels.js";
 
 const AT_A_DESK = 730; // pixels that a page 1280 wide has for the image and the output together
 
@@ -57,8 +58,7 @@ export function resultGrid(picture) {
     rows: geometry.outRows,
     columns: geometry.outColumns,
     size: cellSize(geometry),
-    rowLabels: Array.from({ length: geometry.outRows }, (_, n) => String(n)),
-    columnLabels: Array.from({ length: geometry.outColumns }, (_, n) => String(n)),
+    ...outputLabels(geometry),
     scale: scales.output,
     value: (r, c) => picture.output(geometry.windowAt(r, c)),
     isHidden: (r, c) => geometry.windowAt(r, c) === picture.asked && !picture.prediction.isAnswered,
