@@ -2,8 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
-DOCS = Path(__file__).parents[1] / "docs"
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def test_each_that_lives_is_listed_with_a_reason():
@@ -20,3 +24,13 @@ def test_each_that_lives_is_listed_with_a_reason():
     page = (DOCS / "reliability.md").read_text(encoding="utf-8").replace("\n", " ")
     sentence = "Tests kill {} mutants of the tape, the ops and the kernels; {} live, and {} wait"
     assert sentence.format(*counts) in page
+
+
+def test_a_mutant_without_a_place_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    mutants = pytest.importorskip("mutants", reason="no extra [mutants]")
+    (tmp_path / "a.py").write_text("one = 1 + 1\n", encoding="utf-8")
+    lane = SimpleNamespace(folder=tmp_path)
+    gone = mutants.Mutant("a.py", "core/ReplaceBinaryOperator_Add_Sub", 1, 1)
+    with pytest.raises(SystemExit, match="no such place"):  # unchanged, it would count as one
+        mutants.Lane.tried(lane, gone, [])  # that no test sees

@@ -304,7 +304,12 @@ class Lane:
         """Return what became of a mutant: what killed it, if anything did."""
         path = self.folder / mutant.path
         source, written = path.read_text(encoding="utf-8"), path.stat()
-        mutated = changed(mutant, source) or source
+        mutated = changed(mutant, source)
+        if mutated is None:
+            raise SystemExit(
+                f"{mutant.key}: the file has no such place any more. Draw again: a second call of "
+                "this program leaves out results whose code has changed."
+            )
         _, old, new = _difference(source, mutated)
         begun_s = time.perf_counter()
         cache = self.folder / "kernels-of-ops"

@@ -116,7 +116,7 @@ def test_bias_activation(dtype, name, shape):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("epsilon", [0.0, 1e-7, 0.05])
+@pytest.mark.parametrize("epsilon", [0.0, 1e-7, 0.05, 0.3])
 @pytest.mark.parametrize("shape", [(0, 3), (1, 1), (9, 10)])
 def test_cross_entropy(dtype, epsilon, shape):
     rng = np.random.default_rng(0)

@@ -135,6 +135,20 @@ def test_activations_pass_nan_and_bear_the_ends(name, dtype):
     assert not np.isnan(y[1:]).any()
 
 
+def test_the_sigmoid_keeps_its_digits_down_to_the_least_float():
+    x = np.linspace(-87.33, 20, 5001).astype("float32")
+    expected = 1 / (1 + np.exp(-x.astype("float64")))
+    np.testing.assert_allclose(activation.activation(x, "sigmoid", 0.0), expected, rtol=3e-7)
+
+
+def test_tanh_is_odd_to_the_bit_where_it_becomes_one():
+    first, last = np.array([7.9, 7.91], "float32").view("int32")
+    x = np.arange(first, last, dtype="int32").view("float32")  # each float there is
+    y = activation.activation(x, "tanh", 0.0)
+    assert y[0] < y[-1] == 1
+    np.testing.assert_array_equal(activation.activation(-x, "tanh", 0.0), -y)
+
+
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_softmax(dtype):
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ pytest.importorskip("numba")
 
 from melpy import config
 from melpy.errors import ArgumentError
-from melpy.kernels.compiled import conv, conv_block
+from melpy.kernels.compiled import conv, conv_block, conv_plans, tile
 from melpy.kernels.spec import conv_block as block_spec
 from melpy.kernels.spec import conv_windows as spec
 from melpy.kernels.spec.windows import output_size
@@ -96,8 +96,34 @@ def test_winograds_error_is_no_larger_than_the_direct_way():
 def test_a_way_that_does_not_fit_is_refused():
     config.set_conv_path("winograd")
     x, w = np.ones((1, 4, 4, 3), "float32"), np.ones((2, 2, 3, 4), "float32")
-    with pytest.raises(ArgumentError, match="set_conv_path"):
+    with pytest.raises(ArgumentError, match="set_conv_path") as told:
         conv.conv2d(x, w, ONE, ((0, 0), (0, 0)), ONE, 1)
+    assert f"multiples of {tile.VECTOR_BYTES // 4};" in str(told.value)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(
+    "pads", [((1, 2), (0, 3)), ((0, 2), (-1, 1)), ((-1, 2), (2, -2)), ((-2, -1), (-1, -1))], ids=str
+)
+def test_a_frame_pads_and_cuts(pads, dtype):
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(dtype)
+    wide = np.pad(x, [(0, 0), *[(max(0, a), max(0, b)) for a, b in pads], (0, 0)])
+    (top, bottom), (left, right) = [(max(0, -a), max(0, -b)) for a, b in pads]
+    expected = wide[:, top : wide.shape[1] - bottom, left : wide.shape[2] - right]
+    np.testing.assert_array_equal(conv.framed(x, pads), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 64, 1024, 5000])
+@pytest.mark.parametrize("strides", [ONE, (2, 3)])
+def test_a_block_of_pixels_is_whole_tiles_and_stays_in_the_cache(channels, strides):
+    x, w = np.zeros((1, 9, 9, channels), "float32"), np.zeros((1, 1, channels, 2), "float32")
+    out = output_size((9, 9), ONE, strides, ((0, 0), (0, 0)), ONE)
+    plan = conv_plans.forward((9, 9), w.shape, strides, ONE, 1, out)
+    y = np.empty((1, *out, 2), "float32")
+    *_, rows = conv.convolution(x, conv.NONE, w, 2, plan, y, strides)[-1]
+    assert rows % tile.ROWS == 0
+    pixel_bytes = 4 * channels * strides[0] * strides[1]
+    assert rows == tile.ROWS or rows * pixel_bytes <= conv.BLOCK_BYTES
 
 
 @pytest.mark.parametrize("pool", [(1, 1), (2, 2), (1, 3)], ids=str)

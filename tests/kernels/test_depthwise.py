@@ -87,6 +87,18 @@ def test_compiled_equals_the_specification(dtype, geometry):
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_without_a_bias_nothing_is_added_that_freed_memory_held(dtype):
+    pytest.importorskip("numba")
+    from melpy.kernels.compiled import depthwise as fast
+
+    geometry = (2, 4, 4, 3), (2, 2, 3, 1), ((1, 1), ((0, 0), (0, 0)), (1, 1))
+    x, w, y, _, options = draw_arrays(geometry, dtype)
+    freed = [np.full(n, 1e3, dtype) for n in (1, 2, 3) for _ in range(9)]
+    del freed
+    close(fast.depthwise_conv2d(x, w, *options), y, dtype)
+
+
 @pytest.mark.parametrize("count", [2, 3, 8])
 @pytest.mark.filterwarnings("ignore:.*take turns")
 def test_any_number_of_threads_gives_the_same_bits(count):

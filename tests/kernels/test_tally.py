@@ -40,6 +40,18 @@ def test_thresholds(dtype):
     np.testing.assert_array_equal(hits, spec.threshold_hits(target, y, 0.4))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(), (7,), (300, 100)], ids=str)
+def test_means(shape, dtype):
+    x = RNG.uniform(size=shape).astype(dtype)
+    made, expected = tally.mean(x), spec.mean(x)
+    assert (made.dtype, made.shape) == (dtype, ())
+    np.testing.assert_allclose(made, expected, rtol=1e-6 if dtype == "float32" else 1e-12)
+    d_x = tally.mean_d_x(made, shape)
+    assert (d_x.dtype, d_x.shape) == (dtype, shape)
+    np.testing.assert_allclose(d_x, spec.mean_d_x(made, shape), rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (9, 1), (50, 3)])
 def test_sums(shape):
     x, weights = RNG.normal(size=shape), RNG.uniform(size=shape[0])

@@ -70,6 +70,29 @@ def test_a_leaky_relu_without_a_slope_is_a_relu():
     np.testing.assert_array_equal(leaky, relu)
 
 
+@pytest.mark.parametrize("wrong", ["x", "recurrent_kernel", "bias", "h", "mask"])
+@pytest.mark.parametrize(("name", "gates"), [("lstm", 4), ("gru", 3), ("simple_rnn", 1)])
+def test_recurrent_arrays_that_do_not_fit_are_refused(name, gates, wrong):
+    N, T, D = 3, 5, 2
+    G = gates * D
+    given = {
+        "x": np.ones((N, T, G)), "recurrent_kernel": np.ones((D, G)), "h": np.ones((N, D)),
+        "bias": np.ones((2, G) if name == "gru" else G), "mask": np.ones((N, T), bool),
+    } | ({"c": np.ones((N, D))} if name == "lstm" else {})  # fmt: skip
+    given[wrong] = given[wrong][..., :-1]
+    with pytest.raises(ShapeError, match="the arrays do not fit each other"):
+        getattr(ops, name)(**given)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((4,), 0), ((4, 3), 0), ((3, 4), -1), ((2, 4, 3), 1)], ids=str
+)
+def test_average_with_weights_along_an_axis(shape, axis):
+    x, weights = RNG.normal(size=shape), RNG.uniform(size=4)
+    expected = np.average(x, axis, weights)
+    np.testing.assert_allclose(ops.average(x, axis, weights), expected, atol=1e-12)
+
+
 def lanczos(radius):
     def weight(t):
         t = abs(t)
