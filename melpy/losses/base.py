@@ -120,6 +120,10 @@ class Loss(Configurable):
 
     Notes
     -----
+    Labels and predictions (N, ..., D); ``call`` gives losses (N, ...), which the reduction makes ()
+    or leaves. Sample weights are (), (N,), (N, 1), or of the losses' first or last axes. Where only
+    labels or predictions end in an axis of size 1, (N,) serves as (N, 1), (N, T, 1) as (N, T).
+
     Predictions may carry a mask, such as that of a Masking layer or of an Embedding with
     mask_zero: what it leaves out weighs nothing, and the means divide by what is left.
 

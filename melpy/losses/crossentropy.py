@@ -45,7 +45,10 @@ def binary_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """loss = -mean (t log p + (1 - t) log(1 - p)) along an axis; see `BinaryCrossentropy`."""
+    """loss = -mean (t log p + (1 - t) log(1 - p)) along an axis; see `BinaryCrossentropy`.
+
+    Labels and predictions (N, ..., D), losses (N, ...), the shape without the axis.
+    """
     t, y = paired(y_true, y_pred)
     checks.same_shape("binary_crossentropy", t, y)
     t = smoothed_bits(t, label_smoothing)
@@ -68,7 +71,10 @@ def categorical_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """loss = -sum_c t_c log p_c, t one-hot or a distribution; see `CategoricalCrossentropy`."""
+    """loss = -sum_c t_c log p_c, t one-hot or a distribution; see `CategoricalCrossentropy`.
+
+    Labels and predictions (N, ..., C), losses (N, ...), the shape without the axis.
+    """
     who, y_pred = "categorical_crossentropy", as_float(y_pred)
     checks.several_classes(who, y_pred.shape, axis)
     t = as_float(y_true, y_pred.dtype)
@@ -85,7 +91,11 @@ def sparse_categorical_crossentropy(
     ignore_class: int | None = None,
     axis: int = -1,
 ) -> Any:
-    """loss = -log p_t, t a class's number; see `SparseCategoricalCrossentropy`."""
+    """loss = -log p_t, t a class's number; see `SparseCategoricalCrossentropy`.
+
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), losses (N, ...), the shape without
+    the axis.
+    """
     who = "sparse_categorical_crossentropy"
     labels, y_pred = np.asarray(checks.given(who, y_true)), as_float(y_pred)
     checks.classes_axis(who, y_pred.shape, axis)
@@ -153,7 +163,10 @@ sparse_categorical_crossentropy.is_whole = (  # type: ignore[attr-defined]
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
-    """loss = (1 - p_t^q) / q, p_t the probability of the true class t, the last axis's."""
+    """loss = (1 - p_t^q) / q, p_t the probability of the true class t, the last axis's.
+
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), losses (N, ...).
+    """
     who, y_pred = "categorical_generalized_cross_entropy", as_float(y_pred)
     labels = np.asarray(checks.given(who, y_true))
     checks.class_numbers(who, labels, y_pred.shape)
@@ -190,6 +203,11 @@ class BinaryCrossentropy(CrossentropyLoss):
     label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / 2
     axis : int, the axis that is averaged
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...), the shape without the axis; () once
+    reduced.
 
     Examples
     --------
@@ -232,6 +250,11 @@ class CategoricalCrossentropy(CrossentropyLoss):
     axis : int, the classes' axis
     reduction, name, dtype : as in `Loss`
 
+    Notes
+    -----
+    Labels and predictions (N, ..., C), losses (N, ...), the shape without the axis; () once
+    reduced.
+
     Examples
     --------
     >>> import numpy as np
@@ -271,6 +294,11 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
     ignore_class : int or None, a label whose losses do not count, such as -1 for "unknown"
     reduction, name, dtype : as in `Loss`
     axis : int, the classes' axis of the predictions
+
+    Notes
+    -----
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), losses (N, ...), the shape without
+    the axis; () once reduced.
 
     Examples
     --------
@@ -332,7 +360,8 @@ class CategoricalGeneralizedCrossEntropy(PairLoss):
 
     Notes
     -----
-    Labels are class numbers (N,); predictions are probabilities (N, C).
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), losses (N, ...); () once reduced.
+    Labels are class numbers, predictions probabilities.
 
     Source
     ------

@@ -17,14 +17,20 @@ __all__ = [
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:
-    """loss = sum y_true log(y_true / y_pred) along the last axis, both clipped to [epsilon, 1]."""
+    """loss = sum y_true log(y_true / y_pred) along the last axis, both clipped to [epsilon, 1].
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     t, y = (ops.clip(x, config.epsilon(), 1.0) for x in (t, y))
     return ops.sum(ops.log(t / y) * t, axis=-1)
 
 
 def poisson(y_true: Any, y_pred: Any) -> Any:
-    """loss = mean (y_pred - y_true log(y_pred + epsilon)) along the last axis."""
+    """loss = mean (y_pred - y_true log(y_pred + epsilon)) along the last axis.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     return ops.mean(y - ops.log(y + config.epsilon()) * t, axis=-1)
 
@@ -39,6 +45,10 @@ class KLDivergence(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
 
     Source
     ------
@@ -62,6 +72,10 @@ class Poisson(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
     """
 
     function = staticmethod(poisson)

@@ -29,6 +29,9 @@ def circle(
 
     The sums go over the samples p of the same class and n of other classes, at the distance
     d = max(0, 1 - cosine), with weights a_p = m + d_p and a_n = max(0, 1 + m - d_n).
+
+    Labels (N,) or (N, 1), predictions (N, D), losses (N,); ref_labels (M,), ref_embeddings (M, D),
+    the batch's own by default.
     """
     y_pred = as_float(y_pred)
     labels = np.asarray(given("circle", y_true)).reshape(-1)
@@ -63,8 +66,9 @@ class Circle(PairLoss):
 
     Notes
     -----
-    Labels (N,) are class numbers; predictions (N, D) are vectors of length 1, as
-    `UnitNormalization` makes them. A sample whose loss is 0 does not count for the mean.
+    Labels (N,) or (N, 1), predictions (N, D), losses (N,); () once reduced. Labels are class
+    numbers; predictions are vectors of length 1, as `UnitNormalization` makes them. A sample whose
+    loss is 0 does not count for the mean.
 
     Source
     ------

@@ -34,7 +34,10 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """loss = mean (1 - q)^gamma (-log q), q the probability of the truth, along an axis."""
+    """loss = mean (1 - q)^gamma (-log q), q the probability of the truth, along an axis.
+
+    Labels and predictions (N, ..., D), losses (N, ...), the shape without the axis.
+    """
     t, y = paired(y_true, y_pred)
     checks.same_shape("binary_focal_crossentropy", t, y)
     t = smoothed_bits(t, label_smoothing)
@@ -59,7 +62,10 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """loss = -sum_c alpha t_c (1 - p_c)^gamma log p_c along an axis."""
+    """loss = -sum_c alpha t_c (1 - p_c)^gamma log p_c along an axis.
+
+    Labels and predictions (N, ..., C), losses (N, ...), the shape without the axis.
+    """
     who, y_pred = "categorical_focal_crossentropy", as_float(y_pred)
     checks.several_classes(who, y_pred.shape, axis)
     t = as_float(y_true, y_pred.dtype)
@@ -84,6 +90,11 @@ class BinaryFocalCrossentropy(CrossentropyLoss):
     label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / 2
     axis : int, the axis that is averaged
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...), the shape without the axis; () once
+    reduced.
 
     Source
     ------
@@ -126,6 +137,11 @@ class CategoricalFocalCrossentropy(CrossentropyLoss):
     label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / C
     axis : int, the classes' axis
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), losses (N, ...), the shape without the axis; () once
+    reduced.
 
     Source
     ------

@@ -19,19 +19,28 @@ __all__ = [
 
 
 def hinge(y_true: Any, y_pred: Any) -> Any:
-    """loss = mean max(1 - y_true y_pred, 0) along the last axis, y_true -1 or 1."""
+    """loss = mean max(1 - y_true y_pred, 0) along the last axis, y_true -1 or 1.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     return ops.mean(ops.maximum(1.0 - _signs(t) * y, 0.0), axis=-1)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Any:
-    """loss = mean max(1 - y_true y_pred, 0)^2 along the last axis, y_true -1 or 1."""
+    """loss = mean max(1 - y_true y_pred, 0)^2 along the last axis, y_true -1 or 1.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     return ops.mean(ops.square(ops.maximum(1.0 - _signs(t) * y, 0.0)), axis=-1)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
-    """loss = max(1 + max_c (1 - t_c) y_c - sum_c t_c y_c, 0), t one-hot."""
+    """loss = max(1 + max_c (1 - t_c) y_c - sum_c t_c y_c, 0), t one-hot.
+
+    Labels and predictions (N, ..., C), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     right, wrong = ops.sum(t * y, axis=-1), ops.max((1.0 - t) * y, axis=-1)
     return ops.maximum(wrong - right + 1.0, 0.0)
@@ -53,6 +62,10 @@ class Hinge(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
 
     Examples
     --------
@@ -79,6 +92,10 @@ class SquaredHinge(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
     """
 
     function = staticmethod(squared_hinge)
@@ -98,6 +115,10 @@ class CategoricalHinge(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), losses (N, ...); () once reduced.
     """
 
     function = staticmethod(categorical_hinge)

@@ -30,33 +30,48 @@ __all__ = [
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
-    """loss = mean (y_pred - y_true)^2 along the last axis."""
+    """loss = mean (y_pred - y_true)^2 along the last axis.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     return ops.mean(ops.square(y - t), axis=-1)
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
-    """loss = mean |y_pred - y_true| along the last axis."""
+    """loss = mean |y_pred - y_true| along the last axis.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     return ops.mean(ops.absolute(y - t), axis=-1)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
-    """loss = 100 mean |y_pred - y_true| / max(|y_true|, epsilon) along the last axis."""
+    """loss = 100 mean |y_pred - y_true| / max(|y_true|, epsilon) along the last axis.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     scale = ops.maximum(ops.absolute(t), config.epsilon())
     return 100.0 * ops.mean(ops.absolute((y - t) / scale), axis=-1)
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
-    """loss = mean (log(1 + y_pred) - log(1 + y_true))^2 along the last axis, none below epsilon."""
+    """loss = mean (log(1 + y_pred) - log(1 + y_true))^2 along the last axis, none below epsilon.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     log_t, log_y = (ops.log(ops.maximum(x, config.epsilon()) + 1.0) for x in (t, y))
     return ops.mean(ops.square(log_y - log_t), axis=-1)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
-    """loss = mean of e^2 / 2 up to |e| = delta, delta (|e| - delta / 2) beyond, e the error."""
+    """loss = mean of e^2 / 2 up to |e| = delta, delta (|e| - delta / 2) beyond, e the error.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     size = ops.absolute(y - t)
     near = ops.minimum(size, delta)
@@ -64,14 +79,20 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
-    """loss = mean log cosh(y_pred - y_true) along the last axis."""
+    """loss = mean log cosh(y_pred - y_true) along the last axis.
+
+    Labels and predictions (N, ..., D), losses (N, ...).
+    """
     t, y = paired(y_true, y_pred)
     e = y - t  # log cosh e = e + log(1 + exp(-2 e)) - log 2, which does not overflow
     return ops.mean(e + ops.softplus(e * -2.0) - math.log(2.0), axis=-1)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """loss = -y_true . y_pred / (|y_true| |y_pred|) along an axis."""
+    """loss = -y_true . y_pred / (|y_true| |y_pred|) along an axis.
+
+    Labels and predictions (N, ..., D), losses (N, ...), the shape without the axis.
+    """
     t, y = paired(y_true, y_pred)
     return -ops.sum(unit(t, axis) * unit(y, axis), axis=axis)
 
@@ -105,6 +126,10 @@ class MeanSquaredError(ShapedLoss):
     ----------
     reduction, name, dtype : as in `Loss`
 
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
+
     Examples
     --------
     >>> import numpy as np
@@ -131,6 +156,10 @@ class MeanAbsoluteError(ShapedLoss):
     ----------
     reduction, name, dtype : as in `Loss`
 
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
+
     Examples
     --------
     >>> import numpy as np
@@ -156,6 +185,10 @@ class MeanAbsolutePercentageError(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
     """
 
     function = staticmethod(mean_absolute_percentage_error)
@@ -175,6 +208,10 @@ class MeanSquaredLogarithmicError(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
     """
 
     function = staticmethod(mean_squared_logarithmic_error)
@@ -195,6 +232,10 @@ class Huber(ShapedLoss):
     ----------
     delta : float > 0, where the parabola becomes a line
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
 
     Source
     ------
@@ -227,6 +268,10 @@ class LogCosh(ShapedLoss):
     Parameters
     ----------
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...); () once reduced.
     """
 
     function = staticmethod(log_cosh)
@@ -247,6 +292,11 @@ class CosineSimilarity(ShapedLoss):
     ----------
     axis : int, along which the vectors lie
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses (N, ...), the shape without the axis; () once
+    reduced.
 
     Examples
     --------

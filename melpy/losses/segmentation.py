@@ -17,7 +17,10 @@ __all__ = [
 
 
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
-    """loss = 1 - 2 sum t y / (sum t + sum y + epsilon), over axes or all."""
+    """loss = 1 - 2 sum t y / (sum t + sum y + epsilon), over axes or all.
+
+    Labels and predictions (N, ..., D), losses () over all axes, else the shape without ``axis``.
+    """
     t, y = paired(y_true, y_pred)
     both = ops.sum(t * y, axis=axis)
     total = ops.sum(t, axis=axis) + ops.sum(y, axis=axis) + config.epsilon()
@@ -27,7 +30,10 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 def tversky(
     y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None
 ) -> Any:
-    """loss = 1 - o / (o + alpha sum t (1 - y) + beta sum y (1 - t) + epsilon), o = sum t y."""
+    """loss = 1 - o / (o + alpha sum t (1 - y) + beta sum y (1 - t) + epsilon), o = sum t y.
+
+    Labels and predictions (N, ..., D), losses () over all axes, else the shape without ``axis``.
+    """
     t, y = paired(y_true, y_pred)
     both = ops.sum(t * y, axis=axis)
     missed, invented = ops.sum((1.0 - y) * t, axis=axis), ops.sum(y * (1.0 - t), axis=axis)
@@ -41,6 +47,11 @@ class Dice(ShapedLoss):
     ----------
     axis : int, tuple of ints, or None: the axes over which the overlap is taken
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses () over all axes, else the shape without ``axis``;
+    () once reduced.
 
     Source
     ------
@@ -75,6 +86,11 @@ class Tversky(ShapedLoss):
     beta : float >= 0, the weight of what is invented
     axis : int, tuple of ints, or None: the axes over which the overlap is taken
     reduction, name, dtype : as in `Loss`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), losses () over all axes, else the shape without ``axis``;
+    () once reduced.
 
     Source
     ------

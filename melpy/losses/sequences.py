@@ -15,7 +15,10 @@ __all__ = ["CTC", "ctc"]
 
 
 def ctc(y_true: Any, y_pred: Any) -> Any:
-    """loss = -log p(labels), over all ways in which the frames may say them."""
+    """loss = -log p(labels), over all ways in which the frames may say them.
+
+    Labels (N, S), predictions (N, T, C), losses (N,); see `CTC`.
+    """
     labels, logits = np.asarray(given("CTC", y_true)), as_float(y_pred)
     whole("CTC", labels)
     labels = labels.astype(np.int64)
@@ -39,8 +42,8 @@ class CTC(PairLoss):
 
     Notes
     -----
-    Labels (N, S) are class numbers from 1 on, then 0, which is the blank; predictions are logits
-    (N, T, classes).
+    Labels (N, S), predictions (N, T, C), losses (N,); () once reduced. Labels are class numbers
+    from 1 on, then 0, which is the blank; predictions are logits.
 
     Source
     ------

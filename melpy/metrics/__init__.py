@@ -1,7 +1,8 @@
 """Metrics: numbers to look at, over all samples seen since the last reset.
 
 Keras's names, arguments and numbers; the sums are kept in float64. A result is a float, or an array
-where there are several numbers, such as `F1Score`'s of each class.
+where there are several numbers, such as `F1Score`'s of each class. Sample weights are (), (N,),
+(N, 1), or of the first or last axes of what is averaged.
 """
 
 from __future__ import annotations

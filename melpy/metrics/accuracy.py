@@ -54,22 +54,30 @@ def _meet(shape: tuple[int, ...], rows: tuple[int, ...]) -> bool:
 
 
 def accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """y = 1 where labels and predictions are equal, else 0."""
+    """y = 1 where labels and predictions are equal, else 0.
+
+    Labels and predictions (N, ...), values (N, ...).
+    """
     t, y = same_rank(array(y_true), array(y_pred))
     return _as_numbers(t.astype(y.dtype, copy=False) == y)
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
-    """y = 1 where a prediction is above the threshold and the label is 1, or neither, else 0."""
-    t, y = array(y_true), array(y_pred)
+    """y = 1 where a prediction is above the threshold and the label is 1, or neither, else 0.
+
+    Labels and predictions (N, ...), values (N, ...).
+    """
+    t, y = same_rank(array(y_true), array(y_pred))
     if _are_bits(t, y):
-        return kernels.threshold_hits(t.reshape(y.shape), y, threshold)
-    t, y = same_rank(t, y)
+        return kernels.threshold_hits(t, y, threshold)
     return _as_numbers(t == (y > threshold))
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """y = 1 where the largest prediction is at the one-hot label's class, else 0."""
+    """y = 1 where the largest prediction is at the one-hot label's class, else 0.
+
+    Labels and predictions (N, ..., C), values (N, ...).
+    """
     t, y = array(y_true), array(y_pred)
     if _are_pairs(t, y):
         return kernels.class_hits(t, y)
@@ -77,7 +85,10 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
-    """y = 1 where the largest prediction is at the label, a class's number, else 0."""
+    """y = 1 where the largest prediction is at the label, a class's number, else 0.
+
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), values (N, ...).
+    """
     t, y = _without_column(array(y_true), array(y_pred)), array(y_pred)
     if _fit_kernels(t, y) and _is_label_a_row(t, y):
         rows = y.reshape(-1, y.shape[-1])  # (...,C) -> (M,C)
@@ -91,7 +102,10 @@ def _without_column(t: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
-    """y = 1 where the one-hot label's class is among the k largest predictions, else 0."""
+    """y = 1 where the one-hot label's class is among the k largest predictions, else 0.
+
+    Labels and predictions (N, ..., C), values (N, ...).
+    """
     return sparse_top_k_categorical_accuracy(array(y_true).argmax(axis=-1), y_pred, k)
 
 
@@ -100,7 +114,8 @@ def sparse_top_k_categorical_accuracy(
 ) -> np.ndarray:
     """y = 1 where the label's class is among the k largest predictions, else 0.
 
-    With ``from_sorted_ids``, the predictions are classes, the likeliest first.
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), values (N, ...). With
+    ``from_sorted_ids``, the predictions are classes, the likeliest first.
     """
     t, y = _without_column(array(y_true), array(y_pred)), array(y_pred)
     if t.shape != y.shape[:-1] or y.ndim == 0:
@@ -161,6 +176,10 @@ class Accuracy(MeanMetricWrapper):
     ----------
     name, dtype : as in `Metric`
 
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
+
     Examples
     --------
     >>> from melpy import metrics
@@ -181,6 +200,10 @@ class BinaryAccuracy(MeanMetricWrapper):
     ----------
     name, dtype : as in `Metric`
     threshold : float
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
 
     Examples
     --------
@@ -207,6 +230,10 @@ class CategoricalAccuracy(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), result ().
     """
 
     direction = "up"
@@ -221,6 +248,10 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), result ().
 
     Examples
     --------
@@ -244,6 +275,10 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
     ----------
     k : int > 0
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), result ().
     """
 
     direction = "up"
@@ -263,6 +298,10 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     k : int > 0
     name, dtype : as in `Metric`
     from_sorted_ids : bool, whether predictions are classes already, the likeliest first
+
+    Notes
+    -----
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), result ().
     """
 
     direction = "up"

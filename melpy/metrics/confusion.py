@@ -178,6 +178,10 @@ class TruePositives(_Count):
     thresholds : float or list of floats in [0, 1]; 0.5 by default
     name, dtype : as in `Metric`
 
+    Notes
+    -----
+    Labels and predictions (N, ...), result (), or (P,) for P thresholds.
+
     Examples
     --------
     >>> from melpy import metrics
@@ -195,6 +199,10 @@ class FalsePositives(_Count):
     ----------
     thresholds : float or list of floats in [0, 1]; 0.5 by default
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result (), or (P,) for P thresholds.
     """
 
     kinds = ("false_positives",)
@@ -207,6 +215,10 @@ class TrueNegatives(_Count):
     ----------
     thresholds : float or list of floats in [0, 1]; 0.5 by default
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result (), or (P,) for P thresholds.
     """
 
     kinds = ("true_negatives",)
@@ -219,6 +231,10 @@ class FalseNegatives(_Count):
     ----------
     thresholds : float or list of floats in [0, 1]; 0.5 by default
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result (), or (P,) for P thresholds.
     """
 
     kinds = ("false_negatives",)
@@ -255,8 +271,12 @@ class Precision(_Share):
     ----------
     thresholds : float or list of floats in [0, 1]; 0.5 by default
     top_k : int or None; then the k largest predictions of a sample are its positives
-    class_id : int or None, the only class that is looked at
+    class_id : int or None, the only class that is looked at, on the last axis
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result (), or (P,) for P thresholds.
 
     Examples
     --------
@@ -275,8 +295,12 @@ class Recall(_Share):
     ----------
     thresholds : float or list of floats in [0, 1]; 0.5 by default
     top_k : int or None; then the k largest predictions of a sample are its positives
-    class_id : int or None, the only class that is looked at
+    class_id : int or None, the only class that is looked at, on the last axis
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result (), or (P,) for P thresholds.
 
     Examples
     --------
@@ -310,6 +334,8 @@ class ConfusionMatrix(Metric):
 
     Notes
     -----
+    Labels and predictions (N, ...) or (N, ..., C), result (C, C).
+
     Labels are class numbers, or one-hot; predictions are class numbers, or one number a class, of
     which the largest counts; one number in [0, 1] a sample is class 1 where it is above 0.5.
 

@@ -68,9 +68,14 @@ class AUC(Rates):
     name, dtype : as in `Metric`
     thresholds : list of floats in [0, 1], instead of evenly spaced ones
     multi_label : bool, whether each label has its own curve; the result is their mean
-    num_labels : int or None, how many labels, where multi_label
+    num_labels : int or None, L, how many labels, where multi_label
     label_weights : list of floats or None, one a label
     from_logits : bool, whether predictions are logits z, p = sigmoid(z)
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result (); with multi_label (N, L), a curve for each of L
+    labels.
 
     Source
     ------
@@ -246,8 +251,12 @@ class SensitivityAtSpecificity(_At):
     ----------
     specificity : float in [0, 1]
     num_thresholds : int > 0, evenly spaced in [0, 1]
-    class_id : int or None, the only class that is looked at
+    class_id : int or None, the only class that is looked at, on the last axis
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
     """
 
     def __init__(
@@ -273,8 +282,12 @@ class SpecificityAtSensitivity(_At):
     ----------
     sensitivity : float in [0, 1]
     num_thresholds : int > 0, evenly spaced in [0, 1]
-    class_id : int or None, the only class that is looked at
+    class_id : int or None, the only class that is looked at, on the last axis
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
     """
 
     def __init__(
@@ -300,8 +313,12 @@ class PrecisionAtRecall(_At):
     ----------
     recall : float in [0, 1]
     num_thresholds : int > 0, evenly spaced in [0, 1]
-    class_id : int or None, the only class that is looked at
+    class_id : int or None, the only class that is looked at, on the last axis
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
     """
 
     def __init__(
@@ -327,8 +344,12 @@ class RecallAtPrecision(_At):
     ----------
     precision : float in [0, 1]
     num_thresholds : int > 0, evenly spaced in [0, 1]
-    class_id : int or None, the only class that is looked at
+    class_id : int or None, the only class that is looked at, on the last axis
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
     """
 
     def __init__(

@@ -28,6 +28,10 @@ class FBetaScore(Metric):
         each sample
     name, dtype : as in `Metric`
 
+    Notes
+    -----
+    Labels and predictions (N, C), result (C,), or () with an average.
+
     Source
     ------
     C. van Rijsbergen 1979, Information retrieval, chapter 7.
@@ -117,6 +121,10 @@ class F1Score(FBetaScore):
     threshold : float in (0, 1], above which a prediction is positive; None for the largest of
         each sample
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, C), result (C,), or () with an average.
 
     Examples
     --------

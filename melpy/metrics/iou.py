@@ -31,6 +31,8 @@ class IoU(Metric):
 
     Notes
     -----
+    Labels and predictions (N, ...), each (N, ..., C) where not sparse, result ().
+
     Samples whose class is out of range do not count. Sample weights are floats; Keras cuts them
     to whole numbers unless it is given a float dtype.
 
@@ -81,7 +83,9 @@ class IoU(Metric):
         weight: np.ndarray = np.ones(t.shape)
         if sample_weight is not None:
             given = np.asarray(sample_weight, np.float64)
-            shape = array(y_true).shape if self.sparse_y_true else t.shape
+            shape = array(y_true).shape
+            if not self.sparse_y_true:
+                shape = (*np.delete(shape, self.axis).tolist(),)
             if given.size != t.size:
                 given = np.broadcast_to(along(given, shape, type(self).__name__), shape)
             weight = given.reshape(-1)
@@ -108,6 +112,10 @@ class BinaryIoU(IoU):
     target_class_ids : list of ints, the classes that are looked at
     threshold : float
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
     """
 
     def __init__(
@@ -133,6 +141,10 @@ class MeanIoU(IoU):
     num_classes : int > 0
     name, dtype : as in `Metric`
     ignore_class, sparse_y_true, sparse_y_pred, axis : as in `IoU`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), each (N, ..., C) where not sparse, result ().
     """
 
     def __init__(
@@ -160,6 +172,10 @@ class OneHotIoU(IoU):
     target_class_ids : list of ints, the classes that are looked at
     name, dtype : as in `Metric`
     ignore_class, sparse_y_pred, axis : as in `IoU`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), or predictions (N, ...) where sparse, result ().
     """
 
     def __init__(
@@ -185,6 +201,10 @@ class OneHotMeanIoU(MeanIoU):
     num_classes : int > 0
     name, dtype : as in `Metric`
     ignore_class, sparse_y_pred, axis : as in `IoU`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), or predictions (N, ...) where sparse, result ().
     """
 
     def __init__(

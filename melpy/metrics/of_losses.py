@@ -29,6 +29,10 @@ class BinaryCrossentropy(MeanMetricWrapper):
     name, dtype : as in `Metric`
     from_logits : bool, whether predictions are logits
     label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / 2
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -56,6 +60,10 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     from_logits : bool, whether predictions are logits
     label_smoothing : float in [0, 1]: t becomes t (1 - s) + s / C
     axis : int, the classes' axis
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), result ().
     """
 
     direction = "down"
@@ -87,6 +95,8 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
     Notes
     -----
+    Labels (N, ...) or (N, ..., 1), predictions (N, ..., C), result ().
+
     Ignored samples still count in the mean, as 0, unless there are sample weights: Keras's rule.
     """
 
@@ -121,6 +131,10 @@ class KLDivergence(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -135,6 +149,10 @@ class Poisson(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -149,6 +167,10 @@ class Hinge(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -163,6 +185,10 @@ class SquaredHinge(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -177,6 +203,10 @@ class CategoricalHinge(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., C), result ().
     """
 
     direction = "down"

@@ -9,7 +9,7 @@ import numpy as np
 from melpy import config, losses, ops, tape
 from melpy.configurable import is_ours
 from melpy.errors import ArgumentError, ShapeError, lookup, warn
-from melpy.losses.base import paired, same_rank
+from melpy.losses.base import along, paired, same_rank
 from melpy.metrics.base import Mean, MeanMetricWrapper, Metric, Number, array
 from melpy.metrics.written import as_ops_take, is_one_a_sample
 from melpy.tensor import mask_of
@@ -36,6 +36,10 @@ class MeanSquaredError(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -50,6 +54,10 @@ class MeanAbsoluteError(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -64,6 +72,10 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -80,6 +92,10 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -96,6 +112,10 @@ class LogCoshError(MeanMetricWrapper):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "down"
@@ -110,6 +130,10 @@ class RootMeanSquaredError(Mean):
     Parameters
     ----------
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, ...), result ().
 
     Examples
     --------
@@ -156,6 +180,10 @@ class CosineSimilarity(MeanMetricWrapper):
     ----------
     name, dtype : as in `Metric`
     axis : int, along which the vectors lie
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "up"
@@ -169,7 +197,10 @@ class CosineSimilarity(MeanMetricWrapper):
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
-    """r = cov(t, y) / (std t std y) along an axis."""
+    """r = cov(t, y) / (std t std y) along an axis.
+
+    Labels and predictions (N, ..., D), values (N, ...), the shape without the axis.
+    """
     t, y = (np.asarray(x) for x in paired(y_true, y_pred))
     t, y = t - t.mean(axis=axis, keepdims=True), y - y.mean(axis=axis, keepdims=True)
     return np.mean(
@@ -178,7 +209,10 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
 
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
-    """r = 2 cov(t, y) / (var t + var y + (mean t - mean y)^2 + epsilon) along an axis."""
+    """r = 2 cov(t, y) / (var t + var y + (mean t - mean y)^2 + epsilon) along an axis.
+
+    Labels and predictions (N, ..., D), values (N, ...), the shape without the axis.
+    """
     t, y = (np.asarray(x) for x in paired(y_true, y_pred))
     mean_t, mean_y = t.mean(axis=axis, keepdims=True), y.mean(axis=axis, keepdims=True)
     spread = t.var(axis=axis, keepdims=True) + y.var(axis=axis, keepdims=True)
@@ -193,6 +227,10 @@ class PearsonCorrelation(MeanMetricWrapper):
     ----------
     name, dtype : as in `Metric`
     axis : int
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
     """
 
     direction = "up"
@@ -211,6 +249,10 @@ class ConcordanceCorrelation(MeanMetricWrapper):
     ----------
     name, dtype : as in `Metric`
     axis : int
+
+    Notes
+    -----
+    Labels and predictions (N, ..., D), result ().
 
     Source
     ------
@@ -236,6 +278,10 @@ class R2Score(Metric):
     num_regressors : int >= 0, how many inputs there are, for the adjusted score
         1 - (1 - R2) (n - 1) / (n - p - 1); 0 for the plain one
     name, dtype : as in `Metric`
+
+    Notes
+    -----
+    Labels and predictions (N, D), result (), or (D,) where nothing is aggregated.
 
     Examples
     --------
@@ -290,7 +336,7 @@ class R2Score(Metric):
         if not self._built:
             self._build(y.shape[1])
         weight = np.asarray(1.0 if sample_weight is None else sample_weight, np.float64)
-        weight = np.broadcast_to(weight[:, None] if weight.ndim == 1 else weight, t.shape)
+        weight = np.broadcast_to(along(weight, t.shape, "R2Score"), t.shape)
         # Squares are taken from the mean so far: from 0 they would lose a small spread far from it.
         count, total = weight.sum(axis=0), (t * weight).sum(axis=0)
         mean = total / np.where(count, count, 1)
