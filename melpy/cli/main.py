@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from melpy import __version__, job
 from melpy.cli.output import speaking
-from melpy.errors import MelpyError
+from melpy.errors import DependencyError, MelpyError
 
 __all__ = ["main", "parser", "sentence"]
 
@@ -50,12 +50,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
         return 1
     except (MelpyError, OSError) as error:
-        job.let_the_first_speak()
-        print(f"melpy: {sentence(error)}", file=sys.stderr)
+        _end_the_others(arguments, error)
+        if job.is_first_of_its_host() or not isinstance(error, DependencyError):
+            print(f"melpy: {sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nmelpy: stopped.", file=sys.stderr)
         return STOPPED
     return 2
+
+
+def _end_the_others(arguments: argparse.Namespace, error: Exception) -> None:
+    """End a job whose processes do a command together: one of them says what is wrong for all."""
+    if job.is_launched() and arguments.run.__module__ in SHARED:
+        from melpy.distribution import ending_together
+
+        with contextlib.suppress(type(error)), ending_together(is_command=True):
+            raise error
 
 
 def _parsed(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -1,6 +1,8 @@
 """What processes tell each other: one process alone, and those of an MPI job.
 
 Both have the same few methods. Arrays are added up in place; objects are plain values and arrays.
+What the processes tell each other pairs by its order alone: who evaluates while another one trains
+would take the other's numbers for his. So each says in which call it is.
 """
 
 from __future__ import annotations
@@ -8,21 +10,42 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from melpy import job
 from melpy.distribution.parting import Parting
-from melpy.errors import DependencyError, install
+from melpy.errors import DataError, DependencyError, install
 
 __all__ = ["Alone", "Mpi", "communicator"]
 
 PIECE = 1 << 28  # numbers at once: MPI counts in 32 bits
 
 
-class Alone:
+class Calls:
+    """In which call of a model a process is. Abstract.
+
+    Attributes
+    ----------
+    at : str, the call's name, "" outside
+    """
+
+    at = ""
+
+    @contextmanager
+    def calling(self, who: str) -> Iterator[None]:
+        """Be in a call, inside the ``with`` block."""
+        before, self.at = self.at, f"{self.at} > {who}" if self.at else who
+        try:
+            yield
+        finally:
+            self.at = before
+
+
+class Alone(Calls):
     """One process: nobody to tell."""
 
     rank, size, on_this_host = 0, 1, 1
@@ -47,7 +70,7 @@ class Alone:
         os._exit(code)
 
 
-class Mpi:
+class Mpi(Calls):
     """The processes that an MPI launcher began, by mpi4py."""
 
     def __init__(self) -> None:
@@ -61,7 +84,7 @@ class Mpi:
 
     def sum_in_place(self, array: np.ndarray) -> None:
         """Add up an array of each process; each has the sum."""
-        with self._parting.waiting():
+        with self._parting.waiting(f"{self.at} to add up {array.size} numbers"):
             for piece in _pieces(array):
                 self._all.Allreduce(self._mpi.IN_PLACE, piece)
 
@@ -70,20 +93,27 @@ class Mpi:
         requests = [self._all.Iallreduce(self._mpi.IN_PLACE, piece) for piece in _pieces(array)]
 
         def wait() -> None:
-            with self._parting.waiting():
+            with self._parting.waiting(f"{self.at} to add up {array.size} numbers"):
                 self._mpi.Request.Waitall(requests)
 
         return wait
 
     def broadcast(self, value: Any) -> Any:
         """Return what the first process has."""
-        with self._parting.waiting():
+        with self._parting.waiting(f"{self.at} to hear the first one"):
             return self._all.bcast(value)
 
     def gather(self, value: Any) -> list[Any]:
-        """Return what each process has, in their order."""
-        with self._parting.waiting():
-            return self._all.allgather(value)
+        """Return what each process has, in their order.
+
+        Raises
+        ------
+        DataError : the processes are in different calls
+        """
+        with self._parting.waiting(f"{self.at} to hear what each has"):
+            told = self._all.allgather((self.at, value))
+        require_one_call([at for at, _ in told])
+        return [value for _, value in told]
 
     def stop(self, code: int = 1) -> None:
         """End all processes of the job, this one too."""
@@ -93,9 +123,27 @@ class Mpi:
         os._exit(code)  # Abort may come back before the launcher has ended this process
 
 
+def require_one_call(everybody: Sequence[str]) -> None:
+    """Refuse processes that are in different calls, whose numbers would pair."""
+    for number, at in enumerate(everybody):
+        if at != everybody[0]:
+            raise DataError(
+                at.rpartition(" > ")[2] or "distribution",
+                "the processes do not do the same",
+                expected=f"as process 0 does, {everybody[0] or 'no call of a model'}",
+                received={f"process {number}": at or "no call of a model"},
+                mend="Every process calls fit, evaluate and predict, in the same order; for one "
+                "process alone, there is set_distribution(None).",
+            )
+
+
 def communicator() -> Alone | Mpi:
     """Return the processes of the MPI job that this one belongs to, or this process alone."""
     return Mpi() if job.is_launched() else Alone()
+
+
+def _say_nothing(*_: Any) -> None:
+    pass
 
 
 def _pieces(array: np.ndarray) -> Sequence[np.ndarray]:
@@ -107,7 +155,8 @@ def _mpi4py() -> Any:
     try:
         from mpi4py import MPI
     except ImportError as error:
-        job.let_the_first_speak()
+        if not job.is_first_of_its_host():
+            sys.excepthook = _say_nothing  # there is nothing that could end the other processes
         raise DependencyError(
             "distribution",
             f"this process belongs to an MPI job, on {platform.node()}, and mpi4py is not "

@@ -158,7 +158,7 @@ class Loss(Configurable):
         raise NotImplementedError
 
     @property
-    def is_whole(self) -> bool:
+    def is_made_of_ops(self) -> bool:
         """Whether what is computed of labels and predictions is made of ops alone."""
         return False
 
@@ -257,7 +257,7 @@ class PairLoss(Loss):
         vars(self).update(options)
 
     @property
-    def is_whole(self) -> bool:
+    def is_made_of_ops(self) -> bool:
         """Whether the function is, as it says itself."""
         is_of_ops = getattr(self.function, "is_of_ops", False)
         own = type(self).call, type(self).__call__, type(self).labels

@@ -327,9 +327,9 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         self.ignore_class = ignore_class
 
     @property
-    def is_whole(self) -> bool:
+    def is_made_of_ops(self) -> bool:
         """Whether it is made of ops alone: passing over a class is not."""
-        return super().is_whole and self.ignore_class is None
+        return super().is_made_of_ops and self.ignore_class is None
 
     def labels(self, y_true: Any) -> Any:
         """Return class numbers in their own type."""

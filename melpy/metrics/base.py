@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import budget, config, custom, initializers, tape, tree
+from melpy import budget, config, custom, initializers, part, tape, tree
 from melpy.configurable import Configurable, is_ours, snake_case
 from melpy.errors import ArgumentError, GraphError, lookup
 from melpy.kernels import dispatch as kernels
@@ -40,7 +40,8 @@ class Number(float):
 class MetricVariable(Tensor):
     """A number, or an array of them, that a metric keeps; ``path`` begins with its name."""
 
-    __slots__ = ("path", "spread_about")
+    __slots__ = ("aggregation", "path", "spread_about")
+    aggregation: str
     spread_about: Any  # of squares about an own mean: its sum and count, to be joined with others
 
     of = Tensor.of  # what is computed from it is a tensor
@@ -88,11 +89,9 @@ class Metric(Configurable):
     >>> class Largest(metrics.Metric):
     ...     def __init__(self, name="largest", **kwargs):
     ...         super().__init__(name=name, **kwargs)
-    ...         self.largest = self.add_weight(name="largest", initializer="zeros")
-    ...
+    ...         self.largest = self.add_variable((), "zeros", aggregation="max")
     ...     def update_state(self, y_true, y_pred, sample_weight=None):
     ...         self.largest.assign(max(float(self.largest), float(np.max(y_pred))))
-    ...
     ...     def result(self):
     ...         return float(self.largest)
     >>> Largest()([0.0, 0.0], [0.5, 0.75])
@@ -136,7 +135,7 @@ class Metric(Configurable):
         shape : tuple of ints
         initializer : name or initializer
         dtype : str, "float64" by default
-        aggregation : accepted for Keras's sake
+        aggregation : "sum", "mean", "max", "min" or "only_first_replica", of several processes'
         name : str
         """
         if not hasattr(self, "_variables"):
@@ -151,6 +150,7 @@ class Metric(Configurable):
         budget.take(size_bytes, f"a variable of {type(self).__name__} of shape {tuple(shape)}")
         value = array(initialize(tuple(shape), dtype=kind.name))
         made = MetricVariable(value.astype(kind), name or "variable", self.name)
+        made.aggregation = aggregation
         self._variables.append(made)
         return made
 
@@ -260,7 +260,7 @@ def samplewise(
 
 
 class Mean(Metric):
-    """The mean of the numbers given: total / count, 0 if nothing was seen.
+    """The mean of numbers (N, ...) or (): total / count, 0 if nothing was seen; result ().
 
     Parameters
     ----------
@@ -285,6 +285,8 @@ class Mean(Metric):
             rows = values.reshape(len(values) if values.ndim else 1, -1)  # (N,..) -> (N,K)
             if sample_weight is None or np.ndim(sample_weight) == 0:
                 scale = None if sample_weight is None else float(sample_weight)
+                if scale is None and not values.ndim and part.at_work.get():
+                    scale = part.weight()  # of the whole batch, of which this is a part's number
                 with exchanged([self.total, self.count]) as state:
                     kernels.tally(rows, scale, state)
                 return
@@ -294,10 +296,8 @@ class Mean(Metric):
                 return
         values, weight = samplewise(values, sample_weight, np.mean, type(self).__name__)
         self.total.assign_add(values.sum())
-        if weight is not None:
-            self.count.assign_add(weight.sum())
-        else:
-            self.count.assign_add(len(values) if values.ndim else 1)
+        count = len(values) if values.ndim else 1
+        self.count.assign_add(count if weight is None else weight.sum())
 
     def result(self) -> float:
         """Return the mean so far."""
@@ -306,7 +306,7 @@ class Mean(Metric):
 
 
 class Sum(Metric):
-    """The sum of the numbers given.
+    """The sum of numbers (N, ...) or (); result ().
 
     Parameters
     ----------
@@ -332,14 +332,14 @@ class MeanMetricWrapper(Mean):
 
     Parameters
     ----------
-    fn : function of (y_true, y_pred), which gives one value a sample
+    fn : function of (y_true, y_pred), which gives values (N, ...)
     name : str, or None for the function's own
     dtype : as in `Metric`
     kwargs : further arguments of the function
 
     Notes
     -----
-    What a mask on the predictions leaves out weighs nothing.
+    Result (). What a mask on the predictions leaves out weighs nothing.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,10 @@ import numpy as np
 
 from melpy import __version__, tree
 from melpy.data.loader import Loader
-from melpy.data.shards import Shards
 from melpy.data.source import ArraySource, Source
 from melpy.errors import DataError, MelpyError
 
-__all__ = ["require_alike", "training_of"]
+__all__ = ["measuring_of", "require_alike", "training_of"]
 
 LOOKED_AT = 1 << 24  # bytes of an array whose sum is compared
 NOTHING = "nothing"
@@ -51,20 +51,34 @@ def require_alike(everybody: Sequence[Mapping[str, Any]], who: str = "fit") -> N
 
 
 def training_of(
-    model: Any, source: Source, validation: Source | None, settings: Mapping[str, Any]
+    model: Any,
+    source: Source,
+    validation: Source | None,
+    settings: Mapping[str, Any],
+    is_one_data: bool = True,
 ) -> dict[str, Any]:
     """Return what a training is, in plain values: of process and process the same, or refused.
 
-    Values that are short stand for themselves, others for their digest.
+    Values that are short stand for themselves, others for their digest. Of data that are each
+    process's own (``is_one_data`` is False) nothing is told.
     """
     told: dict[str, Any] = {"the version of melpy": __version__, "the script": _script()}
     told |= {name: _plain(value) for name, value in settings.items()}
     told |= _model(model) | _compiled(model)
-    told |= {"steps_per_epoch": source.steps, **_data(source)}
+    told |= {"steps_per_epoch": source.steps, **(_data(source) if is_one_data else {})}
     if validation is None:
         return told | {"validation_data": NOTHING}
     told |= {"validation_data": "given", "validation_steps": validation.steps}
-    return told | {f"validation_data's {k}": value for k, value in _data(validation).items()}
+    data = _data(validation) if is_one_data else {}
+    return told | {f"validation_data's {k}": value for k, value in data.items()}
+
+
+def measuring_of(source: Source) -> dict[str, Any]:
+    """Return what `evaluate` was given, without the data's values: it may be called often."""
+    if not isinstance(source, ArraySource):
+        return {}
+    x = "; ".join(f"{a.dtype} {a.shape}" for a in tree.flatten(source.samples.x) if a is not None)
+    return {"batch_size": source.batch_size, "x": _plain(x)}
 
 
 def _script() -> str:
@@ -75,8 +89,9 @@ def _script() -> str:
 def _model(model: Any) -> dict[str, Any]:
     told = [type(model).__name__]
     told += [f"{w.path} {w.shape} {w.dtype} {w.requires_grad}" for w in model.weights]
-    with contextlib.suppress(MelpyError, NotImplementedError):  # of a class that cannot be told
-        told.append(json.dumps(model.get_config(), sort_keys=True, default=str))
+    with contextlib.suppress(Exception), warnings.catch_warnings():  # a class that cannot be told
+        warnings.simplefilter("ignore")
+        told.append(json.dumps(model.get_config(), sort_keys=True, default=_named))
     shapes = ", ".join(str(tuple(w.shape)) for w in model.weights)
     return {"the weights' shapes": _plain(shapes), "the model": _digest("\n".join(told).encode())}
 
@@ -85,7 +100,8 @@ def _compiled(model: Any) -> dict[str, Any]:
     optimizer = model.optimizer
     told = {"the optimizer": type(optimizer).__name__}
     told |= {f"the optimizer's {k}": _plain(v) for k, v in optimizer.get_config().items()}
-    with contextlib.suppress(MelpyError, NotImplementedError):
+    with contextlib.suppress(MelpyError, NotImplementedError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a lambda, which a file cannot hold: no file is meant
         config = model.get_compile_config() or {}
         told |= {f"compile's {k}": _plain(v) for k, v in config.items() if k != "optimizer"}
     return told
@@ -109,9 +125,12 @@ def _data(source: Source) -> dict[str, Any]:
 
 def _array(array: Any) -> str:
     """Return an array in words, of a long one with the digest of some of its rows."""
-    told = f"{array.dtype} {tuple(array.shape)}"
-    if isinstance(array, Shards):
-        return f"{told} of {', '.join(path.name for path in array.paths)}"
+    if not hasattr(array, "dtype") or not hasattr(array, "shape"):  # rows of a class of its own
+        told = f"{type(array).__name__} of {len(array)}"
+    else:
+        told = f"{array.dtype} {tuple(array.shape)}"
+    if hasattr(array, "paths"):  # of shards, of images in a folder
+        return f"{told} of {', '.join(Path(path).name for path in array.paths)}"
     if not isinstance(array, np.ndarray):
         return told
     step = max(1, array.nbytes // LOOKED_AT)
@@ -126,7 +145,9 @@ def _plain(value: Any) -> Any:
     return text if len(text) <= 200 else f"{text[:120]}... of digest {_digest(text.encode())}"
 
 
-def _named(value: Any) -> str:
+def _named(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     return getattr(value, "__name__", type(value).__name__)  # a function, or an object
 
 

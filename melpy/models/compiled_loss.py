@@ -180,7 +180,7 @@ class CompiledLoss:
                     mend="A model that needs no labels is compiled without loss=.",
                 )
             given = target, term.seen(predictions), weights[term.leaves.start]
-            if not threads.is_noted() or term.loss.is_whole or ends_a_program(term.loss):
+            if not threads.is_noted() or term.loss.is_made_of_ops or ends_a_program(term.loss):
                 loss = term.loss(*given)
             else:
                 loss = _apart(term.loss, *given)

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from melpy import tree
 from melpy.callbacks import CallbackList
 from melpy.data import Source
 from melpy.data.source import ArraySource
 from melpy.errors import ArgumentError, whole_numbers
 from melpy.models.program import Programs
+from melpy.models.shared import shared_by
 
-__all__ = ["between_looks", "due_by", "executions", "until_stopped"]
+__all__ = [
+    "as_arrays", "between_looks", "due_by", "executions", "joined", "predicted",
+    "until_stopped",
+]  # fmt: skip
 
 
 def between_looks(
@@ -22,12 +27,13 @@ def between_looks(
 ) -> int | Callable[[], int]:
     """Return how many batches come together: ``size``, or what fills a moment.
 
-    Of arrays, where no callback looks at single batches, and nobody asked for a size.
+    Of arrays, where no callback looks at single batches, and nobody asked for a size. Processes
+    that share each batch, whose moments are of different lengths, look after each.
     """
     if size > 1 or not isinstance(source, ArraySource) or watching.needs_each_batch:
         return size
     source.in_pieces = True
-    return lambda: programs.count
+    return (lambda: programs.count) if shared_by() is None else size
 
 
 def executions(
@@ -46,12 +52,34 @@ def executions(
         first += count
 
 
-def until_stopped(model: Any, batches: Iterator[Any]) -> Iterator[Any]:
-    """Yield batches until the model's training is to stop."""
+def until_stopped(model: Any, batches: Iterator[Any], flag: str) -> Iterator[Any]:
+    """Yield batches until the model is to stop: until its ``flag`` is set, in any process."""
+    shared = shared_by()
+    if shared is not None:
+        yield from shared.in_step(model, batches, flag)
+        return
     for batch in batches:
         yield batch
-        if model.stop_training:
+        if getattr(model, flag):
             return
+
+
+def as_arrays(outputs: Any) -> Any:
+    """Return outputs as plain arrays, None as it is."""
+    return tree.map_structure(np.asarray, outputs, none_is_leaf=False)
+
+
+def predicted(model: Any, batch: Any) -> Any:
+    """Return the outputs for a batch, of which other processes may compute their parts."""
+    shared = shared_by()
+    if shared is None:
+        return as_arrays(model.predict_step(batch))
+    return shared.predicted(batch, lambda own: as_arrays(model.predict_step(own)))
+
+
+def joined(parts: list[Any]) -> Any:
+    """Return the outputs of several batches as one."""
+    return tree.map_structure(lambda *them: np.concatenate(them), *parts, none_is_leaf=False)
 
 
 def due_by(frequency: Any) -> Callable[[int], bool]:

@@ -62,6 +62,7 @@ class Programs:
         self.count = 1
         self.known: dict[Any, StepProgram | None] = {}  # None: there is none yet
         self.tries: Counter[Any] = Counter()  # steps of a shape that were written down
+        self.proofs = Proofs()
         self.seen: set[Any] = set()  # since the last ``fit`` began
         self.state: Any = None
         self.moves = 0  # of the weights, in memory
@@ -172,13 +173,14 @@ class Programs:
 
     def _run_one(self, key: Any, batch: Any, program: StepProgram | None) -> dict[str, Any]:
         """Make one step by Python, and write it down if that is worth it."""
-        if program is not None and not program.is_trusted:
+        if self._is_to_be_proved(key, program) and program is not None:
             made, is_right = program.proved(self.step, batch)
             if not self._all_agree(is_right):
                 del self.known[key]
+                self.proofs.settled.discard(key)
             return made
         if key not in self.known:
-            unseen = [other for other in self.known if other not in self.seen]
+            unseen = [other for other in self.known if other not in self.seen | self.proofs.settled]
             if len(self.known) >= MOST and unseen:
                 del self.known[unseen[0]]
             if len(self.known) < MOST:
@@ -192,11 +194,39 @@ class Programs:
             return self.step(batch)
         self.tries[key] += 1
         program = StepProgram(self.model, batch, self.step, self.learns)
-        if not self._all_agree(not program.missed):
+        if program.missed:
             self.tries[key] = MOST_TRIES
         else:
             self.known[key] = program
         return program.made
+
+    def _is_to_be_proved(self, key: Any, program: StepProgram | None) -> bool:
+        """Return whether to make this step both ways: all processes do that, or none."""
+        waits = program is not None and not program.is_trusted
+        if not self._is_shared():
+            return waits
+        return self.proofs.is_due(key) and self._all_agree(waits) and self.proofs.settle(key)
+
+    def stand_alike(self) -> None:
+        """Have all processes that share the batches begin with the programs of the same steps.
+
+        Each may lose some on its own: where weights are put elsewhere, where another model is made.
+        """
+        shared = shared_by()
+        if shared is None:
+            return
+        is_other = self._forget_what_is_old()
+        programs = [self.known.get(key) for key in self.proofs.settled]
+        if shared.agree(is_other or not all(one and one.is_trusted for one in programs)):
+            self._forget()
+
+    def _forget(self) -> None:
+        self.known.clear()
+        self.tries.clear()
+        self.proofs = Proofs()
+
+    def _is_shared(self) -> bool:
+        return part.at_work.get() is not None and shared_by() is not None
 
     def _all_agree(self, flag: bool) -> bool:
         """Return whether all processes that share the batch say so: they sum at the same places."""
@@ -207,15 +237,21 @@ class Programs:
         """Make a step as the model says."""
         return getattr(self.model, self.name)(batch)
 
-    def _forget_what_is_old(self) -> None:
-        """Drop the programs of a model that is another one now, or whose weights have moved."""
+    def _forget_what_is_old(self) -> bool:
+        """Drop the programs of a model that is another one now, or whose weights have moved.
+
+        Returns
+        -------
+        whether it is another one
+        """
         model, optimizer = self.model, self.model.optimizer
         state = (
             clock.structure(), optimizer, model._compile_loss, model._compile_metrics,
             model.is_by_the_book(self.name),
             [id(w) for w in model.trainable_weights],
         )  # fmt: skip
-        if state != self.state:
+        is_other = state != self.state
+        if is_other:
             self.state = state
             self.known.clear()
             self.tries.clear()
@@ -227,6 +263,7 @@ class Programs:
         for key, program in self.known.items():
             if program is not None and not program.holds():
                 self.known[key] = None
+        return is_other
 
     def _may_be_written_down(self, batch: Any) -> bool:
         """Return whether a step is made of nothing that may look at anything but its batch."""
@@ -266,6 +303,30 @@ def programs_of(model: Any, learns: bool = True) -> Programs:
         programs = Programs(model, learns)
         setattr(model, name, programs)
     return programs
+
+
+class Proofs:
+    """When processes that share a batch prove a program: all of them, or none.
+
+    A proof makes a step twice, and so asks for the others' sums twice. When they ask each other
+    hangs on how many steps they made, which is the same in all, and not on what one of them has.
+    """
+
+    def __init__(self) -> None:
+        self.steps: Counter[Any] = Counter()  # by their keys, until they are settled
+        self.settled: set[Any] = set()
+
+    def is_due(self, key: Any) -> bool:
+        """Count a step; return whether it is one at which they ask each other."""
+        if key in self.settled:
+            return False
+        self.steps[key] += 1  # the first one builds, the second one is written down
+        return 2 < self.steps[key] <= 2 + MOST_TRIES
+
+    def settle(self, key: Any) -> bool:
+        """Note that all have a program that is proved now."""
+        self.settled.add(key)
+        return True
 
 
 class _Whole:

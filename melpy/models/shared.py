@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,12 +18,20 @@ from melpy.distribution.data_parallel import tell_of_the_others
 from melpy.distribution.meeting import Meeting, in_order
 from melpy.errors import ArgumentError, DataError
 from melpy.layers.parts import sources_of
-from melpy.models.agreement import require_alike, training_of
+from melpy.models.agreement import measuring_of, require_alike, training_of
 from melpy.part import Part, working_on
 
-__all__ = ["Shared", "read_own", "shared_by"]
+__all__ = ["Shared", "calling", "compare", "read_own", "shared_by"]
 
 T = TypeVar("T")
+
+# What makes one value of those that parts of the samples have; others are added up.
+JOINS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mean": lambda of_parts: of_parts.mean(axis=0),
+    "max": lambda of_parts: of_parts.max(axis=0),
+    "min": lambda of_parts: of_parts.min(axis=0),
+    "only_first_replica": lambda of_parts: of_parts[0],
+}
 
 
 class Shared:
@@ -34,16 +44,31 @@ class Shared:
 
     def __init__(self, among: DataParallel) -> None:
         self.among, self.processes = among, among.processes
+        self.are_alike = True  # the processes' batches at work, of one shape beside their lengths
 
     def cut(self, batch: Any) -> list[tuple[Part, Any]]:
         """Return this process's parts of a batch, each with its samples: one where it has none."""
         if isinstance(batch, Own):
             return [(batch.part, batch.batch)]
         rows = len(batch) if isinstance(batch, Piece) else _length(batch)
-        if not self.among.auto_shard_dataset and not isinstance(batch, Piece):
-            counts = self.processes.gather(rows)
-            return [(Part(sum(counts[: self.among.rank]), rows, sum(counts)), batch)]
+        if not self.among.auto_shard_dataset:
+            return [(self._beside_the_others(batch, rows), batch)]
         return [(own, _taken(batch, own)) for own in self.among.parts_of(rows)]
+
+    def _beside_the_others(self, batch: Any, rows: int) -> Part:
+        """Return the part that a batch of this process's own data is of all processes' batches."""
+        shapes = _shapes(batch)
+        everybody = self.processes.gather((rows, shapes))
+        counts = [count for count, _ in everybody]
+        if not all(counts):
+            raise DataError(
+                self.processes.at,
+                "a process has a batch without samples",
+                expected="auto_shard_dataset=False: at least one sample in each process's batch",
+                received={"samples of the processes": counts},
+            )
+        self.are_alike = all(other == shapes for _, other in everybody)
+        return Part(sum(counts[: self.among.rank]), rows, sum(counts))
 
     def reads(self, *sources: Source | None) -> None:
         """Have each source read this process's part of the batches only, where it can."""
@@ -59,6 +84,8 @@ class Shared:
             return InTurns(self, programs.model, whole).run(programs.step)
         ((own, samples),) = parts
         with working_on(own):
+            if not self.are_alike:  # else all of them have a program of this step, or none
+                return programs.step(taken(samples))
             if own.total >= self.among.size:
                 return programs.run_here([samples], are_checked)
             # Who has no sample makes the step of one that stands in: the others wait for its sums.
@@ -89,8 +116,9 @@ class Shared:
         DataError : a process has another version, model, data or setting
         """
         model, source = standing.model, standing.source
+        is_whole = self.among.auto_shard_dataset
         size = getattr(source, "batch_size", self.among.size)
-        if size < self.among.size:
+        if is_whole and size < self.among.size:
             raise ArgumentError(
                 "fit",
                 "a batch has fewer samples than there are processes, some of which would have none",
@@ -98,7 +126,7 @@ class Shared:
                 received={"batch_size": size},
                 mend="batch_size is that of the whole batch, which the processes share.",
             )
-        own = training_of(model, source, standing.validation, settings)
+        own = training_of(model, source, standing.validation, settings, is_whole)
         require_alike(self.processes.gather(own))
         if not model.optimizer.built and model.trainable_weights:
             model.optimizer.build(model.trainable_weights)
@@ -108,36 +136,46 @@ class Shared:
         if self.among.rank:
             standing.restore(plain, arrays, "fit")
 
-    def in_step(self, model: Any, batches: Iterable[T]) -> Iterator[T]:
+    def in_step(self, model: Any, batches: Iterable[T], flag: str) -> Iterator[T]:
         """Yield batches until a process is to stop after one, or all have come to their data's end.
 
         Of several processes whose loss is not finite, the first one says so.
 
+        Parameters
+        ----------
+        model : the model
+        batches : this process's
+        flag : the model's attribute that says that it is to stop
+
         Raises
         ------
-        DataError : the data of one process has more batches than that of another
+        DataError : the data of one process has more batches than that of another, or it is in
+            another call
         """
-        coming, is_first = iter(batches), True
+        coming, is_first, watch = iter(batches), True, model._watch
+        call = zlib.crc32(self.processes.at.encode())
         while True:
             batch = next(coming, None)
-            said = np.zeros(2 + self.among.size)
-            said[0], said[1] = model.stop_training and not is_first, batch is None
-            said[2 + self.among.rank] = bool(model._watch.waits)
+            said = np.zeros(3 + self.among.size)
+            said[:3] = getattr(model, flag) and not is_first, batch is None, call
+            said[3 + self.among.rank] = watch is not None and bool(watch.waits)
             self.processes.sum_in_place(said)
+            if said[2] != call * self.among.size:
+                self.processes.gather(None)  # refuses, and names the calls
             stops, ended = map(int, said[:2])
-            if said[2:].any():
-                model._watch.speak(is_speaker=said[2:].argmax() == self.among.rank)
+            if said[3:].any():
+                watch.speak(is_speaker=said[3:].argmax() == self.among.rank)
             if stops:
-                model.stop_training = True
+                setattr(model, flag, True)
                 return
             if 0 < ended < self.among.size:
                 raise DataError(
-                    "fit",
+                    self.processes.at.rpartition(" > ")[2],
                     "the data of some processes has ended before that of the others",
                     expected="as many batches in each process",
                     received={"processes without a batch": ended, "processes": self.among.size},
-                    mend="With auto_shard_dataset=False each process gives as many batches as the "
-                    "others, however long they are.",
+                    mend="Each process gives as many batches as the others; with "
+                    "auto_shard_dataset=False, however long they are.",
                 )
             if batch is None:
                 return
@@ -158,7 +196,8 @@ class Shared:
     def results(self, model: Any, **common: Any) -> dict[str, Any]:
         """Return the means of all processes' samples.
 
-        What metrics keep are sums; those of all processes, added up, make the results of all.
+        What metrics keep are sums, unless they say otherwise by ``aggregation``; those of all
+        processes, added up, make the results of all.
 
         Parameters
         ----------
@@ -172,7 +211,7 @@ class Shared:
         flats = [_flat([seat[id(v)] for v in variables]) for seat in seats]
         common["the metrics"] = [f"{v.name} {v.array.shape}" for v in variables]
         gathered = self.processes.gather((common, flats))
-        require_alike([told for told, _ in gathered])
+        require_alike([told for told, _ in gathered], self.processes.at.rpartition(" > ")[2])
         flat = _joined(variables, [one for _, of_rank in gathered for one in of_rank])
         with tape.undone():
             at = 0
@@ -181,7 +220,8 @@ class Shared:
                 whole = flat[at : at + size].reshape(value.shape).astype(value.dtype)
                 tape.overwrite(variable, whole)
                 at += size
-            return model.get_metrics_result()
+            # What a result is may be a variable itself, which holds the sums here alone.
+            return tree.map_structure(_number, model.get_metrics_result())
 
     def predicted(self, batch: Any, predict: Callable[[Any], Any]) -> Any:
         """Return the outputs for a whole batch, of which each process computes some."""
@@ -199,6 +239,21 @@ def shared_by() -> Shared | None:
     if among is None:
         tell_of_the_others()
     return Shared(among) if among is not None and among.parts > 1 else None
+
+
+def calling(who: str) -> AbstractContextManager[None]:
+    """Return a context in which other processes know that this one is in a model's call."""
+    shared = shared_by()
+    return nullcontext() if shared is None else shared.processes.calling(who)
+
+
+def compare(source: Source) -> None:
+    """Refuse other data than the other processes have, in `evaluate` and `predict`."""
+    shared = shared_by()
+    if shared is not None and shared.among.auto_shard_dataset:
+        processes = shared.processes
+        who = processes.at.rpartition(" > ")[2]
+        require_alike(processes.gather(measuring_of(source)), who)
 
 
 def read_own(*sources: Source | None) -> None:
@@ -265,7 +320,10 @@ def _of_metrics(model: Any) -> list[Any]:
 
 
 def _joined(variables: list[Any], parts: list[np.ndarray]) -> np.ndarray:
-    """Return the sums of all parts; what is kept about a part's own mean, about that of all."""
+    """Return the sums of all parts, or what else a variable's ``aggregation`` says.
+
+    What is kept about a part's own mean is joined about that of all.
+    """
     flat = in_order([part.copy() for part in parts])
     ends = np.cumsum([v.array.size for v in variables])
     place = {id(v): slice(e - v.array.size, e) for v, e in zip(variables, ends, strict=True)}
@@ -276,6 +334,11 @@ def _joined(variables: list[Any], parts: list[np.ndarray]) -> np.ndarray:
             mean = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1e-300)
             apart = total / np.maximum(count, 1e-300) - mean
             flat[place[id(variable)]] += (count * apart**2).sum(axis=0)
+        join = JOINS.get(getattr(variable, "aggregation", "sum"))
+        if join is not None:
+            flat[place[id(variable)]] = join(
+                np.stack([part[place[id(variable)]] for part in parts])
+            )
     return flat
 
 
@@ -289,6 +352,15 @@ def _taken(batch: Any, own: Part) -> Any:
         return Piece(batch.samples, own.of_rows(batch.rows))
     index = own.of_rows(slice(0, own.total))
     return tree.map_structure(lambda x: None if x is None else x[index], batch)
+
+
+def _number(result: Any) -> Any:
+    return np.array(result.array) if isinstance(result, tape.Variable) else result
+
+
+def _shapes(batch: Any) -> list[Any]:
+    leaves = tree.flatten(taken(batch))
+    return [None if x is None else (np.shape(x)[1:], str(np.asarray(x).dtype)) for x in leaves]
 
 
 def _length(batch: Any) -> int:

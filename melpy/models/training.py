@@ -19,10 +19,18 @@ from melpy.kernels.dispatch import saying_what_is_compiled
 from melpy.layers.base import Layer
 from melpy.models.checks import Checks
 from melpy.models.compiled_metrics import CompiledMetrics
-from melpy.models.executions import between_looks, due_by, executions, until_stopped
+from melpy.models.executions import (
+    as_arrays,
+    between_looks,
+    due_by,
+    executions,
+    joined,
+    predicted,
+    until_stopped,
+)  # fmt: skip
 from melpy.models.loss_watch import LossWatch
 from melpy.models.program import programs_of
-from melpy.models.shared import read_own, shared_by
+from melpy.models.shared import calling, compare, read_own, shared_by
 from melpy.models.steps import as_logs, assert_compiled
 
 __all__ = ["Trainer"]
@@ -147,10 +155,9 @@ class Trainer(Checks):
         said = saying_what_is_compiled(config.say if verbose else None)
         shared = shared_by()
         self._watch = watch = LossWatch(self, standing, programs, shared is not None)
-        in_step = until_stopped if shared is None else shared.in_step
         if shared is not None:
             shared.watching(watching)
-        with standing.of(self), programs, said:
+        with standing.of(self), programs, said, calling("fit"):
             watching.on_train_begin()  # may go on from a backup, to where it stood
             if shared is not None:
                 shared.begin(standing, settings)
@@ -159,10 +166,11 @@ class Trainer(Checks):
                     break
                 source.number = epoch
                 self.reset_metrics()
+                programs.stand_alike()
                 standing.begin_epoch(epoch, lambda: watching.on_epoch_begin(epoch))  # noqa: B023
                 made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
                 coming = executions(source, together, standing.batch)
-                for first, last, batches in in_step(self, coming):
+                for first, last, batches in until_stopped(self, coming, "stop_training"):
                     watching.on_train_batch_begin(first)
                     with watch.alone():
                         made = programs.run(batches)
@@ -256,14 +264,16 @@ class Trainer(Checks):
         made: dict[str, Any] = {}
         programs = programs_of(self, learns=False)
         together = between_looks(self.steps_per_execution, source, watching, programs)
-        with programs:
-            for first, last, batches in executions(source, together):
+        with programs, calling("evaluate"):
+            compare(source)
+            programs.stand_alike()
+            coming = executions(source, together)
+            for first, last, batches in until_stopped(self, coming, "stop_evaluating"):
                 watching.on_test_batch_begin(first)
                 made = programs.run(batches)
                 watching.on_test_batch_end(last, as_logs(made))
-                if self.stop_evaluating:
-                    break
-        logs = dict(sorted(as_logs(made if shared is None else shared.results(self)).items()))
+            made = made if shared is None else shared.results(self)
+        logs = dict(sorted(as_logs(made).items()))
         watching.on_test_end(logs)
         return logs
 
@@ -296,27 +306,21 @@ class Trainer(Checks):
         self.stop_predicting = False
         made: list[Any] = []
         watching.on_predict_begin()
-        for first, last, batches in executions(source, self.steps_per_execution):
-            watching.on_predict_batch_begin(first)
-            parts = [self._predicted(batch) for batch in batches]
-            y = parts[0] if len(parts) == 1 else _joined(parts)
-            made.append(y)
-            watching.on_predict_batch_end(last, {"outputs": y})
-            if self.stop_predicting:
-                break
+        coming = executions(source, self.steps_per_execution)
+        with calling("predict"):
+            compare(source)
+            for first, last, batches in until_stopped(self, coming, "stop_predicting"):
+                watching.on_predict_batch_begin(first)
+                parts = [predicted(self, batch) for batch in batches]
+                y = parts[0] if len(parts) == 1 else joined(parts)
+                made.append(y)
+                watching.on_predict_batch_end(last, {"outputs": y})
         watching.on_predict_end()
-        return _joined(made)
-
-    def _predicted(self, batch: Any) -> Any:
-        """Return the outputs for a batch, of which other processes may compute their parts."""
-        shared = shared_by()
-        if shared is None:
-            return _as_arrays(self.predict_step(batch))
-        return shared.predicted(batch, lambda own: _as_arrays(self.predict_step(own)))
+        return joined(made)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch."""
-        return _as_arrays(self.predict_step((x,)))
+        return as_arrays(self.predict_step((x,)))
 
     def train_on_batch(
         self,
@@ -339,8 +343,11 @@ class Trainer(Checks):
 
     def _made_of(self, batch: Any, learns: bool) -> dict[str, Any]:
         """Return a step's logs, of all processes' samples."""
-        made, shared = programs_of(self, learns).run([batch], are_checked=True), shared_by()
-        return as_logs(made if shared is None else shared.results(self))
+        programs, shared = programs_of(self, learns), shared_by()
+        with calling("train_on_batch" if learns else "test_on_batch"):
+            programs.stand_alike()
+            made = programs.run([batch], are_checked=True)
+            return as_logs(made if shared is None else shared.results(self))
 
     def _one_batch(self, who: str, x: Any, y: Any, weight: Any, class_weight: Any = None) -> Any:
         assert_compiled(self, who)
@@ -388,13 +395,3 @@ def _watching(
         steps=source.epoch_steps,
         verbose=verbose,
     )
-
-
-def _as_arrays(outputs: Any) -> Any:
-    """Return outputs as plain arrays, None as it is."""
-    return tree.map_structure(np.asarray, outputs, none_is_leaf=False)
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Return the outputs of several batches as one."""
-    return tree.map_structure(lambda *them: np.concatenate(them), *parts, none_is_leaf=False)

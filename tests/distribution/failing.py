@@ -3,6 +3,7 @@
 As ``mpiexec -n 2 python tests/distribution/failing.py CASE FOLDER``.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -67,6 +68,12 @@ elif name == "not finite in one":
     x[40:] = 1e30  # the samples of process 1
 elif name == "leaves":
     watching = [AtEpochTwo(sys.exit)]
+elif name == "measures alone":
+    if not shared.rank:
+        model.evaluate(x, y)
+elif name == "catches":
+    with contextlib.suppress(RuntimeError):
+        model.fit(x, y, epochs=4, verbose=0, callbacks=[AtEpochTwo(fail)])
 elif name == "stopped by one":
     watching = [AtEpochTwo(lambda: setattr(model, "stop_training", True))]
 elif name == "differences":

@@ -17,20 +17,23 @@ ROOT = Path(melpy.__file__).parents[1]
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 
 
-def run(count, *arguments, script=JOB):
-    """Run a script as so many processes, without a launcher where it is one; return what ended."""
+def run(count, *arguments, script=JOB, before=""):
+    """Run a script as so many processes, without a launcher where it is one; return what ended.
+
+    Modules of the folder ``before`` are found before all others.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MELPY_", "PMI_"))}
     launcher = [str(MPIEXEC), "-n", str(count)] if count else []
     return subprocess.run(
         [*launcher, sys.executable, str(script), *arguments],
-        env=kept | {"PYTHONPATH": str(ROOT), "MELPY_NUM_THREADS": "1"},
+        env=kept | {"PYTHONPATH": f"{before}{os.pathsep}{ROOT}", "MELPY_NUM_THREADS": "1"},
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
-def run_melpy(count, *arguments, code=0):
+def run_melpy(count, *arguments, code=0, before=""):
     """Run the command line as so many processes; return what ended."""
-    ended = run(count, *map(str, arguments[1:]), script=arguments[0])
+    ended = run(count, *map(str, arguments[1:]), script=arguments[0], before=before)
     assert code is None or ended.returncode == code, ended.stderr
     return ended
 
@@ -58,6 +61,7 @@ needs_mpi = pytest.mark.skipif(
     not MPIEXEC.exists() and shutil.which("mpiexec") is None,
     reason="no MPI: pip install '.[mpi]'",
 )
+CALLS = Path(__file__).with_name("calls.py")
 CASES = ("dense", "conv", "masked", "sums", "shards")
 
 
@@ -82,6 +86,28 @@ def test_the_same_bits_for_one_to_four_processes(name):
     assert all(one["history"] == ones[0]["history"] for one in ones)
     assert all(one["evaluated"] == ones[0]["evaluated"] for one in ones)
     close(ones[0]["weights"], told(0, name)["weights"])
+
+
+@needs_mpi
+@pytest.mark.mpi
+def test_what_a_script_does_around_a_training_is_what_one_process_does(tmp_path):
+    """Trains twice, stops in one process, keeps other things than sums, has data of its own."""
+    ended = {}
+    for count in (0, 2, 3):
+        (tmp_path / str(count)).mkdir()
+        ended[count] = run(count, str(tmp_path / str(count)), script=CALLS)
+        assert ended[count].returncode == 0, ended[count].stderr
+        assert "Warning" not in ended[count].stderr
+    alone, *shared = ([json.loads(line) for line in one.stdout.splitlines()]
+                      for one in ended.values())  # fmt: skip
+    assert alone[0].pop("refused") == ["done"] * 3
+    for every in shared:
+        for told in every:
+            x, length, size = told.pop("refused")
+            assert "evaluate: the processes do not do the same: they differ in x" in x
+            assert "they differ in batch_size" in length
+            assert "predict: the processes do not do the same" in size
+            close(told, alone[0])
 
 
 @needs_mpi
@@ -116,6 +142,11 @@ FAILING = Path(__file__).with_name("failing.py")
     [
         ("raises", "process 1 of 2 on "),
         ("leaves", "process 1 has come to the end of its script, and this one waits for it"),
+        ("measures alone", "Expected as process 0 does, evaluate; received process 1='fit'."),
+        (
+            "catches",
+            "it waits in fit to add up 5 numbers, and process 1 in fit to hear what each has",
+        ),
         ("other data", "they differ in x. Expected as process 0 has it, float32 (64, 3) of"),
         ("other model", "they differ in the weights' shapes. Expected as process 0 has it, (3, 1)"),
         ("longer data", "the data of some processes has ended before that of the others"),
@@ -157,9 +188,15 @@ def test_what_is_to_be_said_once_is_said_once(tmp_path):
     assert ended.stderr.count("the loss is not finite in epoch 1, batch 1.") == 1
     ended = run_melpy(3, "-m", "melpy", "train", "--nonsense", code=2)
     assert ended.stderr.count("unrecognized arguments: --nonsense") == 1
+    for wrong in (("train", "--resume", "nowhere"), ("sweep", "--learning-rate", "much")):
+        ended = run_melpy(3, "-m", "melpy", *wrong, code=2)
+        assert ended.stderr.count(f"{wrong[-1]}") == 1, ended.stderr
     ended = run_melpy(3, "-m", "melpy", "predict", "none.keras", "x.png", code=2)
     assert ended.stderr.count("there is no none.keras") == 1
     assert len(json.loads(run_melpy(3, "-m", "melpy", "datasets", "--json").stdout)) > 1
+    (tmp_path / "mpi4py.py").write_text("raise ImportError('none')\n")  # before the real one
+    ended = run_melpy(3, "-m", "melpy", "train", code=2, before=tmp_path)
+    assert ended.stderr.count("mpi4py is not installed") == 1
     script = tmp_path / "alone.py"
     script.write_text(
         "import melpy\nmodel = melpy.Sequential([melpy.Input((2,)), melpy.layers.Dense(1)])\n"

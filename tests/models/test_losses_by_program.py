@@ -184,3 +184,11 @@ def test_ones_own_are_never_stale():
         model.compile("sgd", Twice(), metrics=[Half()], run_eagerly=by_steps)
         logs.append(model.fit(X, NUMBERS, batch_size=B, epochs=3, verbose=0).history)
     assert logs[0] == logs[1]
+
+
+def test_a_loss_is_a_metric_too():
+    model = melpy.Sequential([melpy.Input((6,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[losses.MeanSquaredError(), losses.MeanAbsoluteError()])
+    history = model.fit(X, NUMBERS, batch_size=len(X), epochs=6, verbose=0).history
+    np.testing.assert_allclose(history["mean_squared_error"], history["loss"], rtol=1e-6)
+    assert history["mean_absolute_error"][-1] > 0
