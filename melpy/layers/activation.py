@@ -46,6 +46,10 @@ class Activation(SameShape):
     Parameters
     ----------
     activation : name or function
+
+    Notes
+    -----
+    Input of any shape, output of the same shape.
     """
 
     whole = True
@@ -77,6 +81,10 @@ class ReLU(SameShape):
     max_value : float >= 0 or None for no limit
     negative_slope : float >= 0
     threshold : float >= 0
+
+    Notes
+    -----
+    Input of any shape, output of the same shape.
     """
 
     whole = True
@@ -119,6 +127,10 @@ class LeakyReLU(SameShape):
     Parameters
     ----------
     negative_slope : float >= 0; its older name ``alpha`` serves too, as in Keras
+
+    Notes
+    -----
+    Input of any shape, output of the same shape.
     """
 
     whole = True
@@ -150,6 +162,10 @@ class ELU(SameShape):
     Parameters
     ----------
     alpha : float >= 0
+
+    Notes
+    -----
+    Input of any shape, output of the same shape.
     """
 
     whole = True
@@ -182,7 +198,8 @@ class PReLU(SameShape):
 
     Notes
     -----
-    Weight: alpha, the input's shape without the batch axis, 1 along shared axes.
+    Input (N, ...), output of the same shape. Weight: alpha, the input's shape without the batch
+    axis, 1 along shared axes.
     """
 
     whole = True
@@ -227,6 +244,10 @@ class Softmax(SameShape):
     Parameters
     ----------
     axis : int, or several ints
+
+    Notes
+    -----
+    Input of any shape, one axis at least; output of the same shape.
     """
 
     whole = True

@@ -39,7 +39,12 @@ class AdaptivePooling(Spatial):
 
 
 class AdaptiveAveragePooling1D(AdaptivePooling):
-    """Average windows of sequences (N, T, C); as `AdaptiveAveragePooling2D`, along one axis."""
+    """Average windows of sequences (N, T, C); as `AdaptiveAveragePooling2D`, along one axis.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, output_size, C).
+    """
 
     whole = True
     rank = 1
@@ -79,6 +84,10 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
     """Average windows of nearly equal sizes, in volumes (N, D, H, W, C).
 
     Parameters and windows are those of `AdaptiveAveragePooling2D`, along three axes.
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output (N, *output_size, C).
     """
 
     whole = True
@@ -87,7 +96,12 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
 
 
 class AdaptiveMaxPooling1D(AdaptivePooling):
-    """Keep the largest of windows of sequences (N, T, C); as `AdaptiveMaxPooling2D`."""
+    """Keep the largest of windows of sequences (N, T, C); as `AdaptiveMaxPooling2D`.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, output_size, C).
+    """
 
     whole = True
     rank = 1
@@ -127,6 +141,10 @@ class AdaptiveMaxPooling3D(AdaptivePooling):
     """Keep the largest of windows of nearly equal sizes, in volumes (N, D, H, W, C).
 
     Parameters and windows are those of `AdaptiveMaxPooling2D`, along three axes.
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output (N, *output_size, C).
     """
 
     whole = True

@@ -145,7 +145,8 @@ class AdditiveAttention(Attention):
 
     Notes
     -----
-    Inputs and output as in `Attention`.
+    Inputs a list [query (N, T, K), value (N, S, V)], or with key (N, S, K) as a third; output (N,
+    T, V). Masks as in `Attention`.
 
     Source
     ------

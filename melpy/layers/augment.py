@@ -124,6 +124,10 @@ class RandomFlip(RandomImageLayer):
     seed : int or None, for the next one of the process's stream
     data_format : "channels_last", "channels_first", or None for the setting
 
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
+
     Examples
     --------
     >>> x = np.tile([1.0, 2.0], (4, 1)).reshape(4, 1, 2, 1)
@@ -191,6 +195,10 @@ class RandomContrast(RandomImageLayer):
         one float, f in [1, 1 + factor), as in Keras 3.15
     value_range : (low, high), what the results are limited to
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     def __init__(
@@ -226,6 +234,10 @@ class RandomBrightness(RandomImageLayer):
     factor : two floats in [-1, 1], between which f lies; or one, for [-factor, factor)
     value_range : (low, high), what the results are limited to
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     def __init__(

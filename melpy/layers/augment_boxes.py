@@ -24,7 +24,8 @@ class MaxNumBoundingBoxes(ImageLayer):
 
     Notes
     -----
-    Call it on a dict of "images" and "bounding_boxes"; images and labels stay.
+    Input a dict of "images" (N, H, W, C) and "bounding_boxes", a dict of "boxes" (N, M, 4) and
+    "labels" (N, M); output the same with max_number in the place of M.
 
     Examples
     --------

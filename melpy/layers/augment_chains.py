@@ -42,6 +42,10 @@ class Pipeline(Layer):
     layers : layers, in order
     name : str or None
 
+    Notes
+    -----
+    Input of any shape that the first layer takes, output of the shape that the last one gives.
+
     Examples
     --------
     >>> import numpy as np
@@ -91,6 +95,10 @@ class RandomColorJitter(RandomImageLayer):
         `RandomBrightness`, `RandomContrast`, `RandomSaturation`, `RandomHue`; None leaves it out
     seed : int or None, for the next one of the process's stream
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     def __init__(
@@ -211,9 +219,10 @@ class RandAugment(ManyWays):
 
     Notes
     -----
-    The ways are `RandomShear`, `RandomTranslation`, `RandomRotation`, `RandomBrightness`,
-    `RandomColorDegeneration`, `RandomContrast`, `RandomSharpness`, `RandomPosterization`,
-    `Solarization`, `AutoContrast` and `Equalization`. Source: E. Cubuk et al., RandAugment (2019).
+    Input (N, H, W, C) or (H, W, C), output of the same shape. The ways are `RandomShear`,
+    `RandomTranslation`, `RandomRotation`, `RandomBrightness`, `RandomColorDegeneration`,
+    `RandomContrast`, `RandomSharpness`, `RandomPosterization`, `Solarization`, `AutoContrast` and
+    `Equalization`. Source: E. Cubuk et al., RandAugment (2019).
     """
 
     def __init__(
@@ -293,8 +302,8 @@ class AugMix(ManyWays):
 
     Notes
     -----
-    A batch's images go the same ways, each with draws of its own. Source: D. Hendrycks et al.,
-    AugMix (2020).
+    Input (N, H, W, C) or (H, W, C), output of the same shape. A batch's images go the same ways,
+    each with draws of its own. Source: D. Hendrycks et al., AugMix (2020).
 
     Examples
     --------

@@ -91,6 +91,10 @@ class RandomInvert(RandomColorLayer):
     value_range : (low, high), between which the values of the images lie
     seed : int or None, for the next one of the process's stream
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     def __init__(
@@ -124,6 +128,10 @@ class RandomGrayscale(RandomImageLayer):
     factor : float in [0, 1], the probability
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, 3) or (H, W, 3), output of the same shape.
     """
 
     def __init__(
@@ -186,6 +194,10 @@ class RandomColorDegeneration(FactorLayer):
     value_range : (low, high), what the results are limited to
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
@@ -208,6 +220,10 @@ class RandomHue(FactorLayer):
     value_range : (low, high), between which the values of the images lie
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, 3) or (H, W, 3), output of the same shape.
     """
 
     bounds = (0.0, 1.0)
@@ -236,6 +252,10 @@ class RandomSaturation(FactorLayer):
     value_range : (low, high), what the saturations are limited to
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, 3) or (H, W, 3), output of the same shape.
     """
 
     def draw(self, shape: Shape, seed: Any) -> dict[str, Any]:
@@ -261,6 +281,10 @@ class RandomSharpness(FactorLayer):
     value_range : (low, high), what the results are limited to
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     bounds = (0.0, 1.0)
@@ -285,6 +309,10 @@ class RandomPosterization(FactorLayer):
     value_range : (low, high), between which the values of the images lie
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
 
     Examples
     --------

@@ -70,6 +70,10 @@ class RandomRotation(RandomAffine):
     fill_value : float, with fill_mode "constant"
     data_format : "channels_last", "channels_first", or None for the setting
 
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
+
     Examples
     --------
     >>> x = np.arange(4.0).reshape(2, 2, 1)
@@ -143,6 +147,10 @@ class RandomTranslation(RandomAffine):
     fill_value : float, with fill_mode "constant"
     data_format : "channels_last", "channels_first", or None for the setting
 
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
+
     Examples
     --------
     >>> x = np.arange(1.0, 5.0).reshape(1, 4, 1)
@@ -204,6 +212,10 @@ class RandomZoom(RandomAffine):
     seed : int or None, for the next one of the process's stream
     fill_value : float, with fill_mode "constant"
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
 
     Examples
     --------
@@ -285,6 +297,10 @@ class RandomShear(RandomAffine):
     fill_value : float, with fill_mode "constant"
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None, for the next one of the process's stream
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     boxes_in_batches = True

@@ -33,7 +33,8 @@ class RandomErasing(RandomImageLayer):
 
     Notes
     -----
-    Source: Z. Zhong et al., Random erasing data augmentation (2020).
+    Input (N, H, W, C) or (H, W, C), output of the same shape. Source: Z. Zhong et al., Random
+    erasing data augmentation (2020).
     """
 
     def __init__(
@@ -112,8 +113,9 @@ class MixUp(RandomImageLayer):
 
     Notes
     -----
-    Call it on a dict of "images" and "labels", of floats, (N, C). Source: H. Zhang et al., mixup:
-    beyond empirical risk minimization (2018).
+    Input (N, H, W, C) or (H, W, C), output of the same shape; the labels keep theirs too. Call it
+    on a dict of "images" and "labels", of floats, (N, C). Source: H. Zhang et al., mixup: beyond
+    empirical risk minimization (2018).
 
     Examples
     --------
@@ -193,8 +195,9 @@ class CutMix(RandomImageLayer):
 
     Notes
     -----
-    Call it on a dict of "images" and "labels", of floats, (N, C): those of the two images are mixed
-    by their areas. Source: S. Yun et al., CutMix (2019).
+    Input (N, H, W, C) or (H, W, C), output of the same shape; the labels keep theirs too. Call it
+    on a dict of "images" and "labels", of floats, (N, C): those of the two images are mixed by
+    their areas. Source: S. Yun et al., CutMix (2019).
     """
 
     def __init__(

@@ -34,6 +34,10 @@ class Solarization(RandomColorLayer):
     value_range : (low, high), between which the values of the images lie
     seed : int or None, for the next one of the process's stream
 
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
+
     Examples
     --------
     >>> import numpy as np
@@ -79,7 +83,8 @@ class AutoContrast(ColorLayer):
 
     Notes
     -----
-    A channel of one value stays as it is.
+    Input (N, H, W, C) or (H, W, C), output of the same shape. A channel of one value stays as it
+    is.
 
     Examples
     --------
@@ -110,6 +115,10 @@ class Equalization(ColorLayer):
     value_range : (low, high), between which the values of the images lie
     bins : int > 0, how many values are told apart
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output of the same shape.
     """
 
     def __init__(
@@ -167,8 +176,9 @@ class ContrastLimitedAdaptiveHistogramEqualization(ColorLayer):
 
     Notes
     -----
-    Images come out in the type in which they came in. Source: K. Zuiderveld, Contrast limited
-    adaptive histogram equalization, in Graphics Gems IV (1994).
+    Input (N, H, W, C) or (H, W, C), output of the same shape. Images come out in the type in which
+    they came in. Source: K. Zuiderveld, Contrast limited adaptive histogram equalization, in
+    Graphics Gems IV (1994).
 
     Examples
     --------

@@ -35,7 +35,8 @@ class RandomPerspective(MovingLayer):
 
     Notes
     -----
-    See `ops.image.perspective_transform`. A box becomes the smallest upright one around its moved
+    Input (N, H, W, C) or (H, W, C), output of the same shape. See
+    `ops.image.perspective_transform`. A box becomes the smallest upright one around its moved
     corners.
 
     Examples
@@ -146,8 +147,8 @@ class RandomElasticTransform(MovingLayer):
 
     Notes
     -----
-    It takes no boxes. Source: P. Simard, D. Steinkraus, J. Platt, Best practices for convolutional
-    neural networks (2003).
+    Input (N, H, W, C) or (H, W, C), output of the same shape. It takes no boxes. Source: P. Simard,
+    D. Steinkraus, J. Platt, Best practices for convolutional neural networks (2003).
 
     Examples
     --------
@@ -246,7 +247,8 @@ class RandomGaussianBlur(RandomImageLayer):
 
     Notes
     -----
-    See `ops.image.gaussian_blur`: outside of images are zeros.
+    Input (N, H, W, C) or (H, W, C), output of the same shape. See `ops.image.gaussian_blur`:
+    outside of images are zeros.
 
     Examples
     --------

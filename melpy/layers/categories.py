@@ -102,7 +102,8 @@ class Discretization(CategoryLayer):
 
     Notes
     -----
-    Input of any shape, output the same, of type int32 with "int".
+    Input of any shape, say (N, T); output the same, of type int32, with "int", (N, D) with
+    "multi_hot" and "count", with "one_hot" (N, T, D), or (N, D) where T = 1; D = B + 1.
 
     Examples
     --------

@@ -207,7 +207,8 @@ class ConvLSTM1D(ConvLSTM):
 
     Notes
     -----
-    Weights: kernel (K, C, 4 F), recurrent_kernel (K, F, 4 F), bias (4 F,).
+    Input (N, T, L, C), output (N, oL, F), or (N, T, oL, F) with return_sequences. Weights: kernel
+    (K, C, 4 F), recurrent_kernel (K, F, 4 F), bias (4 F,).
     """
 
     rank = 1
@@ -269,7 +270,9 @@ class ConvLSTM3D(ConvLSTM):
 
     Notes
     -----
-    Weights: kernel (kD, kH, kW, C, 4 F), recurrent_kernel (kD, kH, kW, F, 4 F), bias (4 F,).
+    Input (N, T, D, H, W, C), output (N, oD, oH, oW, F), or (N, T, oD, oH, oW, F) with
+    return_sequences. Weights: kernel (kD, kH, kW, C, 4 F), recurrent_kernel (kD, kH, kW, F, 4 F),
+    bias (4 F,).
     """
 
     rank = 3

@@ -150,6 +150,11 @@ class EinsumDense(Layer):
     kernel_regularizer, bias_regularizer, activity_regularizer : regularizers or None
     kernel_constraint, bias_constraint : constraints or None
 
+    Notes
+    -----
+    Input (N, ...), output (N, ...), with the axes that the equation names; weights: kernel, of the
+    sizes of its letters, and a bias of those of bias_axes.
+
     Examples
     --------
     >>> import numpy as np
@@ -295,7 +300,7 @@ def _spelled(axes: str, rank: int) -> list[str]:
 
 
 class Identity(Layer):
-    """y = x."""
+    """y = x, (...) -> (...)."""
 
     whole = True
     supports_masking = True
@@ -315,7 +320,8 @@ class Lambda(Layer):
 
     So a model with a Lambda is saved where the function was defined with ``def``, and loaded where
     `saving.register_keras_serializable` or ``custom_objects`` tell what its name means. With a
-    ``lambda``, only its weights are saved, by ``save_weights``.
+    ``lambda``, only its weights are saved, by ``save_weights``. Input of any shape, output of the
+    shape that ``function`` gives.
 
     Parameters
     ----------

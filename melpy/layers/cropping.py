@@ -83,7 +83,8 @@ class Resizing(SizeLayer):
 
     Notes
     -----
-    Whole numbers stay whole, of their own type. Boxes of zeros, or of -1, stay none: zeros.
+    Input (N, H, W, C) or (H, W, C), output (N, height, width, C) or (height, width, C). Whole
+    numbers stay whole, of their own type. Boxes of zeros, or of -1, stay none: zeros.
 
     Examples
     --------
@@ -170,6 +171,10 @@ class CenterCrop(SizeLayer):
     height, width : int > 0, in pixels
     data_format : "channels_last", "channels_first", or None for the setting
 
+    Notes
+    -----
+    Input (N, H, W, C) or (H, W, C), output (N, height, width, C) or (height, width, C).
+
     Examples
     --------
     >>> CenterCrop(1, 2)(np.arange(12.0).reshape(3, 4, 1)).numpy()[0, :, 0]
@@ -236,8 +241,9 @@ class RandomCrop(SizeLayer, RandomImageLayer):
 
     Notes
     -----
-    At inference the largest part of the new aspect ratio, in the middle, is resized. Keras says
-    so too, though its 3.15 leaves the images as they are.
+    Input (N, H, W, C) or (H, W, C), output (N, height, width, C) or (height, width, C). At
+    inference the largest part of the new aspect ratio, in the middle, is resized. Keras says so
+    too, though its 3.15 leaves the images as they are.
     """
 
     def __init__(

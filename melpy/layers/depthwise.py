@@ -100,7 +100,12 @@ class Depthwise(Convolving):
 
 
 class DepthwiseConv1D(Depthwise):
-    """y = act(x * W + b), each channel of the sequences alone; as `DepthwiseConv2D`."""
+    """y = act(x * W + b), each channel of the sequences alone; as `DepthwiseConv2D`.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, oT, C * M); weights: kernel (K, C, M), bias (C * M,).
+    """
 
     whole = joins = True
     rank = 1
@@ -207,7 +212,13 @@ class Separable(Convolving):
 
 
 class SeparableConv1D(Separable):
-    """y = act((x * W) * P + b), for sequences; parameters as in `SeparableConv2D`."""
+    """y = act((x * W) * P + b), for sequences; parameters as in `SeparableConv2D`.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, oT, D); weights: depthwise kernel (K, C, M), pointwise kernel (1, C
+    * M, D), bias (D,).
+    """
 
     whole = joins = True
     rank = 1
@@ -228,7 +239,8 @@ class SeparableConv2D(Separable):
 
     Notes
     -----
-    Weights: depthwise kernel (kH, kW, C, M), pointwise kernel (1, 1, C * M, D), bias (D,).
+    Input (N, H, W, C), output (N, oH, oW, D); weights: depthwise kernel (kH, kW, C, M), pointwise
+    kernel (1, 1, C * M, D), bias (D,).
 
     Source
     ------

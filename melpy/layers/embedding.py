@@ -112,7 +112,8 @@ class Masking(Layer):
 
     Notes
     -----
-    The layers behind that know masks skip those steps; their values become 0.
+    Input (N, T, C), output of the same shape. The layers behind that know masks skip those steps;
+    their values become 0.
 
     Examples
     --------

@@ -24,7 +24,7 @@ class GroupNormalization(SameShape):
 
     Notes
     -----
-    Weights: gamma, beta, each (C,).
+    Input (N, ..., C), output of the same shape. Weights: gamma, beta, each (C,).
 
     Source
     ------

@@ -54,8 +54,9 @@ class Hashing(CategoryLayer):
 
     Notes
     -----
-    The hashes are those of Keras, to the bit: of a number, its decimal digits are hashed; a float
-    is cut to a whole number before.
+    Input of any shape, say (N, T); output the same with "int", (N, D) with "multi_hot" and "count",
+    with "one_hot" (N, T, D), or (N, D) where T = 1; D is num_bins. The hashes are those of Keras,
+    to the bit: of a number, its decimal digits are hashed; a float is cut to a whole number before.
 
     Source: K. Weinberger et al., Feature hashing for large scale multitask learning (2009).
 
@@ -124,8 +125,9 @@ class HashedCrossing(CategoryLayer):
 
     Notes
     -----
-    Input: a list of at least two arrays of strings or of whole numbers, all of one shape: (N,),
-    (N, 1) or (). The hashes are those of Keras, to the bit.
+    Input: a list of at least two arrays of strings or of whole numbers, all of one shape: (N,), (N,
+    1) or (); output of that shape, or with "one_hot" (N, num_bins). The hashes are those of Keras,
+    to the bit.
 
     Examples
     --------

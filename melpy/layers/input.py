@@ -32,6 +32,10 @@ class InputLayer(Layer):
     optional : bool, whether None may be passed
     name : str or None
 
+    Notes
+    -----
+    Input (N, *shape), output the same.
+
     Examples
     --------
     >>> InputLayer((28, 28, 1)).batch_shape
@@ -189,7 +193,7 @@ def Input(  # noqa: N802  Keras's name
     tensor: SymbolicTensor | None = None,
     optional: bool = False,
 ) -> SymbolicTensor:
-    """Return the beginning of a model: a symbolic tensor of one sample's shape.
+    """Return the beginning of a model: a symbolic tensor of the shape (N, *shape).
 
     Parameters
     ----------

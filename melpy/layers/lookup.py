@@ -34,8 +34,10 @@ class StringLookup(IndexLookup):
 
     Notes
     -----
-    Indices: the mask's, those of strings out of the vocabulary, then the vocabulary's. Learned ones
-    go from the most frequent string to the rarest.
+    Input of any shape, say (N, T); output the same with "int", (N, D) with "multi_hot", "count" and
+    "tf_idf", with "one_hot" (N, T, D), or (N, D) where T = 1; D is how many tokens have a place, or
+    max_tokens with pad_to_max_tokens. Indices: the mask's, those of strings out of the vocabulary,
+    then the vocabulary's. Learned ones go from the most frequent string to the rarest.
 
     Examples
     --------
@@ -101,6 +103,12 @@ class IntegerLookup(IndexLookup):
         the hash of a number's digits: which of them a number out of the vocabulary has
     salt : int or two, the key of the hash, SipHash, with "farmhash"; None for FarmHash
     name : str or None
+
+    Notes
+    -----
+    Input of any shape, say (N, T); output the same with "int", (N, D) with "multi_hot", "count" and
+    "tf_idf", with "one_hot" (N, T, D), or (N, D) where T = 1; D is how many tokens have a place, or
+    max_tokens with pad_to_max_tokens.
 
     Examples
     --------

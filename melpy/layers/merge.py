@@ -146,7 +146,7 @@ def _broadcast(a: Shape, b: Shape) -> Shape:
 
 
 class Add(Merge):
-    """y = a + b + ...
+    """y = a + b + ...; shapes that broadcast -> the broadcast shape.
 
     Examples
     --------
@@ -175,7 +175,7 @@ class Add(Merge):
 
 
 class Subtract(Merge):
-    """y = a - b, of two inputs."""
+    """y = a - b, of two inputs; shapes that broadcast -> the broadcast shape."""
 
     whole = True
     count = 2
@@ -186,7 +186,10 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """y = a b ...; a masked value counts as 1, and y is 0 where all inputs are masked."""
+    """y = a b ...; shapes that broadcast -> the broadcast shape.
+
+    A masked value counts as 1, and y is 0 where all inputs are masked.
+    """
 
     whole = True
 
@@ -202,7 +205,7 @@ class Multiply(Merge):
 
 
 class Average(Merge):
-    """y = (a + b + ...) / n."""
+    """y = (a + b + ...) / n; shapes that broadcast -> the broadcast shape."""
 
     whole = True
 
@@ -228,21 +231,21 @@ class _Extreme(Merge):
 
 
 class Maximum(_Extreme):
-    """y = max(a, b, ...); a masked value does not count."""
+    """y = max(a, b, ...), masked values left out; shapes that broadcast -> the broadcast shape."""
 
     whole = True
     extreme = staticmethod(ops.maximum)
 
 
 class Minimum(_Extreme):
-    """y = min(a, b, ...); a masked value does not count."""
+    """y = min(a, b, ...), masked values left out; shapes that broadcast -> the broadcast shape."""
 
     whole = True
     extreme = staticmethod(ops.minimum)
 
 
 class Concatenate(Merge):
-    """Lay the inputs side by side along an axis.
+    """Lay inputs side by side along an axis: (N, .., n, ..), (N, .., m, ..) -> (N, .., n + m, ..).
 
     Parameters
     ----------
@@ -320,7 +323,7 @@ class Dot(Merge):
 
     Notes
     -----
-    The output has the batch axis, a's other axes, b's other axes; (N, 1) where none are left.
+    Inputs [a, b], each (N, ...); output (N, a's other axes, b's other axes), or (N, 1) if none.
 
     Examples
     --------

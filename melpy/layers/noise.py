@@ -36,9 +36,10 @@ class Dropout(SameShape):
 
     Notes
     -----
-    Every call while training draws anew: whether a value stays follows from the seed, how many
-    calls were before, the sample's place in the batch and the value's in the sample. So layers that
-    were given one seed drop the same values of inputs of one shape.
+    Input of any shape, output of the same shape. Every call while training draws anew: whether a
+    value stays follows from the seed, how many calls were before, the sample's place in the batch
+    and the value's in the sample. So layers that were given one seed drop the same values of inputs
+    of one shape.
 
     Source
     ------
@@ -99,6 +100,10 @@ class AlphaDropout(Dropout):
     noise_shape : shape of the mask, broadcast to the input's; None for the input's shape
     seed : int or None, for the next one of the process's stream
 
+    Notes
+    -----
+    Input of any shape, output of the same shape.
+
     Source
     ------
     G. Klambauer et al. 2017, section 3, "new dropout technique".
@@ -154,6 +159,10 @@ class SpatialDropout1D(SpatialDropout):
     rate : float in [0, 1]
     seed : int or None
     name, dtype : as of every layer
+
+    Notes
+    -----
+    Input (N, T, C), output of the same shape.
     """
 
     whole = True
@@ -195,6 +204,10 @@ class SpatialDropout2D(PlacedDropout):
     data_format : "channels_last", "channels_first", or None for the setting
     seed : int or None
     name, dtype : as of every layer
+
+    Notes
+    -----
+    Input (N, H, W, C), output of the same shape.
     """
 
     whole = True
@@ -202,7 +215,12 @@ class SpatialDropout2D(PlacedDropout):
 
 
 class SpatialDropout3D(PlacedDropout):
-    """Dropout of whole channels of volumes (N, D, H, W, C); parameters as in `SpatialDropout2D`."""
+    """Dropout of whole channels of volumes (N, D, H, W, C); parameters as in `SpatialDropout2D`.
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output of the same shape.
+    """
 
     whole = True
     rank = 5
@@ -215,6 +233,10 @@ class GaussianNoise(SameShape):
     ----------
     stddev : float >= 0, of e
     seed : int or None
+
+    Notes
+    -----
+    Input of any shape, output of the same shape.
     """
 
     whole = True
@@ -247,6 +269,10 @@ class GaussianDropout(SameShape):
     rate : float in [0, 1)
     seed : int or None
 
+    Notes
+    -----
+    Input of any shape, output of the same shape.
+
     Source
     ------
     N. Srivastava et al. 2014, section 10.
@@ -273,6 +299,10 @@ class ActivityRegularization(SameShape):
     Parameters
     ----------
     l1, l2 : floats >= 0
+
+    Notes
+    -----
+    Input of any shape, output of the same shape.
     """
 
     whole = True

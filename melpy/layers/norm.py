@@ -47,8 +47,8 @@ class BatchNormalization(SameShape):
 
     Notes
     -----
-    Weights: gamma, beta, moving_mean, moving_variance, each (C,); with renorm moving_stddev,
-    renorm_mean and renorm_stddev too.
+    Input (N, ..., C), output of the same shape. Weights: gamma, beta, moving_mean, moving_variance,
+    each (C,); with renorm moving_stddev, renorm_mean and renorm_stddev too.
 
     Source
     ------
@@ -288,7 +288,8 @@ class LayerNormalization(SameShape):
 
     Notes
     -----
-    Weights: gamma, beta, each of the sizes along ``axis``.
+    Input (N, ...), output of the same shape. Weights: gamma, beta, each of the sizes along
+    ``axis``.
 
     Source
     ------

@@ -102,6 +102,10 @@ class ZeroPadding1D(ZeroPadding):
     ----------
     padding : int, or (before, after), each >= 0
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, T, C), output (N, before + T + after, C).
     """
 
     whole = True
@@ -115,6 +119,10 @@ class ZeroPadding2D(ZeroPadding):
     ----------
     padding : int, pair (height, width), or ((top, bottom), (left, right)), each >= 0
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, top + H + bottom, left + W + right, C).
     """
 
     whole = True
@@ -129,6 +137,10 @@ class ZeroPadding3D(ZeroPadding):
     ----------
     padding : int, three of them (depth, height, width), or (before, after) for each, all >= 0
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output (N, oD, oH, oW, C), each size and its two.
 
     Examples
     --------
@@ -163,6 +175,10 @@ class Cropping1D(Cropping):
     Parameters
     ----------
     cropping : int, or (before, after), each >= 0
+
+    Notes
+    -----
+    Input (N, T, C), output (N, T - before - after, C).
     """
 
     whole = True
@@ -192,6 +208,10 @@ class Cropping2D(PlacedCropping):
     ----------
     cropping : int, pair (height, width), or ((top, bottom), (left, right)), each >= 0
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, H - top - bottom, W - left - right, C).
     """
 
     whole = True
@@ -205,6 +225,10 @@ class Cropping3D(PlacedCropping):
     ----------
     cropping : int, three of them (depth, height, width), or (before, after) for each, all >= 0
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output (N, oD, oH, oW, C), each size less its two.
 
     Examples
     --------
@@ -231,6 +255,10 @@ class UpSampling1D(Spatial):
     Parameters
     ----------
     size : int > 0
+
+    Notes
+    -----
+    Input (N, T, C), output (N, T size, C).
     """
 
     whole = True
@@ -260,6 +288,10 @@ class UpSampling2D(Spatial):
     size : int or pair of ints > 0
     data_format : "channels_last", "channels_first", or None for the setting
     interpolation : "nearest" (repeat), "bilinear", "bicubic", "lanczos3" or "lanczos5"
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, H size, W size, C).
 
     Examples
     --------
@@ -307,6 +339,10 @@ class UpSampling3D(Spatial):
     ----------
     size : int or three ints > 0
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output (N, D size, H size, W size, C).
 
     Examples
     --------

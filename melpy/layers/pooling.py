@@ -88,7 +88,12 @@ class WindowPooling(Spatial):
 
 
 class MaxPooling1D(WindowPooling):
-    """Keep each window's largest value, along sequences (N, T, C); as `MaxPooling2D`."""
+    """Keep each window's largest value, along sequences (N, T, C); as `MaxPooling2D`.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, oT, C).
+    """
 
     whole = True
     joins = True
@@ -107,6 +112,10 @@ class MaxPooling2D(WindowPooling):
     data_format : "channels_last", "channels_first", or None for the setting
     name : str or None
 
+    Notes
+    -----
+    Input (N, H, W, C), output (N, oH, oW, C).
+
     Examples
     --------
     >>> import numpy as np
@@ -121,7 +130,12 @@ class MaxPooling2D(WindowPooling):
 
 
 class AveragePooling1D(WindowPooling):
-    """Average each window, along sequences (N, T, C); as `AveragePooling2D`."""
+    """Average each window, along sequences (N, T, C); as `AveragePooling2D`.
+
+    Notes
+    -----
+    Input (N, T, C), output (N, oT, C).
+    """
 
     whole = True
     rank = 1
@@ -138,6 +152,10 @@ class AveragePooling2D(WindowPooling):
     padding : "valid" or "same"
     data_format : "channels_last", "channels_first", or None for the setting
     name : str or None
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, oH, oW, C).
     """
 
     whole = True
@@ -147,6 +165,10 @@ class AveragePooling2D(WindowPooling):
 
 class MaxPooling3D(WindowPooling):
     """Keep each box's largest value, in volumes (N, D, H, W, C); as `MaxPooling2D`.
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output (N, oD, oH, oW, C).
 
     Examples
     --------
@@ -161,7 +183,12 @@ class MaxPooling3D(WindowPooling):
 
 
 class AveragePooling3D(WindowPooling):
-    """Average each box, in volumes (N, D, H, W, C); as `AveragePooling2D`."""
+    """Average each box, in volumes (N, D, H, W, C); as `AveragePooling2D`.
+
+    Notes
+    -----
+    Input (N, D, H, W, C), output (N, oD, oH, oW, C).
+    """
 
     whole = True
     rank = 3
@@ -172,7 +199,12 @@ MODES = {"max": MaxPooling2D, "average": AveragePooling2D}
 
 
 def Pooling2D(pool_size: Any = 2, strides: Any = None, mode: str = "max", **kwargs: Any) -> Any:  # noqa: N802
-    """Return the pooling layer of the paper's ``mode``, "max" or "average"."""
+    """Return the pooling layer of the paper's ``mode``, "max" or "average".
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, oH, oW, C).
+    """
     return lookup("mode", mode, MODES, "Pooling2D")(pool_size, strides, **kwargs)
 
 

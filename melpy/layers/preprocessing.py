@@ -27,6 +27,10 @@ class Rescaling(Layer):
     scale : float, or one a channel
     offset : float, or one a channel
 
+    Notes
+    -----
+    Input of any shape, output of the same shape.
+
     Examples
     --------
     >>> Rescaling(1 / 127.5, offset=-1)(np.array([0, 255], np.uint8))
@@ -60,8 +64,9 @@ class Normalization(Layer):
 
     Notes
     -----
-    Weights, unless given: mean and variance, of the kept axes' shape, and count, a whole number
-    that Keras keeps too and that stays 0. None of them is trained.
+    Input of any shape, output of the same shape. Weights, unless given: mean and variance, of the
+    kept axes' shape, and count, a whole number that Keras keeps too and that stays 0. None of them
+    is trained.
 
     Examples
     --------

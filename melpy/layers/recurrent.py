@@ -101,8 +101,8 @@ class SimpleRNN(Recurrent):
 
     Notes
     -----
-    Input (N, T, C), output as in `RNN`; weights: kernel (C, D), recurrent_kernel (D, D),
-    bias (D,).
+    Input (N, T, C), output (N, D), or (N, T, D) with return_sequences; with return_state a tuple of
+    it and h, (N, D); weights: kernel (C, D), recurrent_kernel (D, D), bias (D,).
 
     Source
     ------
@@ -184,9 +184,10 @@ class LSTM(Recurrent):
 
     Notes
     -----
-    Input (N, T, C), output as in `RNN`, the states are h and c; weights: kernel (C, 4D),
-    recurrent_kernel (D, 4D), bias (4D,). With tanh and sigmoid, and no recurrent_dropout, the
-    whole sequence is one op; with others the cell runs step by step, which is slower.
+    Input (N, T, C), output (N, D), or (N, T, D) with return_sequences; with return_state a tuple of
+    it, h and c, each (N, D); weights: kernel (C, 4D), recurrent_kernel (D, 4D), bias (4D,). With
+    tanh and sigmoid, and no recurrent_dropout, the whole sequence is one op; with others the cell
+    runs step by step, which is slower.
 
     Source
     ------
@@ -268,9 +269,10 @@ class GRU(Recurrent):
 
     Notes
     -----
-    Input (N, T, C), output as in `RNN`; weights: kernel (C, 3D), recurrent_kernel (D, 3D), bias
-    (2, 3D), the input's and the state's, or (3D,) without reset_after. With tanh and sigmoid, and
-    no recurrent_dropout, the whole sequence is one op; with others the cell runs step by step.
+    Input (N, T, C), output (N, D), or (N, T, D) with return_sequences; with return_state a tuple of
+    it and h, (N, D); weights: kernel (C, 3D), recurrent_kernel (D, 3D), bias (2, 3D), the input's
+    and the state's, or (3D,) without reset_after. With tanh and sigmoid, and no recurrent_dropout,
+    the whole sequence is one op; with others the cell runs step by step.
 
     Source
     ------

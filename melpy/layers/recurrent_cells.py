@@ -156,7 +156,7 @@ class SimpleRNNCell(Cell):
 
     Notes
     -----
-    ``cell(inputs, states)`` takes (N, C) and [h], and returns h' and [h'], each (N, D).
+    Input (N, C) and states [h]; output h' and [h'], each (N, D); so of ``cell(inputs, states)``.
     """
 
     def __init__(
@@ -211,7 +211,8 @@ class LSTMCell(Cell):
 
     Notes
     -----
-    ``cell(inputs, states)`` takes (N, C) and [h, c], and returns h' and [h', c'], each (N, D).
+    Input (N, C) and states [h, c]; output h' and [h', c'], each (N, D); so of ``cell(inputs,
+    states)``.
     """
 
     gates = 4
@@ -282,7 +283,7 @@ class GRUCell(Cell):
 
     Notes
     -----
-    ``cell(inputs, states)`` takes (N, C) and [h], and returns h' and [h'], each (N, D).
+    Input (N, C) and states [h]; output h' and [h'], each (N, D); so of ``cell(inputs, states)``.
     """
 
     gates = 3

@@ -203,6 +203,11 @@ class StackedRNNCells(Layer):
     Parameters
     ----------
     cells : list of cells
+
+    Notes
+    -----
+    Input (N, C) and a list of the cells' states; output (N, D), the last cell's, and the new
+    states.
     """
 
     def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:

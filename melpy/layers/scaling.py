@@ -23,7 +23,7 @@ class RMSNormalization(SameShape):
 
     Notes
     -----
-    Weights: scale, of the sizes along ``axis``.
+    Input (N, ...), output of the same shape. Weights: scale, of the sizes along ``axis``.
 
     Source
     ------
@@ -62,6 +62,10 @@ class UnitNormalization(SameShape):
     Parameters
     ----------
     axis : int or ints, the axes that make up a vector, the features' by default
+
+    Notes
+    -----
+    Input (N, ...), output of the same shape.
 
     Examples
     --------

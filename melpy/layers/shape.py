@@ -102,6 +102,10 @@ class Permute(Layer):
     Parameters
     ----------
     dims : tuple of ints, a permutation of 1 .. number of axes; axis 0 is the batch
+
+    Notes
+    -----
+    Input (N, ...), output of shape (N, *its other sizes in the new order).
     """
 
     whole = True

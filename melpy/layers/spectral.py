@@ -26,9 +26,10 @@ class SpectralNormalization(Wrapper):
 
     Notes
     -----
-    W is the kernel as (all but the outputs, outputs); v = u W^T / |u W^T|, then u = v W / |v W|.
-    Weights: vector_u (1, outputs), beside the layer's own. The kernel is overwritten while
-    training, so it is then the optimizer that moves the normalized one; a kernel of zeros stays.
+    Input of the shape that the wrapped layer takes, output of the shape that it gives. W is the
+    kernel as (all but the outputs, outputs); v = u W^T / |u W^T|, then u = v W / |v W|. Weights:
+    vector_u (1, outputs), beside the layer's own. The kernel is overwritten while training, so it
+    is then the optimizer that moves the normalized one; a kernel of zeros stays.
 
     Raises
     ------

@@ -113,9 +113,10 @@ class Bidirectional(Layer):
 
     Notes
     -----
-    Output as the layer's own, the features twice as many with "concat". With return_state it is
-    followed by the forward layer's states, then the backward layer's; ``initial_state`` is given
-    in that order too.
+    Input (N, T, C), output (N, 2D), or (N, T, 2D) with return_sequences, of a layer of D units;
+    with another merge_mode than "concat" D in the place of 2D, two of them with None. With
+    return_state it is followed by the forward layer's states, then the backward layer's;
+    ``initial_state`` is given in that order too.
 
     Source
     ------

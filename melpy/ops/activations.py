@@ -42,7 +42,7 @@ def linear(x):
 
     Returns
     -------
-    array, x itself
+    array, x itself, its shape and type
 
     Gradient
     --------

@@ -81,6 +81,8 @@ def adaptive_average_pool(inputs: Any, *, output_size: Any, data_format: str | N
 def adaptive_max_pool(inputs: Any, *, output_size: Any, data_format: str | None = None) -> Any:
     """Keep the largest of windows of nearly equal sizes; see `adaptive_average_pool`.
 
+    (N, H, W, C) -> (N, *output_size, C); sequences (N, T, C) -> (N, output_size, C).
+
     Examples
     --------
     >>> adaptive_max_pool(np.arange(5.0).reshape(1, 5, 1), 3).ravel()

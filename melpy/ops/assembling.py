@@ -33,6 +33,8 @@ def _at_least(x: Any, count: int) -> Any:
 def hstack(xs: Sequence[Any]) -> Any:
     """Join beside each other: along axis 1, vectors along their only axis.
 
+    A list of (n, m, ..) -> (n, Σ m, ..); of vectors (n,) -> (Σ n,).
+
     Examples
     --------
     >>> hstack([np.array([1.0]), np.array([2.0, 3.0])])
@@ -46,6 +48,8 @@ def hstack(xs: Sequence[Any]) -> Any:
 def vstack(xs: Sequence[Any]) -> Any:
     """Join above each other: along axis 0, a vector counts as a row.
 
+    A list of (n, ..) -> (Σ n, ..); a vector (m,) counts as (1, m).
+
     Examples
     --------
     >>> vstack([np.array([1.0, 2.0]), np.array([3.0, 4.0])])
@@ -57,19 +61,27 @@ def vstack(xs: Sequence[Any]) -> Any:
 
 @composed
 def dstack(xs: Sequence[Any]) -> Any:
-    """Join behind each other: along axis 2, which is added where it is missing."""
+    """Join behind each other: along axis 2, which is added where it is missing.
+
+    A list of (n, m, k, ..) -> (n, m, Σ k, ..); (n, m) counts as (n, m, 1), (m,) as (1, m, 1).
+    """
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
 
 @composed
 def append(x1: Any, x2: Any, *, axis: int | None = None) -> Any:
-    """Join x2 to the end of x1 along an axis; both flattened where it is None."""
+    """Join x2 to the end of x1 along an axis; both flattened where it is None.
+
+    (.., n, ..), (.., m, ..) -> (.., n + m, ..); flattened, of n and m entries, (n + m,).
+    """
     return concatenate([x1, x2], axis)
 
 
 @composed(made_of=pieces)
 def array_split(x: Any, *, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut into so many pieces, the first ones longer by one where they cannot be equal.
+
+    (.., n, ..) -> a list of arrays of that shape, but for the axis, of n / sections.
 
     Examples
     --------
@@ -89,19 +101,28 @@ def _across(x: Any, indices_or_sections: Any) -> Any:
 
 @composed(made_of=_across)
 def hsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
-    """Cut along axis 1, a vector along its only axis: the reverse of `hstack`."""
+    """Cut along axis 1, a vector along its only axis: the reverse of `hstack`.
+
+    (n, m, ..) -> a list of (n, m / sections, ..); a vector (n,) -> of (n / sections,).
+    """
     return split(x, indices_or_sections, 0 if ndim(x) == 1 else 1)
 
 
 @composed(made_of=pieces)
 def vsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
-    """Cut along axis 0: the reverse of `vstack`."""
+    """Cut along axis 0: the reverse of `vstack`.
+
+    (n, ..) -> a list of (n / sections, ..).
+    """
     return split(x, indices_or_sections, 0)
 
 
 @composed(made_of=lambda x, indices_or_sections: pieces(x, indices_or_sections, 2))
 def dsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
-    """Cut along axis 2: the reverse of `dstack`."""
+    """Cut along axis 2: the reverse of `dstack`.
+
+    (n, m, k, ..) -> a list of (n, m, k / sections, ..).
+    """
     return split(x, indices_or_sections, 2)
 
 
@@ -109,6 +130,8 @@ def dsplit(x: Any, *, indices_or_sections: Any) -> list[Any]:
 @composed
 def unstack(x: Any, *, num: int | None = None, axis: int = 0) -> list[Any]:
     """Take apart along an axis: the reverse of `stack`. ``num`` is the size of the axis, if known.
+
+    (.., n, ..) -> a list of n arrays of that shape without the axis.
 
     Examples
     --------
@@ -124,19 +147,27 @@ def unstack(x: Any, *, num: int | None = None, axis: int = 0) -> list[Any]:
 
 @composed
 def fliplr(x: Any) -> Any:
-    """Reverse the order along axis 1."""
+    """Reverse the order along axis 1.
+
+    (n, m, ..) -> the same shape.
+    """
     return flip(x, 1)
 
 
 @composed
 def flipud(x: Any) -> Any:
-    """Reverse the order along axis 0."""
+    """Reverse the order along axis 0.
+
+    (n, ..) -> the same shape.
+    """
     return flip(x, 0)
 
 
 @composed
 def rot90(array: Any, *, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """Turn k times by 90 degrees, from the first of two axes towards the second.
+
+    (n, m, ..) -> (m, n, ..), for an even k the same shape; other axes likewise.
 
     Examples
     --------

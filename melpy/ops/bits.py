@@ -22,7 +22,8 @@ def _page(function, title, example, answer, count):
     page = PAGE.format(
         title=title, name=function.__name__, example=example, answer=answer,
         shape="input's" if count == 1 else "broadcast",
-        parameters=f"{names} : arrays of whole numbers" + " or bools" * (count == 1),
+        parameters="x : array of whole numbers or bools, any shape" if count == 1
+        else f"{names} : arrays of whole numbers, of shapes that broadcast",
     )  # fmt: skip
     return page.replace("array of bools", "array of whole numbers").replace(
         "an answer jumps", "whole numbers jump"

@@ -66,7 +66,7 @@ def rgb_to_grayscale(images: Any, *, data_format: str | None = None) -> Any:
 
     Returns
     -------
-    array or tensor, with one channel, the type of images
+    array or tensor, (N, H, W, 1) or (H, W, 1), the type of images
 
     Source
     ------

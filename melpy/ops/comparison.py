@@ -169,7 +169,7 @@ def allclose(x1, x2, *, rtol=1e-5, atol=1e-8, equal_nan=False):
 
     Returns
     -------
-    one bool
+    one bool, of shape ()
 
     Gradient
     --------

@@ -85,6 +85,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
     """Choose entry by entry: the choice of the first condition that holds, else the default.
 
+    Lists of arrays of shapes that broadcast -> the broadcast shape.
+
     Examples
     --------
     >>> import numpy as np
@@ -161,7 +163,7 @@ def associative_scan(
     Parameters
     ----------
     f : function of two slices that combines them entry by entry, f(a, f(b, c)) = f(f(a, b), c)
-    elems : array, or structure of arrays of one size along the axis
+    elems : array (.., n, ..), or structure of arrays of one size n along the axis
     reverse : bool, whether to begin at the end
     axis : int
 
@@ -253,7 +255,11 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     Parameters
     ----------
     f : function of one entry; entry and result may be structures of arrays
-    xs : array, or lists, tuples and dicts of arrays of one length
+    xs : array (N, ..), or lists, tuples and dicts of arrays of one length N
+
+    Returns
+    -------
+    array (N, ..), of the N results, or the structure of arrays that f returns
 
     Examples
     --------
@@ -269,7 +275,10 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 
 @composed
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
-    """Call a function on each entry along axis 0, and stack what it returns: `map`."""
+    """Call a function on each entry along axis 0, and stack what it returns: `map`.
+
+    Arrays (N, ..) -> arrays (N, ..) of the N results.
+    """
     return map(function, elements)
 
 
@@ -289,10 +298,14 @@ def scan(
     ----------
     f : function of the carry and an entry, or None where there are no xs
     init : the first carry, a value or a structure of values
-    xs : array, or structure of arrays of one length; None to count ``length`` steps
+    xs : array (T, ..), or structure of arrays of one length T; None to count ``length`` steps
     length : int, or None for that of xs
     reverse : bool, whether to begin at the end; the ys are in the order of the xs
     unroll : int > 0 or bool, taken for Keras's sake only
+
+    Returns
+    -------
+    (carry, ys) : the structure and shapes of init; array (T, ..), or structure of arrays
 
     Examples
     --------

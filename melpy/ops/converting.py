@@ -18,7 +18,8 @@ KERAS_ROOM = "core"
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
     """Return `array(x, dtype)` as a tensor; ``sparse``, ``ragged`` are taken for Keras's sake only.
 
-    The tensor has memory of its own: what is written into an array afterwards does not change it.
+    Any shape -> the same shape. The tensor has memory of its own: what is written into an array
+    afterwards does not change it.
 
     Examples
     --------

@@ -20,7 +20,9 @@ __all__ = ["bincount", "histogram", "nonzero", "unique"]
 def bincount(
     x: Any, weights: Any = None, *, minlength: int = 0, sparse: bool = False
 ) -> np.ndarray:
-    """Return how often each whole number occurs in x, (N,) or rows (M, N), or its weights' sum.
+    """Return how often each whole number occurs in x, or its weights' sum.
+
+    (N,) -> (K,) and (M, N) -> (M, K), K being the largest number + 1, or minlength if more.
 
     Examples
     --------
@@ -56,6 +58,10 @@ def histogram(x: Any, *, bins: int = 10, range: Any = None) -> tuple[np.ndarray,
     bins : int > 0, how many
     range : (first edge, last edge), or None for the extremes of x
 
+    Returns
+    -------
+    (counts, edges) : arrays (bins,) and (bins + 1,)
+
     Examples
     --------
     >>> histogram(np.array([1, 2, 2]), 2)
@@ -77,7 +83,10 @@ def histogram(x: Any, *, bins: int = 10, range: Any = None) -> tuple[np.ndarray,
 
 @composed
 def nonzero(x: Any) -> tuple[np.ndarray, ...]:
-    """Return the places of the entries that are not 0, one array of int32 for each axis."""
+    """Return the places of the entries that are not 0, one array of int32 for each axis.
+
+    Any shape -> arrays (K,) of the K places.
+    """
     return tuple(place.astype(np.int32) for place in np.nonzero(np.atleast_1d(convert_to_numpy(x))))
 
 
@@ -117,8 +126,14 @@ def unique(
 
     Parameters
     ----------
+    x : array, any shape
     size : int or None; cut or fill up to so many values, with ``fill_value`` or the first of them,
         their places with the first one's, their counts with 0
+
+    Returns
+    -------
+    array (K,), of a shape (.., K, ..) with an axis; then, as far as they are asked for, arrays of
+        places (K,), of each entry's place among them, of x's shape, and of counts (K,)
 
     Examples
     --------

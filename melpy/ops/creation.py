@@ -35,6 +35,8 @@ Shape = int | Sequence[int]
 def array(x: Any, dtype: Any = None) -> Any:
     """Return an array of the values of x; a tensor, or a list of tensors, becomes a tensor.
 
+    Any shape -> the same shape.
+
     Parameters
     ----------
     x : array, tensor, number or nested lists
@@ -64,13 +66,19 @@ def floating(x: Any) -> Any:
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
-    """Return the plain array of a tensor, read-only of a weight; or of what else NumPy takes."""
+    """Return the plain array of a tensor, read-only of a weight; or of what else NumPy takes.
+
+    Any shape -> the same shape.
+    """
     return x.value if isinstance(x, Variable) else np.asarray(array(x))
 
 
 @composed
 def copy(x: Any) -> Any:
-    """Return the same values in memory of their own; for a tensor, one that has x as history."""
+    """Return the same values in memory of their own; for a tensor, one that has x as history.
+
+    Any shape -> the same shape.
+    """
     return cast(x, dtype=dtype(x))  # NumPy's astype copies
 
 
@@ -85,7 +93,7 @@ def stop_gradient(variable):
 
     Returns
     -------
-    array, x itself
+    array, x itself, its shape and type
 
     Gradient
     --------
@@ -142,22 +150,22 @@ def dtype(x: Any) -> str:
 
 
 def zeros(shape: Shape, dtype: Any = None) -> np.ndarray:
-    """Return an array of zeros; ``dtype`` is `config.floatx` by default."""
+    """Return an array of zeros, of the given shape; ``dtype`` is `config.floatx` by default."""
     return np.zeros(shape, data_type(dtype or config.floatx()))
 
 
 def ones(shape: Shape, dtype: Any = None) -> np.ndarray:
-    """Return an array of ones; ``dtype`` is `config.floatx` by default."""
+    """Return an array of ones, of the given shape; ``dtype`` is `config.floatx` by default."""
     return np.ones(shape, data_type(dtype or config.floatx()))
 
 
 def empty(shape: Shape, dtype: Any = None) -> np.ndarray:
-    """Return an array of zeros, as Keras's backends do: nothing is left to chance."""
+    """Return zeros of the given shape, as Keras's backends do: nothing is left to chance."""
     return zeros(shape, dtype)
 
 
 def full(shape: Shape, fill_value: Any, dtype: Any = None) -> np.ndarray:
-    """Return an array of one value; ``dtype`` is `config.floatx` by default."""
+    """Return an array of one value, of the given shape; ``dtype`` is `config.floatx` by default."""
     return np.full(shape, np.asarray(fill_value), data_type(dtype or config.floatx()))
 
 
@@ -174,7 +182,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
 
 
 def identity(n: int, dtype: Any = None) -> np.ndarray:
-    """Return the identity matrix of n rows."""
+    """Return the identity matrix (n, n)."""
     return eye(n, dtype=dtype)
 
 
@@ -191,7 +199,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarr
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
-    """Return start, start + step, .. before stop; with one argument, 0, 1, .. before it.
+    """Return start, start + step, .. before stop, (n,); with one argument, 0, 1, .. before it.
 
     Examples
     --------
@@ -222,7 +230,7 @@ def linspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """Return ``num`` values from start to stop in equal steps; the step too, if ``retstep``.
+    """Return ``num`` values from start to stop, (num, ..), in equal steps; with retstep the step.
 
     Examples
     --------
@@ -244,7 +252,7 @@ def logspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> np.ndarray:
-    """Return base to the power of `linspace(start, stop, num)`."""
+    """Return base to the power of `linspace(start, stop, num)`, (num, ..)."""
     first, last, kind = _between(start, stop, dtype=dtype)
     return np.logspace(first, last, num, endpoint, base, kind, axis)
 
@@ -259,14 +267,14 @@ def geomspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> np.ndarray:
-    """Return ``num`` values from start to stop with equal ratios."""
+    """Return ``num`` values from start to stop with equal ratios, (num, ..)."""
     first, last, kind = _between(start, stop, dtype=dtype)
     return np.geomspace(first, last, num, endpoint, kind, axis)
 
 
 @composed
 def meshgrid(*x: Any, indexing: Any = "xy") -> list[np.ndarray]:
-    """Return the coordinates of a grid, one array for each axis given by its ticks.
+    """Return a grid's coordinates: ticks (n,), (m,), .. -> (m, n, ..) each; "ij": (n, m, ..).
 
     Examples
     --------

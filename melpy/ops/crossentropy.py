@@ -69,6 +69,10 @@ def binary_crossentropy(target: Any, output: Any, *, from_logits: bool = False) 
     target : array, any shape, values in [0, 1]
     output : array or tensor of the same shape: p, or with ``from_logits`` the x of p = sigmoid(x)
 
+    Returns
+    -------
+    array or tensor, the shape of output
+
     Examples
     --------
     >>> import numpy as np
@@ -98,6 +102,10 @@ def categorical_crossentropy(
         p = softmax(x)
     axis : int, that of the classes
 
+    Returns
+    -------
+    array or tensor, the shape of output without the axis
+
     Examples
     --------
     >>> import numpy as np
@@ -119,8 +127,13 @@ def sparse_categorical_crossentropy(
     Parameters
     ----------
     target : array of ints, the shape of output without the axis, or with size 1 there
-    output : array or tensor: p up to a factor, or with ``from_logits`` the x of p = softmax(x)
+    output : array or tensor, any shape: p up to a factor, or with ``from_logits`` the x of
+        p = softmax(x)
     axis : int, that of the classes
+
+    Returns
+    -------
+    array or tensor, the shape of output without the axis
 
     Examples
     --------

@@ -122,7 +122,7 @@ def diff(a, *, n=1, axis=-1):
 
     Returns
     -------
-    array, shorter by n along the axis, the type of a
+    array, the shape of a, shorter by n along the axis; its type
 
     Gradient
     --------

@@ -91,12 +91,12 @@ def glu(x, *, axis=-1):
 
     Parameters
     ----------
-    x : array, of an even size along the axis
+    x : array, any shape, of an even size along the axis
     axis : int
 
     Returns
     -------
-    array, half as long along the axis, the float type of x
+    array, the shape of x, half as long along the axis; its float type
 
     Gradient
     --------

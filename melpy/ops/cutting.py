@@ -152,6 +152,8 @@ def extract_patches_3d(
 ) -> Any:
     """Cut patches out of volumes; see `extract_patches`, of three sizes.
 
+    (N, D, H, W, C) -> (N, oD, oH, oW, kD kH kW C); both without N for one volume.
+
     Examples
     --------
     >>> import numpy as np

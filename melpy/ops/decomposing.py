@@ -248,6 +248,8 @@ def pinv(x, *, rcond=None):
 def eigh(x: Any) -> tuple[Any, Any]:
     """Return the eigenvalues, rising, and the eigenvectors, columns, of symmetric matrices.
 
+    (.., n, n) -> (.., n) and (.., n, n).
+
     Examples
     --------
     >>> values, vectors = eigh(np.array([[2.0, 1.0], [1.0, 2.0]]))
@@ -268,6 +270,11 @@ def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     x : array or tensor, (.., m, n)
     full_matrices : bool, whether u and v are square; then they have a gradient only if x is
     compute_uv : bool, whether u and v^T are wanted
+
+    Returns
+    -------
+    (u, s, v^T) : (.., m, k), (.., k) and (.., k, n), k being min(m, n); with full_matrices
+        u is (.., m, m) and v^T (.., n, n); or s alone
 
     Examples
     --------
@@ -294,6 +301,10 @@ def qr(x: Any, *, mode: str = "reduced") -> Any:
     ----------
     x : array or tensor, (.., m, n)
     mode : "reduced", q has min(m, n) columns; or "complete", m columns, and no gradient if m > n
+
+    Returns
+    -------
+    (q, r) : (.., m, k) and (.., k, n), k being min(m, n), or m if complete
 
     Examples
     --------

@@ -110,6 +110,8 @@ def log_absolute_determinant(x):
 def slogdet(x: Any) -> tuple[Any, Any]:
     """Return the sign of the determinant and the logarithm of its size.
 
+    (.., n, n) -> (..) and (..).
+
     Examples
     --------
     >>> sign, size = slogdet(2 * np.eye(2))
@@ -123,5 +125,8 @@ def slogdet(x: Any) -> tuple[Any, Any]:
 @in_keras("math")
 @composed
 def logdet(x: Any) -> Any:
-    """Return the logarithm of the determinants of positive definite matrices."""
+    """Return the logarithm of the determinants of positive definite matrices.
+
+    (.., n, n) -> (..).
+    """
     return log_absolute_determinant(x)[0]

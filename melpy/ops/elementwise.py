@@ -143,7 +143,7 @@ def power(x1, x2):
     Parameters
     ----------
     x1 : array or number, the base; NaN with a warning where x1 < 0 and x2 is not whole
-    x2 : array or number, the exponent
+    x2 : array or number, the exponent; the shapes broadcast
 
     Returns
     -------

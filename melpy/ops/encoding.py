@@ -91,6 +91,8 @@ def multi_hot(
 ) -> Any:
     """Write sets of classes as rows: y_c = 1 where c is among the classes of the row.
 
+    (.., T) -> (.., num_classes).
+
     Examples
     --------
     >>> multi_hot(np.array([[0, 2], [1, 1]]), 3)
@@ -114,6 +116,10 @@ def normalize(x: Any, *, axis: Any = -1, order: int = 2, epsilon: float | None =
     axis : int or tuple of ints
     order : int >= 1, 2 for Euclid's length
     epsilon : float > 0, or None for `config.epsilon`
+
+    Returns
+    -------
+    array or tensor, the shape of x
 
     Examples
     --------

@@ -30,8 +30,12 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
     Parameters
     ----------
-    x1 : array or tensor
+    x1 : array or tensor, of a shape that broadcasts with that of x2
     x2 : array or tensor of whole numbers
+
+    Returns
+    -------
+    array or tensor, the broadcast shape
 
     Raises
     ------
@@ -63,11 +67,11 @@ def nextafter(x1, x2):
 
     Parameters
     ----------
-    x1, x2 : arrays, broadcast against each other
+    x1, x2 : arrays, of shapes that broadcast
 
     Returns
     -------
-    array, their float type
+    array, the broadcast shape, their float type
 
     Gradient
     --------
@@ -93,8 +97,12 @@ def saturate_cast(x: Any, *, dtype: Any) -> Any:
 
     Parameters
     ----------
-    x : array or tensor
+    x : array or tensor, any shape
     dtype : type of the result; None for `config.floatx`
+
+    Returns
+    -------
+    array or tensor, the shape of x
 
     Examples
     --------
@@ -120,8 +128,12 @@ def view(x: Any, *, dtype: Any = None) -> Any:
 
     Parameters
     ----------
-    x : array or tensor; no gradient passes
+    x : array or tensor, (.., n); no gradient passes
     dtype : type of the result; None for that of x
+
+    Returns
+    -------
+    array or tensor, (.., n times the size of the type of x / that of dtype)
 
     Examples
     --------
@@ -144,19 +156,28 @@ def view(x: Any, *, dtype: Any = None) -> Any:
 
 @composed
 def real(x: Any) -> Any:
-    """Return the real part, of real numbers themselves."""
+    """Return the real part, of real numbers themselves.
+
+    Any shape -> the same shape.
+    """
     return array(x)
 
 
 @composed
 def imag(x: Any) -> Any:
-    """Return the imaginary part, of real numbers 0."""
+    """Return the imaginary part, of real numbers 0.
+
+    Any shape -> the same shape.
+    """
     return zeros_like(x)
 
 
 @composed
 def conj(x: Any) -> Any:
-    """Return the complex conjugate, of real numbers themselves."""
+    """Return the complex conjugate, of real numbers themselves.
+
+    Any shape -> the same shape.
+    """
     return array(x)
 
 
@@ -166,6 +187,8 @@ conjugate = conj
 @composed
 def angle(x: Any) -> Any:
     """Return the angle from the positive axis: 0, and π of numbers below it.
+
+    Any shape -> the same shape.
 
     Examples
     --------
@@ -181,6 +204,8 @@ def angle(x: Any) -> Any:
 @composed
 def isreal(x: Any) -> Any:
     """Ask whether the imaginary part is 0: it always is, of real numbers.
+
+    Any shape -> the same shape.
 
     Examples
     --------

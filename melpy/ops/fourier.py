@@ -205,6 +205,10 @@ def fft(x: Any) -> tuple[Any, Any]:
     ----------
     x : pair of arrays or tensors of one shape, real and imaginary parts
 
+    Returns
+    -------
+    pair of arrays or tensors, the shape of those of x
+
     Examples
     --------
     >>> real, imaginary = fft((np.array([1.0, 1.0]), np.zeros(2)))
@@ -217,7 +221,10 @@ def fft(x: Any) -> tuple[Any, Any]:
 @in_keras("math.FFT2")
 @composed
 def fft2(x: Any) -> tuple[Any, Any]:
-    """Find the frequencies along the last two axes, of a pair as in `fft`."""
+    """Find the frequencies along the last two axes, of a pair as in `fft`.
+
+    A pair of (.., n, m) -> a pair of the same shape.
+    """
     return _pair(packed_fft(packed("fft2", x), axes=(-2, -1)))
 
 
@@ -225,6 +232,8 @@ def fft2(x: Any) -> tuple[Any, Any]:
 @composed
 def ifft2(x: Any) -> tuple[Any, Any]:
     """Go back from the frequencies along the last two axes: the reverse of `fft2`.
+
+    A pair of (.., n, m) -> a pair of the same shape.
 
     Examples
     --------
@@ -266,6 +275,10 @@ def irfft(x: Any, *, fft_length: int | None = None) -> Any:
     ----------
     x : pair of arrays or tensors (.., bins), real and imaginary parts
     fft_length : int N, how many numbers come out; None for 2 (bins - 1)
+
+    Returns
+    -------
+    array or tensor, (.., N)
 
     Examples
     --------

@@ -176,6 +176,10 @@ def crop_images(
     left_cropping, right_cropping, target_width : ints >= 0, two of them
     data_format : "channels_last", "channels_first", or None for the setting
 
+    Returns
+    -------
+    array or tensor, (N, target_height, target_width, C), or without N
+
     Examples
     --------
     >>> image = np.arange(9.0).reshape(3, 3, 1)
@@ -215,6 +219,10 @@ def pad_images(
     top_padding, bottom_padding, target_height : ints >= 0, two of them: the third follows
     left_padding, right_padding, target_width : ints >= 0, two of them
     data_format : "channels_last", "channels_first", or None for the setting
+
+    Returns
+    -------
+    array or tensor, (N, target_height, target_width, C), or without N
 
     Examples
     --------

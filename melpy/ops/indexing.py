@@ -46,7 +46,7 @@ def get_item(x, *, key):
 
     Returns
     -------
-    array, a view of x where the key holds only ints and slices
+    array, of the shape that NumPy gives it, a view of x where the key holds only ints and slices
 
     Gradient
     --------
@@ -194,7 +194,7 @@ def repeat(x, *, repeats, axis=None):
 
     Returns
     -------
-    array, longer along the axis, the type of x
+    array, the shape of x, longer along the axis; its type
 
     Gradient
     --------
@@ -232,7 +232,7 @@ def tile(x, *, repeats):
 
     Returns
     -------
-    array, each axis longer by its factor, the type of x
+    array, the shape of x, each axis longer by its factor; its type
 
     Gradient
     --------
@@ -275,7 +275,7 @@ def flip(x, *, axis=None):
 
     Returns
     -------
-    array, a view of x
+    array, the shape of x, a view of it
 
     Gradient
     --------

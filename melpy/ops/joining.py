@@ -32,12 +32,12 @@ def concatenate(*xs, axis=0):
 
     Parameters
     ----------
-    xs : list or tuple of arrays, equal in every size but that of the axis
+    xs : list or tuple of arrays of shapes (.., n, ..), equal but for the axis
     axis : int, or None to flatten them all
 
     Returns
     -------
-    array, the sizes along the axis added up, the common type
+    array, (.., Σ n, ..), the common type
 
     Gradient
     --------
@@ -157,7 +157,7 @@ def pad(x, *, pad_width, mode="constant", constant_values=None):
 
     Returns
     -------
-    array, each axis longer by before + after, the type of x
+    array, the shape of x, each axis longer by before + after; its type
 
     Gradient
     --------
@@ -240,13 +240,13 @@ def split(x, *, indices_or_sections, axis=0):
 
     Parameters
     ----------
-    x : array or tensor, at least one axis
+    x : array or tensor, of shape (.., n, ..)
     indices_or_sections : int, the number of equal pieces; or the positions of the cuts
     axis : int
 
     Returns
     -------
-    list of arrays or tensors
+    list of arrays or tensors, of shape (.., n / sections, ..), or as long as the cuts say
 
     Gradient
     --------

@@ -22,6 +22,8 @@ __all__ = ["diag", "diagflat", "diagonal", "kron", "trace"]
 def kron(x1: Any, x2: Any) -> Any:
     """Return Kronecker's product: a block x1_ij x2 for every entry of x1.
 
+    (n, m), (k, l) -> (n k, m l); likewise for any number of axes.
+
     Examples
     --------
     >>> kron(np.array([1.0, 10.0]), np.array([1.0, 2.0]))
@@ -56,7 +58,7 @@ def diagonal(x, *, offset=0, axis1=0, axis2=1):
 
     Returns
     -------
-    array, one axis less than x, the type of x
+    array, the shape of x without both axes, then the diagonal's size; the type of x
 
     Gradient
     --------
@@ -86,7 +88,10 @@ def diagonal(x, *, offset=0, axis1=0, axis2=1):
 
 @composed
 def trace(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """Return the sum of a `diagonal`: y = Σ_i x_{i, i + offset}."""
+    """Return the sum of a `diagonal`: y = Σ_i x_{i, i + offset}.
+
+    (n, m, ..) -> (..), the shape of x without both axes.
+    """
     return total(diagonal(x, offset, axis1, axis2), -1)
 
 
@@ -104,7 +109,7 @@ def diagflat(x, *, k=0):
 
     Returns
     -------
-    array, a square matrix, the type of x
+    array, (n + |k|, n + |k|) of n entries, the type of x
 
     Gradient
     --------
@@ -127,6 +132,8 @@ def diagflat(x, *, k=0):
 @composed
 def diag(x: Any, *, k: int = 0) -> Any:
     """Return a matrix with the vector x on its k-th diagonal, or the diagonal of a matrix x.
+
+    (n,) -> (n + |k|, n + |k|); (n, m) -> (d,), as many as the diagonal has.
 
     Examples
     --------

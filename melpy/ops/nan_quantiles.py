@@ -37,7 +37,7 @@ def nanquantile(
 
     Returns
     -------
-    array or tensor, the axes of q, then those of x without the reduced ones; NaN where all are
+    array or tensor, the shape of q, then that of x without the axes; NaN where all are
 
     Examples
     --------
@@ -75,13 +75,18 @@ def nanquantile(
 def nanpercentile(
     x: Any, q: Any, *, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
-    """Return `nanquantile` of q / 100."""
+    """Return `nanquantile` of q / 100.
+
+    Any shape -> the shape of q, then that of x without the axes.
+    """
     return nanquantile(x, np.asarray(convert_to_numpy(q)) / 100, axis, method, keepdims)
 
 
 @composed
 def nanmedian(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the value in the middle of the entries that are no NaN.
+
+    Any shape -> that shape without the axes.
 
     Examples
     --------

@@ -35,7 +35,7 @@ def standardize(x, *, axis=-1, epsilon=1e-3):
 
     Parameters
     ----------
-    x : tensor
+    x : tensor, any shape
     axis : int or tuple of ints, the axes over which mean and variance are taken
     epsilon : float > 0
 

@@ -239,6 +239,10 @@ def depth_to_space(x: Any, *, block_size: int, data_format: str = "channels_last
     block_size : int >= 2, b
     data_format : "channels_last" or "channels_first"
 
+    Returns
+    -------
+    array or tensor, (N, H b, W b, C), or (N, C, H b, W b)
+
     Source
     ------
     W. Shi et al. 2016, Real-time single image and video super-resolution, equation 4.
@@ -269,6 +273,10 @@ def space_to_depth(x: Any, *, block_size: int, data_format: str = "channels_last
     x : array or tensor, (N, H b, W b, C), or (N, C, H b, W b)
     block_size : int >= 2, b
     data_format : "channels_last" or "channels_first"
+
+    Returns
+    -------
+    array or tensor, (N, H, W, b b C), or (N, C b b, H, W)
 
     Examples
     --------

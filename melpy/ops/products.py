@@ -164,7 +164,7 @@ def dot(x1, x2):
 
     Returns
     -------
-    array, the free axes of x1, then those of x2; the common type
+    array, the shape of the free axes of x1, then of x2; the common type
 
     Gradient
     --------
@@ -209,7 +209,7 @@ def tensordot(x1, x2, *, axes=2):
 
     Returns
     -------
-    array, the free axes of x1, then those of x2; the common type
+    array, the shape of the free axes of x1, then of x2; the common type
 
     Gradient
     --------
@@ -278,12 +278,12 @@ def einsum(*operands, subscripts):
 
     Parameters
     ----------
-    operands : arrays, one for each term
+    operands : arrays, one for each term, of the shape of its letters
     subscripts : str, passed first as in NumPy: a letter for each axis, ``...`` for the rest
 
     Returns
     -------
-    array, the axes that the output term names; the common type, and int32 of int8
+    array, of the shape of the output term's letters; the common type, and int32 of int8
 
     Gradient
     --------

@@ -73,7 +73,7 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
 
     Returns
     -------
-    array, the axes of q, then those of x without the reduced ones; its float type
+    array, the shape of q, then that of x without the axes; its float type
 
     Gradient
     --------
@@ -142,13 +142,18 @@ def quantile(x, *, q, axis=None, method="linear", keepdims=False):
 def percentile(
     x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
-    """Return `quantile` of q / 100."""
+    """Return `quantile` of q / 100.
+
+    Any shape -> the shape of q, then that of x without the axes.
+    """
     return quantile(x, np.asarray(q) / 100, axis, method, keepdims)
 
 
 @composed
 def median(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the value in the middle of the sorted entries, the mean of two for an even count.
+
+    Any shape -> that shape without the axes.
 
     Examples
     --------
@@ -162,6 +167,8 @@ def median(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 @composed
 def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """Return the weighted mean Σ w x / Σ w; weights of one axis count along ``axis``.
+
+    Any shape -> that shape without the axes.
 
     Examples
     --------
@@ -180,7 +187,10 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 
 @composed
 def ptp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the range of the values: y = max x - min x over the axes."""
+    """Return the range of the values: y = max x - min x over the axes.
+
+    Any shape -> that shape without the axes.
+    """
     return subtract(largest(x, axis, keepdims), smallest(x, axis, keepdims))
 
 
@@ -197,25 +207,37 @@ def _has_nan(x: Any) -> bool:
 
 @composed
 def nansum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the sum of all entries but NaN."""
+    """Return the sum of all entries but NaN.
+
+    Any shape -> that shape without the axes.
+    """
     return total(_filled(x, 0)[0], axis, keepdims)
 
 
 @composed
 def nanprod(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the product of all entries but NaN."""
+    """Return the product of all entries but NaN.
+
+    Any shape -> that shape without the axes.
+    """
     return prod(_filled(x, 1)[0], axis, keepdims)
 
 
 @composed
 def nancumsum(x: Any, *, axis: Any = None, dtype: Any = None) -> Any:
-    """Return the running sum, in which NaN adds nothing."""
+    """Return the running sum, in which NaN adds nothing.
+
+    Any shape -> the same shape; one axis where it is None.
+    """
     return cumsum(_filled(x, 0)[0], axis, dtype)
 
 
 @composed
 def nancumprod(x: Any, *, axis: Any = None, dtype: Any = None) -> Any:
-    """Return the running product, in which NaN multiplies nothing."""
+    """Return the running product, in which NaN multiplies nothing.
+
+    Any shape -> the same shape; one axis where it is None.
+    """
     return cumprod(_filled(x, 1)[0], axis, dtype)
 
 
@@ -225,7 +247,10 @@ def _nan_where_empty(y: Any, present: Any, axis: Any, keepdims: bool) -> Any:
 
 @composed
 def nanmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the largest entry that is no NaN; NaN where all are."""
+    """Return the largest entry that is no NaN; NaN where all are.
+
+    Any shape -> that shape without the axes.
+    """
     if not _has_nan(x):
         return largest(x, axis, keepdims)
     y, present = _filled(x, -np.inf)
@@ -234,7 +259,10 @@ def nanmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 @composed
 def nanmin(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the smallest entry that is no NaN; NaN where all are."""
+    """Return the smallest entry that is no NaN; NaN where all are.
+
+    Any shape -> that shape without the axes.
+    """
     if not _has_nan(x):
         return smallest(x, axis, keepdims)
     y, present = _filled(x, np.inf)
@@ -249,13 +277,19 @@ def _place(find: Any, x: Any, filler: float, axis: Any, keepdims: bool) -> Any:
 
 @composed
 def nanargmax(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the place of the largest entry that is no NaN; -1 where all are."""
+    """Return the place of the largest entry that is no NaN; -1 where all are.
+
+    Any shape -> that shape without the axis, a scalar where it is None.
+    """
     return _place(argmax, x, -np.inf, axis, keepdims)
 
 
 @composed
 def nanargmin(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the place of the smallest entry that is no NaN; -1 where all are."""
+    """Return the place of the smallest entry that is no NaN; -1 where all are.
+
+    Any shape -> that shape without the axis, a scalar where it is None.
+    """
     return _place(argmin, x, np.inf, axis, keepdims)
 
 
@@ -270,6 +304,8 @@ def _mean_of_present(y: Any, present: Any, axis: Any, keepdims: bool) -> Any:
 def nanmean(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the mean of all entries but NaN; NaN where there are none.
 
+    Any shape -> that shape without the axes.
+
     Examples
     --------
     >>> float(nanmean(np.array([1.0, np.nan, 3.0])))
@@ -280,7 +316,10 @@ def nanmean(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 @composed
 def nanvar(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the variance of all entries but NaN."""
+    """Return the variance of all entries but NaN.
+
+    Any shape -> that shape without the axes.
+    """
     y, present = _filled(x, 0)
     centred = where(present, subtract(y, _mean_of_present(y, present, axis, True)), 0)
     return _mean_of_present(square(centred), present, axis, keepdims)
@@ -288,5 +327,8 @@ def nanvar(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 @composed
 def nanstd(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the standard deviation of all entries but NaN."""
+    """Return the standard deviation of all entries but NaN.
+
+    Any shape -> that shape without the axes.
+    """
     return sqrt(nanvar(x, axis, keepdims))

@@ -41,10 +41,14 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
 
     Parameters
     ----------
-    tensor : array or tensor
+    tensor : array or tensor, of the shape of the names on the left
     pattern : such as "b h w c -> b (h w) c"; names in brackets are one axis, the last name's size
         running fastest
     axes_lengths : the sizes of names in brackets on the left, all but one of each bracket
+
+    Returns
+    -------
+    array or tensor, of the shape of the names, and brackets, on the right
 
     Raises
     ------
@@ -101,8 +105,12 @@ def unravel_index(indices: Any, *, shape: Any) -> tuple[Any, ...]:
 
     Parameters
     ----------
-    indices : array or tensor of whole numbers
+    indices : array or tensor of whole numbers, any shape
     shape : tuple of ints, that of the array
+
+    Returns
+    -------
+    tuple of an array or tensor for each axis, each the shape of indices
 
     Examples
     --------
@@ -122,6 +130,10 @@ def vander(x: Any, *, N: int | None = None, increasing: bool = False) -> Any:
     x : array or tensor, (n,)
     N : int, how many powers; None for n
     increasing : bool, whether they begin with x^0
+
+    Returns
+    -------
+    array or tensor, (n, N)
 
     Examples
     --------

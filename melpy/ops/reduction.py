@@ -324,11 +324,17 @@ def logsumexp(x, *, axis=None, keepdims=False):
 
 @composed
 def amax(x, *, axis=None, keepdims=False):
-    """Take the largest, as `max` does."""
+    """Take the largest, as `max` does.
+
+    Any shape -> that shape without the axes.
+    """
     return max(x, axis=axis, keepdims=keepdims)
 
 
 @composed
 def amin(x, *, axis=None, keepdims=False):
-    """Take the smallest, as `min` does."""
+    """Take the smallest, as `min` does.
+
+    Any shape -> that shape without the axes.
+    """
     return min(x, axis=axis, keepdims=keepdims)

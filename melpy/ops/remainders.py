@@ -284,6 +284,8 @@ def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
 def divide_no_nan(x1, x2):
     """Return x1 / x2, and 0 where x2 = 0.
 
+    Shapes that broadcast -> the broadcast shape.
+
     Examples
     --------
     >>> import numpy as np
@@ -297,7 +299,10 @@ def divide_no_nan(x1, x2):
 
 @composed
 def fabs(x: Any) -> Any:
-    """Return the absolute value as a float: whole numbers become `config.floatx`."""
+    """Return the absolute value as a float: whole numbers become `config.floatx`.
+
+    Any shape -> the same shape.
+    """
     return absolute(floating(x))
 
 

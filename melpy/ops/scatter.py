@@ -230,7 +230,8 @@ def _factors(inputs, where, updates):
 def slice(inputs: Any, start_indices: Any, *, shape: Any) -> Any:
     """Return the block of a shape that begins at some indices; -1 is all that is left.
 
-    Indices below 0 count from the end. A block that would reach beyond the end is moved back.
+    Any shape -> the given shape, of as many axes. Indices below 0 count from the end. A block that
+    would reach beyond the end is moved back.
 
     Raises
     ------

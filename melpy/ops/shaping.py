@@ -133,7 +133,7 @@ def transpose(x, *, axes=None):
 
     Returns
     -------
-    array, a view of x
+    array, the shape of x with its sizes reordered, a view of it
 
     Gradient
     --------
@@ -176,7 +176,7 @@ def swapaxes(x, *, axis1, axis2):
 
     Returns
     -------
-    array, a view of x
+    array, the shape of x with two sizes swapped, a view of it
 
     Gradient
     --------
@@ -210,7 +210,7 @@ def moveaxis(x, *, source, destination):
 
     Returns
     -------
-    array, a view of x
+    array, the shape of x with its sizes moved, a view of it
 
     Gradient
     --------
@@ -260,7 +260,7 @@ def squeeze(x, *, axis=None):
 
     Returns
     -------
-    array, a view of x
+    array, the shape of x without these axes, a view of it
 
     Gradient
     --------
@@ -299,7 +299,7 @@ def expand_dims(x, *, axis):
 
     Returns
     -------
-    array, a view of x
+    array, the shape of x with the new axes, a view of it
 
     Gradient
     --------

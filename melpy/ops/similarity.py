@@ -37,11 +37,11 @@ def corrcoef(x: Any) -> Any:
 
     Parameters
     ----------
-    x : array or tensor, (variables, samples); a vector is one variable
+    x : array or tensor, (V, N): V variables, N samples of each; a vector is one variable
 
     Returns
     -------
-    array or tensor, (variables, variables), in [-1, 1]
+    array or tensor, (V, V), in [-1, 1]; () of a vector
 
     Source
     ------
@@ -79,9 +79,13 @@ def correlate(x1: Any, x2: Any, *, mode: str = "valid") -> Any:
 
     Parameters
     ----------
-    x1, x2 : arrays or tensors, vectors
+    x1, x2 : arrays or tensors, (n,) and (m,)
     mode : "valid", where the shorter one lies inside the longer one; "same", as many values as the
         longer one has; "full", wherever they overlap
+
+    Returns
+    -------
+    array or tensor, (|n - m| + 1,), (max(n, m),) or (n + m - 1,), as mode says
 
     Examples
     --------

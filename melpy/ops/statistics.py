@@ -36,6 +36,8 @@ KERAS_ROOM = "nn"
 def moments(x: Any, *, axes: Any, keepdims: bool = False, synchronized: bool = False) -> Any:
     """Return mean and variance over some axes.
 
+    Any shape -> twice that shape without the axes.
+
     Examples
     --------
     >>> [value.item() for value in moments(np.array([1.0, 3.0]), 0)]
@@ -67,7 +69,9 @@ def batch_normalization(
     scale: Any = None,
     epsilon: float = 1e-3,
 ) -> Any:
-    """Return scale (x - mean) / √(variance + epsilon) + offset, each of the size of one axis.
+    """Return scale (x - mean) / √(variance + epsilon) + offset, along one axis.
+
+    Any shape -> the same shape; mean, variance, offset and scale (C,), the size of the axis.
 
     Examples
     --------
@@ -100,6 +104,8 @@ def layer_normalization(
 
     With ``rms_scaling``, which is out of date, it is gamma x / √(variance + epsilon).
 
+    Any shape -> the same shape; gamma and beta are of the sizes of the axes.
+
     Examples
     --------
     >>> layer_normalization(np.array([1.0, 3.0]), epsilon=1e-12)
@@ -129,6 +135,8 @@ def rms_normalization(
     x: Any, scale: Any = None, *, axis: Any = -1, epsilon: float | None = None
 ) -> Any:
     """Return scale x / √(mean of x^2 + epsilon), with the mean over some axes.
+
+    Any shape -> the same shape; scale is of the sizes of the axes.
 
     Examples
     --------
@@ -163,13 +171,17 @@ def dot_product_attention(
     Parameters
     ----------
     query : array or tensor, (N, T, heads, D)
-    key, value : arrays or tensors, (N, S, heads, D); the heads may be fewer, a divisor of the
-        query's: then several share a key
+    key, value : arrays or tensors, (N, S, heads, D), (N, S, heads, V); the heads may be
+        fewer, a divisor of the query's: then several share a key
     bias, mask : arrays, (N, heads, T, S) or what broadcasts to it; False in the mask leaves out
     scale : float, or None for 1 / √D
     is_causal : bool, whether time t sees no later one
     flash_attention : None or False: there is no other algorithm here
     attn_logits_soft_cap : float c, or None; the scores become c tanh(score / c)
+
+    Returns
+    -------
+    array or tensor, (N, T, heads, V)
 
     Examples
     --------

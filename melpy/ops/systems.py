@@ -40,6 +40,10 @@ def lstsq(a: Any, b: Any, *, rcond: float | None = None) -> Any:
     b : array or tensor, (m,) or (m, k)
     rcond : float or None, as in `pinv`
 
+    Returns
+    -------
+    array or tensor, (n,) or (n, k)
+
     Examples
     --------
     >>> lstsq(np.array([[1.0], [1.0]]), np.array([1.0, 3.0])).round(6)
@@ -59,6 +63,8 @@ def lstsq(a: Any, b: Any, *, rcond: float | None = None) -> Any:
 @composed
 def matrix_rank(x: Any, *, tol: float | None = None) -> Any:
     """Return how many singular values are larger than tol; None for s max(m, n) precision.
+
+    (.., m, n) -> (..).
 
     Examples
     --------
@@ -86,6 +92,10 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
     b : array or tensor, (.., n) or (.., n, k)
     lower : bool, whether the lower triangle counts
 
+    Returns
+    -------
+    array or tensor, the shape of b
+
     Examples
     --------
     >>> solve_triangular(np.array([[2.0, 9.0], [1.0, 1.0]]), np.array([2.0, 3.0]), lower=True)
@@ -99,6 +109,8 @@ def solve_triangular(a: Any, b: Any, *, lower: bool = False) -> Any:
 @composed(made_of=known_square("cholesky_inverse"))
 def cholesky_inverse(x: Any, *, upper: bool = False) -> Any:
     """Return the inverse of L L^T, of its Cholesky factor L, or of U^T U.
+
+    (.., n, n) -> (.., n, n).
 
     Examples
     --------

@@ -82,13 +82,17 @@ def norm(x: Any, *, ord: Any = None, axis: Any = None, keepdims: bool = False) -
 
     Parameters
     ----------
-    x : array or tensor
+    x : array or tensor, any shape
     ord : None, a number, inf, -inf or 0 for vectors: (Σ |x|^ord)^(1 / ord), the largest, the
         smallest, the number of entries that are not 0. For matrices None or "fro" (Frobenius), 1,
         -1, inf, -inf (sums of columns or rows), 2, -2 or "nuc" (of the singular values the largest,
         the smallest, the sum)
     axis : int for vectors, a pair of ints for matrices; None for all of x
     keepdims : bool, whether the reduced axes stay, with size 1
+
+    Returns
+    -------
+    array or tensor, the shape of x without the axes
 
     Examples
     --------
@@ -160,6 +164,8 @@ def _vector_norm(x: Any, order: Any, axis: int, keepdims: bool) -> Any:
 def outer(x1: Any, x2: Any) -> Any:
     """Return every product of an entry of x1 and one of x2, both flattened: y_ij = x1_i x2_j.
 
+    Any shapes, of n and m entries -> (n, m).
+
     Examples
     --------
     >>> outer(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
@@ -174,6 +180,8 @@ def outer(x1: Any, x2: Any) -> Any:
 def inner(x1: Any, x2: Any) -> Any:
     """Return the sum of products over the last axes: y[i.., j..] = Σ_k x1[i.., k] x2[j.., k].
 
+    (.., k), (.., k) -> the leading axes of x1, then those of x2; () of two vectors.
+
     Examples
     --------
     >>> float(inner(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
@@ -186,7 +194,10 @@ def inner(x1: Any, x2: Any) -> Any:
 
 @composed
 def vdot(x1: Any, x2: Any) -> Any:
-    """Return Σ x1 x2 over all entries, both flattened."""
+    """Return Σ x1 x2 over all entries, both flattened.
+
+    Any two shapes of as many entries -> ().
+    """
     x1, x2 = alike("vdot", x1, x2)
     return tensordot(ravel(x1), ravel(x2), axes=1)
 
@@ -196,6 +207,8 @@ def cross(
     x1: Any, x2: Any, *, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Any:
     """Return the vector at right angles to two, y = x1 x x2; of vectors in the plane its length.
+
+    (.., 3), (.., 3) -> (.., 3); a vector in the plane is (.., 2), and of two the lengths are (..).
 
     Examples
     --------

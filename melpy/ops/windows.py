@@ -19,7 +19,7 @@ def _count(x: Any) -> int:
 
 
 def bartlett(x: Any) -> np.ndarray:
-    """Return x weights in a triangle, 0 at both ends.
+    """Return (x,) weights in a triangle, 0 at both ends.
 
     Examples
     --------
@@ -30,12 +30,12 @@ def bartlett(x: Any) -> np.ndarray:
 
 
 def blackman(x: Any) -> np.ndarray:
-    """Return x weights 0.42 - 0.5 cos t + 0.08 cos 2 t, t from 0 to 2 π."""
+    """Return (x,) weights 0.42 - 0.5 cos t + 0.08 cos 2 t, t from 0 to 2 π."""
     return np.blackman(_count(x)).astype(config.floatx())
 
 
 def hamming(x: Any) -> np.ndarray:
-    """Return x weights 0.54 - 0.46 cos t, t from 0 to 2 π.
+    """Return (x,) weights 0.54 - 0.46 cos t, t from 0 to 2 π.
 
     Examples
     --------
@@ -46,10 +46,10 @@ def hamming(x: Any) -> np.ndarray:
 
 
 def hanning(x: Any) -> np.ndarray:
-    """Return x weights 0.5 - 0.5 cos t, t from 0 to 2 π."""
+    """Return (x,) weights 0.5 - 0.5 cos t, t from 0 to 2 π."""
     return np.hanning(_count(x)).astype(config.floatx())
 
 
 def kaiser(x: Any, beta: Any) -> np.ndarray:
-    """Return x weights I_0(beta √(1 - t^2)) / I_0(beta), t from -1 to 1."""
+    """Return (x,) weights I_0(beta √(1 - t^2)) / I_0(beta), t from -1 to 1."""
     return np.kaiser(_count(x), float(convert_to_numpy(beta))).astype(config.floatx())
