@@ -27,13 +27,12 @@ def between_looks(
 ) -> int | Callable[[], int]:
     """Return how many batches come together: ``size``, or what fills a moment.
 
-    Of arrays, where no callback looks at single batches, and nobody asked for a size. Processes
-    that share each batch, whose moments are of different lengths, look after each.
+    Of arrays, where no callback looks at single batches, and nobody asked for a size.
     """
     if size > 1 or not isinstance(source, ArraySource) or watching.needs_each_batch:
         return size
     source.in_pieces = True
-    return (lambda: programs.count) if shared_by() is None else size
+    return lambda: programs.count if shared_by() is None else programs.count_of_all
 
 
 def executions(
@@ -52,11 +51,13 @@ def executions(
         first += count
 
 
-def until_stopped(model: Any, batches: Iterator[Any], flag: str) -> Iterator[Any]:
+def until_stopped(
+    model: Any, batches: Iterator[Any], flag: str, programs: Programs | None = None
+) -> Iterator[Any]:
     """Yield batches until the model is to stop: until its ``flag`` is set, in any process."""
     shared = shared_by()
     if shared is not None:
-        yield from shared.in_step(model, batches, flag)
+        yield from shared.in_step(model, batches, flag, programs)
         return
     for batch in batches:
         yield batch

@@ -53,13 +53,14 @@ class Programs:
     Attributes
     ----------
     count : int, how many batches make a moment, between two looks of Python
+    count_of_all : int, how many all processes make of it that share the batches
     """
 
     def __init__(self, model: Any, learns: bool) -> None:
         self._model = weakref.ref(model)
         self.learns, self.name = learns, "train_step" if learns else "test_step"
         self.lock = threading.Lock()
-        self.count = 1
+        self.count = self.count_of_all = 1
         self.known: dict[Any, StepProgram | None] = {}  # None: there is none yet
         self.tries: Counter[Any] = Counter()  # steps of a shape that were written down
         self.proofs = Proofs()
@@ -141,7 +142,7 @@ class Programs:
         with self._unless_taken() as is_free:
             if is_free:
                 self.seen.clear()
-                self.count = 1
+                self.count = self.count_of_all = 1
 
     def __exit__(self, *error: Any) -> None:
         """Let go of the data until there is more to train."""

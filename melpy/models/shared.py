@@ -136,7 +136,9 @@ class Shared:
         if self.among.rank:
             standing.restore(plain, arrays, "fit")
 
-    def in_step(self, model: Any, batches: Iterable[T], flag: str) -> Iterator[T]:
+    def in_step(
+        self, model: Any, batches: Iterable[T], flag: str, programs: Any = None
+    ) -> Iterator[T]:
         """Yield batches until a process is to stop after one, or all have come to their data's end.
 
         Of several processes whose loss is not finite, the first one says so.
@@ -146,6 +148,7 @@ class Shared:
         model : the model
         batches : this process's
         flag : the model's attribute that says that it is to stop
+        programs : what tells how many batches come next; in all processes as many
 
         Raises
         ------
@@ -156,15 +159,17 @@ class Shared:
         call = zlib.crc32(self.processes.at.encode())
         while True:
             batch = next(coming, None)
-            said = np.zeros(3 + self.among.size)
-            said[:3] = getattr(model, flag) and not is_first, batch is None, call
-            said[3 + self.among.rank] = watch is not None and bool(watch.waits)
+            said, count = np.zeros(4 + self.among.size), 1 if programs is None else programs.count
+            said[:4] = getattr(model, flag) and not is_first, batch is None, call, count
+            said[4 + self.among.rank] = watch is not None and bool(watch.waits)
             self.processes.sum_in_place(said)
             if said[2] != call * self.among.size:
                 self.processes.gather(None)  # refuses, and names the calls
             stops, ended = map(int, said[:2])
-            if said[3:].any():
-                watch.speak(is_speaker=said[3:].argmax() == self.among.rank)
+            if programs is not None:
+                programs.count_of_all = int(said[3]) // self.among.size
+            if said[4:].any():
+                watch.speak(is_speaker=said[4:].argmax() == self.among.rank)
             if stops:
                 setattr(model, flag, True)
                 return

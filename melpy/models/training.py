@@ -170,7 +170,7 @@ class Trainer(Checks):
                 standing.begin_epoch(epoch, lambda: watching.on_epoch_begin(epoch))  # noqa: B023
                 made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
                 coming = executions(source, together, standing.batch)
-                for first, last, batches in until_stopped(self, coming, "stop_training"):
+                for first, last, batches in until_stopped(self, coming, "stop_training", programs):
                     watching.on_train_batch_begin(first)
                     with watch.alone():
                         made = programs.run(batches)
@@ -268,7 +268,7 @@ class Trainer(Checks):
             compare(source)
             programs.stand_alike()
             coming = executions(source, together)
-            for first, last, batches in until_stopped(self, coming, "stop_evaluating"):
+            for first, last, batches in until_stopped(self, coming, "stop_evaluating", programs):
                 watching.on_test_batch_begin(first)
                 made = programs.run(batches)
                 watching.on_test_batch_end(last, as_logs(made))

@@ -145,7 +145,7 @@ FAILING = Path(__file__).with_name("failing.py")
         ("measures alone", "Expected as process 0 does, evaluate; received process 1='fit'."),
         (
             "catches",
-            "it waits in fit to add up 5 numbers, and process 1 in fit to hear what each has",
+            "numbers, and process 1 in fit to hear what each has",
         ),
         ("other data", "they differ in x. Expected as process 0 has it, float32 (64, 3) of"),
         ("other model", "they differ in the weights' shapes. Expected as process 0 has it, (3, 1)"),
