@@ -30,10 +30,15 @@ class Calls:
 
     Attributes
     ----------
-    at : str, the call's name, "" outside
+    at : str, the calls' names, from the outermost one in: "fit > evaluate"; "" outside
     """
 
     at = ""
+
+    @property
+    def who(self) -> str:
+        """The name of the innermost call, for messages."""
+        return self.at.rpartition(" > ")[2]
 
     @contextmanager
     def calling(self, who: str) -> Iterator[None]:

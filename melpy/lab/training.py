@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import optimizers
+from melpy import ops, optimizers
 from melpy.configurable import snake_case
 from melpy.experiments.networks import end_of
 from melpy.lab.asked import refused
@@ -62,19 +62,20 @@ def shares_of(model: Any, outputs: np.ndarray) -> np.ndarray | None:
         return None
     z = np.concatenate([np.zeros_like(outputs), outputs], axis=1) if is_binary else outputs
     with np.errstate(invalid="ignore"):  # infinities give no shares
-        powers = np.exp(z - z.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return np.asarray(ops.softmax(z))
 
 
 def threshold_of(loss: Any) -> float:
     """Return above what a single output says the second class: 0 for logits and for hinges."""
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", None) or type(loss).__name__
-    return 0.0 if getattr(loss, "from_logits", False) or "hinge" in name.lower() else 0.5
+    return 0.0 if getattr(loss, "from_logits", False) or "hinge" in _named(loss) else 0.5
 
 
 def loss_name(model: Any) -> str:
-    """Return a loss's name, such as "sparse_categorical_crossentropy"."""
-    loss = model.loss
+    """Return the name of a model's loss, such as "sparse_categorical_crossentropy"."""
+    return _named(model.loss)
+
+
+def _named(loss: Any) -> str:
     if isinstance(loss, str):
         return loss
     return str(getattr(loss, "__name__", None) or snake_case(type(loss).__name__))

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,7 @@ def _script() -> str:
 def _model(model: Any) -> dict[str, Any]:
     told = [type(model).__name__]
     told += [f"{w.path} {w.shape} {w.dtype} {w.requires_grad}" for w in model.weights]
-    with contextlib.suppress(Exception), warnings.catch_warnings():  # a class that cannot be told
-        warnings.simplefilter("ignore")
+    with _as_far_as_told(Exception):  # a class of the user's own may raise anything
         told.append(json.dumps(model.get_config(), sort_keys=True, default=_named))
     shapes = ", ".join(str(tuple(w.shape)) for w in model.weights)
     return {"the weights' shapes": _plain(shapes), "the model": _digest("\n".join(told).encode())}
@@ -100,11 +99,18 @@ def _compiled(model: Any) -> dict[str, Any]:
     optimizer = model.optimizer
     told = {"the optimizer": type(optimizer).__name__}
     told |= {f"the optimizer's {k}": _plain(v) for k, v in optimizer.get_config().items()}
-    with contextlib.suppress(MelpyError, NotImplementedError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a lambda, which a file cannot hold: no file is meant
+    with _as_far_as_told(MelpyError, NotImplementedError):
         config = model.get_compile_config() or {}
         told |= {f"compile's {k}": _plain(v) for k, v in config.items() if k != "optimizer"}
     return told
+
+
+@contextlib.contextmanager
+def _as_far_as_told(*refusals: type[Exception]) -> Iterator[None]:
+    """Let a configuration be refused, and warn of nothing: of a lambda, which no file can hold."""
+    with contextlib.suppress(*refusals), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no file is meant
+        yield
 
 
 def _data(source: Source) -> dict[str, Any]:

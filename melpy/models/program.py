@@ -206,7 +206,10 @@ class Programs:
         waits = program is not None and not program.is_trusted
         if not self._is_shared():
             return waits
-        return self.proofs.is_due(key) and self._all_agree(waits) and self.proofs.settle(key)
+        if not (self.proofs.is_due(key) and self._all_agree(waits)):
+            return False
+        self.proofs.settled.add(key)
+        return True
 
     def stand_alike(self) -> None:
         """Have all processes that share the batches begin with the programs of the same steps.
@@ -315,7 +318,7 @@ class Proofs:
 
     def __init__(self) -> None:
         self.steps: Counter[Any] = Counter()  # by their keys, until they are settled
-        self.settled: set[Any] = set()
+        self.settled: set[Any] = set()  # keys of which all have a program that is proved
 
     def is_due(self, key: Any) -> bool:
         """Count a step; return whether it is one at which they ask each other."""
@@ -323,11 +326,6 @@ class Proofs:
             return False
         self.steps[key] += 1  # the first one builds, the second one is written down
         return 2 < self.steps[key] <= 2 + MOST_TRIES
-
-    def settle(self, key: Any) -> bool:
-        """Note that all have a program that is proved now."""
-        self.settled.add(key)
-        return True
 
 
 class _Whole:

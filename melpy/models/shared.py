@@ -175,7 +175,7 @@ class Shared:
                 return
             if 0 < ended < self.among.size:
                 raise DataError(
-                    self.processes.at.rpartition(" > ")[2],
+                    self.processes.who,
                     "the data of some processes has ended before that of the others",
                     expected="as many batches in each process",
                     received={"processes without a batch": ended, "processes": self.among.size},
@@ -216,7 +216,7 @@ class Shared:
         flats = [_flat([seat[id(v)] for v in variables]) for seat in seats]
         common["the metrics"] = [f"{v.name} {v.array.shape}" for v in variables]
         gathered = self.processes.gather((common, flats))
-        require_alike([told for told, _ in gathered], self.processes.at.rpartition(" > ")[2])
+        require_alike([told for told, _ in gathered], self.processes.who)
         flat = _joined(variables, [one for _, of_rank in gathered for one in of_rank])
         with tape.undone():
             at = 0
@@ -257,7 +257,7 @@ def compare(source: Source) -> None:
     shared = shared_by()
     if shared is not None and shared.among.auto_shard_dataset:
         processes = shared.processes
-        who = processes.at.rpartition(" > ")[2]
+        who = processes.who
         require_alike(processes.gather(measuring_of(source)), who)
 
 
