@@ -70,7 +70,7 @@ class Configurable:
             arguments = vars(self).get("_inherited", {})
         made = {name: vars(self).get(name, arguments.get(name)) for name in self.settled}
         arguments = {name: made.get(name, value) for name, value in arguments.items()}
-        taken = inspect.signature(type(self).__init__).parameters if self.implied else {}
+        taken = signature_of(type(self).__init__).parameters if self.implied else {}
         usual = {name: taken[name].default for name in self.implied if name in taken}
         return {
             name: _listed(value)
@@ -98,9 +98,15 @@ def is_ours(thing: Any) -> bool:
     return str(getattr(thing, "__module__", "")).partition(".")[0] == "melpy"
 
 
+@functools.lru_cache(maxsize=1024)  # a constructor is asked for several times an object
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return what a function takes."""
+    return inspect.signature(function)
+
+
 def _bound(init: Any, made: Any, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return a constructor's arguments by name, with its defaults."""
-    signature = inspect.signature(init)
+    signature = signature_of(init)
     bound = signature.bind(made, *args, **kwargs)
     bound.apply_defaults()
     arguments = dict(list(bound.arguments.items())[1:])  # without self
@@ -152,7 +158,7 @@ WITHOUT_EFFECT: dict[str, tuple[Any, ...]] = {
 
 def _with_effect(made: type, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a config without what the class does not take and what changes nothing."""
-    taken = inspect.signature(made.__init__).parameters  # type: ignore[misc]
+    taken = signature_of(made.__init__).parameters  # type: ignore[misc]
     return {
         name: value
         for name, value in config.items()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from melpy import config, foreign, regularizers, symbolic, tree
-from melpy.configurable import snake_case
-from melpy.errors import ArgumentError, InitError, MelpyError, ShapeError, lookup, signature_error
+from melpy.configurable import is_ours, snake_case
+from melpy.errors import ArgumentError, MelpyError, ShapeError, lookup, signature_error
 from melpy.kernels import threads
 from melpy.layers.apart import goes_apart, performed_apart
 from melpy.layers.arguments import (
@@ -22,8 +22,8 @@ from melpy.layers.arguments import (
     shapes_of,
     symbols_of,
     taken_arguments,
-)
-from melpy.layers.building import noting
+)  # fmt: skip
+from melpy.layers.building import MadeByInit, noting
 from melpy.layers.input_spec import require_compatible
 from melpy.layers.joining import Joining
 from melpy.layers.phase import is_training, phase
@@ -32,25 +32,9 @@ from melpy.probing import Like
 from melpy.symbolic import Symbolic
 from melpy.tensor import SymbolicTensor, Tensor, mask_of, set_mask
 
-__all__ = ["Layer", "as_shape", "is_training"]
+__all__ = ["OURS", "Layer", "as_shape", "is_training"]
 
-
-class MadeByInit:
-    """An attribute that ``Layer.__init__`` makes; read before that, it says what was forgotten."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, layer: Any, owner: type) -> Any:
-        if layer is None:
-            return self
-        error = InitError(
-            type(layer).__name__,
-            f"it has no {self.name} yet, since its __init__ has not called super().__init__()",
-            expected="super().__init__() as the first statement of __init__",
-        )
-        error.is_nobodys = True  # the layer has no name to add
-        raise error
+OURS: dict[str, type[Layer]] = {}  # the library's own layers and models, by their classes' names
 
 
 class Layer(Joining):
@@ -86,9 +70,7 @@ class Layer(Joining):
     name: Any = MadeByInit()
     dtype: Any = MadeByInit()
     supports_masking = False
-    autograph_info__ = (
-        None  # TensorFlow, which rewrites the functions of its graphs, leaves it alone
-    )
+    autograph_info__ = None  # TensorFlow, which rewrites its graphs' functions, leaves it alone
     needs_build = True  # False of what has no state: it is built from the beginning
     whole = False  # whether a call is made of ops alone, and reads nothing else
 
@@ -100,6 +82,8 @@ class Layer(Joining):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if is_ours(cls):
+            OURS[cls.__name__] = cls
         if "build" in cls.__dict__:
             cls.build = noting(cls.__dict__["build"])  # type: ignore[method-assign]
 

@@ -2,19 +2,38 @@
 
 A layer's ``build`` is called by its first call, by the block around it, by a user or by a file. So
 it is not the caller that notes it: each class's own ``build`` is wrapped where the class is made.
+A layer whose ``__init__`` was left out says so at the first use.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-from melpy.errors import ArgumentError, MelpyError
+from melpy.configurable import signature_of
+from melpy.errors import ArgumentError, InitError, MelpyError
 from melpy.layers.scope import within
 
-__all__ = ["late_state", "noting"]
+__all__ = ["MadeByInit", "late_state", "noting"]
+
+
+class MadeByInit:
+    """An attribute that ``Layer.__init__`` makes; read before that, it says what was forgotten."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type) -> Any:
+        if layer is None:
+            return self
+        error = InitError(
+            type(layer).__name__,
+            f"it has no {self.name} yet, since its __init__ has not called super().__init__()",
+            expected="super().__init__() as the first statement of __init__",
+        )
+        error.is_nobodys = True  # the layer has no name to add
+        raise error
 
 
 def noting(build: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +60,7 @@ def noting(build: Callable[..., None]) -> Callable[..., None]:
             raise
         finally:
             self._is_building = False
-        shapes = inspect.signature(build).bind(self, *args, **kwargs).arguments
+        shapes = signature_of(build).bind(self, *args, **kwargs).arguments
         self._note_build(dict(list(shapes.items())[1:]))
 
     return noted

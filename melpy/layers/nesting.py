@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from melpy import custom
@@ -16,7 +16,7 @@ from melpy.errors import (
     UnknownClassError,
     nearest,
 )
-from melpy.layers.base import Layer
+from melpy.layers.base import OURS, Layer
 from melpy.operation import Operation
 
 __all__ = ["copied", "deserialize", "layer_of", "nested", "serialize"]
@@ -71,7 +71,7 @@ def _made(entry: Mapping[str, Any]) -> Any:
                 "from_config",
                 f"unknown layer {name!r}" + (f" of {module}" if own else ""),
                 expected="a layer of the library, or one that custom_objects names",
-                mend=f"{nearest(name, _known())} A class of your own is found by "
+                mend=f"{nearest(name, [*OURS, *OTHER_NAMES])} A class of your own is found by "
                 f'custom_objects={{"{name}": {name}}}, or by the decorator '
                 "saving.register_keras_serializable().",
             )
@@ -101,8 +101,10 @@ def _made(entry: Mapping[str, Any]) -> Any:
     return layer
 
 
-# What Keras's files call some classes: those of a FeatureSpace, and one of another public name.
+# What Keras's files call some classes: a model of a graph, those of a FeatureSpace, and one of
+# another public name.
 OTHER_NAMES = {
+    "Functional": "Model",
     "TFDIdentity": "Identity",
     "TFDConcat": "Concatenate",
     "GroupQueryAttention": "GroupedQueryAttention",
@@ -116,17 +118,9 @@ def _by_name(name: str) -> type[Layer] | None:
     """Return one of the library's own layers by its name in files, None for an unknown one."""
     if name in LATER:
         importlib.import_module(f"melpy.{LATER[name]}")
-    return _known().get(name)
-
-
-def _known() -> dict[str, type[Layer]]:
-    """Return the library's own layers and models by the names that files give them."""
     for room in ("models", "distillation"):  # what nobody asked for yet is not there yet
         importlib.import_module(f"melpy.{room}")
-    known = {c.__name__: c for c in _subclasses(Layer) if c.__module__.startswith("melpy.")}
-    for theirs, ours in OTHER_NAMES.items():
-        known[theirs] = known[ours]
-    return known | ({"Functional": known["Model"]} if "Model" in known else {})
+    return OURS.get(OTHER_NAMES.get(name, name))
 
 
 def _is_plain(made: Any) -> bool:
@@ -158,10 +152,3 @@ def copied(layer: Layer, **changed: Any) -> Any:
 
 def _takes_custom_objects(made: type) -> bool:
     return "custom_objects" in inspect.signature(made.from_config).parameters  # type: ignore[attr-defined]
-
-
-def _subclasses(base: type) -> Iterator[type]:
-    made: type
-    for made in base.__subclasses__():
-        yield made
-        yield from _subclasses(made)

@@ -119,17 +119,27 @@ class Reader:
     def __init__(self, package: Any, size_bytes: int, who: str) -> None:
         self.package, self.who = package, who
         self._left_bytes = size_bytes  # one array under many names is read as many times
+        self._groups: dict[str, Any] = {}  # those that other paths led through
 
     def arrays(self, file: Any, path: str) -> Arrays:
         """Return the arrays of the group "vars" at a path, none if there is no such group."""
-        group = file
-        for part in [*path.split("/"), "vars"] if path else ["vars"]:
-            group = self.child(group, part)
-            if group is None:
-                return {}
-            if not isinstance(group, self.package.Group):
-                raise self.refusal(f"{path}: {part!r} is no group")
+        group = self.group(file, f"{path}/vars".lstrip("/"))
+        if group is None:
+            return {}
         return {key: self.array(self.child(group, key), f"{path}/{key}") for key in group}
+
+    def group(self, file: Any, path: str) -> Any:
+        """Return the group at a path, None if there is none."""
+        if not path:
+            return file
+        if path not in self._groups:
+            above, _, name = path.rpartition("/")
+            around = self.group(file, above)
+            group = None if around is None else self.child(around, name)
+            if group is not None and not isinstance(group, self.package.Group):
+                raise self.refusal(f"{path} is no group")
+            self._groups[path] = group
+        return self._groups[path]
 
     def child(self, group: Any, name: str) -> Any:
         """Return what a group has under a name, None if nothing; refuse a link to elsewhere."""
@@ -144,9 +154,10 @@ class Reader:
         """Return an array of numbers that lies in the file as it is."""
         if not isinstance(data, self.package.Dataset) or data.dtype.kind not in KINDS:
             raise self.refusal(f"{where} is not an array of numbers")
-        if data.is_virtual or data.external:
+        made, layouts = data.id.get_create_plist(), self.package.h5d
+        if made.get_layout() == layouts.VIRTUAL or made.get_external_count():
             raise self.refusal(f"{where} lies in another file")
-        if data.chunks is not None or data.id.get_create_plist().get_nfilters():
+        if made.get_layout() == layouts.CHUNKED or made.get_nfilters():
             raise self.refusal(f"{where} is compressed or in chunks")
         if data.nbytes > self._left_bytes:  # before memory is taken for it
             raise self.refusal(

@@ -71,16 +71,21 @@ def _inside(thing: Any) -> Iterator[tuple[str, Any]]:
         if getattr(thing, "_graph", None) is None and "_layers" not in attributes:
             # A class with a call of its own has them in their alphabetical place.
             first, attributes = [], {**attributes, **dict(first)}
-        yield from [*first, *sorted(attributes.items(), key=_rank)]
+        parts = ((key, value) for key, value in attributes.items() if _may_hold_state(value))
+        yield from [*first, *sorted(parts, key=_rank)]
     elif isinstance(thing, list | tuple | dict):
         names: dict[str, int] = {}
         for entry in thing.values() if isinstance(thing, dict) else thing:
-            inner = isinstance(entry, list | tuple | dict)
-            if not inner and not hasattr(entry, "save_own_variables"):
+            if not _may_hold_state(entry):
                 continue
+            inner = isinstance(entry, list | tuple | dict)
             name = "container" if inner else snake_case(class_name(type(entry)))
             number = names[name] = names.get(name, -1) + 1
             yield f"{name}_{number}" if number else name, entry
+
+
+def _may_hold_state(thing: Any) -> bool:
+    return isinstance(thing, list | tuple | dict) or hasattr(thing, "save_own_variables")
 
 
 def _properties(thing: Any) -> Iterator[tuple[str, Any]]:
