@@ -135,7 +135,8 @@ def _at_these_sizes(
             refusals.append(error.with_traceback(None))  # its frames hold arrays
             return False
         except MISFITS as error:
-            refusals.append(error)
+            if not refusals:  # the first is told; the frames of all would hold all their arrays
+                refusals.append(error)
             return False
         ran.append(sizes)
         return True
@@ -180,7 +181,8 @@ def _stand_in(shape: Sequence[int], dtype: np.dtype, varied: bool) -> np.ndarray
     if dtype.kind == "b":
         return np.resize([True, False], shape) if varied else np.ones(shape, bool)
     if dtype.kind != "f":
-        return (np.resize(np.arange(1, 6) % 5, shape) if varied else np.zeros(shape)).astype(dtype)
+        numbers = (np.arange(1, 6) % 5).astype(dtype)
+        return np.resize(numbers, shape) if varied else np.zeros(shape, dtype)
     if len(shape) < 2:
         return np.linspace(0.5, 1.0 if varied else 0.5, size).astype(dtype).reshape(shape)
     # In its own type and in place: nothing here takes more than was counted.

@@ -7,6 +7,7 @@ import pytest
 
 import melpy
 from melpy import extrapolation, layers, models, ops
+from melpy.errors import ArgumentError
 
 PHOTO = (301, 403, 3)
 
@@ -124,6 +125,20 @@ def test_shapes_take_no_memory_in_proportion_to_what_is_described(what, tmp_path
         tracemalloc.stop()
     assert model.output_shape == read.output_shape == shape
     assert peak_bytes < 2**27
+
+
+def test_sizes_that_do_not_fit_hold_the_arrays_of_one_try_only():
+    """Dozens of sizes are tried for what is unknown: no error keeps what it was tried on."""
+    x = melpy.Input((2000, 100))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArgumentError, match="no sizes"):
+            ops.reshape(x, (-1, 7, -3))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    least_bytes = 4 * 2 * 2000 * 100  # of a batch of two; sizes of four times as much are tried
+    assert peak_bytes < 20 * least_bytes
 
 
 def test_sizes_that_do_not_fit_are_still_refused():
