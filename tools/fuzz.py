@@ -42,6 +42,7 @@ from melpy.utils import load_img
 
 MOST_S, MOST_MB = 20.0, 700.0
 NUMBERS = (0, -1, 1, 2**31, 2**32 - 1, 2**62, -(2**63), 10**40, 1.5, float("nan"), 1e308)
+ZIP, ONNX = b"PK", b"\x08"  # how they begin
 OTHERS = (None, True, "", "x", "float32", "S2000000000", [], {}, [[[]]], {"class_name": "Dense"})
 
 
@@ -162,10 +163,12 @@ def readers(home: Path) -> Iterator[tuple[str, Reader]]:
 
 def changed(content: bytes, draw: random.Random) -> bytes:
     """Return a file that is damaged, or whose description says something else."""
-    if content[:2] == b"PK" and draw.random() < 0.6:
-        return _rezipped(content, draw)
+    if content[:2] == ZIP and draw.random() < 0.6:
+        return rezipped(content, draw, lambda part: changed(part, draw))
     if content[:1] in b"{[" and draw.random() < 0.7:
         return _retold(content, draw)
+    if content[:1] == ONNX and draw.random() < 0.7:
+        return _retold_onnx(content, draw)
     data = bytearray(content)
     for _ in range(draw.randint(1, 4)):
         place, size = draw.randrange(len(data) + 1), draw.randint(1, 16)
@@ -185,7 +188,7 @@ def changed(content: bytes, draw: random.Random) -> bytes:
     return bytes(data)
 
 
-def _rezipped(content: bytes, draw: random.Random) -> bytes:
+def rezipped(content: bytes, draw: random.Random, change: Callable[[bytes], bytes]) -> bytes:
     """Return a zip with one part changed, and right sums."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
@@ -193,7 +196,7 @@ def _rezipped(content: bytes, draw: random.Random) -> bytes:
         name = draw.choice(list(parts))
     except Exception:  # a zip no more, in one of many ways
         return content[: draw.randrange(len(content))]
-    parts[name] = changed(parts[name], draw) if parts[name] else b"x"
+    parts[name] = change(parts[name]) if parts[name] else b"x"
     if draw.random() < 0.1:
         del parts[draw.choice(list(parts))]
     buffer = io.BytesIO()
@@ -210,6 +213,25 @@ def _retold(content: bytes, draw: random.Random) -> bytes:
         told = json.loads(content)
     except (ValueError, RecursionError):  # brackets without end among them
         return content[: draw.randrange(len(content))]
+    text = json.dumps(_with_others(told, draw))
+    return (b"[" * 50_000 if draw.random() < 0.01 else b"") + text.encode()
+
+
+def _retold_onnx(content: bytes, draw: random.Random) -> bytes:
+    """Return an ONNX file in which some fields hold others, of the types that they have."""
+    from google.protobuf import json_format, message
+    from onnx import ModelProto
+
+    for _ in range(8):  # most values are of another type than a field takes
+        with contextlib.suppress(message.Error, json_format.Error, ValueError, RecursionError):
+            told = json_format.MessageToDict(ModelProto.FromString(content))
+            made = json_format.ParseDict(_with_others(told, draw), ModelProto())
+            return bytes(made.SerializeToString())
+    return content[: draw.randrange(len(content))]
+
+
+def _with_others(told: Any, draw: random.Random) -> Any:
+    """Return plain values of which one to three are others."""
     for _ in range(draw.randint(1, 3)):
         holder: Any = {"": told}
         key: Any = ""
@@ -229,8 +251,7 @@ def _retold(content: bytes, draw: random.Random) -> bytes:
             holder[key] = draw.choice(NUMBERS)
         else:
             holder[key] = copy.deepcopy(draw.choice((*OTHERS, *NUMBERS)))
-    text = json.dumps(told)
-    return (b"[" * 50_000 if draw.random() < 0.01 else b"") + text.encode()
+    return told
 
 
 def main() -> int:

@@ -4,10 +4,10 @@
 
 READER is one of `tools/fuzz.py`'s, by its name there. A file that reaches code which none reached
 before is kept in the corpus, and later ones are made of it: half of them by libFuzzer, which knows
-bytes, half by `fuzz.changed`, which knows zips and descriptions. A second call goes on from the
-corpus, and the counts in FILE add up; `tools/corpus` holds what was found so far, a zip a reader.
-What raises anything but a MelpyError ends the run, and libFuzzer leaves the file beside it; so does
-what takes more than 20 s, or 2 GB.
+bytes, those of a zip's parts too, half by `fuzz.changed`, which knows zips, texts and ONNX. A
+second call goes on from the corpus, and the counts in FILE add up; `tools/corpus` holds what was
+found so far, a zip a reader. What raises anything but a MelpyError ends the run, and libFuzzer
+leaves the file beside it; so does what takes more than 20 s, or 2 GB.
 
 Needs atheris: the extra [fuzz].
 """
@@ -91,9 +91,14 @@ def main() -> None:
 
     def mutated(given: bytes, most: int, seed: int) -> bytes:
         draw = random.Random(seed)
-        if draw.random() < 0.5 or not given:
-            return bytes(atheris.Mutate(given, most))
-        return fuzz.changed(given, draw)[:most]
+        if given and draw.random() < 0.5:
+            return fuzz.changed(given, draw)[:most]
+        if given[:2] == fuzz.ZIP and draw.random() < 0.9:  # what no sum holds back
+            return fuzz.rezipped(given, draw, lambda part: by_bytes(part, most))[:most]
+        return by_bytes(given, most)
+
+    def by_bytes(given: bytes, most: int) -> bytes:
+        return bytes(atheris.Mutate(given, most))
 
     options = [
         f"-runs={arguments.inputs}",
