@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from melpy.errors import DataError, MelpyError, needing
+from melpy.saving.h5_texts import Texts
 from melpy.saving.state import Arrays
 
 __all__ = ["Reader", "opened", "paths_in", "read_h5", "written_h5"]
@@ -69,9 +71,9 @@ def opened(content: bytes, who: str) -> Iterator[tuple[Any, Reader]]:
     """Open a file for reading; whatever HDF5 says against it becomes a `DataError`."""
     package = h5py()
     try:
-        _require_ending_heaps(content)
+        _require_usual_sizes(content)
         with package.File(io.BytesIO(content), "r") as file:
-            yield file, Reader(package, len(content), who)
+            yield file, Reader(package, content, who)
     except MelpyError:
         raise
     except Exception as error:  # HDF5 has many ways to say that a file is damaged
@@ -82,43 +84,31 @@ def opened(content: bytes, who: str) -> Iterator[tuple[Any, Reader]]:
         ) from error
 
 
-SIGNATURE, SIZES_OF_LENGTHS = b"\x89HDF\r\n\x1a\n", {0: 14, 1: 14, 2: 10, 3: 10}
-HEAP, HEAD_BYTES = b"GCOL", 16  # of a collection of texts, and of each in it
+# Where a file says how many bytes its addresses and lengths have, by the version of its beginning.
+SIGNATURE, SIZES_AT = b"\x89HDF\r\n\x1a\n", {0: 13, 1: 13, 2: 9, 3: 9}
 
 
-def _require_ending_heaps(content: bytes) -> None:
-    """Refuse a heap of texts in which HDF5 2.0 would go round for ever: a free space of no size.
-
-    Source: HDF5 File Format Specification 3.0, III.E, Global Heap.
-    """
-    if content[:8] != SIGNATURE or content[SIZES_OF_LENGTHS.get(content[8], 8)] != 8:
+def _require_usual_sizes(content: bytes) -> None:
+    """Refuse what `Texts` does not read; HDF5 has made no other for thirty years."""
+    at = SIZES_AT.get(content[8], 8) if content[:8] == SIGNATURE else 0
+    if content[at : at + 2] != b"\x08\x08":
         raise ValueError("it does not begin as an HDF5 file with lengths of 8 bytes")
-    at = content.find(HEAP)
-    while at >= 0:
-        end = at + int.from_bytes(content[at + 8 : at + HEAD_BYTES], "little")
-        place = at + HEAD_BYTES
-        while place + HEAD_BYTES <= min(end, len(content)):
-            number = int.from_bytes(content[place : place + 2], "little")
-            size = int.from_bytes(content[place + 8 : place + HEAD_BYTES], "little")
-            if number == 0 and size == 0:
-                raise ValueError("a heap of texts has no end")
-            place += HEAD_BYTES + -(-size // 8) * 8 if number else size
-        at = content.find(HEAP, at + 1)
 
 
 class Reader:
-    """What may be read of a file: groups and plain arrays inside it.
+    """What may be read of a file: groups, plain arrays and texts inside it.
 
     Parameters
     ----------
     package : h5py
-    size_bytes : int, how long the file is: all that is read together is no longer
+    content : bytes, the whole file: all arrays that are read together are no longer
     who : the function to name in messages
     """
 
-    def __init__(self, package: Any, size_bytes: int, who: str) -> None:
+    def __init__(self, package: Any, content: bytes, who: str) -> None:
         self.package, self.who = package, who
-        self._left_bytes = size_bytes  # one array under many names is read as many times
+        self._texts = Texts(content)
+        self._left_bytes = len(content)  # one array under many names is read as many times
         self._groups: dict[str, Any] = {}  # those that other paths led through
 
     def arrays(self, file: Any, path: str) -> Arrays:
@@ -165,6 +155,15 @@ class Reader:
             )
         self._left_bytes -= data.nbytes
         return data[()]
+
+    def texts(self, group: Any, key: str) -> list[str] | None:
+        """Return the texts of a group's attribute, None if it has no such attribute."""
+        if key not in group.attrs:
+            return None
+        count = math.prod(group.attrs.get_id(key).shape)
+        header = self.package.h5o.get_info(group.id).addr
+        # NumPy's empty arrays, which note that there are no names, are of numbers.
+        return [text.decode() for text in self._texts.of(header, key, count)] if count else []
 
     def refusal(self, what: str) -> DataError:
         """Return the error for what does not belong into such a file."""

@@ -10,7 +10,6 @@ A file is data, as `h5_file` has it: no link is followed, and known classes alon
 from __future__ import annotations
 
 import io
-import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -80,15 +79,17 @@ def model_of(content: bytes, custom_objects: Any, compile: bool, who: str) -> An
     who : the function to name in messages
     """
     with opened(content, who) as (file, reader):
-        text = _text(file.attrs.get("model_config"), who)
+        text = "".join(reader.texts(file, "model_config") or ())
+        if not text:
+            raise _damaged(who, "it describes no model")
         described = {"module": "keras.models", **json.loads(text)}  # Keras 2 named no modules
         with budget.of_file(len(content), who):
             model = model_of_text(json.dumps(described).encode(), custom_objects, False, who)
         _restore(model, file, reader)
-        training = file.attrs.get("training_config")
-        if compile and training is not None and is_ours(type(model).compile):
+        training = "".join(reader.texts(file, "training_config") or ())
+        if compile and training and is_ours(type(model).compile):
             with custom.CustomObjectScope(custom_objects):
-                model.compile(**_compiled(json.loads(_text(training, who))))
+                model.compile(**_compiled(json.loads(training)))
             group = reader.child(file, "optimizer_weights")
             arrays = _arrays(group, reader) if group is not None else []
             if arrays:
@@ -148,7 +149,7 @@ def _restore(model: Any, file: Any, reader: Reader, skip_mismatch: bool = False)
     if group is None:
         raise _damaged(reader.who, "it has no weights")
     before, layers = model.get_weights(), [layer for layer in model.layers if layer.weights]
-    groups = [(name, reader.child(group, name)) for name in _names(group, "layer_names")]
+    groups = [(name, reader.child(group, name)) for name in _names(group, "layer_names", reader)]
     saved = [(name, _arrays(inside, reader)) for name, inside in groups if inside is not None]
     saved = [(name, arrays) for name, arrays in saved if arrays]
     if len(saved) != len(layers):
@@ -209,7 +210,7 @@ def _note_names(group: Any, key: str, names: list[str]) -> None:
 def _arrays(group: Any, reader: Reader) -> list[np.ndarray]:
     """Return a group's arrays in the order of their names."""
     made = []
-    for name in _names(group, "weight_names"):
+    for name in _names(group, "weight_names", reader):
         inside = group
         for part in name.split("/"):
             inside = reader.child(inside, part) if hasattr(inside, "keys") else None
@@ -217,24 +218,16 @@ def _arrays(group: Any, reader: Reader) -> list[np.ndarray]:
     return made
 
 
-def _names(group: Any, key: str) -> list[str]:
+def _names(group: Any, key: str, reader: Reader) -> list[str]:
     """Return the names that a group notes; where they are many, in "layer_names0" and so on."""
-    notes = group.attrs
-    parts = (
-        [key]
-        if key in notes
-        else itertools.takewhile(
-            lambda part: part in notes, (f"{key}{n}" for n in itertools.count())
-        )
-    )
-    names = [name for part in parts for name in notes[part]]
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-
-
-def _text(value: Any, who: str) -> str:
-    if value is None:
-        raise _damaged(who, "it describes no model")
-    return value.decode() if isinstance(value, bytes) else str(value)
+    names = reader.texts(group, key)
+    if names is not None:
+        return names
+    names, number = [], 0
+    while (part := reader.texts(group, f"{key}{number}")) is not None:
+        names += part
+        number += 1
+    return names
 
 
 def _damaged(who: str, what: str) -> DataError:
