@@ -61,7 +61,7 @@ class MaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         """Return the constrained weight."""
-        norms = _norms(w, self.axis)
+        norms = _lengths(w, self.axis)
         return w * (ops.clip(norms, 0.0, self.max_value) / (config.epsilon() + norms))
 
 
@@ -86,7 +86,7 @@ class UnitNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         """Return the constrained weight."""
-        return w / (config.epsilon() + _norms(w, self.axis))
+        return w / (config.epsilon() + _lengths(w, self.axis))
 
 
 class MinMaxNorm(Constraint):
@@ -110,15 +110,15 @@ class MinMaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         """Return the constrained weight."""
-        norms = _norms(w, self.axis)
+        norms = _lengths(w, self.axis)
         inside = ops.clip(norms, self.min_value, self.max_value)
         desired = self.rate * inside + (1 - self.rate) * norms
         return w * (desired / (config.epsilon() + norms))
 
 
-def _norms(w: Any, axis: int | Sequence[int]) -> Any:
+def _lengths(w: Any, axis: int | Sequence[int]) -> Any:
     axes = axis if isinstance(axis, int) else tuple(axis)
-    return ops.sqrt(ops.sum(ops.square(w), axis=axes, keepdims=True))
+    return ops.euclidean_norm(w, axis=axes, keepdims=True)
 
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm

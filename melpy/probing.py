@@ -131,6 +131,8 @@ def _at_these_sizes(
             ]
             with _description(sum(array.size for array in arrays)):
                 found.append(tree.map_structure(_outline, run(arrays)))  # the arrays can go
+        except budget.TooLongError:
+            raise
         except budget.TooMuchError as error:
             refusals.append(error.with_traceback(None))  # its frames hold arrays
             return False

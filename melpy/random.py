@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops, part, tape
+from melpy import config, generators, ops, part, tape
 from melpy.configurable import Configurable
 from melpy.errors import ArgumentError
 from melpy.kernels import dispatch as kernels
@@ -187,18 +187,11 @@ def counted(seed: Seed = None) -> np.ndarray:
     return np.array(pair, np.uint64).view(np.int64)
 
 
-def state_of(source: np.random.Generator | SeedGenerator) -> Any:
-    """Return where a generator stands, in plain numbers."""
+def state_of(source: Any) -> Any:
+    """Return where a generator stands, a `SeedGenerator`, NumPy's or Python's, in plain values."""
     if isinstance(source, SeedGenerator):
         return source.state.array.tolist()
-    return _plain(source.bit_generator.state)
-
-
-def _plain(state: Any) -> Any:
-    """Return a state of NumPy's, of which some kinds hold arrays, as plain values."""
-    if isinstance(state, dict):
-        return {key: _plain(value) for key, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray | np.generic) else state
+    return generators.state_of(source)
 
 
 def stream_state() -> Any:
@@ -211,7 +204,7 @@ def restore_stream(state: Any) -> None:
     restore(_current(), state)
 
 
-def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:
+def restore(source: Any, state: Any) -> None:
     """Put a generator where another one of its kind stood."""
     if isinstance(source, SeedGenerator):
         pair = np.asarray(state)
@@ -222,10 +215,10 @@ def restore(source: np.random.Generator | SeedGenerator, state: Any) -> None:
             )  # fmt: skip
         source._stand(pair)
     else:
-        source.bit_generator.state = state
+        generators.restore(source, state)
 
 
-def remembered(sources: Sequence[np.random.Generator | SeedGenerator]) -> Callable[[], None]:
+def remembered(sources: Sequence[Any]) -> Callable[[], None]:
     """Return what puts generators, and the process's stream, back where they stand now."""
     standing = [(source, state_of(source)) for source in (*sources, _current())]
 

@@ -99,14 +99,13 @@ class OrthogonalRegularizer(Regularizer):
                 received={"shape": tuple(w.shape)},
             )
         rows = w if self.mode == "rows" else ops.transpose(w)
-        squares = ops.sum(ops.square(rows), axis=1, keepdims=True)
-        units = rows / ops.sqrt(ops.maximum(squares, _TINY))
+        units = rows / ops.maximum(ops.euclidean_norm(rows, axis=1, keepdims=True), _TINY)
         size = rows.shape[0]
         cosines = ops.matmul(units, ops.transpose(units)) * (1.0 - np.eye(size, dtype=w.dtype))
         return self.factor * 0.5 * ops.sum(ops.absolute(cosines)) / (size * (size - 1.0) / 2.0)
 
 
-_TINY = 1e-12  # keeps a row of zeros zero
+_TINY = 1e-6  # keeps a row of zeros zero
 
 
 def _strength(name: str, value: Any, default: float | None) -> float:

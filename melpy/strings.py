@@ -14,6 +14,7 @@ from melpy.errors import DtypeError, ShapeError
 
 __all__ = [
     "ENCODE", "STRING", "are_strings", "as_strings", "data_type", "may_be_strings", "type_name",
+    "unpadded",
 ]  # fmt: skip
 
 STRING = np.dtype(str)  # of a symbolic tensor of strings, and of what stands in for one
@@ -68,6 +69,12 @@ def are_strings(x: np.ndarray) -> bool:
     return may_be_strings(x) and isinstance(first, str | bytes)
 
 
+def unpadded(values: Any) -> np.ndarray:
+    """Return an array of values; what is none yet holds each text as long as it is."""
+    values = getattr(values, "value", values)
+    return np.asarray(values, None if hasattr(values, "__array__") else object)
+
+
 def as_strings(values: Any, who: str, what: str = "the input", encoding: str = "utf-8") -> Any:
     """Return an array of strings, of kind "U" or of Python's own, or refuse.
 
@@ -82,8 +89,7 @@ def as_strings(values: Any, who: str, what: str = "the input", encoding: str = "
     >>> as_strings([b"a", "\u00e9"], "call").tolist()
     ['a', '\u00e9']
     """
-    values = getattr(values, "value", values)
-    array = np.asarray(values, None if hasattr(values, "__array__") else object)
+    array = unpadded(values)
     if array.dtype.kind == "U":
         return array
     if not may_be_strings(array):

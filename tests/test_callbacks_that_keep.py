@@ -209,8 +209,21 @@ class TestFiles:
         keep = ModelCheckpoint(tmp_path / "{val_los}.npz", save_weights_only=True)
         with pytest.raises(ArgumentError, match=r"'val_los'.*not among the numbers"):
             dropout_model().fit(*SMALL, verbose=0, callbacks=[keep])
+        keep = ModelCheckpoint(tmp_path / "{mae:d}-{mae[0].x:>3}.npz", save_weights_only=True)
+        model = dropout_model()
+        model.compile("adam", "mse", metrics=["mae"])
+        with pytest.raises(ArgumentError, match=r"cannot be filled in \(Unknown format"):
+            model.fit(*SMALL, verbose=0, callbacks=[keep])
         with pytest.raises(ArgumentError, match=r"ends in .*\.npz"):
             ModelCheckpoint("weights.txt", save_weights_only=True)
+
+    @pytest.mark.parametrize(
+        "name", ["{}", "{0}", "{epoch", "epoch}", "{epoch:s}", "{loss:d}", "{val_loss.x}", "{a!z}"]
+    )
+    def test_names_that_are_no_pattern(self, name):
+        """They are refused before any work."""
+        with pytest.raises(ArgumentError, match=r"ModelCheckpoint: .* cannot be filled in .*epoch"):
+            ModelCheckpoint(name + ".keras")
 
 
 class TestRates:

@@ -266,7 +266,7 @@ class TestStopping:
             patched.setattr("melpy.experiments.run.draw", stop)
             assert main(["train", *epochs, "--out", str(folder)]) == 130
         assert json.loads((folder / "run.json").read_text())["interrupted"] is True
-        capsys.readouterr()
+        assert f"melpy train --resume {folder}" in capsys.readouterr().out
         assert main(["train", "--resume", str(folder)]) == 0
         assert sorted(p.name for p in folder.iterdir()) == sorted(FILES + PICTURES)
         assert_same_run(folder, melpy_train(tmp_path / "whole", *epochs))
@@ -282,11 +282,11 @@ class TestStopping:
         assert "train --resume" in refusal(capsys, "predict", copy, "x.png")
 
     def test_two_at_once(self, tmp_path, capsys):
-        from melpy.experiments.stopping import alone_in
+        from melpy.saving.files import alone_in
 
         folder = tmp_path / "run"
         folder.mkdir()
-        with alone_in(folder):
+        with alone_in(folder, "train"):
             sentence = refusal(capsys, "train", "--out", folder)
         assert "another training is at work" in sentence
         assert melpy_train(folder)

@@ -14,7 +14,7 @@ from melpy import saving
 from melpy.cli import main
 from melpy.errors import FileError
 from melpy.experiments import run as training
-from melpy.experiments.columns import gaps_allowed
+from melpy.experiments.columns import Column, gaps_allowed
 from melpy.experiments.from_table import of_table
 from melpy.experiments.images import read_pixels
 from melpy.experiments.opened import opened
@@ -815,3 +815,11 @@ def test_json_and_quiet(table, tmp_path, capsys):
     assert err == ""
     assert out.splitlines()[0].split() == ["loss", "mae"]
     assert "Training" not in out
+
+
+def test_one_long_word_of_a_table_does_not_lengthen_the_others(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("town,n\n" + "a" * 3000 + ",1\n" + "b,1\n" * 3000)
+    words = Column("town", "town", "words").array(read_table(path, "test"), "test")
+    assert words.shape == (3001, 1)
+    assert words.nbytes < 10**6

@@ -29,6 +29,15 @@ def test_lengths(constraint, lengths):
         np.testing.assert_array_equal(again(W), made)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e20, 1e-3])
+def test_columns_whose_squares_float32_has_no_room_for(scale):
+    w = np.array([[3.0 * scale, 0.03], [4.0 * scale, -0.04]], "float32")
+    ends = [constraints.MaxNorm(0.001), constraints.MinMaxNorm(0.0, 0.001), constraints.UnitNorm()]
+    for constraint, length in zip(ends, (0.001, 0.001, 1.0), strict=True):
+        expected = [[0.6 * length, 0.6 * length], [0.8 * length, -0.8 * length]]
+        np.testing.assert_allclose(constraint(w), expected, rtol=1e-4)
+
+
 def test_axes_and_signs():
     kernel = np.ones((2, 2, 3, 4))
     for axis in ((0, 1, 2), [0, 1, 2]):

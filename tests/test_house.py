@@ -13,7 +13,7 @@ ROOT = PACKAGE.parent
 # From the ground up. A room may import rooms of its own floor and of the floors below it.
 FLOORS = [
     ["clock", "errors", "job", "part", "files", "tree", "strings", "tables", "heatmap"],
-    ["custom"],
+    ["custom", "generators", "names"],
     ["config", "configurable", "dtype_policies", "mixed_precision", "budget", "op_budget"],
     ["kernels"],
     ["vjps", "tape"],

@@ -63,6 +63,21 @@ def test_by_hand(name, arguments, y_true, y_pred, expected):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "y_true", "y_pred", "expected", "d_y"),
+    [
+        ("Dice", [[1, 1]], [[3e38, 3e38]], -1, [[0, 0]]),
+        ("Tversky", [[1, 1]], [[3e38, 3e38]], -1, [[0, 0]]),
+        ("CosineSimilarity", [[3, 4]], [[4e20, 3e20]], -0.96, [[3.36e-22, -4.48e-22]]),
+    ],
+)
+def test_predictions_whose_sums_float32_has_no_room_for(name, y_true, y_pred, expected, d_y):
+    loss, y_true = getattr(losses, name)(), np.array(y_true, "float32")
+    made = melpy.value_and_grad(lambda y: loss(y_true, y))(np.array(y_pred, "float32"))
+    assert float(made[0]) == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(made[1], d_y, rtol=1e-3, atol=1e-42)
+
+
 def test_every_loss_is_worked_by_hand_above():
     marks = test_by_hand.pytestmark[0].args[1]
     classes = {n for n in losses.__all__ if inspect.isclass(getattr(losses, n))}

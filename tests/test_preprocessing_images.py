@@ -2,6 +2,7 @@
 
 import io
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -91,6 +92,16 @@ class TestFiles:
         rgba = img_to_array(load_img(path, "rgba", target_size=(8, 8)))
         np.testing.assert_array_equal(rgba, np.stack([grey, grey, grey, 0 * grey + 255], -1))
         np.testing.assert_array_equal(img_to_array(load_img(path)), rgba[..., :3])
+
+    def test_a_large_deep_image_becomes_eight_bits_in_little_memory(self):
+        x = np.arange(2**22, dtype=np.int32).reshape(1024, 4096) % 65536
+        for deep in (Image.fromarray(x.astype(np.uint16)), Image.fromarray(x)):
+            tracemalloc.start()
+            made = image.eight_bits(deep)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < 16 * 2**20  # an array of the whole image takes half of that or all
+            np.testing.assert_array_equal(np.asarray(made), x >> 8)
 
     def test_a_folder_of_deep_grey_images(self, tmp_path):
         x = np.arange(0, 65536, 1024, np.uint16).reshape(8, 8)

@@ -62,7 +62,9 @@ class Callback:
         self.params = params
 
     def get_state(self) -> dict[str, Any]:
-        """Return what a backup is to keep: numbers, texts and arrays, lists and dicts of them."""
+        """Return what a backup is to keep: numbers, texts, arrays, generators, and lists, tuples,
+        sets, deques and dicts of them, which come back as they are.
+        """
         return {name: getattr(self, name) for name in self.remembers if hasattr(self, name)}
 
     def set_state(self, state: Mapping[str, Any]) -> None:

@@ -50,7 +50,7 @@ class CSVLogger(Callback):
                 self.names = next(csv.reader(file, delimiter=self.separator), [])
         else:
             with writing(self.filename, "CSVLogger"):
-                self.filename.write_text("")
+                self.filename.write_bytes(b"")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's line."""
@@ -66,13 +66,15 @@ class CSVLogger(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Return the file as it is: a training that goes on takes the later lines away."""
-        content = self.filename.read_bytes() if self.filename.exists() else b""
-        return {"names": self.names, "text": content.decode()}
+        with reading(self.filename, "CSVLogger", "the CSV file that it writes"):
+            content = self.filename.read_bytes() if self.filename.exists() else b""
+        return {"names": self.names, "text": content.decode(errors="surrogateescape")}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Write the file as it was."""
         self.names = state["names"]
-        write_atomically(self.filename, state["text"].encode(), "CSVLogger")
+        content = state["text"].encode(errors="surrogateescape")
+        write_atomically(self.filename, content, "CSVLogger")
 
 
 def _cell(value: Any) -> Any:
@@ -175,6 +177,7 @@ class ModelCheckpoint(EveryBatches, MonitorCallback):
                 expected=f"a name that ends in {', '.join(endings)}",
                 received={"filepath": self.filepath, "save_weights_only": save_weights_only},
             )
+        self._named(_Tried(epoch=1, batch=1, loss=0.5, val_loss=0.5))
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Remember the epoch."""
@@ -243,12 +246,38 @@ class ModelCheckpoint(EveryBatches, MonitorCallback):
 
     def _path(self, logs: Logs, batch: int | None) -> str:
         number = {} if batch is None else {"batch": batch + 1}
+        return self._named({"epoch": self.epoch + 1, **number, **logs})
+
+    def _named(self, numbers: Mapping[str, Any]) -> str:
+        """Return the file's name, with numbers in its braces."""
         try:
-            return self.filepath.format(**{"epoch": self.epoch + 1, **number, **logs})
-        except KeyError as error:
+            return self.filepath.format_map(numbers)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            asked = f"asks for {error}, which is not among the numbers"
+            unfit = f"has braces that cannot be filled in ({error})"
             raise ArgumentError(
                 "ModelCheckpoint",
-                f"the file's name asks for {error}, which is not among the numbers",
-                expected=f"epoch, batch, {', '.join(logs)}",
+                f"the file's name {asked if type(error) is KeyError else unfit}",
+                expected=f"braces around {', '.join(numbers)}, such as {{epoch:02d}}",
                 received={"filepath": self.filepath},
             ) from error
+
+
+class _Tried(dict[str, Any]):
+    """Numbers before there are any: what is not among them may be anything."""
+
+    def __missing__(self, name: str) -> _Anything:
+        return _Anything()
+
+
+class _Anything:
+    """What each index, each attribute and each form of fits."""
+
+    def __getitem__(self, index: Any) -> _Anything:
+        return self
+
+    def __getattr__(self, name: str) -> _Anything:
+        return self
+
+    def __format__(self, form: str) -> str:
+        return ""

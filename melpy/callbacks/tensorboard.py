@@ -11,9 +11,9 @@ import numpy as np
 
 from melpy.callbacks import events
 from melpy.callbacks.base import Logs
+from melpy.callbacks.event_file import EventFile
 from melpy.callbacks.files import EveryBatches
-from melpy.errors import ArgumentError, DtypeError, install, needing, whole_numbers
-from melpy.files import writing
+from melpy.errors import ArgumentError, DtypeError, whole_numbers
 
 __all__ = ["TensorBoard"]
 
@@ -87,23 +87,17 @@ class TensorBoard(EveryBatches):
         self.log_dir, self.histogram_freq = Path(log_dir), histogram_freq
         self.write_graph, self.write_images = write_graph, write_images
         self.write_steps_per_second, self.hparams = write_steps_per_second, hparams
-        self.writers: dict[str, Any] = {}
+        self.writers: dict[str, EventFile] = {}
         self.batches, self.begun_s = 0, 0.0
 
-    def _writer(self, side: str) -> Any:
+    def _writer(self, side: str) -> EventFile:
         """Return what writes into a run, in a file that is opened once."""
         if side not in self.writers:
-            what = "the package tensorboard is not installed"
-            with needing("TensorBoard", what, install("tensorboard")):
-                from tensorboard.summary.writer.event_file_writer import EventFileWriter
-            with writing(self.log_dir / side, "TensorBoard"):
-                self.writers[side] = EventFileWriter(str(self.log_dir / side))
+            self.writers[side] = EventFile(self.log_dir / side)
         return self.writers[side]
 
     def _write(self, side: str, step: int, **event: Any) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-
-        self._writer(side).add_event(Event(wall_time=time.time(), step=step, **event))
+        self._writer(side).add(step, **event)
 
     def _write_values(self, side: str, step: int, values: list[Any]) -> None:
         """Write entries of a summary; nothing, and open no file, where there are none."""
@@ -126,7 +120,6 @@ class TensorBoard(EveryBatches):
         if self.hparams:
             self._writer("")
             self._write("", 0, summary=events.hyperparameters(self.hparams, str(self.log_dir)))
-        self._flush()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Begin to count."""
@@ -152,7 +145,6 @@ class TensorBoard(EveryBatches):
         self._scalars("validation", epoch, held_out, "epoch_")
         if self.histogram_freq and (epoch + 1) % self.histogram_freq == 0:
             self._write_values("train", epoch, list(self._of_weights()))
-        self._flush()
 
     def _of_weights(self) -> Any:
         """Yield each weight's histogram, and its picture."""
@@ -162,14 +154,8 @@ class TensorBoard(EveryBatches):
             if self.write_images and values.size > 1:
                 yield events.image(f"{weight.path}/image", events.picture(values))
 
-    def _flush(self) -> None:
-        for writer in self.writers.values():  # an interruption closes no file
-            writer.flush()
-
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Close the files."""
+        """End the files: another training begins its own."""
         if self.hparams:
             self._write("", 0, summary=events.end_of_trial())
-        for writer in self.writers.values():
-            writer.close()
         self.writers = {}

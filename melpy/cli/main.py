@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from melpy import __version__, job
+from melpy.cli.interruption import never_lost
 from melpy.cli.output import speaking
 from melpy.errors import DependencyError, MelpyError
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if job.rank() and arguments.run.__module__ not in SHARED:
         return 0  # the first process of a job does what is done once
     try:
-        with speaking(arguments) as out:
+        with never_lost(), speaking(arguments) as out:
             code = arguments.run(arguments, out)
         if sys.stdout is not None:
             sys.stdout.flush()

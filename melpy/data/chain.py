@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from melpy import random
 from melpy.errors import DataError
-from melpy.layers.parts import Parts, sources_in, sources_of
+from melpy.layers.drawing import stand, standing
 
 __all__ = ["Chain", "Passes"]
 
@@ -29,6 +26,7 @@ class Chain:
     _passes: Passes  # the source's, shared by all that is made of it
     _reads: tuple[Chain, ...] = ()  # those that it is made of
     _calls: Any = None  # the function that it calls
+    _has_thread = False  # that makes elements, by the user's own functions, ahead of who takes them
 
     @property
     def epoch(self) -> int:
@@ -45,61 +43,29 @@ class Chain:
         return {
             "epoch": self.epoch,
             "seeds": [part.seed for part in parts],
-            "sources": [random.state_of(s) for s in drawn_from(part._calls for part in parts)],
+            "sources": standing([part._calls for part in parts], "dataset"),
         }
 
-    def stand(self, standing: Mapping[str, Any]) -> None:
+    def stand(self, order: Mapping[str, Any]) -> None:
         """Let the next epoch follow from what `standing` returned for an equal dataset."""
         parts = self._chain()
-        sources = drawn_from(part._calls for part in parts)
-        if (len(standing["seeds"]), len(standing["sources"])) != (len(parts), len(sources)):
+        if len(order["seeds"]) != len(parts):
             raise DataError(
                 "Dataset",
                 "a backup is of a dataset that was made in another way",
-                expected=f"{len(standing['seeds'])} steps that make it",
+                expected=f"{len(order['seeds'])} steps that make it",
                 received={"steps": len(parts)},
             )
-        self.epoch = standing["epoch"]
-        for part, seed in zip(parts, standing["seeds"], strict=True):
+        self.epoch = order["epoch"]
+        for part, seed in zip(parts, order["seeds"], strict=True):
             part.seed = seed
-        for source, state in zip(sources, standing["sources"], strict=True):
-            random.restore(source, state)
+        stand([part._calls for part in parts], order["sources"], "Dataset", "dataset")
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether functions may have drawn for elements that nobody has taken yet."""
+        return any(part._has_thread for part in self._chain())
 
     def _chain(self) -> list[Chain]:
         """Return this dataset and all that it is made of."""
         return [self, *(part for read in self._reads for part in read._chain())]
-
-
-def drawn_from(functions: Iterable[Any]) -> list[Any]:
-    """Return the generators that functions draw from by way of layers, once each.
-
-    Looked at are layers and generators themselves, the objects of bound methods, and what the
-    functions' code names: variables around them and globals, other functions among them.
-    """
-    seen: dict[int, Any] = {}
-    found = [source for function in functions for source in _of(function, seen)]
-    return list({id(source): source for source in found}.values())
-
-
-def _of(thing: Any, seen: dict[int, Any]) -> Iterator[Any]:
-    if id(thing) in seen:
-        return
-    seen[id(thing)] = thing
-    if isinstance(thing, Parts):
-        yield from sources_of(thing)
-    elif isinstance(thing, functools.partial):
-        for part in (thing.func, *thing.args, *thing.keywords.values()):
-            yield from _of(part, seen)
-    elif inspect.ismethod(thing):
-        yield from _of(thing.__self__, seen)
-        yield from _of(thing.__func__, seen)
-    elif inspect.isfunction(thing):
-        if not (thing.__module__ or "").startswith("melpy."):
-            named = inspect.getclosurevars(thing)
-            for value in (*named.nonlocals.values(), *named.globals.values()):
-                yield from _of(value, seen)
-    elif isinstance(thing, list | tuple):
-        for one in thing:
-            yield from _of(one, seen)
-    else:
-        yield from sources_in(thing)

@@ -354,8 +354,9 @@ class Dataset(Chain):
     def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
         """Return the elements, up to ``buffer_size`` made ready ahead in a thread; -1 for a few."""
         size = whole("prefetch", "buffer_size", buffer_size, -1)
-        size = READY if size == AUTOTUNE else size
-        return Stage(self, lambda e: streams.ahead(self._run(e), size)) if size else self
+        made = Stage(self, lambda e: streams.ahead(self._run(e), READY if size < 0 else size))
+        made._has_thread = True
+        return made if size else self
 
 
 class Stage(Dataset):

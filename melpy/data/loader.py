@@ -118,6 +118,10 @@ class Loader(Dataset):
         size = self.batch_size or 1
         return self._samples // size if self.drop_last else -(-self._samples // size)
 
+    @property
+    def _has_thread(self) -> bool:  # type: ignore[override]
+        return bool(self._ready and self._dataset)  # an ``augment`` is given what it draws from
+
     # Batches of arrays are cut where they are read, at no cost; others are taken apart.
 
     def _cut(self, batch_size: int | None, drop_last: bool) -> Loader | None:

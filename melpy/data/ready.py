@@ -14,11 +14,13 @@ from melpy import random
 from melpy.data.classes import class_weights, largest_class, tell_of_classes_without_samples
 from melpy.data.dataset import Dataset
 from melpy.data.loader import Loader
+from melpy.data.once import comes_once, noted, read_of
 from melpy.data.process import process_state, restore_process
 from melpy.data.py_dataset import PyDataset
 from melpy.data.source import Own, Source, as_arrays, only_weight, packed, unpacked
 from melpy.data.streams import computed
-from melpy.layers.parts import sources_in
+from melpy.errors import warn
+from melpy.layers.drawing import stand, standing
 
 __all__ = ["DatasetSource", "IterableSource"]
 
@@ -35,29 +37,53 @@ class IterableSource(Source):
         self.data = data
         self.class_weight = class_weight
         self.size = _length(data)
-        self._gone = 0  # of the elements that there ever were
+        self._read = read_of(data)
+        self._start = self._read.count
         self._most: int | None = 0  # the largest class among the labels, until all were seen
 
     @property
     def _is_going_on(self) -> bool:
-        return self._coming is not None and isinstance(self.data, Iterator)
+        return self._coming is not None and comes_once(self.data)
 
     def order(self) -> dict[str, Any]:
         """Return what the next batches follow from: a `Dataset`'s seeds, the process's draws."""
-        own = self.data.standing() if isinstance(self.data, Dataset) else {}
+        is_dataset = isinstance(self.data, Dataset)
+        own = self.data.standing() if is_dataset else standing(self.data, "data")
         return {"own": own, "process": process_state()}
 
     def follow(self, order: Mapping[str, Any]) -> None:
-        """Let the next batches of a `Dataset` follow from that."""
-        if isinstance(self.data, Dataset) and order["own"]:
-            self.data.stand(order["own"])
+        """Let the next batches follow from that."""
+        own = order["own"]
+        if isinstance(self.data, Dataset) and own:
+            self.data.stand(own)
+        elif own and not self._is_going_on:
+            stand(self.data, own, self.who, "data")
+        restore_process(order["process"])
 
-    def _begin_amidst(self, first: int, order: Mapping[str, Any], process: Any) -> Any:
-        """Make the first batches again, with what the process drew from then."""
-        if not self._is_going_on:  # else a generator has drawn already, as it did the first time
-            restore_process(order["process"])
+    def peek(self) -> Any:
+        """Return the first batch, which the next epoch begins with; None if there is none."""
+        batch = super().peek()
+        if comes_once(self.data):
+            self._order["peeked"] = process_state()
+        return batch
+
+    def _begin_amidst(self, position: Mapping[str, Any], process: Any) -> Any:
+        """Make the first batches again, with what the process drew from then.
+
+        Others may have drawn from it between them, so that it is put where it stood after. Not
+        where a thread draws: the batches that it had ready are to be made again too.
+        """
+        first = taken = int(position["taken"])
+        if comes_once(self.data):
+            first = self._left(position, taken, self._start)
+        if self._is_going_on:  # the first one was made to see its shapes, and is not made again
+            self._order |= position["order"]
+            restore_process(self._order["peeked"])
+        before = process_state()
         self._begin(first)
-        return None
+        self._taken = taken
+        is_ahead = isinstance(self.data, Dataset) and self.data.is_ahead
+        return None if is_ahead and process_state() != before else process
 
     def state(self) -> Any:
         """Return the data's ``state_dict()``, where it has one."""
@@ -70,14 +96,28 @@ class IterableSource(Source):
 
     def position(self) -> dict[str, Any]:
         """Return where the data stands, and how much of data that come once is gone."""
-        return {**super().position(), "gone": self._gone}
+        return {**super().position(), "read": self._read.count}
 
     def catch_up(self, position: Mapping[str, Any]) -> None:
         """Pass over what is gone of data that come once."""
         super().catch_up(position)
-        if isinstance(self.data, Iterator):
-            _without(self.data, int(position["gone"]) - self._gone)
-            self._gone = int(position["gone"])
+        if comes_once(self.data):
+            gone = int(position.get("gone", 0))  # of an earlier version
+            _without(self._elements(), self._left(position, gone, self._read.count))
+
+    def _left(self, position: Mapping[str, Any], taken: int, at: int) -> int:
+        """Return how many elements after the first ``at`` are to be passed over.
+
+        In a process that has read of the same data before, fewer are.
+        """
+        left = int(position.get("read", self._start + taken)) - at
+        if left < 0:
+            warn(
+                f"{self.who}: of the {type(self.data).__name__}, {-left} elements that came after "
+                "the backup are gone: an earlier call has read them. The training goes on with "
+                "those that come next; for the same bits, make the data anew before fit.",
+            )
+        return max(left, 0)
 
     def _begin(self, first: int = 0) -> None:
         if self._is_going_on:  # what was taken to see its shapes is no batch of the past
@@ -102,7 +142,6 @@ class IterableSource(Source):
                 yield self._as_a_step_takes(batch)
 
     def _as_a_step_takes(self, batch: Any) -> Any:
-        self._gone += 1
         parts = isinstance(batch, list | tuple)
         made = tuple(map(as_arrays, batch)) if parts else as_arrays(batch)
         x, y, weight = unpacked(made, self.who)
@@ -123,7 +162,10 @@ class IterableSource(Source):
         """Return the batches as they come; data that keep their own state know where they are."""
         if hasattr(self.data, "load_state_dict"):
             return iter(self.data)
-        return _without(self.data, first)
+        return _without(self._elements(), first)
+
+    def _elements(self) -> Iterable[Any]:
+        return noted(self.data, self._read) if comes_once(self.data) else self.data
 
 
 class DatasetSource(IterableSource):
@@ -164,12 +206,11 @@ class DatasetSource(IterableSource):
 
         The samples themselves are larger, and do not change.
         """
-        plain = int, float, str, np.generic
         return {
             name: value
             for name, value in vars(self.data).items()
-            if isinstance(value, plain)
-            or (isinstance(value, list) and all(isinstance(x, plain) for x in value))
+            if _is_plain(value)
+            or (type(value) is list and all(map(_is_plain, value)))
             or (isinstance(value, np.ndarray) and value.dtype.kind in "fiub")
             if getattr(value, "nbytes", 0) <= MOST_BYTES
         }
@@ -178,14 +219,13 @@ class DatasetSource(IterableSource):
 
     def state(self) -> Any:
         """Return what the dataset draws from, its ``state_dict()``, and what of it has changed."""
-        drawn = [random.state_of(source) for source in sources_in(vars(self.data))]
+        drawn = standing(self.data, "data")
         changed = {n: x for n, x in self._numbers().items() if self._first.get(n) != _digest(x)}
         return {"sources": drawn, "own": super().state(), "changed": changed}
 
     def restore(self, state: Any) -> None:
         """Give the dataset its state back."""
-        for source, standing in zip(sources_in(vars(self.data)), state["sources"], strict=True):
-            random.restore(source, standing)
+        stand(self.data, state["sources"], self.who, "data")
         super().restore(state["own"])
         for name, value in state["changed"].items():
             own = getattr(self.data, name, None)
@@ -211,6 +251,10 @@ def _without(elements: Iterable[Any], first: int) -> Iterator[Any]:
     coming = iter(elements)
     deque(itertools.islice(coming, first), maxlen=0)
     return coming
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in (bool, int, float, str) or isinstance(value, np.generic)
 
 
 def _digest(value: Any) -> int:

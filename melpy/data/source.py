@@ -112,11 +112,11 @@ class Source:
         self.follow(position["order"])
         if taken is None:
             return process
-        return self._begin_amidst(int(taken), position["order"], process)
+        return self._begin_amidst(position, process)
 
-    def _begin_amidst(self, first: int, order: Mapping[str, Any], process: Any) -> Any:
-        """Let the data go on with batch ``first``; return the state that the process is to have."""
-        self._begin(first)
+    def _begin_amidst(self, position: Mapping[str, Any], process: Any) -> Any:
+        """Let the data go on where they stood; return the state that the process is to have."""
+        self._begin(int(position["taken"]))
         return process
 
     def catch_up(self, position: Mapping[str, Any]) -> None:

@@ -10,10 +10,12 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from melpy.errors import DataError, lookup, warn
+from melpy.files import writing
 
 __all__ = ["FORMATS", "extract"]
 
@@ -89,18 +91,25 @@ def extract(path: Path, folder: Path, formats: Sequence[str], who: str) -> bool:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
-        _unpack(entries(path), part, path, who)
-        shutil.copytree(part, folder, dirs_exist_ok=True) if folder.exists() else os.replace(
-            part, folder
-        )
+        with writing(folder, who), _damage_told(path, who):
+            part.mkdir(parents=True)
+            _unpack(entries(path), part, path, who)
+            shutil.copytree(part, folder, dirs_exist_ok=True) if folder.exists() else os.replace(
+                part, folder
+            )
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return True
+
+
+@contextmanager
+def _damage_told(path: Path, who: str) -> Iterator[None]:
+    try:
+        yield
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, gzip.BadGzipFile) as error:
         raise DataError(
             who, f"{path} is damaged ({error})", mend="Delete it and download it again."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return True
 
 
 def _unpack(entries: Iterator[Entry | str], folder: Path, archive: Path, who: str) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from melpy import config
 from melpy.datasets.sums import is_right, said, sum_of_bytes
 from melpy.errors import DataError, DownloadError
+from melpy.files import writing
 
 __all__ = ["TABLE", "Archive", "Content", "fetch", "folder", "missing", "read"]
 
@@ -238,11 +239,12 @@ def _unpack(archive: Archive, packed: Path) -> None:
                 continue
             # The path is the table's, never the archive's.
             path = folder(archive) / content.path
-            path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(path.name + ".part")
             source = tar.extractfile(entry)
-            part.write_bytes(source.read() if source else b"")
-            os.replace(part, path)
+            with writing(path, f"data set {archive.dataset!r}"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.write_bytes(source.read() if source else b"")
+                os.replace(part, path)
     if absent := [content.path for content in missing(archive)]:
         raise _damaged(archive, packed, f"an archive that holds {', '.join(absent)}", {})
 

@@ -86,7 +86,7 @@ def _of_lists(program: bytes, shape: tuple[int, ...]) -> np.ndarray:
     values = _run(program)
     if len(values) != np.prod(shape, dtype=object):
         raise ValueError("the array has another size than its header says")
-    for value in values:
+    for value in {id(value): value for value in values}.values():  # one list may come often
         whole = value if type(value) is list else [value]
         if not set(map(type, whole)) <= {int}:
             raise ValueError("the array holds other things than whole numbers")

@@ -56,7 +56,7 @@ class Column:
             made: Any = table.numbers(self.name, who)
         else:
             cells = table.column(self.name, who)
-            made = np.array([NO_WORD if is_missing(cell) else cell for cell in cells], dtype=str)
+            made = np.array([NO_WORD if is_missing(cell) else cell for cell in cells], object)
         return made.reshape(-1, 1)
 
     def layers(self) -> Callable[[Any], Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from melpy import config
 from melpy.errors import DataError, FileError, MelpyError, ShapeError
+from melpy.files import writing
 from melpy.layers import Rescaling
 from melpy.preprocessing import MinMaxScaler, StandardScaler
 from melpy.preprocessing.image import (
@@ -19,6 +20,7 @@ from melpy.preprocessing.image import (
     MOST_PIXELS,
     eight_bits,
     fault_of,
+    in_eight_bits,
     opened,
     pillow_image,
 )
@@ -134,9 +136,8 @@ def as_seen(file: Any, mode: str) -> Any:
 
     image = eight_bits(ImageOps.exif_transpose(file))
     if image.mode == "F":  # of floats, which go to 1 or to 255
-        values = np.asarray(image)
-        values = values * (255.0 if values.max(initial=0.0) <= 1 else 1.0)
-        image = pillow_image("predict").fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+        scale = np.float32(255 if image.getextrema()[1] <= 1 else 1)
+        image = in_eight_bits(image, lambda values: np.rint(values * scale))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         ground = pillow_image("predict").new("RGBA", image.size, "white")
@@ -163,4 +164,5 @@ def write_image(path: str | Path, image: np.ndarray, high: float) -> None:
     pixels = np.rint(np.squeeze(image).astype(np.float64) * (255.0 / (high or 1.0))).astype(
         np.uint8
     )
-    Image.fromarray(pixels).save(path)
+    with writing(path, "write_image"):
+        Image.fromarray(pixels).save(path)

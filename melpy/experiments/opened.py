@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from melpy import saving
+from melpy import budget, saving
 from melpy.errors import ArgumentError, DataError, MissingFileError
 from melpy.experiments.columns import Column
 from melpy.experiments.networks import ENDINGS
@@ -125,7 +124,7 @@ def run_of(folder: str | Path, who: str, named: str) -> Iterator[Any]:
             expected=f"a folder that `melpy train` left, with run.json and {MODEL}",
         )
     with reading(path, who, "a run.json that `melpy train` wrote"):
-        report = json.loads(path.read_bytes())
+        report = budget.read_json(path.read_bytes(), who)
         if not isinstance(report, dict) or not isinstance(report["arguments"], dict):
             raise DataError(who, "run.json holds no run", expected="what `melpy train` wrote")
         _ = report["interrupted"], report["results"]  # a KeyError says that it is damaged

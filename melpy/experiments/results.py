@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from melpy import viz
+from melpy import budget, viz
 from melpy.errors import DataError
 from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.page import Figure
@@ -70,10 +69,12 @@ class Results:
 def read(path: Path, key: str) -> dict[str, Any]:
     """Return what a file of results, or of settings, holds: an object with this key at least."""
     try:
-        found = json.loads(path.read_text())
+        found = budget.read_json(path.read_bytes(), "reproduce")
         if not isinstance(found, dict) or key not in found:
             raise ValueError(f"it holds no {key}")
         return found
+    except budget.TooMuchError:
+        raise
     except ValueError as error:
         raise DataError(
             "reproduce",

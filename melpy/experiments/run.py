@@ -27,11 +27,11 @@ from melpy.experiments.pictures import draw
 from melpy.experiments.prepared import WHO, Prepared, Say
 from melpy.experiments.processes import by_this_one_alone, count
 from melpy.experiments.settings import DEFAULT_MODELS, Settings
-from melpy.experiments.stopping import Clock, alone_in, hint, stop_at_signals, telling
+from melpy.experiments.stopping import Clock, hint, stop_at_signals, telling
 from melpy.experiments.task import Task
 from melpy.kernels import dispatch
 from melpy.models import clone_model
-from melpy.saving.files import write_atomically
+from melpy.saving.files import alone_in, write_atomically
 from melpy.saving.h5_file import h5py
 
 __all__ = ["DEFAULT_MODELS", "Settings", "as_json", "shown", "train"]
@@ -68,7 +68,7 @@ def train(settings: Settings, say: Say = print, goes_on: bool = False) -> dict[s
     folder = Path(str(settings.out))
     made = not folder.exists()
     _open_folder(folder, goes_on)
-    with alone_in(folder):
+    with alone_in(folder, WHO), telling(folder, say):
         for part in folder.glob(".*.part"):  # a killed run left it: nobody else writes here
             part.unlink()
         try:
@@ -145,7 +145,7 @@ def _train(settings: Settings, ready: Prepared, base: Any, folder: Path, say: Sa
     best = Best(folder / BEST, whole, ready.task)
     backup = BackupAndRestore(folder / "backup", delete_checkpoint=False)
     looking_on = [CSVLogger(folder / "history.csv"), TerminateOnNaN(), clock, journal, best, backup]
-    with stop_at_signals(stopped_by, say), telling(folder, say):
+    with stop_at_signals(stopped_by, say):
         model.fit(
             *ready.train,
             batch_size=settings.batch_size,

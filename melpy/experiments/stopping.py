@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from melpy.callbacks import Callback
-from melpy.errors import ArgumentError
 from melpy.experiments.processes import agreed
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-__all__ = ["Clock", "alone_in", "hint", "stop_at_signals", "telling"]
+__all__ = ["Clock", "hint", "stop_at_signals", "telling"]
 
 
 class Clock(Callback):
@@ -71,37 +64,13 @@ def hint(folder: Path) -> str:
 
 @contextmanager
 def telling(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Say how a run goes on that a second Ctrl-C ends at once."""
+    """Say how a run goes on that Ctrl-C ends at once."""
     try:
         yield
     except KeyboardInterrupt:
-        if (folder / "backup").is_dir():
+        if any((folder / "backup").glob("*.npz")):
             say(hint(folder))
         raise
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keep a second training out of a folder, as long as this process lives."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise ArgumentError(
-            "train",
-            f"another training is at work in {folder}",
-            expected="a folder of its own for each",
-        ) from error
-    except OSError:  # a file system without locks
-        pass
-    try:
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -120,8 +89,9 @@ def stop_at_signals(stopped_by: list[int], say: Callable[[str], None]) -> Iterat
     def stop(number: int, frame: Any) -> None:
         stopped_by.append(number)
         put_back()
-        say("\nStopping after this batch; weights, history and a backup are kept. Again to end at "
-            "once.")  # fmt: skip
+        with suppress(RuntimeError):  # it came amidst a line that is being written
+            say("\nStopping after this batch; weights, history and a backup are kept. Again to end "
+                "at once.")  # fmt: skip
 
     for number in numbers:
         signal.signal(number, stop)

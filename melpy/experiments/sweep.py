@@ -10,7 +10,6 @@ import concurrent.futures
 import contextlib
 import csv
 import io
-import json
 import math
 import multiprocessing
 import re
@@ -20,7 +19,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
-from melpy import config
+from melpy import budget, config
 from melpy.distribution import DataParallel, set_distribution
 from melpy.errors import ArgumentError, MelpyError
 from melpy.experiments.journal import as_json
@@ -28,9 +27,8 @@ from melpy.experiments.opened import run_of
 from melpy.experiments.run import train
 from melpy.experiments.searches import WHO, Row, Search, Values
 from melpy.experiments.settings import Settings
-from melpy.experiments.stopping import alone_in
 from melpy.experiments.task import Task
-from melpy.saving.files import reading, write_atomically
+from melpy.saving.files import alone_in, reading, write_atomically
 
 __all__ = ["TABLE", "columns_of", "sweep"]
 
@@ -61,7 +59,7 @@ def sweep(
         if pool is None:  # one that has done what it was handed
             return [], False
         folder.mkdir(parents=True, exist_ok=True)
-        with alone_in(folder):
+        with alone_in(folder, WHO):
             before = _begun(folder, fixed)
             rows = list(_in_turns(pool, count, fixed, search, folder, say, before))
     if rows and all(row.get("error") for row in rows):
@@ -74,7 +72,7 @@ def _begun(folder: Path, fixed: Values) -> list[Row]:
     if not (folder / KEPT).exists():
         return []
     with reading(folder / KEPT, WHO, "a sweep.json that `melpy sweep` wrote"):
-        kept = json.loads((folder / KEPT).read_bytes())
+        kept = budget.read_json((folder / KEPT).read_bytes(), WHO)
         before, rows = dict(kept["fixed"]), [dict(row) for row in kept["rows"]]
     if before != fixed:
         name = next(name for name in sorted(before.keys() | fixed.keys())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from melpy.lab.session import Session
+from melpy.saving.files import write_atomically, writing
 
 __all__ = ["Recorder"]
 
@@ -56,7 +57,8 @@ class Recorder:
         question: a name, to which ".json" and ".bin" are added.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder, "Recorder"):
+            folder.mkdir(parents=True, exist_ok=True)
         names: dict[str, str] = {}  # of traces, by their ids
         counts: dict[str, int] = {}
         index: list[dict[str, Any]] = []
@@ -70,11 +72,12 @@ class Recorder:
             question = {**asked, "trace": names[asked["trace"]]} if "trace" in asked else asked
             _write(folder / f"{name}.json", {**told, **named})
             if body is not None:
-                (folder / f"{name}.bin").write_bytes(body)
+                write_atomically(folder / f"{name}.bin", body, "Recorder")
             index.append({"path": path, "body": question, "file": name})
         _write(folder / "lab.json", {**self.session.lab(), "is_recorded": True, "recorded": index})
         return folder
 
 
 def _write(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, allow_nan=False) + "\n", encoding="utf-8")
+    content = json.dumps(value, allow_nan=False) + "\n"
+    write_atomically(path, content.encode(), "Recorder")

@@ -16,8 +16,8 @@ from melpy.lab.layers import layers_by_path
 from melpy.lab.said import SaidError
 from melpy.lab.task import Task, accuracy_of, copy_of
 from melpy.lab.training import threshold_of
+from melpy.layers import drawing
 from melpy.models.clone import fresh
-from melpy.saving import seeds
 
 __all__ = ["OPTIMIZERS", "Settings", "Training"]
 
@@ -81,7 +81,7 @@ class _Place:
     step: int
     weights: list[np.ndarray]
     optimizer: list[np.ndarray]
-    generators: list[Any]
+    generators: dict[str, Any]
 
     @property
     def size_bytes(self) -> int:
@@ -266,7 +266,7 @@ class Training:
             self.step,
             [np.array(w.array) for w in self.model.weights],
             [np.array(v.array) for v in self.model.optimizer.variables],
-            seeds.standing(self.model),
+            drawing.standing(self.model),
         )
 
     def _return_to(self, place: _Place) -> None:
@@ -275,7 +275,7 @@ class Training:
             weight.assign(value)
         self.model.optimizer.set_weights(place.optimizer)
         self.rate = rate
-        seeds.stand(self.model, place.generators, "live training")
+        drawing.stand(self.model, place.generators, "live training", may_lack=True)
         self.step = place.step
 
     # What it is made of.

@@ -15,8 +15,8 @@ from melpy.lab.breaking import owners_of
 from melpy.lab.layers import layers_by_path
 from melpy.lab.steps import OPTIMIZERS, checked_rate
 from melpy.lab.task import copy_of
+from melpy.layers.drawing import stand, standing
 from melpy.models.clone import fresh
-from melpy.saving import seeds
 
 __all__ = ["steps_of", "watched"]
 
@@ -59,7 +59,8 @@ def watched(session: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
             with session.lock, random.stream(0):
                 model = copy_of(session.model)
                 model.set_weights(session.model.get_weights())
-                seeds.stand(model, seeds.standing(session.model), WHO)  # the trace drew from there
+                # The trace drew from there.
+                stand(model, standing(session.model), WHO, may_lack=True)
             optimizer = OPTIMIZERS[kind](rates[kind])
             model.compile(optimizer, tree.map_structure(fresh, session.loss))
             with random.stream(seed):

@@ -264,12 +264,8 @@ class Softmax(SameShape):
             mask = mask if mask.dtype.kind == "b" else mask > 0.5
             _require_fitting(mask.shape, inputs.shape)
             x = without_masked(x, mask)
-        if isinstance(self.axis, int):
-            y = ops.softmax(x, axis=self.axis)
-        elif len(self.axis) == 1:
-            y = ops.softmax(x, axis=self.axis[0])
-        else:
-            y = ops.exp(x - ops.logsumexp(x, axis=tuple(self.axis), keepdims=True))
+        axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
+        y = ops.softmax(x, axis=axis)
         return y if mask is None else y * np.asanyarray(mask, x.dtype)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops, tape
+from melpy import budget, config, ops, tape
 from melpy.errors import ArgumentError, DtypeError, lookup
 from melpy.layers.arguments import Shape
 from melpy.layers.base import Layer
@@ -148,6 +148,7 @@ def encoded(
         return Tensor.of(np.asarray(total), None)
     rows = samples.reshape(math.prod(samples.shape[:-1]), samples.shape[-1])
     known = (rows >= 0) & (rows < depth)
+    budget.need(8 * len(rows) * depth, f"rows of {depth} categories")
     places = (rows + depth * np.arange(len(rows))[:, np.newaxis])[known]
     counts = np.bincount(places, minlength=len(rows) * depth)
     counts = np.minimum(counts, 1) if mode == "multi_hot" else counts

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config, ops
+from melpy import budget, config, ops
 from melpy.errors import ArgumentError, DataError, GraphError, lookup
 from melpy.layers.encoding import MODES, encoded
 from melpy.layers.hashing import hashed, salt_of
@@ -72,7 +72,9 @@ class IndexLookup(VocabularyLayer):
         self.idf_weights = None if idf_weights is None else np.asarray(idf_weights, config.floatx())
         self.input_idf_weights = idf_weights
         is_file = isinstance(vocabulary, str | PathLike)
-        self.input_vocabulary = None if is_file or vocabulary is None else np.asarray(vocabulary)
+        self.input_vocabulary = None
+        if vocabulary is not None and not is_file:  # no list: layers look for parts among lists
+            self.input_vocabulary = np.array(self._tokens(vocabulary, self._who), object)
         given = vocabulary is not None
         self._has_input_vocabulary = given if has_input_vocabulary is None else has_input_vocabulary
         self._known_size = vocabulary_size
@@ -95,6 +97,7 @@ class IndexLookup(VocabularyLayer):
         ):  # fmt: skip
             if is_wrong:
                 raise ArgumentError(who, f"{name} {what}", received={name: given[name]})
+        budget.need(8 * self.num_oov_indices, f"{who}, num_oov_indices={self.num_oov_indices}")
 
     @property
     def input_dtype(self) -> str:
@@ -118,11 +121,13 @@ class IndexLookup(VocabularyLayer):
         return self.in_mode(self.indices(inputs.ravel().tolist()).reshape(inputs.shape))
 
     def _inverted(self, indices: np.ndarray) -> np.ndarray:
-        tokens = np.array(
-            [*self.get_vocabulary(), self.oov_token], None if self.is_of_strings else np.int64
-        )
-        known = (indices >= 0) & (indices < len(tokens) - 1)
-        return tokens[np.where(known, indices, len(tokens) - 1)]
+        words = self._vocabulary.tokens
+        special = [self.oov_token, *[self.mask_token] * self._oov_start]
+        tokens = np.array([*words, *special], object if self.is_of_strings else np.int64)
+        places = np.asarray(indices - self._token_start)
+        places[(places < 0) | (places >= len(words))] = len(words)
+        places[(indices == 0) & (self._oov_start > 0)] = -1  # the mask
+        return tokens[places]
 
     def indices(self, keys: Sequence[Any]) -> np.ndarray:
         """Return the index of each key; a negative one where it shall leave no trace."""

@@ -357,8 +357,9 @@ class Dot(Merge):
         a, b = inputs
         first, second = self._pair[0] % a.ndim, self._pair[1] % b.ndim
         if self.normalize:
+            least = math.sqrt(config.epsilon())
             a, b = (
-                x * ops.rsqrt(ops.maximum(ops.sum(x * x, axis=n, keepdims=True), config.epsilon()))
+                x / ops.maximum(ops.euclidean_norm(x, axis=n, keepdims=True), least)
                 for x, n in ((a, first), (b, second))
             )
         N, K = a.shape[0], a.shape[first]

@@ -18,7 +18,7 @@ from melpy.probing import is_describing
 from melpy.random import SeedGenerator
 from melpy.tensor import Tensor
 
-__all__ = ["Parts", "sources_in", "sources_of"]
+__all__ = ["NO_PARTS", "Parts"]
 
 # Attributes that hold no parts.
 NO_PARTS = {
@@ -95,22 +95,6 @@ def kept_in(value: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
                 yield from kept_in(entry, around)
     elif isinstance(value, Parts | Variable | SeedGenerator) or _is_metric(value):
         yield value
-
-
-def sources_of(whole: Parts) -> list[Any]:
-    """Return what a layer and its parts draw from: seed generators, and generators of NumPy's."""
-    held = [vars(layer) for layer in (whole, *whole.layers_inside)]
-    values = [v for own in held for key, v in own.items() if key not in NO_PARTS]
-    return _each_once([source for v in values for source in sources_in(v)])
-
-
-def sources_in(value: Any, around: tuple[int, ...] = ()) -> Iterator[Any]:
-    """Yield what may be drawn from in a value: it, or what lists and dicts in it hold."""
-    if isinstance(value, np.random.Generator | SeedGenerator):
-        yield value
-    elif isinstance(value, list | tuple | dict) and id(value) not in around:
-        for entry in value.values() if isinstance(value, dict) else value:
-            yield from sources_in(entry, (*around, id(value)))
 
 
 def _is_metric(value: Any) -> bool:

@@ -233,6 +233,7 @@ class TextVectorization(Layer):
         lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
         width = limit or int(lengths.max(initial=0))
         is_int = self._output_mode == "int"
+        budget.need(8 * len(tokens) * width, f"texts of {width} tokens")
         indices = np.full((len(tokens), width), 0 if is_int else NO_TRACE, np.int64)
         there = np.arange(width) < lengths[:, np.newaxis]
         indices[there] = self._lookup_layer.indices(list(itertools.chain.from_iterable(tokens)))

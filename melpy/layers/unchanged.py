@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from melpy import clock, random, tape
-from melpy.layers.parts import sources_of
+from melpy.layers.drawing import sources_of
 
 __all__ = ["unchanged"]
 

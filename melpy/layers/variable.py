@@ -20,8 +20,8 @@ class Variable(Tensor):
 
     As an attribute of a layer, or in a list or dict that is one, it is one of the layer's weights.
     Write to it by `assign`: models keep what they computed from weights, and are told by it.
-    ``value`` and what NumPy makes of the variable are read-only, so that no write goes unnoticed;
-    a transpose or a slice of it shares its numbers, and is not to be written to.
+    ``value`` and what NumPy makes of the variable are read-only, so that no write goes unnoticed.
+    ``array`` is the library's own: the memory itself, where nobody notices a write.
 
     Parameters
     ----------

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from melpy import config
+from melpy import budget, config
 from melpy.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from melpy.layers.adapting import batches_of, is_whole
 from melpy.layers.encoding import CategoryLayer, categories
 from melpy.layers.vocabulary import NO_TRACE, TokenCounts, Vocabulary, words_of_file
-from melpy.strings import as_strings
+from melpy.strings import as_strings, unpadded
 
 __all__ = ["VocabularyLayer"]
 
@@ -122,7 +122,7 @@ class VocabularyLayer(CategoryLayer):
         else:
             tokens = self._tokens(vocabulary, who)
             start = self._token_start
-            has_special = self._special_tokens() == tokens[:start]
+            has_special = len(tokens) >= start and self._special_tokens() == tokens[:start]
             tokens = tokens[start:] if has_special else tokens
             if not tokens and not has_special:
                 raise ArgumentError(who, "the vocabulary is empty", expected="at least one token")
@@ -136,7 +136,7 @@ class VocabularyLayer(CategoryLayer):
         if self.is_of_strings:
             array = as_strings(values, who, "the vocabulary", self.encoding)
         else:
-            array = np.asarray(getattr(values, "value", values))
+            array = unpadded(values)
         if array.ndim != 1:
             raise ShapeError(
                 who,
@@ -144,14 +144,18 @@ class VocabularyLayer(CategoryLayer):
                 expected="one axis",
                 received={"shape": array.shape},
             )
-        if not self.is_of_strings and array.dtype.kind not in "iu":
+        tokens = array.tolist()
+        if self.is_of_strings:
+            return tokens
+        wrong = [x for x in tokens if isinstance(x, bool) or not isinstance(x, int | np.integer)]
+        if wrong:
             raise DtypeError(
                 who,
                 "the vocabulary is not made of whole numbers",
                 expected="ints",
-                received={"dtype": str(array.dtype)},
+                received={"type": type(wrong[0])},
             )
-        return array.tolist()
+        return list(map(int, tokens))
 
     encoding = "utf-8"
 
@@ -164,8 +168,7 @@ class VocabularyLayer(CategoryLayer):
                 raise ArgumentError(
                     who,
                     f"the token {token!r}, which stands for the {kind} one, is among the others",
-                    expected=f"the special tokens {self._special_tokens()} at the beginning, "
-                    "or none of them",
+                    expected="all special tokens at the beginning, or none of them",
                     received={"index": tokens.index(token)},
                 )
 
@@ -216,12 +219,15 @@ class VocabularyLayer(CategoryLayer):
 
     def _with_front(self, weights: np.ndarray, value: Any) -> np.ndarray:
         """Give the special tokens a weight too."""
+        budget.take(weights.itemsize * self._token_start, "weights of special tokens")
         return np.concatenate([np.full(self._token_start, value, weights.dtype), weights])
 
     def _padded(self, weights: np.ndarray) -> np.ndarray:
         """Bring weights to the width of the outputs."""
         width = (self.max_tokens or 0) if self.pad_to_max_tokens else 0
-        return np.pad(weights, (0, max(width - len(weights), 0)))
+        missing = max(width - len(weights), 0)
+        budget.take(weights.itemsize * missing, f"the weights of max_tokens={width}")
+        return np.pad(weights, (0, missing))
 
     # Learning.
 
@@ -280,7 +286,7 @@ class VocabularyLayer(CategoryLayer):
         """Return the arguments that make an equal layer, without a vocabulary that it learned."""
         given, weights = self.input_vocabulary, self.input_idf_weights
         return super().get_config() | {
-            "vocabulary": None if given is None else self._tokens(given, self._who),
+            "vocabulary": None if given is None else given.tolist(),
             "idf_weights": None if weights is None else np.asarray(weights).tolist(),
             "vocabulary_size": self._known_size,
             "oov_method": self.oov_method,

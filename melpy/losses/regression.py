@@ -99,9 +99,8 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 def unit(x: Any, axis: int) -> Any:
     """Return vectors of length 1; a vector of zeros stays."""
-    square = ops.sum(ops.square(x), axis=axis, keepdims=True)
-    least = max(config.epsilon() ** 2, float(np.finfo(x.dtype).tiny))
-    return x * ops.rsqrt(ops.maximum(square, least))
+    least = max(config.epsilon(), math.sqrt(np.finfo(x.dtype).tiny))
+    return x / ops.maximum(ops.euclidean_norm(x, axis=axis, keepdims=True), least)
 
 
 for _function in (

@@ -21,9 +21,9 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 
     Labels and predictions (N, ..., D), losses () over all axes, else the shape without ``axis``.
     """
-    t, y = paired(y_true, y_pred)
+    t, y, one = _measured(y_true, y_pred)
     both = ops.sum(t * y, axis=axis)
-    total = ops.sum(t, axis=axis) + ops.sum(y, axis=axis) + config.epsilon()
+    total = ops.sum(t * one, axis=axis) + ops.sum(y, axis=axis) + config.epsilon() * one
     return 1.0 - both * 2.0 / total
 
 
@@ -34,10 +34,20 @@ def tversky(
 
     Labels and predictions (N, ..., D), losses () over all axes, else the shape without ``axis``.
     """
-    t, y = paired(y_true, y_pred)
+    t, y, one = _measured(y_true, y_pred)
     both = ops.sum(t * y, axis=axis)
-    missed, invented = ops.sum((1.0 - y) * t, axis=axis), ops.sum(y * (1.0 - t), axis=axis)
-    return 1.0 - both / (both + missed * alpha + invented * beta + config.epsilon())
+    missed, invented = ops.sum((one - y) * t, axis=axis), ops.sum(y * (1.0 - t), axis=axis)
+    return 1.0 - both / (both + missed * alpha + invented * beta + config.epsilon() * one)
+
+
+def _measured(y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
+    """Return labels, predictions, and what 1 is among these: their sums shall not overflow.
+
+    Probabilities stay as they are; greater predictions are measured by the greatest.
+    """
+    t, y = paired(y_true, y_pred)
+    unit = ops.max(ops.absolute(ops.stop_gradient(y)), initial=1.0)
+    return t, y / unit, 1.0 / unit
 
 
 class Dice(ShapedLoss):

@@ -98,7 +98,8 @@ def _model(model: Any) -> dict[str, Any]:
 def _compiled(model: Any) -> dict[str, Any]:
     optimizer = model.optimizer
     told = {"the optimizer": type(optimizer).__name__}
-    told |= {f"the optimizer's {k}": _plain(v) for k, v in optimizer.get_config().items()}
+    settings = {} if optimizer is None else optimizer.get_config()
+    told |= {f"the optimizer's {k}": _plain(v) for k, v in settings.items()}
     with _as_far_as_told(MelpyError, NotImplementedError):
         config = model.get_compile_config() or {}
         told |= {f"compile's {k}": _plain(v) for k, v in config.items() if k != "optimizer"}

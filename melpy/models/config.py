@@ -14,9 +14,9 @@ from melpy.layers import deserialize, serialize
 from melpy.layers.arguments import taken_arguments
 from melpy.layers.base import Layer
 from melpy.layers.input import InputLayer, beginning
-from melpy.models.graph import unique
 from melpy.models.operations import described_operation, operation_of
 from melpy.models.steps import Steps
+from melpy.names import FreeNames
 from melpy.operation import Operation
 from melpy.saving import deserialize_keras_object
 from melpy.strings import type_name
@@ -92,9 +92,10 @@ def graph_config(model: Any) -> dict[str, Any]:
 def _names(graph: Any) -> dict[int, str]:
     """Return the names of layers, and of operations, which are numbered, by id."""
     names = {id(layer): layer.name for layer in graph.layers}
+    free = FreeNames(names.values())
     for call in graph.calls:
         if not isinstance(call.function, Layer):
-            names[id(call)] = unique(call.name, set(names.values()))
+            names[id(call)] = free.give(call.name)
     return names
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from melpy import clock, tree
+from melpy import budget, clock, tree
 from melpy.configurable import snake_case
 from melpy.errors import ArgumentError, MelpyError, ShapeError, warn
 from melpy.layers.base import Layer
 from melpy.layers.input import Input, InputLayer
 from melpy.models.inference import InferencePrograms
 from melpy.models.joined import Step, steps_of
+from melpy.names import FreeNames
 from melpy.symbolic import Call, Symbolic, replace
 
 __all__ = ["Graph", "calls_between", "path_to", "require_symbolic", "unique_names"]
+
+CALL_S = 2e-5  # models in models, each used twice by the next, double their calls with each
 
 
 class Graph:
@@ -76,6 +79,7 @@ class Graph:
 
     def run(self, values: dict[int, Any]) -> Any:
         """Compute the outputs from what `begin` returned."""
+        budget.spend(CALL_S * len(self.calls), "finding the shapes of models in models")
         for step in self.steps:
             if step.runs_together(values):
                 self.keep(values, step.calls[-1], step.together, step.input_of(values))
@@ -251,10 +255,8 @@ def _by_key(wanted: Any, given: Any, only_names: bool = False) -> list[Any]:
 
 def _numbered(names: list[str]) -> list[str]:
     """Return names of which none comes twice."""
-    made: list[str] = []
-    for name in names:
-        made.append(name if name not in made else f"{name}_{names[: len(made)].count(name)}")
-    return made
+    free = FreeNames()
+    return [free.give(name) for name in names]
 
 
 def _in_keras_order(order: list[Call], starts: list[Symbolic], ends: list[Symbolic]) -> list[Layer]:
@@ -325,18 +327,9 @@ def unique_names(layers: list[Layer], are_told_apart: bool = True) -> None:
                 expected="a name of its own for each layer",
             )
         given[layer.name] = layer
-    taken = set(given)
+    names = FreeNames(given)
     for layer in layers:
         if layer._arguments.get("name") is None:
-            if layer.name in taken:
-                layer.rename(unique(snake_case(type(layer).__name__), taken))
-            taken.add(layer.name)
-
-
-def unique(name: str, taken: set[str]) -> str:
-    """Return ``name``, with a number where another layer has it already."""
-    number, candidate = 0, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    return candidate
+            if layer.name in names.taken:
+                layer.rename(names.give(snake_case(type(layer).__name__)))
+            names.taken.add(layer.name)

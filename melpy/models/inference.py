@@ -18,7 +18,7 @@ from melpy import clock, random, tape, tree
 from melpy.errors import MelpyError
 from melpy.kernels import dispatch, memory, threads
 from melpy.kernels.program import recorded
-from melpy.layers.parts import sources_of
+from melpy.layers.drawing import sources_of
 from melpy.layers.phase import inferring, is_training
 from melpy.models.step_program import same_bits
 from melpy.tensor import Tensor, mask_of, set_mask

@@ -259,7 +259,7 @@ class Programs:
             self.state = state
             self.known.clear()
             self.tries.clear()
-        if self.learns and optimizer.built:
+        if self.learns and optimizer is not None and optimizer.built:
             optimizer._flat.lay()
             if optimizer._flat.moves != self.moves:
                 self.moves = optimizer._flat.moves
@@ -288,7 +288,8 @@ class Programs:
 
     def _key(self, batch: Any) -> tuple[Any, ...]:
         """Return what batches of one program have in common."""
-        moves = self.learns and self.model.optimizer.left_to_accumulate == 1
+        optimizer = self.model.optimizer if self.learns else None
+        moves = optimizer is not None and optimizer.left_to_accumulate == 1
         begin = moves, part.at_work.get()
         if not isinstance(batch, Piece):
             leaves = tree.flatten(batch)

@@ -17,7 +17,7 @@ from melpy.distribution import DataParallel, distribution
 from melpy.distribution.data_parallel import tell_of_the_others
 from melpy.distribution.meeting import Meeting, in_order
 from melpy.errors import ArgumentError, DataError
-from melpy.layers.parts import sources_of
+from melpy.layers.drawing import sources_of
 from melpy.models.agreement import measuring_of, require_alike, training_of
 from melpy.part import Part, working_on
 
@@ -128,8 +128,9 @@ class Shared:
             )
         own = training_of(model, source, standing.validation, settings, is_whole)
         require_alike(self.processes.gather(own))
-        if not model.optimizer.built and model.trainable_weights:
-            model.optimizer.build(model.trainable_weights)
+        optimizer = model.optimizer
+        if optimizer is not None and not optimizer.built and model.trainable_weights:
+            optimizer.build(model.trainable_weights)
         plain, arrays = self.processes.broadcast(
             standing.whole() if not self.among.rank else (None, None)
         )

@@ -12,7 +12,7 @@ from melpy import clock, random, tape, tree
 from melpy.kernels import memory
 from melpy.kernels.program import recorded
 from melpy.kernels.walk import Look
-from melpy.layers.parts import sources_of
+from melpy.layers.drawing import sources_of
 
 __all__ = ["StepProgram", "same_bits"]
 

@@ -13,7 +13,7 @@ from melpy import clock, foreign, ops, optimizers, saving, tape, tree
 from melpy.configurable import is_ours, plain
 from melpy.data import unpacked
 from melpy.data.classes import require_classes
-from melpy.errors import GraphError, suggesting, warn, whole_numbers
+from melpy.errors import ArgumentError, GraphError, suggesting, warn, whole_numbers
 from melpy.kernels import program
 from melpy.layers.base import Layer
 from melpy.metrics import Mean
@@ -163,6 +163,12 @@ class Steps(Layer):
             loss = self._loss_of(x, y, y_pred, sample_weight, True)
             weights = self.trainable_weights
             if weights:
+                if self.optimizer is None:
+                    raise ArgumentError(
+                        type(self).__name__,
+                        "there is no optimizer",
+                        expected="one in compile(optimizer), or a train_step() of one's own",
+                    )
                 scaled = self.optimizer.scale_loss(loss)
                 sends = self.optimizer.sends(weights)
                 gradients = tape.gradients(scaled, weights, forget=True, ready=sends)

@@ -149,9 +149,7 @@ class Trainer(Checks):
         programs = programs_of(self)
         together = between_looks(self.steps_per_execution, source, watching, programs)
         self.stop_training, logs = False, dict[str, Any]()
-        standing = Standing(
-            self, source, watching.callbacks, lambda: self._see(source), validation=valid
-        )
+        standing = Standing(self, source, watching.callbacks, validation=valid)
         said = saying_what_is_compiled(config.say if verbose else None)
         shared = shared_by()
         self._watch = watch = LossWatch(self, standing, programs, shared is not None)
@@ -168,14 +166,14 @@ class Trainer(Checks):
                 self.reset_metrics()
                 programs.stand_alike()
                 standing.begin_epoch(epoch, lambda: watching.on_epoch_begin(epoch))  # noqa: B023
-                made: dict[str, Any] = self.get_metrics_result() if standing.batch else {}
+                made: dict[str, Any] = standing.logs  # those of a batch before a backup
                 coming = executions(source, together, standing.batch)
                 for first, last, batches in until_stopped(self, coming, "stop_training", programs):
                     watching.on_train_batch_begin(first)
                     with watch.alone():
                         made = programs.run(batches)
-                    standing.batch = last + 1
-                    watching.on_train_batch_end(last, as_logs(made))
+                    standing.batch, standing.logs = last + 1, as_logs(made)
+                    watching.on_train_batch_end(last, dict(standing.logs))  # callbacks may add some
                 if not made:  # there was no batch left
                     break
                 standing.finish_epoch(self.stop_training)
@@ -193,11 +191,6 @@ class Trainer(Checks):
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             watching.on_train_end(logs)
         return self.history  # type: ignore[return-value]
-
-    def _see(self, source: Source) -> None:
-        """Look at the first batch, after which the metrics have their variables."""
-        source.begin_epoch()
-        self.test_step(source.peek())
 
     def _validation(self, data: Any, batch_size: int | None, steps: int | None) -> Source:
         """Return the source of ``validation_data``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from melpy.errors import ShapeError
@@ -66,7 +68,7 @@ def squareplus(x, *, b=4):
 
     Gradient
     --------
-    g (1 + x / √(x^2 + b)) / 2
+    g (1 + x / √(x^2 + b)) / 2, which is g y / √(x^2 + b)
 
     Source
     ------
@@ -78,8 +80,10 @@ def squareplus(x, *, b=4):
     >>> ops.squareplus([0.0, 1.5])
     array([1., 2.], dtype=float32)
     """
-    root = np.sqrt(x * x + x.dtype.type(b))
-    return (x + root) / 2, (lambda g: g * (1 + x / np.where(root == 0, 1, root)) / 2,)
+    root = np.hypot(x, x.dtype.type(math.sqrt(b)))
+    half = np.abs(x) / 2 + root / 2
+    y = np.where(x > 0, half, b / 4 / np.where(half == 0, 1, half)).astype(x.dtype, copy=False)
+    return y, (lambda g: g * (y / np.where(root == 0, 1, root)),)
 
 
 @op(
@@ -167,6 +171,9 @@ def sparsemax(x, *, axis=-1):
     if not x.size:
         return x.copy(), (lambda g: g,)
     z = np.moveaxis(x, axis, -1)  # (.., D)
+    # beside large scores 1 is nothing; what is more than 1 below the largest comes out as 0
+    with np.errstate(over="ignore"):
+        z = np.maximum(z - np.max(z, -1, keepdims=True), -2)
     ordered = np.flip(np.sort(z, -1), -1)
     above = np.cumsum(ordered, -1) - 1
     counts = np.arange(1, z.shape[-1] + 1)

@@ -236,7 +236,7 @@ def logaddexp(x1, x2):
 
     Gradient
     --------
-    dL/dx1 = g e^(x1 - y), dL/dx2 = g e^(x2 - y)
+    dL/dx1 = g / (1 + e^(x2 - x1)), dL/dx2 = g / (1 + e^(x1 - x2))
 
     Source
     ------
@@ -248,11 +248,11 @@ def logaddexp(x1, x2):
     >>> ops.logaddexp([0.0, 1000.0], 0.0).round(3)
     array([6.93e-01, 1.00e+03], dtype=float32)
     """
-    y = np.logaddexp(x1, x2)
-    return y, (lambda g: g * np.exp(below(x1, y)), lambda g: g * np.exp(below(x2, y)))
+    return np.logaddexp(x1, x2), (lambda g: g * share(x1, x2), lambda g: g * share(x2, x1))
 
 
-def below(x, y):
-    """Return x - y, and 0 where both are the same infinity."""
-    with np.errstate(invalid="ignore"):
-        return np.where(x == y, 0, x - y).astype(y.dtype, copy=False)
+def share(x, other, power=np.exp):
+    """Return e^x / (e^x + e^other), or that of another base; 1 where both are one infinity."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.where(np.isinf(x) & (x == other), -np.inf, other - x)
+        return 1 / (1 + power(apart))

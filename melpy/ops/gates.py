@@ -94,7 +94,7 @@ def softsign(x):
 
     Gradient
     --------
-    g / (1 + |x|)^2, which is g (1 - |y|)^2
+    g / (1 + |x|)^2
 
     Source
     ------
@@ -106,8 +106,12 @@ def softsign(x):
     >>> ops.softsign([1.0, -3.0])
     array([ 0.5 , -0.75], dtype=float32)
     """
-    y = x / (1 + np.abs(x))
-    return y, (lambda g: g * np.square(1 - np.abs(y)),)
+
+    def d_x(g):
+        beyond = 1 + np.abs(x)
+        return g / beyond / beyond
+
+    return x / (1 + np.abs(x)), (d_x,)
 
 
 @in_keras(None)

@@ -45,6 +45,16 @@ def _added(function, x, axis, keepdims):
     return function(x, axis=axis, keepdims=keepdims)
 
 
+def _length(x, axis, added=np.sum):
+    """Return √(Σ x^2), or the root of their mean, where the axes stay with size 1.
+
+    In units of the largest, so that squares neither overflow nor vanish.
+    """
+    scale = np.max(np.abs(x), axis, keepdims=True, initial=0)
+    scale = np.where(np.isfinite(scale) & (scale > 0), scale, x.dtype.type(1))
+    return np.sqrt(_added(added, np.square(x / scale), axis, True)) * scale
+
+
 def _in_one_go(x, axis, keepdims):
     """Return whether a mean is that of all entries, which is a kernel's."""
     return axis is None and not keepdims and x.size > 0 and x.dtype.kind == "f"
@@ -297,7 +307,7 @@ def logsumexp(x, *, axis=None, keepdims=False):
 
     Gradient
     --------
-    g e^(x - y), the softmax of x
+    g times the softmax of x; NaN where an entry is infinite, as in PyTorch
 
     Source
     ------
@@ -312,12 +322,13 @@ def logsumexp(x, *, axis=None, keepdims=False):
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
     with np.errstate(divide="ignore", over="ignore"):  # log 0 = -inf is right where all are -inf
-        y = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+        shares = np.exp(x - top)
+        whole = np.sum(shares, axis=axis, keepdims=True)
+        y = np.log(whole) + top
 
     def d_x(g):
-        finite = np.where(np.isfinite(y), y, 0)
-        with np.errstate(over="ignore"):
-            return _kept(g, x.ndim, axis, keepdims) * np.exp(x - finite)
+        with np.errstate(invalid="ignore"):  # an infinity's share of itself
+            return _kept(g, shares.ndim, axis, keepdims) * (shares / np.where(whole == 0, 1, whole))
 
     return y if keepdims else y.squeeze(tuple(range(x.ndim)) if axis is None else axis), (d_x,)
 

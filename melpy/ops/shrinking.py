@@ -47,7 +47,11 @@ def hard_silu(x):
     array([-0.   ,  0.667,  4.   ], dtype=float32)
     """
     gate = np.clip(x + 3, 0, 6) / 6
-    return x * gate, (lambda g: g * (gate + x * ((gate > 0) & (gate < 1)) / 6),)
+
+    def d_x(g):
+        return g * np.where((gate > 0) & (gate < 1), gate + x / 6, gate)
+
+    return np.maximum(x, -3) * gate, (d_x,)  # -inf times 0 is no number
 
 
 @op(sample=_off_kinks(-4.0, -0.5, 0.0, 0.5, 4.0), like="torch.nn.functional.hardtanh")

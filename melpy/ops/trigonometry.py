@@ -215,10 +215,12 @@ def arctan2(x1, x2):
     """
 
     def d_x1(g):
-        return g * x2 / (x1 * x1 + x2 * x2)
+        length = np.hypot(x1, x2)
+        return g * (x2 / length) / length
 
     def d_x2(g):
-        return -g * x1 / (x1 * x1 + x2 * x2)
+        length = np.hypot(x1, x2)
+        return -g * (x1 / length) / length
 
     return np.arctan2(x1, x2), (d_x1, d_x2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from melpy.ops.reduction import _added, _kept, _like, _samples
+from melpy.ops.reduction import _added, _kept, _length, _like, _samples
 from melpy.ops.registry import op
 from melpy.ops.samples import normal
 
@@ -39,8 +39,9 @@ def var(x, *, axis=None, keepdims=False):
     >>> ops.var([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([1., 1.], dtype=float32)
     """
-    y, centred, share = _variance(x, axis, keepdims)
-    ndim = x.ndim
+    centred = x - _added(np.mean, x, axis, True)
+    y = _added(np.mean, centred * centred, axis, keepdims)
+    share, ndim = y.size / x.size if x.size else 0.0, x.ndim
     return y, (lambda g: _kept(2 * share * g, ndim, axis, keepdims) * centred,)
 
 
@@ -72,17 +73,11 @@ def std(x, *, axis=None, keepdims=False):
     >>> ops.std([[1.0, 2.0], [3.0, 4.0]], axis=0)
     array([1., 1.], dtype=float32)
     """
-    variance, centred, share = _variance(x, axis, keepdims)
-    y, ndim = np.sqrt(variance), x.ndim
+    centred = x - _added(np.mean, x, axis, True)
+    y = _length(centred, axis, np.mean)
+    share = y.size / x.size if x.size else 0.0
 
     def d_x(g):
-        return _kept(share * g / np.where(y == 0, 1, y), ndim, axis, keepdims) * centred
+        return _kept(share * g, centred.ndim, axis, keepdims) / np.where(y == 0, 1, y) * centred
 
-    return y, (d_x,)
-
-
-def _variance(x, axis, keepdims):
-    """Return the variance, x - mean, and 1 / n."""
-    centred = x - _added(np.mean, x, axis, True)
-    y = _added(np.mean, centred * centred, axis, keepdims)
-    return y, centred, y.size / x.size if x.size else 0.0
+    return y if keepdims else y.squeeze(tuple(range(x.ndim)) if axis is None else axis), (d_x,)

@@ -16,6 +16,7 @@ from melpy.ops.indexing import get_item
 from melpy.ops.joining import stack
 from melpy.ops.products import tensordot
 from melpy.ops.promotion import alike
+from melpy.ops.reduction import _length
 from melpy.ops.reduction import max as largest
 from melpy.ops.reduction import min as smallest
 from melpy.ops.reduction import sum as total
@@ -64,9 +65,7 @@ def euclidean_norm(x, *, axis=None, keepdims=False):
     array([5.])
     """
     axes = tuple(range(x.ndim)) if axis is None else axis
-    scale = np.max(np.abs(x), initial=0)  # so that squares neither overflow nor vanish
-    scale = np.where(np.isfinite(scale) & (scale > 0), scale, x.dtype.type(1))
-    y = np.sqrt(np.sum(np.square(x / scale), axes, keepdims=True)) * scale
+    y = _length(x, axes)
 
     def d_x(g):
         g = g.reshape(y.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from melpy import config, ops
 from melpy.errors import ArgumentError, DataError, DtypeError, ShapeError, install, lookup, needing
+from melpy.files import writing
 
 __all__ = [
-    "array_to_img", "img_to_array", "load_img", "opened", "pillow_image", "save_img",
-    "smart_resize",
+    "array_to_img", "eight_bits", "img_to_array", "in_eight_bits", "load_img", "opened",
+    "pillow_image", "save_img", "smart_resize",
 ]  # fmt: skip
 
 # Pillow would try all that it knows, of which some hand the file to other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-MOST_PIXELS = 2**26  # of an image before it is scaled; decoded, 200 MB of colours
+MOST_PIXELS = 2**26  # of an image before it is scaled; decoded, 256 MB of colours
+STRIP_PIXELS = 2**20  # of the rows that become an array together
 
 # Of each colour mode: Pillow's mode, and which modes of files are taken as they are.
 COLOR_MODES = {
@@ -152,11 +155,24 @@ def eight_bits(image: Any) -> Any:
     """Return a grey image of 16 or 32 bits as one of 8 bits, the upper ones that count."""
     if image.mode not in DEEP:
         return image
-    values = np.asarray(image).astype(np.int64)
     # Pillow keeps 16 bits as 32 in some formats: what is greater than they hold has 31.
-    shift = 23 if values.max(initial=0) > 65535 else 8
+    shift = 23 if image.mode == "I" and image.getextrema()[1] > 65535 else 8
+    return in_eight_bits(image, lambda values: values >> shift)
+
+
+def in_eight_bits(image: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Return a grey image of 8 bits of what a function makes of another's values.
+
+    A few rows at a time: Pillow's images are large, and an array of one is another.
+    """
     pillow = pillow_image("load_img")
-    return pillow.fromarray(np.clip(values >> shift, 0, 255).astype(np.uint8))
+    W, H = image.size
+    made = pillow.new("L", (W, H))
+    rows = max(1, STRIP_PIXELS // max(W, 1))
+    for top in range(0, H, rows):
+        values = change(np.asarray(image.crop((0, top, W, min(top + rows, H)))))
+        made.paste(pillow.fromarray(np.clip(values, 0, 255).astype(np.uint8)), (0, top))
+    return made
 
 
 def img_to_array(
@@ -246,6 +262,10 @@ def save_img(
     scale : bool, whether the smallest value becomes 0 and the greatest 255
     kwargs : what Pillow's ``Image.save`` takes
 
+    Raises
+    ------
+    FileError : the file cannot be written
+
     Source
     ------
     Keras 3, ``keras.utils.save_img``.
@@ -260,7 +280,8 @@ def save_img(
     image = array_to_img(x, data_format, scale)
     if image.mode == "RGBA" and file_format == "jpeg":
         image = image.convert("RGB")  # JPEG knows no transparency
-    image.save(path, format=file_format, **kwargs)
+    with writing(path, "save_img"):
+        image.save(path, format=file_format, **kwargs)
 
 
 def smart_resize(

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from melpy.errors import DataError, MelpyError
+from melpy.files import writing
 from melpy.saving.state import states
 
 __all__ = ["FOLDER", "restored_assets", "written_assets"]
@@ -24,7 +25,8 @@ def written_assets(model: Any) -> dict[str, bytes]:
     made = {}
     for path, layer in _holders(model, "save_assets"):
         with tempfile.TemporaryDirectory() as folder:
-            layer.save_assets(folder)
+            with writing(folder, "save"):
+                layer.save_assets(folder)
             for file in sorted(Path(folder).rglob("*")):
                 if file.is_file():
                     inner = file.relative_to(folder).as_posix()
@@ -46,8 +48,9 @@ def restored_assets(model: Any, contents: Mapping[str, bytes], who: str) -> None
                 inner = _inside(name, PurePosixPath(FOLDER, path))
                 if inner is not None:
                     file = Path(folder, inner)
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(content)
+                    with writing(file, who):
+                        file.parent.mkdir(parents=True, exist_ok=True)
+                        file.write_bytes(content)
             try:
                 layer.load_assets(folder)
             except MelpyError:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import budget
 from melpy.errors import DataError, warn
 from melpy.saving.files import reading, write_atomically, writing
 from melpy.saving.npz_file import arrays_in, written_arrays
@@ -68,7 +69,7 @@ class Backups:
         for _, path in reversed(self._files()):
             try:
                 with reading(path, self.who, "a backup"):
-                    state = _read(path)
+                    state = _read(path, self.who)
             except (DataError, OSError) as error:
                 damaged.append((path, error))
                 continue
@@ -98,7 +99,7 @@ class Backups:
         """Return the backups with their numbers, the oldest first."""
         if not self.folder.is_dir():
             return []
-        named = [(NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
+        named = [(NAME.fullmatch(p.name), p) for p in self.folder.iterdir() if p.is_file()]
         return sorted((int(found[1]), path) for found, path in named if found)
 
 
@@ -106,13 +107,13 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _read(path: Path) -> State:
+def _read(path: Path, who: str) -> State:
     content = path.read_bytes()
     found = NAME.fullmatch(path.name)
     if found is None or found[2] != _digest(content):
         raise ValueError("its content is not what its name says")
     arrays = arrays_in(content, len(content))
-    return json.loads(arrays.pop("state").tobytes()), arrays
+    return budget.read_json(arrays.pop("state").tobytes(), who), arrays
 
 
 # Backups of the first versions: a folder of files, named by its number.
@@ -130,7 +131,7 @@ def old_backup(folder: Path, who: str) -> State | None:
             found = arrays_in(content, len(content))
             order = sorted(found, key=lambda key: int(key.split()[0]))
             arrays |= {f"{name}/{n}": found[key] for n, key in enumerate(order)}
-        plain = json.loads((newest / "state.json").read_bytes())
+        plain = budget.read_json((newest / "state.json").read_bytes(), who)
         return {"epoch": plain["epoch"], "batch": 0, "generators": plain["generators"]}, arrays
 
 

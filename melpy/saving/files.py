@@ -8,10 +8,11 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from melpy.errors import FileError
+from melpy.errors import ArgumentError, FileError
 from melpy.files import reading, writable, writing
 
 try:
@@ -19,10 +20,11 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["reading", "writable", "write_atomically", "writing"]
+__all__ = ["alone_in", "reading", "writable", "write_atomically", "writing"]
 
 LEFT_S = 10.0  # a part that nobody holds, and has not changed so long, was left by a killed run
 LEFT_UNLOCKED_S = 86400.0  # where nobody can tell who holds it
+NAME_BYTES = 200  # of a file's name in its part's, so that both fit into the 255 of file systems
 
 
 def write_atomically(filepath: Any, content: bytes, who: str = "save") -> None:
@@ -45,7 +47,7 @@ def write_atomically(filepath: Any, content: bytes, who: str = "save") -> None:
                 received={"filepath": str(filepath)},
             )  # fmt: skip
         _remove_left(path)
-        part = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+        part = path.with_name(f".{_cut(path.name)}.{secrets.token_hex(4)}.part")
         try:
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
                 _hold(file)
@@ -59,6 +61,39 @@ def write_atomically(filepath: Any, content: bytes, who: str = "save") -> None:
         finally:
             part.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, who: str) -> Iterator[None]:
+    """Keep a second training out of a folder meanwhile, or until this process has ended.
+
+    Raises
+    ------
+    ArgumentError : there is one already
+    """
+    if fcntl is None:
+        yield
+        return
+    with writing(folder, who):
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _require_no_other(descriptor, folder, who)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _require_no_other(descriptor: int, folder: Path, who: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ArgumentError(
+            who,
+            f"another training is at work in {folder}",
+            expected="a folder of its own for each",
+        ) from error
+    except OSError:  # a file system without locks
+        pass
 
 
 def sync_folder(folder: Path) -> None:
@@ -84,10 +119,14 @@ def _hold(file: Any) -> bool:
     return True
 
 
+def _cut(name: str) -> str:
+    """Return as much of a name as a part's has room for, in whole letters."""
+    return os.fsencode(name)[:NAME_BYTES].decode(errors="ignore")
+
+
 def _remove_left(path: Path) -> None:
     """Remove the parts of a file that runs left which were killed while they wrote it."""
-    name = path.name[:200]
-    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.part")
+    ours = re.compile(rf"\.{re.escape(_cut(path.name))}\.[0-9a-f]{{8}}\.part")
     for part in path.parent.iterdir():
         if not ours.fullmatch(part.name) or not part.is_file():
             continue

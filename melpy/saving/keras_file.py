@@ -21,13 +21,13 @@ from melpy import budget, custom
 from melpy.configurable import described
 from melpy.errors import ArgumentError, DataError, MelpyError
 from melpy.layers.core import Lambda
+from melpy.layers.drawing import stand, standing
 from melpy.layers.parts import Parts
 from melpy.saving import h5_file
 from melpy.saving.assets import restored_assets, written_assets
 from melpy.saving.containers import DESCRIPTION, METADATA, SEEDS, WEIGHTS, Container, Zip
 from melpy.saving.notes import keep_notes, written_notes
 from melpy.saving.objects import deserialize_keras_object
-from melpy.saving.seeds import stand, standing
 from melpy.saving.state import Arrays, gathered, restored, states
 
 __all__ = [
@@ -56,12 +56,13 @@ def written_parts(model: Any) -> dict[str, bytes]:
 
 def model_of_parts(parts: Container, custom_objects: Any, compile: bool, who: str) -> Any:
     """Return the model that parts describe, with the weights that they hold."""
-    weights, description = parts.weights(), parts.description()
-    with budget.of_file(len(weights) + len(description), who):
+    weights, description, assets = parts.weights(), parts.description(), parts.assets()
+    size_bytes = len(weights) + len(description) + sum(map(len, assets.values()))
+    with budget.of_file(size_bytes, who):
         model = model_of_text(description, custom_objects, compile, who)
-    arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
-    seeds = json.loads(parts.seeds() or "null")
-    given_back(model, arrays_at, parts.assets(), seeds, parts.notes(), who)
+        arrays_at = h5_file.read_h5(weights, who, [path for path, _ in states(model)])
+        seeds = budget.read_json(parts.seeds() or b"null", who)
+        given_back(model, arrays_at, assets, seeds, parts.notes(), who)
     return model
 
 
@@ -86,7 +87,7 @@ def given_back(
     restored(model, arrays_at, who)
     restored_assets(model, assets, who)
     if seeds is not None:
-        stand(model, seeds, who)
+        stand(model, seeds, who, may_lack=True)  # the loss, if it is not compiled
     keep_notes(model, notes, who)
 
 
@@ -124,7 +125,7 @@ def read_weights(content: bytes, who: str, paths: Iterable[str]) -> dict[str, Ar
 def model_of_text(text: bytes, custom_objects: Any, compile: bool, who: str) -> Any:
     """Return the model of a description as text, with new weights."""
     try:
-        description = json.loads(text)
+        description = budget.read_json(text, who)
         if not compile:
             description.pop("compile_config", None)
         with custom.sharing():

@@ -78,18 +78,18 @@ def model_of(content: bytes, custom_objects: Any, compile: bool, who: str) -> An
     compile : bool, whether to bring back optimizer, losses and metrics too
     who : the function to name in messages
     """
-    with opened(content, who) as (file, reader):
+    with opened(content, who) as (file, reader), budget.of_file(len(content), who):
         text = "".join(reader.texts(file, "model_config") or ())
         if not text:
             raise _damaged(who, "it describes no model")
-        described = {"module": "keras.models", **json.loads(text)}  # Keras 2 named no modules
-        with budget.of_file(len(content), who):
-            model = model_of_text(json.dumps(described).encode(), custom_objects, False, who)
+        # Keras 2 named no modules.
+        told = json.dumps({"module": "keras.models", **budget.read_json(text, who)})
+        model = model_of_text(told.encode(), custom_objects, False, who)
         _restore(model, file, reader)
         training = "".join(reader.texts(file, "training_config") or ())
         if compile and training and is_ours(type(model).compile):
             with custom.CustomObjectScope(custom_objects):
-                model.compile(**_compiled(json.loads(training)))
+                model.compile(**_compiled(budget.read_json(training, who)))
             group = reader.child(file, "optimizer_weights")
             arrays = _arrays(group, reader) if group is not None else []
             if arrays:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from melpy import budget
 from melpy.errors import ArgumentError, DataError
 from melpy.saving.containers import NOTES
 
@@ -70,7 +71,9 @@ def keep_notes(model: Any, content: bytes, who: str) -> None:
     if not content:
         return
     try:
-        values = json.loads(content)
+        values = budget.read_json(content, who)
+    except budget.TooMuchError:
+        raise
     except (ValueError, RecursionError) as error:
         values = error
     if not isinstance(values, dict):

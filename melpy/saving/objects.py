@@ -110,11 +110,15 @@ PLAIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
+LETTER_BYTES = 4  # of an array's texts, all of which take as much as the longest
+
+
 def _array(told: Mapping[str, Any]) -> np.ndarray:
     """Return the array that values and a type describe; a type of texts may be of any length."""
     kind = np.dtype(told["dtype"])
-    made = np.asarray(told["value"])
-    budget.take(made.size * kind.itemsize, f"an array of type {kind}")
+    made = np.asarray(told["value"], object)  # of texts, each as long as it is
+    entry_bytes = kind.itemsize or LETTER_BYTES * max((len(str(x)) for x in made.flat), default=0)
+    budget.take(made.size * entry_bytes, f"an array of type {kind}")
     return made.astype(kind)
 
 

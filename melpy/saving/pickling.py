@@ -15,10 +15,10 @@ from typing import Any
 
 from melpy import budget, custom, random
 from melpy.errors import MelpyError
+from melpy.layers.drawing import standing
 from melpy.saving.assets import written_assets
 from melpy.saving.keras_file import given_back, model_of_text, to_json
 from melpy.saving.notes import written_notes
-from melpy.saving.seeds import standing
 from melpy.saving.state import gathered
 
 __all__ = ["deep_copy", "reduced", "shallow_copy", "unpickled"]

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import budget
 from melpy.errors import ArgumentError, DataError, MissingFileError
 from melpy.saving import h5_file
 from melpy.saving.containers import DESCRIPTION_LIMIT_BYTES
@@ -113,10 +114,12 @@ def _weight_map(path: Path, who: str) -> Mapping[str, Any]:
     try:
         if path.stat().st_size > DESCRIPTION_LIMIT_BYTES:
             raise ValueError(f"it is larger than {DESCRIPTION_LIMIT_BYTES} bytes")
-        weight_map = json.loads(path.read_bytes())["weight_map"]
+        weight_map = budget.read_json(path.read_bytes(), who)["weight_map"]
         lists = [[x] if isinstance(x, str) else x for x in weight_map.values()]
         if not all(isinstance(name, str) for names in lists for name in names):
             raise ValueError("it names no files")
+    except budget.TooMuchError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DataError(
             who,

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from melpy.datasets import npz
 from melpy.datasets.npz import read_npz
 from melpy.errors import DataError
 
@@ -53,6 +54,15 @@ def test_pickles_of_all_ages(protocol):
     for rows in (LISTS, [[1, 2], [3, 4]], [7, 8]):
         pickled = pickle.dumps(ragged(rows), protocol)
         assert read_npz(npz_of(pickled, (len(rows),)), "test")["x"].tolist() == rows
+
+
+def test_a_list_that_comes_often_is_looked_through_once(monkeypatch):
+    same, looked_at = [0] * 8000, []
+    data = npz_of(pickle.dumps(ragged([same] * 8000), 2), (8000,))
+    monkeypatch.setattr(npz, "set", lambda held: looked_at.append(1) or set(held), raising=False)
+    found = read_npz(data, "test")["x"]
+    assert found[0] == found[-1] == same
+    assert len(looked_at) == 1
 
 
 def test_numpys_older_names():

@@ -1,5 +1,7 @@
 """Vocabularies: learned, given, read; the numbers are those of Keras 3.15.1 on TensorFlow."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,16 @@ class TestModes:
         assert y.tolist() == [["", "[UNK]"], ["[UNK]", "[UNK]"], ["a", "b"]]
         numbers = layers.IntegerLookup(vocabulary=[10, 20], invert=True)
         assert numbers(np.array([0, 1, 2, 9])).numpy().tolist() == [-1, 10, 20, -1]
+
+    def test_one_long_word_does_not_lengthen_the_others(self):
+        words = ["a" * 5000, *map(str, range(5000))]
+        tracemalloc.start()
+        layer = layers.StringLookup(vocabulary=words, invert=True)
+        told, y = layer.get_config()["vocabulary"], layer(np.array([1, 2]))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (told, y.numpy().tolist()) == (words, words[:2])
+        assert peak_bytes < 10**7
 
     @pytest.mark.parametrize(
         ("options", "bins"),

@@ -178,6 +178,7 @@ def test_inputs_that_float32_has_no_room_for(value, monkeypatch):
     for call in (
         lambda: model.fit(x, Y, verbose=0), lambda: model.evaluate(x, Y),
         lambda: model.predict(x), lambda: model.train_on_batch(x, Y),
+        lambda: model.test_on_batch(x, Y),
     ):  # fmt: skip
         with pytest.raises(DataError, match=r"row 5 of x holds .*float32 has no room"):
             call()

@@ -9,7 +9,7 @@ pytest.importorskip("numba")
 
 import melpy
 from melpy import layers, ops
-from melpy.layers.parts import sources_of
+from melpy.layers.drawing import sources_of
 from melpy.models import program as room
 
 B, N = 8, 8 * 6 + 3

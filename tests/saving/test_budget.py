@@ -8,21 +8,24 @@ import numpy as np
 import pytest
 
 import melpy
-from melpy import config, errors, layers, metrics, models, op_budget, ops, tree
+from melpy import budget, config, errors, layers, metrics, models, op_budget, ops, tree
+from melpy.experiments import sweep
+from melpy.experiments.opened import run_of
 from melpy.ops.registry import OPS
+from melpy.saving import backups
 
 pytest.importorskip("h5py")
 X = melpy.Input((4,))
 MUCH_MB = 300  # of the memory that a load may reach beyond what was taken before
 
 
-def changed(path, old, new):
-    """Write a model's file again with a part of its description changed."""
+def changed(path, old, new, times=-1):
+    """Write a model's file again with a part of its description changed, so often at the most."""
     with zipfile.ZipFile(path) as file:
         parts = {name: file.read(name) for name in file.namelist()}
     text = parts["config.json"].decode()
     assert old in text
-    parts["config.json"] = text.replace(old, new).encode()
+    parts["config.json"] = text.replace(old, new, times).encode()
     with zipfile.ZipFile(path, "w") as file:
         for name, content in parts.items():
             file.writestr(name, content)
@@ -38,7 +41,22 @@ def with_auc():
     return model
 
 
+def of_words(**options):
+    words = layers.StringLookup(vocabulary=["a", "b"], **options)
+    return melpy.Sequential([melpy.Input((1,), dtype="string"), words])
+
+
 HUGE = {
+    "places for unknown words": (lambda: of_words(num_oov_indices=77), "77", "100000000"),
+    "weights of no words": (
+        lambda: of_words(max_tokens=77, pad_to_max_tokens=True, output_mode="tf_idf",
+                         idf_weights=[1.0, 2.0]), "77", "100000000",
+    ),
+    "one long text among many": (
+        lambda: melpy.Model(X, X + np.float32([1, 2, 3, 4])),
+        '"value": [1.0, 2.0, 3.0, 4.0], "dtype": "float32"',
+        json.dumps({"value": ["a" * 10000] + [""] * 10000, "dtype": "str"})[1:-1],
+    ),
     "a weight": (lambda: melpy.Model(X, layers.Dense(77)(X)), "77", "300000000"),
     "thresholds": (with_auc, "77", "30000000"),
     "repeat": (lambda: melpy.Model(X, ops.repeat(X, 77, axis=1)), "77", "100000000"),
@@ -66,6 +84,17 @@ def test_descriptions_that_ask_for_terabytes(what, tmp_path):
     with pytest.raises(errors.DataError, match=r"too small|more memory than a file may ask for"):
         models.load_model(path)
     assert peak_mb() - before_mb < MUCH_MB
+
+
+def test_how_an_h5_file_was_trained_is_counted_too(tmp_path):
+    import h5py
+
+    with_auc().save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        told = file.attrs["training_config"]
+        file.attrs["training_config"] = told.replace("77", "3000000")
+    with pytest.raises(errors.DataError, match="thresholds of AUC, for which the file"):
+        models.load_model(tmp_path / "m.h5")
 
 
 def test_an_input_of_any_size_takes_nothing_to_read(tmp_path):
@@ -239,3 +268,75 @@ def test_a_million_links_to_one_array(tmp_path):
     with pytest.raises(errors.MelpyError):
         model.load_weights(tmp_path / "w.weights.h5")
     assert peak_mb() - before_mb < MUCH_MB
+
+
+def test_models_that_are_used_twice_in_each_other(tmp_path, monkeypatch):
+    y = model = None
+    for level in range(13):
+        x = melpy.Input((None,), name=f"x{level}")
+        y = layers.Activation("relu")(x) if model is None else model(model(x))
+        model = melpy.Model(x, y)
+    model.save(tmp_path / "m.keras")
+    assert models.load_model(tmp_path / "m.keras").output_shape == (None, None)
+    changed(tmp_path / "m.keras", '"batch_shape": [null, null]', '"batch_shape": [null, 2]', 1)
+    monkeypatch.setattr(budget, "TIME_FLOOR_S", 0.1)
+    with pytest.raises(errors.DataError, match="models in models needs more time"):
+        models.load_model(tmp_path / "m.keras")
+
+
+MUCH = b"[" + b"[]," * 30000 + b"0]"
+
+
+def in_a_folder(folder, part):
+    melpy.Sequential([X, layers.Dense(1)]).save(folder / "m", zipped=False)
+    (folder / "m" / part).write_bytes(MUCH)
+    models.load_model(folder / "m")
+
+
+def in_an_index(folder):
+    (folder / "w.weights.json").write_bytes(MUCH)
+    melpy.Sequential([X, layers.Dense(1)]).load_weights(folder / "w.weights.json")
+
+
+def in_an_h5_file(folder, name):
+    import h5py
+
+    model = melpy.Sequential([X, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.save(folder / "m.h5")
+    with h5py.File(folder / "m.h5", "a") as file:
+        del file.attrs[name]
+        file.attrs[name] = MUCH.decode()
+    models.load_model(folder / "m.h5")
+
+
+def in_a_backup(folder):
+    backups.Backups(folder, "test").write({"state": json.loads(MUCH)}, {})
+    backups.Backups(folder, "test").newest()
+
+
+def in_a_run(folder):
+    (folder / "run.json").write_bytes(MUCH)
+    with run_of(folder, "test", "the folder"):
+        pass
+
+
+DOORS = {
+    "config.json": lambda folder: in_a_folder(folder, "config.json"),
+    "seeds.json": lambda folder: in_a_folder(folder, "seeds.json"),
+    "notes.json": lambda folder: in_a_folder(folder, "notes.json"),
+    "an index": in_an_index,
+    "a model_config": lambda folder: in_an_h5_file(folder, "model_config"),
+    "a training_config": lambda folder: in_an_h5_file(folder, "training_config"),
+    "a backup": in_a_backup,
+    "a run": in_a_run,
+    "a sweep": lambda folder: (folder / sweep.KEPT).write_bytes(MUCH) and sweep._begun(folder, {}),
+    "a text": lambda folder: models.model_from_json(MUCH.decode()),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_json_is_counted_before_it_is_made(door, tmp_path, monkeypatch):
+    monkeypatch.setitem(config.settings._settings, "load_memory", 2**20)
+    with pytest.raises(errors.DataError, match="its JSON needs more memory than a file may ask"):
+        DOORS[door](tmp_path)

@@ -58,6 +58,15 @@ class TestWriting:
         (tmp_path / "b").write_bytes(b"1")
         assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
 
+    @pytest.mark.parametrize("stem", ["é" * 120, "a" + "é" * 120, "x" * 240, "語" * 80])
+    def test_names_may_be_as_long_as_file_systems_take(self, tmp_path, stem):
+        path = tmp_path / f"{stem}.keras"
+        left = tmp_path / f".{files._cut(path.name)}.0000000a.part"
+        left.write_bytes(b"half")
+        os.utime(left, (0, 0))
+        model_of().save(path)
+        assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
     def test_parts_of_killed_runs_are_removed_and_those_at_work_are_not(self, tmp_path):
         path = tmp_path / "w.npz"
         left, fresh, other = (

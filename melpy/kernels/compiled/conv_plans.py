@@ -82,14 +82,12 @@ def backward(
     order: list[int] = []
     products: list[tuple[int, ...]] = []
     phases = [
-        _phases(axis_size, top, s)
-        for axis_size, top, s in zip(size, pads_before, strides, strict=True)
+        _phases(*axis)
+        for axis in zip(size, pads_before, strides, dilation, w_shape[:2], strict=True)
     ]
     row = k = 0
-    for rest_h, rows in phases[0]:
-        taps_h = [i for i in reversed(range(kH)) if i * dilation[0] % strides[0] == rest_h]
-        for rest_w, columns in phases[1]:
-            taps_w = [j for j in reversed(range(kW)) if j * dilation[1] % strides[1] == rest_w]
+    for rest_h, rows, taps_h in phases[0]:
+        for rest_w, columns, taps_w in phases[1]:
             first_row, first_tap = row, len(order)
             order += [i * kW + j for i in taps_h for j in taps_w]
             at_h = [(i + pads_before[0] - rest_h) // strides[0] + before[0] for i in rows]
@@ -150,6 +148,20 @@ def _runs(
     return _grid(rows, columns, width, (1, 1)) * pixel, channels
 
 
-def _phases(size: int, top: int, stride: int) -> list[tuple[int, range]]:
-    """Return (rest, pixels) of an axis: the pixels i for which (i + top) % stride == rest."""
-    return [(rest, range((rest - top) % stride, size, stride)) for rest in range(stride)]
+def _phases(
+    size: int, top: int, stride: int, dilation: int, taps: int
+) -> list[tuple[int, Sequence[int], list[int]]]:
+    """Return (rest, pixels, taps) of an axis: those i for which (i + top) % stride == rest.
+
+    Those that no tap reaches are together, so that a large stride makes no more phases than taps.
+    """
+    reaching: dict[int, list[int]] = {}
+    for tap in reversed(range(taps)):
+        reaching.setdefault(tap * dilation % stride, []).append(tap)
+    phases: list[tuple[int, Sequence[int], list[int]]] = [
+        (rest, range((rest - top) % stride, size, stride), reaching[rest])
+        for rest in sorted(reaching)
+    ]
+    if len(reaching) < stride:
+        phases.append((0, [i for i in range(size) if (i + top) % stride not in reaching], []))
+    return phases

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from melpy import budget
 from melpy.errors import DataError, MelpyError, UnsupportedError
 from melpy.layers import Identity, Input
 from melpy.saving.onnx_import.maker import Maker
@@ -22,7 +23,7 @@ __all__ = ["Importer"]
 
 WHO = "load_onnx"
 MOST_DEEP = 16  # functions in functions
-MOST_WALKED = 100_000  # nodes, those of functions each time they are called
+NODE_S, BYTE_S = 256e-6, 50e-9  # to take a node, and a byte of what it says, at each call
 
 
 class Importer(Maker):
@@ -38,7 +39,6 @@ class Importer(Maker):
         super().__init__(tensors)
         self.file = file
         self.functions = {(f.domain, f.name, getattr(f, "overload", "")): f for f in file.functions}
-        self.walked = 0
         self.starts: list[Any] = []
         self.symbols: dict[str, Size] = {}  # the sizes that the file names
 
@@ -135,12 +135,12 @@ class Importer(Maker):
         for number, proto in enumerate(self.scope.nodes):
             if number in self.scope.done:
                 continue
-            self.walked += 1
-            if depth > MOST_DEEP or self.walked > MOST_WALKED:
+            if depth > MOST_DEEP:
                 raise DataError(
-                    WHO, "its functions call each other too deep, or too many times",
-                    expected=f"at most {MOST_DEEP} in each other, and {MOST_WALKED} nodes",
+                    WHO, "its functions call each other too deep",
+                    expected=f"at most {MOST_DEEP} in each other",
                 )  # fmt: skip
+            budget.spend(NODE_S + BYTE_S * proto.ByteSize(), "the walk through its nodes")
             self.proto = proto
             for name, value in zip(proto.output, self._taken(proto, depth), strict=False):
                 if name:
@@ -182,6 +182,7 @@ class Importer(Maker):
     def called(self, function: Any, proto: Any, depth: int) -> list[Value | None]:
         """Return what a function of the file's own makes: its nodes are walked in its place."""
         given = self.inputs_of(proto)
+        budget.spend(BYTE_S * function.ByteSize(), f"the function {function.name}")
         attributes = {
             a.name: value
             for a in function.attribute_proto

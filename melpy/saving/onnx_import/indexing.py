@@ -11,6 +11,7 @@ from melpy import ops
 from melpy.saving.onnx_import.nodes import (
     Node,
     dtype_of,
+    effort,
     numbers,
     operator,
     require,
@@ -60,6 +61,10 @@ def gather_nd(node: Node, x: Any, indices: Any) -> Any:
     """Return the entries, or the blocks, at rows of places."""
     batch, shape = node.get("batch_dims", 0), tuple(indices.shape)
     depth = shape[-1]
+    require(
+        0 <= batch <= batch + depth <= len(x.shape), node, "a row of places has more axes than x",
+        indices=shape, batch_dims=batch, shape=tuple(x.shape),
+    )  # fmt: skip
     room(node, (*shape[:-1], *x.shape[batch + depth :]), dtype_of(x))
     key: list[Any] = []
     for n in range(batch):  # the place in the batch itself
@@ -169,22 +174,24 @@ def non_max_suppression(
     )
     found = []
     for batch, label in np.ndindex(*marks.shape[:2]):
-        kept: list[int] = []
         own = marks[batch, label]
-        for box in np.argsort(-own, kind="stable").tolist():
-            if own[box] <= floor or len(kept) >= count:
-                break
-            if all(_overlap(low[batch], high[batch], box, other) <= limit for other in kept):
-                kept.append(box)
-        found += [(batch, label, box) for box in kept]
+        effort(node, steps=2, entries=32 * len(own))  # a sort
+        left = np.argsort(-own, kind="stable")
+        left, kept = left[~(own[left] <= floor)], 0
+        while len(left) and kept < count:  # the best of what is left, which loses what overlaps it
+            effort(node, steps=4, entries=40 * len(left))
+            best, left = left[0], left[1:]
+            found.append((batch, label, best))
+            left, kept = left[_overlaps(low[batch], high[batch], best, left) <= limit], kept + 1
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-def _overlap(low: Any, high: Any, a: int, b: int) -> float:
-    """Return the share of two boxes' union that both cover."""
-    both = np.prod(np.maximum(np.minimum(high[a], high[b]) - np.maximum(low[a], low[b]), 0))
-    total = np.prod(high[a] - low[a]) + np.prod(high[b] - low[b]) - both
-    return float(both / total) if total > 0 else 0.0
+def _overlaps(low: Any, high: Any, one: int, others: Any) -> np.ndarray:
+    """Return the share of two boxes' union that both cover, of one box and each of others."""
+    inside = np.minimum(high[one], high[others]) - np.maximum(low[one], low[others])
+    both = np.prod(np.maximum(inside, 0), axis=-1)
+    total = np.prod(high[one] - low[one]) + np.prod(high[others] - low[others], axis=-1) - both
+    return np.divide(both, total, out=np.zeros_like(both), where=total > 0)
 
 
 @operator("ai.onnx.ml.ArrayFeatureExtractor")

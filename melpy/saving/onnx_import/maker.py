@@ -10,10 +10,11 @@ import numpy as np
 
 from melpy import budget
 from melpy.errors import MelpyError, ShapeError
+from melpy.names import FreeNames
 from melpy.saving.onnx_import.dims import dims_of
 from melpy.saving.onnx_import.layer import OnnxNode, plain_array
 from melpy.saving.onnx_import.layout import arranged
-from melpy.saving.onnx_import.nodes import OPERATORS, Node, require, room
+from melpy.saving.onnx_import.nodes import OPERATORS, Node, effort, require, room
 from melpy.saving.onnx_import.outlines import outline
 from melpy.saving.onnx_import.reader import Tensors
 from melpy.saving.onnx_import.scope import Scope, cleaned, op_of
@@ -26,6 +27,7 @@ __all__ = ["BUILDERS", "Maker", "builder"]
 Builder = Callable[..., Any]
 BUILDERS: dict[str, Builder] = {}  # by operator: what makes a layer of a node, or returns None
 SMALL = 64  # entries of a constant that a description holds; larger ones are weights
+PASSES = 4  # over what a node is given, and over what it makes
 MOST_CALLS = 3  # ops that stand in a model for one node; more are a layer
 
 
@@ -50,19 +52,13 @@ class Maker:
     def __init__(self, tensors: Tensors) -> None:
         self.tensors = tensors
         self.layers: dict[Any, Any] = {}  # those with weights, which several nodes may share
-        self.names: set[str] = set()
+        self.names = FreeNames()
         self.scope: Scope
         self.proto: Any = None  # the node at hand
 
     def name(self, wish: str) -> str:
         """Return a name that no layer has yet."""
-        wish, number = cleaned(wish), 0
-        name = wish
-        while name in self.names:
-            number += 1
-            name = f"{wish}_{number}"
-        self.names.add(name)
-        return name
+        return self.names.give(cleaned(wish))
 
     def layer_name(self) -> str:
         """Return a name for the layer of the node at hand: its module's, if its weights tell it."""
@@ -110,6 +106,7 @@ class Maker:
         """Return what a node makes of constants, computed now."""
         arrays = [None if v is None else v.array for v in inputs]
         given = sum(array.nbytes for array in arrays if array is not None)
+        effort(node, entries=PASSES * sum(array.size for array in arrays if array is not None))
         with np.errstate(all="ignore"):
             made = OPERATORS[node.op].function(node, *arrays)
         made = made if isinstance(made, list | tuple) else [made]
@@ -117,6 +114,7 @@ class Maker:
         folded = []
         for x in made:
             array = np.asarray(getattr(x, "value", x))
+            effort(node, entries=PASSES * array.size)
             if array.base is None or array.nbytes > given:  # no view of what is counted
                 budget.take(array.nbytes, f"what the node {node.who} makes")
             folded.append(Value(array, trained=trained))

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from melpy import budget, tape
+from melpy import budget, probing, tape
 from melpy.errors import ArgumentError, UnsupportedError
 from melpy.symbolic import Symbolic
 
 __all__ = [
-    "OPERATORS", "Node", "Operator", "ValueNeededError", "dtype_of", "numbers", "operator",
-    "require", "room", "table_of", "value_of",
+    "OPERATORS", "Node", "Operator", "ValueNeededError", "dtype_of", "effort", "numbers",
+    "operator", "require", "room", "table_of", "value_of",
 ]  # fmt: skip
 
 # The types of tensors that are read, by ONNX's number of them.
@@ -143,6 +143,21 @@ def room(node: Node, shape: Sequence[Any], dtype: Any = "float32") -> None:
     """Refuse, while a file is read, a result that is larger than any step may make."""
     entries = math.prod(abs(float(s)) for s in shape if s is not None)
     budget.need(entries * np.dtype(dtype).itemsize, f"the operator {node.op}")
+
+
+# What a step of a loop takes, a pass over one entry, and one of many products that are added up.
+STEP_S, ENTRY_S, PRODUCT_S = 16e-6, 2e-9, 0.5e-9
+
+
+def effort(node: Node, *, steps: float = 0, entries: float = 0, products: float = 0) -> None:
+    """Refuse, while a file is read, what takes longer than a file of its size may ask for.
+
+    Products are counted of constants only: to describe them, arrays of a few entries do.
+    """
+    time_s = STEP_S * steps + ENTRY_S * entries
+    if not probing.is_describing():
+        time_s += PRODUCT_S * products
+    budget.spend(time_s, f"the operator {node.op}")
 
 
 def require(holds: Any, node: Node, what: str, **received: Any) -> None:

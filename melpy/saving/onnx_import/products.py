@@ -11,6 +11,7 @@ from melpy import ops
 from melpy.saving.onnx_import.nodes import (
     Node,
     dtype_of,
+    effort,
     operator,
     require,
     room,
@@ -55,6 +56,7 @@ def einsum(node: Node, *xs: Any) -> Any:
     }
     if arrow and "..." not in equation:
         room(node, [sizes.get(letter, 1) for letter in output], dtype_of(xs[0]))
+    effort(node, products=math.prod(sizes.values()))
     return ops.einsum(equation, *xs)
 
 
@@ -192,6 +194,7 @@ def attention(
         k, v = ops.repeat(k, times, axis=1), ops.repeat(v, times, axis=1)
     scale = node.get("scale") or 1 / math.sqrt(D)
     room(node, (N, heads, L, S), kind)
+    effort(node, products=N * heads * L * S * (D + v.shape[-1] + 64))  # 64 of them an exponential
     root = np.asarray(math.sqrt(scale), dtype_of(q))
     scores = ops.matmul(
         ops.multiply(q, root), ops.multiply(ops.transpose(k, axes=(0, 1, 3, 2)), root)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from melpy import ops
-from melpy.saving.onnx_import.nodes import Node, dtype_of, numbers, operator, require, unsupported
+from melpy.saving.onnx_import.nodes import (
+    Node,
+    dtype_of,
+    effort,
+    numbers,
+    operator,
+    require,
+    unsupported,
+)
 
 __all__ = ["axes_of"]
 
@@ -174,4 +183,5 @@ def lp_normalization(node: Node, x: Any) -> Any:
 @operator("Det")
 def det(node: Node, x: Any) -> Any:
     """Return the determinants of matrices."""
+    effort(node, products=math.prod(x.shape) * x.shape[-1])
     return ops.det(x)

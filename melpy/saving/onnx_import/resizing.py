@@ -12,6 +12,7 @@ from melpy import ops
 from melpy.saving.onnx_import.nodes import (
     Node,
     dtype_of,
+    effort,
     numbers,
     operator,
     require,
@@ -71,6 +72,8 @@ def _matrix(node: Node, middles: np.ndarray, old: int, scale: float) -> np.ndarr
     reach = math.ceil((2 if cubic else 1) / stretch)
     a = node.get("cubic_coeff_a", -0.75)
     starts = np.floor(middles).astype(int)
+    room(node, (len(middles), old), "float64")
+    effort(node, steps=8 * reach, entries=32 * reach * len(middles))
     matrix = np.zeros((len(middles), old))
     for step in range(1 - reach, reach + 1):
         places = starts + step

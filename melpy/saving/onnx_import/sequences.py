@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from melpy import ops
-from melpy.saving.onnx_import.nodes import Node, dtype_of, operator, require, value_of
+from melpy.saving.onnx_import.nodes import (
+    Node,
+    dtype_of,
+    effort,
+    operator,
+    require,
+    value_of,
+)
 
 __all__ = ["GATES", "activations_of", "directions_of"]
 
@@ -100,6 +107,7 @@ def recurrent(
     T, N, D = x.shape[0], x.shape[1], r.shape[-1]
     steps = None if lengths is None else value_of(lengths).reshape(-1)  # (N,)
     count = directions_of(node)
+    effort(node, steps=8 * T * count)
     ys, hs, cs = [], [], []
     for d in range(count):
 

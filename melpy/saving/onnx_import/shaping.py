@@ -83,13 +83,15 @@ def split(node: Node, x: Any, sizes: Any = None) -> Any:
         require(size is not None, node, "the size that it splits is not known")
         count = node.get("num_outputs", node.outputs)
         each = -(-size // count)
-        lengths = [max(min(each, size - each * n), 0) for n in range(count)]
-    cuts = np.cumsum(lengths)[:-1].tolist()
+        starts = [min(each * n, size) for n in range(min(count, node.outputs + 1))]
+        lengths = np.diff([*starts, size]).tolist()
+    asked, rest = lengths[: node.outputs], lengths[node.outputs :]
     require(
-        len(lengths) >= node.outputs and (size is None or sum(lengths) == size), node,
-        "the pieces are not as long as what is split", split=list(lengths), size=size,
+        len(asked) == node.outputs and (size is None or sum(lengths) == size), node,
+        "the pieces are not as long as what is split", split=asked, size=size,
     )  # fmt: skip
-    pieces = ops.split(x, cuts, axis=axis)
+    lengths = [*asked, sum(rest)] if rest else asked  # what is not asked for is one piece
+    pieces = ops.split(x, np.cumsum(lengths)[:-1].tolist(), axis=axis)
     return pieces[0] if node.outputs == 1 else pieces
 
 
@@ -266,8 +268,8 @@ def space_to_depth(node: Node, x: Any) -> Any:
 def reverse_sequence(node: Node, x: Any, lengths: Any) -> Any:
     """Return each sequence with its first so many steps in reverse."""
     time, batch = node.get("time_axis", 0), node.get("batch_axis", 1)
-    steps = np.arange(x.shape[time])
-    rows = np.array([[*steps[:n][::-1], *steps[n:]] for n in numbers(lengths)], np.int64)  # (N,T)
+    steps, ends = np.arange(x.shape[time]), value_of(lengths).reshape(-1, 1)
+    rows = np.where(steps < ends, np.minimum(ends, len(steps)) - 1 - steps, steps)  # (N,T)
     places = rows if batch < time else rows.T
     places = places.reshape([s if n in (time, batch) else 1 for n, s in enumerate(x.shape)])
     return ops.take_along_axis(x, np.broadcast_to(places, x.shape), axis=time)

@@ -8,6 +8,8 @@ that only a run will tell. So most of these nodes vanish, and a Reshape gets the
 from __future__ import annotations
 
 import itertools
+import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -109,7 +111,9 @@ def product(sizes: Sequence[Any]) -> tuple[int, list[Size]]:
     """
     number, waiting = 1, list(sizes)
     unknown: list[Any] = []
-    while waiting and len(unknown) + len(waiting) <= MOST:
+    for _ in range(4 * MOST):
+        if not waiting or len(unknown) + len(waiting) > MOST:
+            break
         size = waiting.pop()
         if not isinstance(size, Size):
             number *= int(size)
@@ -140,7 +144,13 @@ def _is(other: Any, number: int) -> bool:
     return isinstance(other, int | np.integer) and int(other) == number
 
 
+def _is_64_bits(n: Any) -> bool:
+    """Return whether a run has the same number: Python's own grow without bound."""
+    return isinstance(n, Size) or -(2**63) <= n < 2**63
+
+
 def _gather(node: Node, x: Any, indices: Any) -> Any:
+    _together(x.reshape(-1, 1), indices.reshape(-1))  # at most so many come out
     return np.take(x, np.asarray(indices, int), node.get("axis", 0))
 
 
@@ -166,8 +176,19 @@ def _axes(node: Node, given: Sequence[Any]) -> Any:
     return None if node.get("axes") is None else tuple(node.get("axes"))
 
 
+def _together(*xs: Any) -> list[np.ndarray]:
+    """Return arrays broadcast to one shape, which is refused before it is made."""
+    if math.prod(np.broadcast_shapes(*(x.shape for x in xs))) > MOST:
+        raise UnknownError
+    return list(np.broadcast_arrays(*xs))
+
+
+def _of_pairs(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    return lambda node, a, b: function(*_together(a, b))
+
+
 def _where(node: Node, condition: Any, a: Any, b: Any) -> Any:
-    rows = np.broadcast_arrays(condition, a, b)
+    rows = _together(condition, a, b)
     made = np.empty(rows[0].shape, object)
     made.reshape(-1)[:] = [x if c else y for c, x, y in zip(*(r.reshape(-1) for r in rows),
                                                             strict=True)]  # fmt: skip
@@ -175,7 +196,7 @@ def _where(node: Node, condition: Any, a: Any, b: Any) -> Any:
 
 
 def _equal(node: Node, a: Any, b: Any) -> Any:
-    rows = np.broadcast_arrays(a, b)
+    rows = _together(a, b)
     made = np.empty(rows[0].shape, object)
     pairs = zip(*(r.reshape(-1) for r in rows), strict=True)
     made.reshape(-1)[:] = [bool(x == y) for x, y in pairs]
@@ -183,7 +204,7 @@ def _equal(node: Node, a: Any, b: Any) -> Any:
 
 
 def _largest(node: Node, *xs: Any) -> Any:
-    rows = np.broadcast_arrays(*xs)
+    rows = _together(*xs)
     made = np.empty(rows[0].shape, object)
     for n, entries in enumerate(zip(*(r.reshape(-1) for r in rows), strict=True)):
         first, *others = entries
@@ -193,7 +214,7 @@ def _largest(node: Node, *xs: Any) -> Any:
     return made
 
 
-def _div(node: Node, a: Any, b: Any) -> Any:
+def _div(a: Any, b: Any) -> Any:
     made = np.asarray(a // b, object)
     if any(not isinstance(n, Size) and n < 0 for n in made.reshape(-1)):
         raise UnknownError  # it would have to be cut towards 0
@@ -203,14 +224,14 @@ def _div(node: Node, a: Any, b: Any) -> Any:
 def _constant_of_shape(node: Node, shape: Any) -> Any:
     value = np.asarray(node.get("value", np.zeros(1, np.float32)))
     sizes = _whole_numbers(shape)
-    if value.dtype.kind not in "ib" or np.prod(sizes) > MOST:
+    if value.dtype.kind not in "ib" or math.prod(sizes) > MOST:
         raise UnknownError
     return np.full(sizes, value.reshape(-1)[0].item(), object)
 
 
 def _expand(node: Node, x: Any, shape: Any) -> Any:
     sizes = np.broadcast_shapes(x.shape, tuple(_whole_numbers(shape)))
-    if np.prod(sizes) > MOST:
+    if math.prod(sizes) > MOST:
         raise UnknownError
     return np.broadcast_to(x, sizes)
 
@@ -233,11 +254,11 @@ RULES: dict[str, Callable[..., Any]] = {
     "Unsqueeze": lambda node, x, *axes: np.expand_dims(x, _axes(node, axes)),
     "Squeeze": lambda node, x, *axes: np.squeeze(x, _axes(node, axes)),
     "Reshape": lambda node, x, shape: x.reshape(_whole_numbers(shape)),
-    "Add": lambda node, a, b: a + b,
-    "Sub": lambda node, a, b: a - b,
-    "Mul": lambda node, a, b: a * b,
-    "Div": _div,
-    "Mod": lambda node, a, b: a % b,
+    "Add": _of_pairs(operator.add),
+    "Sub": _of_pairs(operator.sub),
+    "Mul": _of_pairs(operator.mul),
+    "Div": _of_pairs(_div),
+    "Mod": _of_pairs(operator.mod),
     "Equal": _equal,
     "Where": _where,
     "Max": _largest,
@@ -262,4 +283,5 @@ def known_of(node: Node, inputs: Sequence[Any]) -> np.ndarray | None:
         made = np.asarray(rule(node, *inputs), object)
     except Exception:  # of many kinds; the node itself says what is wrong when it runs
         return None
-    return made if made.size <= MOST else None
+    fits = made.size <= MOST and all(map(_is_64_bits, made.reshape(-1)))
+    return made if fits else None

@@ -13,7 +13,15 @@ import numpy as np
 
 from melpy import ops
 from melpy.ops import spatial
-from melpy.saving.onnx_import.nodes import Node, dtype_of, numbers, operator, require, room
+from melpy.saving.onnx_import.nodes import (
+    Node,
+    dtype_of,
+    effort,
+    numbers,
+    operator,
+    require,
+    room,
+)
 
 __all__ = ["Windows", "conv_of", "conv_transpose_of", "ends_of", "first", "last", "of_channels"]
 
@@ -109,12 +117,22 @@ class Windows:
             found.append(max((count - 1) * stride + span - (size + before + after), 0))
         return found
 
+    def spots(self, sizes: Sequence[int]) -> list[int]:
+        """Return how many windows there are along each axis, all around x being in the sizes."""
+        return [
+            (n - span) // stride + 1
+            for n, span, stride in zip(sizes, self.spans, self.strides, strict=True)
+        ]
+
+    def seen(self, x: Any) -> int:
+        """Return how many entries of x, (N,C,H,W), all windows see together."""
+        spots = (max(n, 0) for n in self.spots(x.shape[2:]))
+        return math.prod((*x.shape[:2], *spots, *self.kernel))
+
     def cells(self, x: Any) -> Iterator[Any]:
         """Yield, for each cell of the window, what it sees of x, (N,C,H,W) with all around it."""
-        sizes = [
-            (n - span) // stride + 1
-            for n, span, stride in zip(x.shape[2:], self.spans, self.strides, strict=True)
-        ]
+        effort(self.node, steps=math.prod(self.kernel), entries=self.seen(x))
+        sizes = self.spots(x.shape[2:])
         for cell in itertools.product(*map(range, self.kernel)):
             rows = zip(cell, self.dilations, self.strides, sizes, strict=True)
             cut = (slice(c * d, c * d + (n - 1) * s + 1, s) for c, d, s, n in rows)
@@ -132,7 +150,9 @@ def padded(node: Node, x: Any, around: Sequence[Pair], fill: Any = 0) -> Any:
 def conv_of(node: Node, x: Any, kernel: Any, groups: int) -> Any:
     """Return the convolution of x, (N,C,H,W), by a kernel (D,C/groups,kH,kW)."""
     windows = Windows(node, tuple(kernel.shape[2:]))
-    x = last(padded(node, x, windows.around(x.shape[2:])))
+    x = padded(node, x, windows.around(x.shape[2:]))
+    effort(node, products=windows.seen(x) * kernel.shape[0] // groups)
+    x = last(x)
     kernel = ops.transpose(kernel, axes=(*range(2, len(kernel.shape)), 1, 0))  # (kH,kW,C,D)
     options = {"strides": windows.strides, "dilation_rate": windows.dilations}
     require(
@@ -192,6 +212,8 @@ def conv_transpose_of(node: Node, x: Any, kernel: Any) -> Any:
     """Return x, (N,C,H,W), spread by a kernel (C,D,kH,kW)."""
     windows = Windows(node, tuple(kernel.shape[2:]))
     cuts, more = cuts_of(node, windows, x.shape[2:])
+    phases = (min(pair) + 1 for pair in zip(windows.strides, windows.kernel, strict=True))
+    effort(node, steps=4 * math.prod(phases), products=math.prod((*x.shape, *kernel.shape[1:])))
     require(max(more) < 2**31, node, "its output_padding is out of range", output_padding=more)
     kernel = ops.transpose(kernel, axes=(*range(2, len(kernel.shape)), 1, 0))  # (kH,kW,D,C)
     y = ops.conv_transpose(
@@ -230,9 +252,11 @@ def max_pool(node: Node, x: Any) -> Any:
     if node.outputs == 1 and max(windows.dilations) == 1 and len(windows.kernel) < 4:
         options = {"strides": windows.strides, "data_format": "channels_last"}
         if dtype_of(x).kind == "f":
+            effort(node, products=windows.seen(whole))
             return first(ops.max_pool(last(whole), pool_size=windows.kernel, **options))
     if node.outputs == 1:
         return functools.reduce(ops.maximum, windows.cells(whole))
+    room(node, [windows.seen(whole)], dtype_of(x))
     seen = ops.stack(list(windows.cells(whole)), axis=0)
     cell = ops.cast(ops.argmax(seen, axis=0, keepdims=True), "int64")
     return ops.squeeze(ops.take_along_axis(seen, cell, axis=0), axis=0), _flat_places(
@@ -331,6 +355,7 @@ def col2im(node: Node, x: Any, image: Any, block: Any) -> Any:
     whole = [s + sum(pair or ()) for s, pair in zip(sizes, around, strict=True)]
     room(node, whole, dtype_of(x))
     # Where each cell of each block lies in the padded image, flattened.
+    room(node, [math.prod(windows.kernel) * math.prod(windows.spots(whole))], "int64")
     grid = np.arange(math.prod(whole)).reshape(1, 1, *whole)
     places = np.stack([np.asarray(cell).reshape(-1) for cell in windows.cells(grid)])
     values = ops.transpose(ops.reshape(x, (N * C, -1)), axes=(1, 0))
@@ -345,6 +370,7 @@ def lrn(node: Node, x: Any) -> Any:
     """Return x by a power of the squares of the channels around."""
     size, beta = node.get("size", 1), node.get("beta", 0.75)
     require(0 < size <= 2 * x.shape[1] + 1, node, "its size is out of range", size=size)
+    effort(node, steps=2 * size, entries=2 * size * math.prod(x.shape))
     before = (size - 1) // 2
     width = [(0, 0)] * len(x.shape)
     width[1] = (before, size - 1 - before)

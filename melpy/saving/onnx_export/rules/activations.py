@@ -144,7 +144,10 @@ def softmax(c: Call) -> str:
 @rule("sparsemax")
 def sparsemax(c: Call) -> str:
     # A. Martins, R. Astudillo 2016, algorithm 1
-    axis, x = c.axes(c["axis"])[0], c.x()
+    axis = c.axes(c["axis"])[0]
+    # Beside large scores 1 is nothing: what lies 2 below the largest comes out as 0 in any case.
+    below = c.add("Sub", c.x(), c.add("ReduceMax", c.x(), [axis], keepdims=1))
+    x = c.add("Max", below, c.number(-2))
     size = c.graph.sizes([c.shape()[axis]])
     ordered, _ = c.add_all("TopK", 2, x, size, axis=axis)
     above = c.add("Sub", c.add("CumSum", ordered, np.array(axis)), c.number(1))

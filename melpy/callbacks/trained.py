@@ -1,0 +1,121 @@
+"""What a training changes in a model beside its weights: optimizers, and what is frozen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from melpy import clock
+from melpy.errors import DataError, warn
+from melpy.layers.inside import things
+from melpy.layers.parts import Parts
+from melpy.optimizers import Optimizer
+
+__all__ = ["Trained"]
+
+Rows = Mapping[str, Mapping[str, Any]]
+
+
+class Trained:
+    """A model's optimizers, those of its own steps among them, and its layers, by path.
+
+    Parameters
+    ----------
+    model : the model
+
+    Attributes
+    ----------
+    optimizers : dict of them
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        found = list(things(model, "model"))
+        self.optimizers = {path: x for path, x in found if isinstance(x, Optimizer)}
+        self._layers = {path: x for path, x in found if isinstance(x, Parts)}
+
+    def state(self) -> dict[str, Any]:
+        """Return the optimizers' classes and which weights they were built for, and flags."""
+        rows = {
+            path: {"class": type(optimizer).__name__, "weights": self._built_for(optimizer)}
+            for path, optimizer in self.optimizers.items()
+        }
+        return {
+            "optimizers": rows,
+            "trainable": {path: layer.trainable for path, layer in self._layers.items()},
+            "trainable weights": [weight.requires_grad for weight in self.model.weights],
+        }
+
+    def build(self, rows: Rows, who: str) -> None:
+        """Build each optimizer for the weights that another one was built for.
+
+        Raises
+        ------
+        DataError : an optimizer is another one, or has weights that are not the model's
+        """
+        for path, row in rows.items():
+            own = self.optimizers.get(path)
+            if row["class"] not in (type(own).__name__, None):
+                raise DataError(
+                    who,
+                    "the backup is of another optimizer",
+                    expected=row["class"],
+                    received={path: type(own).__name__},
+                    mend="Give it to compile(), or make it in __init__.",
+                )
+        weights = self.model.weights
+        for path, row in rows.items():
+            optimizer, numbers = self.optimizers[path], row["weights"]
+            if numbers is not None and None in numbers:
+                raise DataError(
+                    who, f"{path} was built for variables that are no weights of the model"
+                )
+            if optimizer.built and self._built_for(optimizer) != numbers:
+                optimizer.built = False  # what was laid out for others
+                clock.structure_changed()
+            if numbers is not None:
+                optimizer.build([weights[number] for number in numbers])
+        new = [path for path in self.optimizers if path not in rows]
+        if new:
+            warn(f"{who}: the backup knows nothing of {', '.join(new)}, which begins anew.")
+
+    def freeze(self, plain: Mapping[str, Any]) -> None:
+        """Have layers and weights be trained, or not, as they were."""
+        for path, flag in plain.get("trainable", {}).items():  # not of an earlier version
+            layer = self._layers.get(path)
+            if layer is not None and layer.trainable != flag:
+                layer.trainable = flag
+        for weight, flag in zip(
+            self.model.weights, plain.get("trainable weights", ()), strict=False
+        ):
+            if weight.requires_grad != flag:
+                weight.trainable = flag
+
+    def as_of_now(
+        self, plain: Mapping[str, Any], arrays: dict[str, np.ndarray]
+    ) -> tuple[Rows, dict[str, np.ndarray]]:
+        """Return the optimizers' part of a state, also of one that knew ``model.optimizer`` alone.
+
+        That one was built for all trained weights.
+        """
+        if "optimizers" in plain:
+            return plain["optimizers"], arrays
+        rows = {}
+        for path, optimizer in self.optimizers.items():
+            if optimizer is self.model.optimizer:
+                numbers = self._numbers(self.model.trainable_weights)
+                rows[path] = {"class": plain.get("optimizer"), "weights": numbers}
+                arrays = {
+                    re.sub("^optimizer/", f"{path}/", key): array for key, array in arrays.items()
+                }
+        return rows, arrays
+
+    def _built_for(self, optimizer: Any) -> list[int | None] | None:
+        return self._numbers(optimizer._flat.weights) if optimizer.built else None
+
+    def _numbers(self, weights: list[Any]) -> list[int | None]:
+        numbers = {id(weight): number for number, weight in enumerate(self.model.weights)}
+        return [numbers.get(id(weight)) for weight in weights]
