@@ -2,11 +2,11 @@
 
     python tools/fuzz.py [--inputs 200] [--seed 0] [--reader NAME] [--out FILE]
 
-Every reader of files gets so many inputs, made of small files that the library wrote: bytes are
-changed, cut, doubled and swapped, numbers and names in descriptions replaced by others, far too
-large, negative, of another type, or deeply nested. What raises anything but a MelpyError, takes
-more than `MOST_S` or lets memory grow beyond `MOST_MB` is told with its input's number, and the
-exit code is 1.
+Every reader of files gets what `tools/fuzz_guided.py` found (`tools/corpus`), and then so many
+inputs, made of small files that the library wrote: bytes are changed, cut, doubled and swapped,
+numbers and names in descriptions replaced by others, far too large, negative, of another type, or
+deeply nested. What raises anything but a MelpyError, takes more than `MOST_S` or lets memory grow
+beyond `MOST_MB` is told with its input's number, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import contextlib
 import copy
 import importlib.util
 import io
+import itertools
 import json
 import random
 import resource
@@ -40,6 +41,7 @@ from melpy.experiments import going_on, run
 from melpy.experiments.opened import opened
 from melpy.utils import load_img
 
+CORPUS = Path(__file__).parent / "corpus"
 MOST_S, MOST_MB = 20.0, 700.0
 NUMBERS = (0, -1, 1, 2**31, 2**32 - 1, 2**62, -(2**63), 10**40, 1.5, float("nan"), 1e308)
 ZIP, ONNX = b"PK", b"\x08"  # how they begin
@@ -161,6 +163,13 @@ def readers(home: Path) -> Iterator[tuple[str, Reader]]:
     yield "image", (image, of_path("i.png", load_img))
 
 
+def found(reader: str) -> Iterator[bytes]:
+    """Yield the files that were found to reach code of a reader which no other reached."""
+    with zipfile.ZipFile(CORPUS / f"{reader}.zip") as file:
+        for name in file.namelist():
+            yield file.read(name)
+
+
 def changed(content: bytes, draw: random.Random) -> bytes:
     """Return a file that is damaged, or whose description says something else."""
     if content[:2] == ZIP and draw.random() < 0.6:
@@ -272,9 +281,9 @@ def main() -> int:
             base_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             counts = {"read": 0, "refused": 0}
             begun_s = time.perf_counter()
-            for number in range(arguments.inputs):
-                draw = random.Random(f"{arguments.seed} {name} {number}")
-                given = changed(content, draw)
+            draws = (random.Random(f"{arguments.seed} {name} {n}") for n in range(arguments.inputs))
+            inputs = itertools.chain(found(name), (changed(content, draw) for draw in draws))
+            for number, given in enumerate(inputs):
                 started_s, what = time.perf_counter(), ""
                 try:
                     read(given)
@@ -293,7 +302,7 @@ def main() -> int:
                     wrong += 1
                     print(f"{name}, input {number}: {what}", flush=True)
             took_s = time.perf_counter() - begun_s
-            rows.append({"reader": name, "inputs": arguments.inputs, **counts})
+            rows.append({"reader": name, "inputs": number + 1, **counts})
             told = f"{counts['read']:6} read {counts['refused']:6} refused  {took_s:6.1f} s"
             print(f"{name:15} {told}", flush=True)
     print(f"{wrong} of {sum(row['inputs'] for row in rows)} inputs went wrong.")

@@ -20,7 +20,6 @@ import random
 import sys
 import tempfile
 import warnings
-import zipfile
 from pathlib import Path
 
 import atheris
@@ -32,7 +31,6 @@ with atheris.instrument_imports(include=READERS_CODE):
 
 from melpy.errors import MelpyError  # noqa: E402
 
-FOUND = Path(__file__).parent / "corpus"
 MOST_BYTES = 1 << 16
 EVERY = 1000
 
@@ -75,10 +73,8 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     if not any(corpus.iterdir()):
         (corpus / "as-written").write_bytes(content)
-        found_before = FOUND / f"{arguments.reader}.zip"
-        if found_before.exists():
-            with zipfile.ZipFile(found_before) as file:
-                file.extractall(corpus)
+        for number, before in enumerate(fuzz.found(arguments.reader)):
+            (corpus / f"{number}").write_bytes(before)
     counts = Counts(arguments.out, arguments.reader)
 
     def one_input(given: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Numbers whose squares, sums or differences float32 has no room or no digits for."""
+"""Numbers whose powers, sums or differences float32 has no room or no digits for."""
 
 import numpy as np
 import pytest
@@ -31,6 +31,8 @@ ROOT = 0.5**0.5
         (ops.euclidean_norm, [3e20, 4e20], 5e20, [0.6, 0.8]),
         (lambda x: ops.euclidean_norm(ops.outer([1e20, 1e-20], x), axis=1), [3, 4], [5e20, 5e-20],
          [0.6e20, 0.8e20]),
+        *((lambda x: ops.norm(x, ord=3), [3 * unit, 4 * unit], 91 ** (1 / 3) * unit,
+           [9 / 91 ** (2 / 3), 16 / 91 ** (2 / 3)]) for unit in (1e-30, 1.0, 1e30)),
         (ops.std, [1e20, 3e20], 1e20, [-0.5, 0.5]),
         (ops.std, [1e-30, 3e-30], 1e-30, [-0.5, 0.5]),
     ],
