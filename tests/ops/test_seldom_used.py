@@ -210,6 +210,7 @@ REFUSED = {
     ),
     "vectorize": lambda: ops.vectorize(lambda a: a, signature="(m,n)->(m,n)")(np.ones(3)),
     "the window is not as long": lambda: ops.stft(np.ones(16), 8, 4, 8, window=np.ones(9)),
+    "too short to be mirrored": lambda: ops.stft(np.ones(4), 8, 4, 8),
 }
 
 
@@ -217,6 +218,11 @@ REFUSED = {
 def test_what_does_not_fit_is_refused(what):
     with pytest.raises(melpy.errors.MelpyError, match=what):
         REFUSED[what]()
+
+
+def test_a_narrow_bell_blurs_nothing():
+    x = RNG.normal(size=(5, 5, 1))
+    np.testing.assert_allclose(ops.image.gaussian_blur(x, 3, (0.1, 0.1)), x, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("start", "begins"), [(4, 3), (-1, 3), (-9, 0), (1, 1)])
