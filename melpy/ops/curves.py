@@ -80,9 +80,9 @@ def squareplus(x, *, b=4):
     >>> ops.squareplus([0.0, 1.5])
     array([1., 2.], dtype=float32)
     """
-    root = np.hypot(x, x.dtype.type(math.sqrt(b)))
+    root = np.hypot(x, math.sqrt(b))
     half = np.abs(x) / 2 + root / 2
-    y = np.where(x > 0, half, b / 4 / np.where(half == 0, 1, half)).astype(x.dtype, copy=False)
+    y = np.where(x > 0, half, b / 4 / np.where(half == 0, 1, half))
     return y, (lambda g: g * (y / np.where(root == 0, 1, root)),)
 
 

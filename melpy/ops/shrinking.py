@@ -51,7 +51,7 @@ def hard_silu(x):
     def d_x(g):
         return g * np.where((gate > 0) & (gate < 1), gate + x / 6, gate)
 
-    return np.maximum(x, -3) * gate, (d_x,)  # -inf times 0 is no number
+    return np.maximum(x, -3.0) * gate, (d_x,)  # -inf times 0 is no number
 
 
 @op(sample=_off_kinks(-4.0, -0.5, 0.0, 0.5, 4.0), like="torch.nn.functional.hardtanh")
