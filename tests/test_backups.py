@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cutting import CutBefore, StopError
 
 import melpy
 from melpy import layers
@@ -29,22 +30,6 @@ RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(20, 4)).astype("float32"), RNG.normal(size=(20, 1)).astype("float32")
 STEPS = RNG.normal(size=(20, 4, 3)).astype("float32"), ROWS[1]
 IMAGES = RNG.normal(size=(20, 4, 4, 1)).astype("float32"), ROWS[1]
-
-
-class StopError(Exception):
-    """What ends a training that the tests cut."""
-
-
-class CutBefore(Callback):
-    """Ends a training before its n-th batch; it says nothing of itself, as a killed process."""
-
-    def __init__(self, step):
-        self.left = step
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.left -= 1
-        if self.left < 0:
-            raise StopError
 
 
 def rows_model():

@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from cutting import CutAfter, StopError
 
 import melpy
 from melpy import layers, ops
@@ -23,20 +24,8 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 3)).astype("float32"), RNG.normal(size=(12, 1)).astype("float32")
 
 
-class StopError(Exception):
-    """What ends a training that the tests cut."""
-
-
-class CutAfter(Callback):
+class CutLast(CutAfter):
     comes_last = True
-
-    def __init__(self, step):
-        self.left = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise StopError
 
 
 class Own(melpy.Model):
@@ -244,7 +233,7 @@ def fitted(kind, seed, *callbacks):
 def assert_goes_on(folder, kind, callbacks=list, save_freq="epoch", step=5):
     whole = fitted(kind, 1, *callbacks())
     with pytest.raises(StopError):
-        fitted(kind, 1, *callbacks(), BackupAndRestore(folder, save_freq), CutAfter(step))
+        fitted(kind, 1, *callbacks(), BackupAndRestore(folder, save_freq), CutLast(step))
     assert fitted(kind, 2, *callbacks(), BackupAndRestore(folder, save_freq)) == whole
 
 
@@ -294,7 +283,7 @@ def test_backups_of_the_version_before(tmp_path):
     write = backup.backups.write
     backup.backups.write = lambda *state: write(*as_it_was(*state))
     with pytest.raises(StopError):
-        fitted(kind, 1, backup, CutAfter(5))
+        fitted(kind, 1, backup, CutLast(5))
     assert fitted(kind, 2, BackupAndRestore(tmp_path / "backup")) == whole
 
 
@@ -344,7 +333,7 @@ def test_of_another_optimizer_beside(tmp_path):
         fitted(kind, 1, BackupAndRestore(tmp_path / "backup"), *cut)
 
     with pytest.raises(StopError):
-        fit("adam", Adam(), cut=[CutAfter(5)])
+        fit("adam", Adam(), cut=[CutLast(5)])
     with pytest.raises(DataError, match=r"another optimizer. Expected Adam.*others\[0\].*SGD"):
         fit("adam", SGD())
     with pytest.warns(UserWarning, match=r"knows nothing of model.others\[1\]"):

@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 
 import numpy as np
 import pytest
+from cutting import CutAfter, StopError
 
 import melpy
 from melpy import layers
@@ -17,22 +18,6 @@ from melpy.errors import ArgumentError, DataError
 
 X = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
-
-
-class StopError(Exception):
-    """What ends a training that the tests cut."""
-
-
-class StopAt(Callback):
-    """Ends a training after its n-th batch; it says nothing of itself, as a killed process."""
-
-    def __init__(self, left):
-        self.left = left
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise StopError
 
 
 class Remembers(Callback):
@@ -53,7 +38,7 @@ def fit(*callbacks, optimizer="sgd", epochs=3):
 def stopped(folder, *callbacks, at=3):
     """Leave a folder with the backup of the first epoch."""
     with pytest.raises(StopError):
-        fit(*callbacks, StopAt(at), BackupAndRestore(folder))
+        fit(*callbacks, CutAfter(at), BackupAndRestore(folder))
 
 
 def assert_same(one, other):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from melpy import custom
-from melpy.configurable import Configurable, described
+from melpy.configurable import Configurable, described, signature_of
 from melpy.errors import (
     DtypeError,
     MelpyError,
@@ -151,4 +150,4 @@ def copied(layer: Layer, **changed: Any) -> Any:
 
 
 def _takes_custom_objects(made: type) -> bool:
-    return "custom_objects" in inspect.signature(made.from_config).parameters  # type: ignore[attr-defined]
+    return "custom_objects" in signature_of(made.from_config).parameters  # type: ignore[attr-defined]

@@ -27,7 +27,7 @@ def written_npz(weights: Sequence[Variable]) -> bytes:
 def written_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Return the bytes of a file of arrays of numbers by name: what `arrays_in` reads."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{n: _numbers(a) for n, a in arrays.items()})
+    np.savez(buffer, **{n: _numbers(a) for n, a in arrays.items()})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
