@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import melpy
+from melpy.distribution.communicator import let_be_read
 
 JOB = Path(__file__).with_name("job.py")
 ROOT = Path(melpy.__file__).parents[1]
@@ -130,6 +132,23 @@ def test_the_command_line_trains_by_several_processes(tmp_path):
     swept = ("-m", "melpy", "sweep", "--epochs", "1", "--seed", "0,1,2")
     rows = json.loads(run_melpy(3, *swept, "--json", "--out", tmp_path / "sweep").stdout)
     assert sorted(row["seed"] for row in rows["trials"]) == [0, 1, 2]
+
+
+def test_who_ends_a_job_waits_until_its_last_word_has_been_read():
+    """A launcher that is told to end all reads no more: one word of fifty was lost."""
+    pytest.importorskip("fcntl")
+    there, here = os.pipe()
+    with os.fdopen(there) as launcher, os.fdopen(here, "w") as stderr:
+        stderr.write("why it ends\n")
+        waiting = threading.Thread(target=let_be_read, args=(stderr, 60))
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive()
+        assert launcher.readline() == "why it ends\n"
+        waiting.join(30)
+        assert not waiting.is_alive()
+        stderr.write("nobody reads this\n")
+        let_be_read(stderr, 0.01)  # comes back
 
 
 FAILING = Path(__file__).with_name("failing.py")
