@@ -36,8 +36,8 @@ def loaded(path, nodes, constants=None, sizes=None, shape=("N", 3, 4, 4), functi
         [helper.make_empty_tensor_value_info("y")],
         [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()],
     )  # fmt: skip
-    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("own", 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=9, functions=functions)
+    opsets = [helper.make_opsetid("", 23), helper.make_opsetid("own", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=11, functions=functions)
     path.write_bytes(model.SerializeToString())
     return load_onnx(path)
 
@@ -169,6 +169,18 @@ def test_constants_that_take_long(name, tmp_path, monkeypatch):
         loaded(tmp_path / "m.onnx", nodes, constants, sizes)
 
 
+@pytest.mark.parametrize("mask", ["", "m"])
+def test_attention_is_described_without_its_scores(mask, tmp_path):
+    """20,000 x 20,000 scores are no part of what comes out; of constants they are counted."""
+    heads = {"q_num_heads": 1, "kv_num_heads": 1}
+    said = {"m": np.zeros((1, 20_000), np.float32)}
+    symbolic = node("Attention", f"x x x {mask}", **heads)
+    shape = loaded(tmp_path / "m.onnx", [symbolic], said, shape=("N", 20_000, 4)).output_shape
+    assert shape == (None, 20_000, 4)
+    with pytest.raises(budget.TooMuchError, match="Attention needs more memory"):
+        loaded(tmp_path / "m.onnx", [node("Attention", "a a a", **heads)], {}, {"a": (1, 4096, 1)})
+
+
 def test_steps_of_a_symbolic_sequence(tmp_path):
     cell = node("LSTM", "x w r", hidden_size=1, clip=1.0)
     with pytest.raises(budget.TooLongError, match="LSTM"):
@@ -177,7 +189,7 @@ def test_steps_of_a_symbolic_sequence(tmp_path):
 
 def test_functions_that_call_each_other_many_times(tmp_path, monkeypatch):
     monkeypatch.setattr(budget, "TIME_FLOOR_S", 0.5)
-    opsets, functions = [helper.make_opsetid("", 20), helper.make_opsetid("own", 1)], []
+    opsets, functions = [helper.make_opsetid("", 23), helper.make_opsetid("own", 1)], []
     for level in range(4):
         name, domain = (f"F{level - 1}", "own") if level else ("Relu", "")
         inner = [node(name, f"s{n}", f"s{n + 1}", domain=domain) for n in range(30)]

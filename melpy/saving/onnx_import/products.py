@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from melpy import ops
+from melpy import ops, probing
 from melpy.saving.onnx_import.nodes import (
     Node,
     dtype_of,
@@ -174,6 +174,10 @@ def _heads(node: Node, x: Any, name: str) -> Any:
     return ops.transpose(parts, axes=(0, 2, 1, 3))
 
 
+FEW = 2  # keys that tell a shape as well as all
+SCORES = 6  # arrays of their size at once: with a bias, masked, their softmax and what it takes
+
+
 @operator("Attention", reads=(6,))
 def attention(
     node: Node, q: Any, k: Any, v: Any, mask: Any = None, past_k: Any = None, past_v: Any = None,
@@ -187,13 +191,16 @@ def attention(
     if past_k is not None:
         k, v = ops.concatenate([past_k, k], axis=2), ops.concatenate([past_v, v], axis=2)
     present = k, v
+    if probing.is_describing() and node.outputs < 4:  # what comes out has not the scores' size
+        k, v = (ops.get_item(x, key=(..., slice(FEW), slice(None))) for x in (k, v))
+        mask = None if mask is None else ops.get_item(mask, key=(..., slice(FEW)))
     before = 0 if past_k is None else past_k.shape[2]
     N, heads, L, D = q.shape
     times, S, kind = heads // k.shape[1], k.shape[2], str(dtype_of(q))
     if times > 1:  # several heads share keys and values
         k, v = ops.repeat(k, times, axis=1), ops.repeat(v, times, axis=1)
     scale = node.get("scale") or 1 / math.sqrt(D)
-    room(node, (N, heads, L, S), kind)
+    room(node, (SCORES, N, heads, L, S), kind)
     effort(node, products=N * heads * L * S * (D + v.shape[-1] + 64))  # 64 of them an exponential
     root = np.asarray(math.sqrt(scale), dtype_of(q))
     scores = ops.matmul(
