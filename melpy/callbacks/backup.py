@@ -22,8 +22,9 @@ class BackupAndRestore(EveryBatches):
 
     A backup holds all that the training follows from: weights and which of them are frozen, the
     state of every optimizer that the model holds, metrics, what the model, its losses and
-    regularizers, objects of your own in them and the process draw from, the order of the data and
-    the place in it, and what the other callbacks remember, the history among them. A training that
+    regularizers, objects of your own in them and the process draw from, numbers in their attributes
+    that have changed since ``fit`` began, the order of the data and the place in it, and what the
+    other callbacks remember, the history among them. A training that
     goes on in another process, by the same script, ends with the same bits as one that was never
     interrupted, also amidst an epoch and without a seed set. It is called after all other
     callbacks.
@@ -41,13 +42,14 @@ class BackupAndRestore(EveryBatches):
 
     Notes
     -----
-    Arrays and a `PyDataset` are taken up where they were left; of a `PyDataset`, the attributes of
-    numbers that have changed since ``fit`` began are kept, such as an order that ``on_epoch_end``
-    shuffles. A `Dataset` and other streams make their first batches again, with what they drew
-    from then; so does a generator, which is begun anew; one that an earlier ``fit`` of the process
-    has read goes on where it stands. Data with ``state_dict()`` and ``load_state_dict(state)`` are
-    given their own state back. Elements that `Dataset.cache` keeps of something random, and what
-    several threads draw from one generator, come out otherwise.
+    Arrays and a `PyDataset` are taken up where they were left. Of a `PyDataset`, as of the model,
+    numbers, texts, and lists and arrays of them that have changed since ``fit`` began are kept: an
+    order that ``on_epoch_end`` shuffles, the momentum or the rate of `Dropout` that a callback
+    sets, what a ``train_step`` of your own counts. A `Dataset` and other streams make their first
+    batches again, with what they drew from then; so does a generator, which is begun anew; one that
+    an earlier ``fit`` of the process has read goes on where it stands. Data with ``state_dict()``
+    and ``load_state_dict(state)`` are given their own state back. Elements that `Dataset.cache`
+    keeps of something random, and what several threads draw from one generator, come out otherwise.
 
     Amidst an epoch, a model whose metrics have no variables yet makes a step on the first batch,
     all of which is undone.
@@ -61,6 +63,7 @@ class BackupAndRestore(EveryBatches):
     """
 
     comes_last = True
+    _by_hand: Standing | None = None
 
     def __init__(
         self,
@@ -83,15 +86,19 @@ class BackupAndRestore(EveryBatches):
     @property
     def _standing(self) -> Standing:
         """Where ``fit`` stands; of a model that is trained by hand, the model alone."""
-        return self.model._standing or Standing(self.model)
+        if self.model._standing is not None:
+            return self.model._standing
+        if self._by_hand is None or self._by_hand.model is not self.model:
+            self._by_hand = Standing(self.model)
+        return self._by_hand
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Go back to the newest backup, if there is one."""
         self._be_alone()
-        newest = self.backups.newest()
+        standing, newest = self._standing, self.backups.newest()
+        standing.note()
         if newest is None:
             return
-        standing = self._standing
         standing.restore(*newest, who="BackupAndRestore")
         self._tell_of_divergence()
         if self.params.get("verbose"):

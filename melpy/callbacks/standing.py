@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from melpy.callbacks.plain import as_plain, from_plain
 from melpy.callbacks.trained import Trained
 from melpy.data.process import process_state, restore_process
 from melpy.errors import DataError, MelpyError, warn
+from melpy.layers.changing import Changes
 from melpy.layers.drawing import stand, standing
 
 __all__ = ["Standing"]
@@ -39,6 +41,7 @@ class Standing:
     is_cut : bool, whether it was stopped amidst an epoch
     ends : bool, whether it had come to its end, by a callback, when the backup was written
     held : ExitStack of what is held until the training ends, in whatever way
+    changes : Changes of the model's numbers since `note`; None where nobody asked for them
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Standing:
         self.logs: dict[str, Any] = {}
         self.is_cut = self.ends = False
         self.held = ExitStack()
+        self.changes: Changes | None = None
         self._amidst: tuple[Mapping[str, Any], Arrays, str] | None = None  # of an epoch, a state
 
     @contextmanager
@@ -65,6 +69,10 @@ class Standing:
                 yield
         finally:
             model._standing = model._watch = None
+
+    def note(self) -> None:
+        """From now on see which of the model's numbers change: they belong to its state."""
+        self.changes = Changes(self.model, "model")
 
     def finish_epoch(self, is_cut: bool) -> None:
         """Count an epoch, unless it was left before its end."""
@@ -91,6 +99,7 @@ class Standing:
             "validation": as_plain(_position(self.validation), "validation", arrays),
             "ends": bool(self.model.stop_training and not self.batch),
             **trained.state(),
+            "numbers": as_plain(self.changes.made() if self.changes else {}, "numbers", arrays),
             "callbacks": {
                 name: as_plain(dict(callback.get_state()), f"callbacks/{name}", arrays)
                 for name, callback in self._named()
@@ -165,6 +174,10 @@ class Standing:
         if is_begun:
             kept = plain.get("logs")  # not of an earlier version
             self.logs = from_plain(kept, arrays) if kept else self.model.get_metrics_result()
+        numbers = from_plain(plain.get("numbers"), arrays)
+        if numbers:
+            self.changes = self.changes or Changes(self.model, "model")
+            self.changes.make(numbers)
         stand(self.model, plain["generators"], who)
         kept = plain.get("callbacks", {})
         for name, callback in self._named():
@@ -193,8 +206,11 @@ class Standing:
         """
         if position is not None:
             self.source.follow(position["order"])  # what comes once begins as it did
+        changes = Changes(self.model, "model")
+        before = deepcopy(changes.numbers())
         with suppress(Exception):
             self.model.train_step(self.source.peek())
+        changes.make({path: held for path, held in before.items() if path in changes.made()})
 
     def _variables(self, trained: Trained) -> dict[str, list[Any]]:
         """Return all variables, by what they belong to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -20,11 +19,10 @@ from melpy.data.py_dataset import PyDataset
 from melpy.data.source import Own, Source, as_arrays, only_weight, packed, unpacked
 from melpy.data.streams import computed
 from melpy.errors import warn
+from melpy.layers.changing import Changes
 from melpy.layers.drawing import stand, standing
 
 __all__ = ["DatasetSource", "IterableSource"]
-
-MOST_BYTES = 2**26  # of an attribute that is looked at for changes, such as an order
 
 
 class IterableSource(Source):
@@ -181,7 +179,7 @@ class DatasetSource(IterableSource):
     ) -> None:
         super().__init__(data, steps, class_weight, who)
         self.size = data.num_batches
-        self._first = {name: _digest(value) for name, value in self._numbers().items()}
+        self._changes = Changes(data, "data")
         self.seed = random.next_seed() if shuffle and self.size is not None else None
 
     def begin_epoch(self) -> None:
@@ -201,38 +199,19 @@ class DatasetSource(IterableSource):
         """Let the order of the batches follow from others."""
         self.seed, self.number = order["seed"], order["number"]
 
-    def _numbers(self) -> dict[str, Any]:
-        """Return the attributes that are numbers or texts, and arrays that are no larger than most.
-
-        The samples themselves are larger, and do not change.
-        """
-        return {
-            name: value
-            for name, value in vars(self.data).items()
-            if _is_plain(value)
-            or (type(value) is list and all(map(_is_plain, value)))
-            or (isinstance(value, np.ndarray) and value.dtype.kind in "fiub")
-            if getattr(value, "nbytes", 0) <= MOST_BYTES
-        }
-
     _begin_amidst = Source._begin_amidst  # none is made again
 
     def state(self) -> Any:
         """Return what the dataset draws from, its ``state_dict()``, and what of it has changed."""
         drawn = standing(self.data, "data")
-        changed = {n: x for n, x in self._numbers().items() if self._first.get(n) != _digest(x)}
-        return {"sources": drawn, "own": super().state(), "changed": changed}
+        return {"sources": drawn, "own": super().state(), "numbers": self._changes.made()}
 
     def restore(self, state: Any) -> None:
         """Give the dataset its state back."""
         stand(self.data, state["sources"], self.who, "data")
         super().restore(state["own"])
-        for name, value in state["changed"].items():
-            own = getattr(self.data, name, None)
-            if isinstance(own, np.ndarray) and own.shape == np.shape(value):
-                own[...] = value  # where it is: another attribute may be a view of it
-            else:
-                setattr(self.data, name, value)
+        earlier = state.get("changed")  # of a version that looked at the dataset itself alone
+        self._changes.make(state["numbers"] if earlier is None else {"data": earlier})
 
     def batches(self, first: int) -> Iterator[Any]:
         """Return one epoch of the dataset, made by its workers where it has several."""
@@ -251,14 +230,6 @@ def _without(elements: Iterable[Any], first: int) -> Iterator[Any]:
     coming = iter(elements)
     deque(itertools.islice(coming, first), maxlen=0)
     return coming
-
-
-def _is_plain(value: Any) -> bool:
-    return type(value) in (bool, int, float, str) or isinstance(value, np.generic)
-
-
-def _digest(value: Any) -> int:
-    return zlib.crc32(np.ascontiguousarray(value).tobytes())
 
 
 def _length(data: Any) -> int | None:

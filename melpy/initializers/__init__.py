@@ -52,6 +52,8 @@ class Random(Initializer):
         new ones; or None, for an int of the process's stream
     """
 
+    _seed: Any
+
     def __init__(self, seed: Seed = None) -> None:
         if isinstance(seed, Mapping):  # as a config has it
             seed = random.SeedGenerator(**seed["config"])
@@ -63,7 +65,7 @@ class Random(Initializer):
                 expected="an int, a random.SeedGenerator, or None",
                 received={"seed": seed},
             )
-        self._seed: Any = seed
+        self._seed = seed
 
     @property
     def seed(self) -> Any:

@@ -70,6 +70,7 @@ class Layer(Joining):
     name: Any = MadeByInit()
     dtype: Any = MadeByInit()
     supports_masking = False
+    _is_building: bool
     autograph_info__ = None  # TensorFlow, which rewrites its graphs' functions, leaves it alone
     needs_build = True  # False of what has no state: it is built from the beginning
     whole = False  # whether a call is made of ops alone, and reads nothing else

@@ -122,6 +122,9 @@ class Parts(Weighted):
     ``built`` are the layer's.
     """
 
+    _path: str | None
+    _trainable: bool
+    _is_complete: bool
     measures_apart = False  # whether what holds this leaves its metrics out
     none_means: Mapping[str, Any] = MappingProxyType({})  # what None stands for in an attribute
 

@@ -100,6 +100,7 @@ class Metric(Configurable):
 
     # What callbacks take for better: "up", "down", or "" where a metric does not say.
     direction: str = ""
+    _dtype: str
 
     def __init__(self, dtype: str | None = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)

@@ -27,6 +27,7 @@ class Stateful(Configurable):
     # weight, which is Keras's order.
     slots: tuple[tuple[str, ...], ...] = ()
     ignored = ("decay",)
+    built: bool
     live = ("learning_rate",)
     use_ema = False
     gradient_accumulation_steps: int | None = None
