@@ -133,6 +133,19 @@ def bidirectional():
     return compiled(melpy.Sequential([melpy.Input((4, 3), batch_size=4), inside, layers.Dense(1)]))
 
 
+def distilled():
+    """Return a model whose loss asks another one, which was trained before, without a draw."""
+    teacher = compiled(melpy.Sequential([layers.Dense(1, kernel_initializer="ones")]))
+    teacher.fit(X, Y, shuffle=False, verbose=0)
+
+    def loss(y_true, y_pred):
+        return ops.mean((y_pred - y_true) ** 2) + 0.1 * ops.mean((y_pred - teacher(X[:1])) ** 2)
+
+    model = known()
+    model.compile("adam", loss)
+    return model
+
+
 def drawing():
     return LambdaCallback(on_train_batch_end=lambda batch, logs: np.random.normal())  # noqa: NPY002
 
@@ -152,6 +165,7 @@ KINDS = {
     ),
     "a stateful Bidirectional": (bidirectional, ARRAYS | {"x": STEPS}),
     "stateful without states": (lambda: late(Stateful()), ARRAYS),
+    "a loss that asks another model": (distilled, ARRAYS),
     "states that the first batch makes": (lambda: late(Stateful(), Carrying()), ARRAYS),
     "noise, inputs unknown": (lambda: late(metrics=["mae"]), endless(noise)),
     "passes": (known, endless(passes)),
@@ -291,3 +305,11 @@ class TestTheSameGeneratorAgain:
                 tmp_path / "backup", 1, Stop(),
                 ARRAYS | {"validation_data": own_generator(), "validation_steps": 2},
             )  # fmt: skip
+
+
+def test_an_optimizer_of_what_the_model_does_not_hold(tmp_path):
+    """It says so with the first backup, not when that is needed."""
+    model = known()
+    model.optimizer.build([*model.weights, melpy.Variable(np.ones(3, np.float32), name="scale")])
+    with pytest.raises(melpy.errors.DataError, match=r"model.optimizer was built for 'scale' too"):
+        model.fit(**ARRAYS, verbose=0, callbacks=[BackupAndRestore(tmp_path / "backup")])

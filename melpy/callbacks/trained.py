@@ -34,15 +34,29 @@ class Trained:
     def __init__(self, model: Any) -> None:
         self.model = model
         found = list(things(model, "model"))
-        self.optimizers = {path: x for path, x in found if isinstance(x, Optimizer)}
+        self.optimizers = {
+            path: x for path, x in found if isinstance(x, Optimizer) and not self._is_of_others(x)
+        }
         self._layers = {path: x for path, x in found if isinstance(x, Parts)}
 
     def state(self) -> dict[str, Any]:
-        """Return the optimizers' classes and which weights they were built for, and flags."""
-        rows = {
-            path: {"class": type(optimizer).__name__, "weights": self._built_for(optimizer)}
-            for path, optimizer in self.optimizers.items()
-        }
+        """Return the optimizers' classes and which weights they were built for, and flags.
+
+        Raises
+        ------
+        DataError : an optimizer was built for weights of the model and for others
+        """
+        rows = {}
+        for path, optimizer in self.optimizers.items():
+            numbers = self._built_for(optimizer)
+            if numbers is not None and None in numbers:
+                other = optimizer._flat.weights[numbers.index(None)]
+                raise DataError(
+                    "BackupAndRestore",
+                    f"{path} was built for {other.name!r} too, which is no weight of the model",
+                    mend="Let the model hold it: self.x = melpy.Variable(...). Or compile() again.",
+                )
+            rows[path] = {"class": type(optimizer).__name__, "weights": numbers}
         return {
             "optimizers": rows,
             "trainable": {path: layer.trainable for path, layer in self._layers.items()},
@@ -54,7 +68,7 @@ class Trained:
 
         Raises
         ------
-        DataError : an optimizer is another one, or has weights that are not the model's
+        DataError : an optimizer is another one
         """
         for path, row in rows.items():
             own = self.optimizers.get(path)
@@ -69,10 +83,6 @@ class Trained:
         weights = self.model.weights
         for path, row in rows.items():
             optimizer, numbers = self.optimizers[path], row["weights"]
-            if numbers is not None and None in numbers:
-                raise DataError(
-                    who, f"{path} was built for variables that are no weights of the model"
-                )
             if optimizer.built and self._built_for(optimizer) != numbers:
                 optimizer.built = False  # what was laid out for others
                 clock.structure_changed()
@@ -102,7 +112,8 @@ class Trained:
         That one was built for all trained weights.
         """
         if "optimizers" in plain:
-            return plain["optimizers"], arrays
+            kept = plain["optimizers"].items()  # earlier versions kept those of other models too
+            return {path: row for path, row in kept if None not in (row["weights"] or ())}, arrays
         rows = {}
         for path, optimizer in self.optimizers.items():
             if optimizer is self.model.optimizer:
@@ -112,6 +123,11 @@ class Trained:
                     re.sub("^optimizer/", f"{path}/", key): array for key, array in arrays.items()
                 }
         return rows, arrays
+
+    def _is_of_others(self, optimizer: Any) -> bool:
+        """Return whether an optimizer is that of another model, such as one that a loss asks."""
+        numbers = self._built_for(optimizer)
+        return numbers is not None and set(numbers) == {None}
 
     def _built_for(self, optimizer: Any) -> list[int | None] | None:
         return self._numbers(optimizer._flat.weights) if optimizer.built else None
