@@ -17,7 +17,7 @@ from melpy.layers.drawing import SOURCES, source_at
 from melpy.metrics.base import Number
 from melpy.tensor import Tensor
 
-__all__ = ["as_plain", "from_plain"]
+__all__ = ["as_plain", "can_be_plain", "from_plain"]
 
 Arrays = dict[str, np.ndarray]
 PLAIN = (type(None), bool, int, float, str)
@@ -54,7 +54,25 @@ MADE: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "tensor": (Tensor, np.asarray, Tensor),
     **{kind.__name__: (kind, random.state_of, source_at) for kind in SOURCES},
 }
+ENTRIES = list, tuple, set, frozenset, dict, OrderedDict, Counter, deque
 KINDS = {kind: name for name, (kind, _, _) in MADE.items()}
+
+
+def can_be_plain(value: Any, most_bytes: int, around: tuple[int, ...] = ()) -> bool:
+    """Return whether `as_plain` takes a value, of arrays no larger than so, and no generators."""
+    kind = type(value)
+    if kind in PLAIN or kind in (bytes, complex, Number):
+        return True
+    if kind is Tensor:
+        value = value.array
+    if isinstance(value, np.generic) or type(value) is np.ndarray:
+        return value.dtype.kind in NUMBERS + OTHERS and value.nbytes <= most_bytes
+    if kind not in ENTRIES or id(value) in around:
+        return False
+    entries = [*value, *value.values()] if issubclass(kind, dict) else value
+    if set(map(type, entries)) <= set(PLAIN):
+        return True
+    return all(can_be_plain(entry, most_bytes, (*around, id(value))) for entry in entries)
 
 
 def as_plain(value: Any, name: str, arrays: Arrays) -> Any:
@@ -70,6 +88,8 @@ def as_plain(value: Any, name: str, arrays: Arrays) -> Any:
     if kind in PLAIN:
         return value
     if kind is list:
+        if set(map(type, value)) <= set(PLAIN):
+            return value
         return [as_plain(held, f"{name}/{n}", arrays) for n, held in enumerate(value)]
     if isinstance(value, np.generic):
         kind = np.generic

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
 from melpy import clock
+from melpy.callbacks.changes import Changes
 from melpy.callbacks.plain import as_plain, from_plain
 from melpy.callbacks.trained import Trained
 from melpy.data.process import process_state, restore_process
 from melpy.errors import DataError, MelpyError, warn
-from melpy.layers.changing import Changes
 from melpy.layers.drawing import stand, standing
 
 __all__ = ["Standing"]
 
 Arrays = dict[str, np.ndarray]
 VERSION = 1
+PROCESS = secrets.token_hex(8)
 
 
 class Standing:
@@ -41,7 +43,7 @@ class Standing:
     is_cut : bool, whether it was stopped amidst an epoch
     ends : bool, whether it had come to its end, by a callback, when the backup was written
     held : ExitStack of what is held until the training ends, in whatever way
-    changes : Changes of the model's numbers since `note`; None where nobody asked for them
+    changes : dict of Changes of the model and of data since `note`
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Standing:
         self.logs: dict[str, Any] = {}
         self.is_cut = self.ends = False
         self.held = ExitStack()
-        self.changes: Changes | None = None
+        self.changes: dict[str, Changes] = {}
         self._amidst: tuple[Mapping[str, Any], Arrays, str] | None = None  # of an epoch, a state
 
     @contextmanager
@@ -71,8 +73,15 @@ class Standing:
             model._standing = model._watch = None
 
     def note(self) -> None:
-        """From now on see which of the model's numbers change: they belong to its state."""
-        self.changes = Changes(self.model, "model")
+        """From now on see what changes of the model and of data: it belongs to their state."""
+        self.changes = {"model": self._changes()}
+        for name, source in (("source", self.source), ("validation", self.validation)):
+            if source is not None and source.own is not None:
+                self.changes[name] = Changes(source.own, name, is_deep=False)
+
+    def _changes(self) -> Changes:
+        known = [v for own in self._variables(Trained(self.model)).values() for v in own]
+        return Changes(self.model, "model", besides=known)
 
     def finish_epoch(self, is_cut: bool) -> None:
         """Count an epoch, unless it was left before its end."""
@@ -99,7 +108,11 @@ class Standing:
             "validation": as_plain(_position(self.validation), "validation", arrays),
             "ends": bool(self.model.stop_training and not self.batch),
             **trained.state(),
-            "numbers": as_plain(self.changes.made() if self.changes else {}, "numbers", arrays),
+            "changes": {
+                name: as_plain(changes.made(), f"changes/{name}", arrays)
+                for name, changes in self.changes.items()
+            },
+            "made by": _this_process(),
             "callbacks": {
                 name: as_plain(dict(callback.get_state()), f"callbacks/{name}", arrays)
                 for name, callback in self._named()
@@ -153,7 +166,9 @@ class Standing:
 
     def _restore(self, plain: Mapping[str, Any], arrays: Arrays, who: str, is_begun: bool) -> None:
         position = from_plain(plain.get("source"), arrays)
-        if is_begun and len(self._of_metrics()) < _count(arrays, "metrics"):
+        lacks_metrics = is_begun and len(self._of_metrics()) < _count(arrays, "metrics")
+        lacks_weights = not all(layer.built for layer in self.model.layers_inside)
+        if lacks_metrics or (lacks_weights and _count(arrays, "weights")):
             self._look(position)
         trained = Trained(self.model)
         rows, arrays = trained.as_of_now(plain, arrays)
@@ -174,10 +189,7 @@ class Standing:
         if is_begun:
             kept = plain.get("logs")  # not of an earlier version
             self.logs = from_plain(kept, arrays) if kept else self.model.get_metrics_result()
-        numbers = from_plain(plain.get("numbers"), arrays)
-        if numbers:
-            self.changes = self.changes or Changes(self.model, "model")
-            self.changes.make(numbers)
+        self._change("model", plain, arrays, who)
         stand(self.model, plain["generators"], who)
         kept = plain.get("callbacks", {})
         for name, callback in self._named():
@@ -191,6 +203,8 @@ class Standing:
         process = plain.get("process")
         if self.batch and not is_begun:
             return  # what draws is put where it stood once the epoch is begun
+        self._change("source", plain, arrays, who)
+        self._change("validation", plain, arrays, who)
         measured = from_plain(plain.get("validation"), arrays)
         if measured is not None and self.validation is not None:
             self.validation.catch_up(measured)
@@ -199,18 +213,26 @@ class Standing:
         if process is not None:
             restore_process(process)
 
+    def _change(self, name: str, plain: Mapping[str, Any], arrays: Arrays, who: str) -> None:
+        """Change what had changed where the state was made."""
+        made = plain.get("changes", {}).get(name)  # none in an earlier version
+        if made is not None:
+            if not self.changes:
+                self.note()
+            is_same = plain["made by"] == _this_process()
+            self.changes[name].make(from_plain(made, arrays), who, is_same)
+
     def _look(self, position: Any) -> None:
-        """Make a step on the first batch, after which the metrics have their variables.
+        """Make a step on the first batch, after which metrics and nets have their variables.
 
         All that it changes is put back after; where there can be none, the metrics are others.
         """
         if position is not None:
             self.source.follow(position["order"])  # what comes once begins as it did
-        changes = Changes(self.model, "model")
-        before = deepcopy(changes.numbers())
+        put_back = self._changes().undo()
         with suppress(Exception):
             self.model.train_step(self.source.peek())
-        changes.make({path: held for path, held in before.items() if path in changes.made()})
+        put_back()
 
     def _variables(self, trained: Trained) -> dict[str, list[Any]]:
         """Return all variables, by what they belong to."""
@@ -239,6 +261,10 @@ class Standing:
                 number = counts[name] = counts.get(name, -1) + 1
                 named.append((f"{name} {number}", callback))
         return named
+
+
+def _this_process() -> str:
+    return f"{PROCESS}-{os.getpid()}"  # a fork is another one
 
 
 def _count(arrays: Arrays, name: str) -> int:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from melpy import clock
+from melpy.configurable import is_ours, plain
 from melpy.errors import DataError, warn
 from melpy.layers.inside import things
 from melpy.layers.parts import Parts
-from melpy.optimizers import Optimizer
+from melpy.optimizers import Optimizer, schedules
 
 __all__ = ["Trained"]
 
@@ -56,7 +57,11 @@ class Trained:
                     f"{path} was built for {other.name!r} too, which is no weight of the model",
                     mend="Let the model hold it: self.x = melpy.Variable(...). Or compile() again.",
                 )
-            rows[path] = {"class": type(optimizer).__name__, "weights": numbers}
+            rows[path] = {
+                "class": type(optimizer).__name__,
+                "weights": numbers,
+                "schedule": _schedule(optimizer),
+            }
         return {
             "optimizers": rows,
             "trainable": {path: layer.trainable for path, layer in self._layers.items()},
@@ -83,6 +88,9 @@ class Trained:
         weights = self.model.weights
         for path, row in rows.items():
             optimizer, numbers = self.optimizers[path], row["weights"]
+            schedule = row.get("schedule")  # a callback may have set it
+            if schedule is not None and schedule != _schedule(optimizer):
+                optimizer.learning_rate = schedule
             if optimizer.built and self._built_for(optimizer) != numbers:
                 optimizer.built = False  # what was laid out for others
                 clock.structure_changed()
@@ -135,3 +143,10 @@ class Trained:
     def _numbers(self, weights: list[Any]) -> list[int | None]:
         numbers = {id(weight): number for number, weight in enumerate(self.model.weights)}
         return [numbers.get(id(weight)) for weight in weights]
+
+
+def _schedule(optimizer: Any) -> Any:
+    """Return an optimizer's schedule in plain values; None where it has none of the library's."""
+    rate = optimizer._learning_rate
+    is_known = isinstance(rate, schedules.LearningRateSchedule) and is_ours(type(rate))
+    return plain(rate) if is_known else None

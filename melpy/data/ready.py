@@ -19,7 +19,6 @@ from melpy.data.py_dataset import PyDataset
 from melpy.data.source import Own, Source, as_arrays, only_weight, packed, unpacked
 from melpy.data.streams import computed
 from melpy.errors import warn
-from melpy.layers.changing import Changes
 from melpy.layers.drawing import stand, standing
 
 __all__ = ["DatasetSource", "IterableSource"]
@@ -179,7 +178,6 @@ class DatasetSource(IterableSource):
     ) -> None:
         super().__init__(data, steps, class_weight, who)
         self.size = data.num_batches
-        self._changes = Changes(data, "data")
         self.seed = random.next_seed() if shuffle and self.size is not None else None
 
     def begin_epoch(self) -> None:
@@ -202,16 +200,20 @@ class DatasetSource(IterableSource):
     _begin_amidst = Source._begin_amidst  # none is made again
 
     def state(self) -> Any:
-        """Return what the dataset draws from, its ``state_dict()``, and what of it has changed."""
-        drawn = standing(self.data, "data")
-        return {"sources": drawn, "own": super().state(), "numbers": self._changes.made()}
+        """Return what the dataset draws from, and its ``state_dict()``."""
+        return {"sources": standing(self.data, "data"), "own": super().state()}
 
     def restore(self, state: Any) -> None:
         """Give the dataset its state back."""
         stand(self.data, state["sources"], self.who, "data")
         super().restore(state["own"])
-        earlier = state.get("changed")  # of a version that looked at the dataset itself alone
-        self._changes.make(state["numbers"] if earlier is None else {"data": earlier})
+        for name, value in state.get("changed", {}).items():  # of an earlier version
+            setattr(self.data, name, value)
+
+    @property
+    def own(self) -> Any:
+        """The dataset, whose attributes may change from epoch to epoch."""
+        return self.data
 
     def batches(self, first: int) -> Iterator[Any]:
         """Return one epoch of the dataset, made by its workers where it has several."""

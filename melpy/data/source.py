@@ -66,6 +66,11 @@ class Source:
     def restore(self, state: Any) -> None:
         """Give the data a state of its own back."""
 
+    @property
+    def own(self) -> Any:
+        """What of the data changes in its attributes; None for nothing."""
+        return None
+
     def position(self) -> dict[str, Any]:
         """Return where the data stands, in plain values; the batches made ready do not count."""
         coming = self._coming is not None

@@ -27,8 +27,11 @@ def sources_of(whole: Any) -> list[Any]:
     return list(_sources(whole, "").values())
 
 
-def _sources(whole: Any, name: str, into: tuple[type, ...] | None = None) -> dict[str, Any]:
-    return {path: thing for path, thing in things(whole, name, into) if _is_source(thing)}
+def _sources(
+    whole: Any, name: str, into: tuple[type, ...] | None = None, is_early: bool = False
+) -> dict[str, Any]:
+    found = things(whole, name, into, is_early)
+    return {path: thing for path, thing in found if _is_source(thing)}
 
 
 def _is_source(thing: Any) -> bool:
@@ -101,6 +104,8 @@ def _by_path(
 ) -> list[tuple[Any, Any]]:
     sources = _sources(whole, name)
     lacking = [path for path in kept if path not in sources]
+    if lacking and kept.keys() <= (early := _sources(whole, name, is_early=True)).keys():
+        sources, lacking = early, []
     if lacking:
         inside = dict(things(whole, name))
         for path in lacking:

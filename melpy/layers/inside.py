@@ -12,6 +12,7 @@ import contextlib
 import functools
 import inspect
 import sys
+import sysconfig
 import types
 import weakref
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ import numpy as np
 from melpy.configurable import Configurable
 from melpy.layers.parts import NO_PARTS, Parts
 
-__all__ = ["CONTAINERS", "FUNCTIONS", "is_the_users", "things"]
+__all__ = ["CONTAINERS", "FUNCTIONS", "attributes_of", "is_the_users", "things"]
 
 CONTAINERS = list, tuple, dict
 FUNCTIONS = types.FunctionType, types.MethodType, functools.partial
@@ -37,7 +38,7 @@ Steps = list[tuple[str, Any]]
 
 
 def things(
-    whole: Any, name: str, into: tuple[type, ...] | None = None
+    whole: Any, name: str, into: tuple[type, ...] | None = None, is_early: bool = False
 ) -> Iterator[tuple[str, Any]]:
     """Yield a thing and all that is inside, once each, with the path that leads there first.
 
@@ -46,6 +47,8 @@ def things(
     whole : where to begin
     name : what its path is
     into : the types to look into; None for all but those of Python's and of other packages
+    is_early : bool, whether layers of a `Sequential` that has no input yet are numbered from 0, as
+        earlier versions did; by default from 1, as they are once it has one
     """
     seen: dict[int, Any] = {}  # which keeps them: no other thing gets the id of one
     children: set[int] = set()  # of layers: each comes after all else that is in its parent
@@ -61,7 +64,8 @@ def things(
         parts = list(thing._children()) if isinstance(thing, Parts) else []
         children |= set(map(id, parts))
         inside = [(path + step, x, False) for step, x in _inside(thing) if not _is_plain(x)]
-        inside += [(f"{path}[{number}]", part, True) for number, part in enumerate(parts)]
+        first = thing.first_number if parts and not is_early else 0
+        inside += [(f"{path}[{n}]", part, True) for n, part in enumerate(parts, first)]
         coming += reversed(inside)
 
 
@@ -80,15 +84,23 @@ def _inside(thing: Any) -> Steps:
         return _named_in(thing) if is_the_users(thing) else []
     if not isinstance(thing, Configurable) and not is_the_users(type(thing)):
         return []
-    own = getattr(thing, "__dict__", None)
     over = PASSED_OVER if isinstance(thing, Configurable) else ()
-    attributes = list(own.items()) if isinstance(own, dict) else []
-    held = [(f".{key}", value) for key, value in attributes if key not in over]
+    own = list(attributes_of(thing).items())
+    held = [(f".{key}", value) for key, value in own if key not in over]
     if isinstance(thing, Parts):
         for number, weight in enumerate(thing._own_weights()):
             for kind in ("regularizer", "constraint"):
                 held.append((f".weights[{number}].{kind}", getattr(weight, kind, None)))
     return held
+
+
+def attributes_of(thing: Any) -> dict[str, Any]:
+    """Return the attributes that an object has of its own, without asking the object."""
+    try:
+        own = object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return {}
+    return own if isinstance(own, dict) else {}
 
 
 def _entry(number: int, key: Any) -> str:
@@ -123,5 +135,7 @@ def is_the_users(thing: Any) -> bool:
 def _is_installed(module: str) -> bool:
     room = module.partition(".")[0]
     file = str(getattr(sys.modules.get(module), "__file__", None))
-    packages = "site-packages", "dist-packages"
-    return room == "melpy" or room in sys.stdlib_module_names or any(p in file for p in packages)
+    if room == "melpy" or any(folder in file for folder in ("site-packages", "dist-packages")):
+        return True
+    is_pythons = file.startswith(sysconfig.get_path("stdlib")) or file == "None"
+    return is_pythons and room in sys.stdlib_module_names

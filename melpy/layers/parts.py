@@ -125,6 +125,7 @@ class Parts(Weighted):
     _path: str | None
     _trainable: bool
     _is_complete: bool
+    first_number = 0  # of the parts, in paths
     measures_apart = False  # whether what holds this leaves its metrics out
     none_means: Mapping[str, Any] = MappingProxyType({})  # what None stands for in an attribute
 

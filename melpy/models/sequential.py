@@ -70,6 +70,11 @@ class Sequential(Model):
         yield from self._layers
 
     @property
+    def first_number(self) -> int:  # type: ignore[override]
+        """The number of the first layer, in paths: an input that is still to come has 0."""
+        return 0 if self._layers and isinstance(self._layers[0], InputLayer) else 1
+
+    @property
     def layers(self) -> list[Layer]:
         """The layers, without the input; `add` and `pop` change them."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
