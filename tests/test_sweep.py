@@ -2,12 +2,17 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from melpy.cli.main import main
 from melpy.errors import ArgumentError
 from melpy.experiments.searches import Grid, Range, Suggestions
+from melpy.experiments.stopping import Clock
 
 SMALL = ("sweep", "digits", "--epochs", "1")
 
@@ -117,3 +122,63 @@ def test_a_grid_ends():
     assert Grid({}).next() == {}
     with pytest.raises(ArgumentError, match="a range of a has no end"):
         Grid({"a": [Range(0, 1)]})
+
+
+@pytest.mark.parametrize(
+    ("place", "number"), [("on_train_batch_end", signal.SIGINT), ("on_test_begin", signal.SIGTERM)]
+)
+def test_a_trial_that_is_stopped_goes_on(place, number, tmp_path, capsys, monkeypatch):
+    """Also while it is measured on validation data, with the epoch's last batch made."""
+    given = ("--epochs", 3, "--batch-size", 512, "--seed", 0)
+    whole = swept(capsys, *given, "--out", tmp_path / "whole")
+    before, passed = getattr(Clock, place), []
+
+    def stopped(self, *arguments, **more):
+        passed.append(place)
+        if len(passed) == 2:
+            signal.raise_signal(number)
+        return before(self, *arguments, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Clock, place, stopped)
+        swept(capsys, *given, "--out", tmp_path / "cut", code=128 + number)
+    rows = swept(capsys, *given, "--out", tmp_path / "cut")
+    timeless = [{k: v for k, v in r.items() if k != "seconds"} for r in (whole[0], rows[0])]
+    assert timeless[0] == timeless[1]
+    with open(tmp_path / "cut" / rows[0]["folder"] / "history.csv") as history:
+        assert len(history.readlines()) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_sweep(number, tmp_path):
+    """Its output ends with the last process that may write to it."""
+    command = [*SMALL[:2], "--epochs", "100000", "--seed", "0,1", "--jobs", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "melpy", *command, "--out", str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as sweep:  # fmt: skip
+        try:
+            until(lambda: len([*tmp_path.glob("*/backup/*.npz")]) >= 2, sweep)
+            sweep.send_signal(number)
+            sweep.communicate(timeout=240)
+        finally:
+            sweep.kill()
+    assert sweep.returncode == (143 if number == signal.SIGTERM else -number)
+    for run in tmp_path.glob("*/run.json"):
+        assert json.loads(run.read_bytes())["signal"] == signal.SIGTERM
+
+
+def until(holds, process):
+    for _ in range(2400):
+        if holds():
+            return
+        assert process.poll() is None
+        time.sleep(0.1)
+    pytest.fail("the trials did not begin")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, capsys):
+    (tmp_path / "file").write_bytes(b"")
+    said = swept(capsys, "--seed", 0, "--out", tmp_path / "file" / "sweep", code=2)
+    assert "sweep: --out" in said
+    assert "a folder that can be made or written" in said

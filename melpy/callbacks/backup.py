@@ -117,7 +117,8 @@ class BackupAndRestore(EveryBatches):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Delete the backups of a training that came to its end."""
-        if self.delete_checkpoint and not self._standing.is_cut:
+        standing = self._standing
+        if self.delete_checkpoint and not (standing.is_cut or standing.is_stopped):
             self.backups.remove()
 
     def _be_alone(self) -> None:

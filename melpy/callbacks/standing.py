@@ -42,6 +42,7 @@ class Standing:
     logs : dict, what the last of these left to the callbacks
     is_cut : bool, whether it was stopped amidst an epoch
     ends : bool, whether it had come to its end, by a callback, when the backup was written
+    is_stopped : bool, whether it is stopped from outside, and goes on another time
     held : ExitStack of what is held until the training ends, in whatever way
     changes : dict of Changes of the model and of data since `note`
     """
@@ -57,7 +58,7 @@ class Standing:
         self.callbacks = list(callbacks)
         self.epoch = self.batch = 0
         self.logs: dict[str, Any] = {}
-        self.is_cut = self.ends = False
+        self.is_cut = self.ends = self.is_stopped = False
         self.held = ExitStack()
         self.changes: dict[str, Changes] = {}
         self._amidst: tuple[Mapping[str, Any], Arrays, str] | None = None  # of an epoch, a state
@@ -106,7 +107,7 @@ class Standing:
             "process": process_state(),
             "source": as_plain(_position(self.source), "source", arrays),
             "validation": as_plain(_position(self.validation), "validation", arrays),
-            "ends": bool(self.model.stop_training and not self.batch),
+            "ends": bool(self.model.stop_training and not self.batch and not self.is_stopped),
             **trained.state(),
             "changes": {
                 name: as_plain(changes.made(), f"changes/{name}", arrays)

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -22,7 +23,6 @@ COMMANDS = (
     "datasets", "doctor", "warm_up", "completion", "reproduce",
 )  # fmt: skip
 SHARED = ("melpy.cli.train", "melpy.cli.sweep")  # by all processes that a launcher began
-STOPPED = 130  # by Ctrl-C, as shells count it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,9 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _end_the_others(arguments, error)
         if job.is_first_of_its_host() or not isinstance(error, DependencyError):
             print(f"melpy: {sentence(error)}", file=sys.stderr)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("\nmelpy: stopped.", file=sys.stderr)
-        return STOPPED
+        by = error.args[0] if error.args else signal.SIGINT  # what stopped a sweep; or Ctrl-C
+        return 128 + int(by)  # as shells count it
     return 2
 
 

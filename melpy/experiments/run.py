@@ -34,7 +34,7 @@ from melpy.models import clone_model
 from melpy.saving.files import alone_in, write_atomically
 from melpy.saving.h5_file import h5py
 
-__all__ = ["DEFAULT_MODELS", "Settings", "as_json", "shown", "train"]
+__all__ = ["DEFAULT_MODELS", "Settings", "as_json", "require_writable", "shown", "train"]
 
 LOG, ONNX = "log.jsonl", "model.onnx"
 
@@ -227,8 +227,8 @@ def _warm_up(model: Any, ready: Prepared, say: Say) -> None:
         say(f"Ready after {time.perf_counter() - started_s:.1f} s.\n")
 
 
-def _open_folder(folder: Path, goes_on: bool) -> None:
-    """Make the folder, and make sure before any work that it can be written and holds no run."""
+def require_writable(folder: Path, who: str) -> None:
+    """Make a folder, and refuse one that cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
@@ -236,10 +236,15 @@ def _open_folder(folder: Path, goes_on: bool) -> None:
         probe.unlink()
     except OSError as error:
         raise FileError(
-            WHO,
+            who,
             f"--out {folder} cannot be written ({error.strerror})",
             expected="a folder that can be made or written",
         ) from error
+
+
+def _open_folder(folder: Path, goes_on: bool) -> None:
+    """Make the folder, and make sure before any work that it can be written and holds no run."""
+    require_writable(folder, WHO)
     if (folder / "run.json").exists() and not goes_on:
         raise ArgumentError(
             WHO,

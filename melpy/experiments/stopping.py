@@ -15,7 +15,16 @@ from typing import Any
 from melpy.callbacks import Callback
 from melpy.experiments.processes import agreed
 
-__all__ = ["Clock", "hint", "stop_at_signals", "telling"]
+__all__ = [
+    "Clock", "StoppedError", "hint", "raise_at_sigterm", "stop_all", "stop_at_signals", "telling",
+]  # fmt: skip
+
+_trained: list[list[int]] = []  # what `stop_at_signals` is given, while it holds
+_asked: list[int] = []  # the signal that all of this process's runs are to stop by
+
+
+class StoppedError(KeyboardInterrupt):
+    """What ends a command that a signal stopped, whose number is the argument."""
 
 
 class Clock(Callback):
@@ -51,8 +60,8 @@ class Clock(Callback):
         number = agreed(self.stopped_by[0] if self.stopped_by else 0)
         if number and not self.stopped_by:
             self.stopped_by.append(number)
-        if self.stopped_by:
-            self.model.stop_training = True
+        if self.stopped_by and not self.model.stop_training:  # else a callback has ended it
+            self.model.stop_training = self.model._standing.is_stopped = True
 
 
 def hint(folder: Path) -> str:
@@ -74,13 +83,49 @@ def telling(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
+def raise_at_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise, as Ctrl-C does, so that what is held is let go of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise StoppedError(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stop_all(number: int) -> None:
+    """Let this process's run stop after the batch at hand, and those to come, as by a signal."""
+    _asked.append(number)
+    for stopped_by in _trained:
+        if not stopped_by:
+            stopped_by.append(number)
+
+
+@contextmanager
 def stop_at_signals(stopped_by: list[int], say: Callable[[str], None]) -> Iterator[None]:
     """Let the first Ctrl-C or SIGTERM end training after the batch at hand, another at once."""
+    _trained.append(stopped_by)
+    stopped_by += _asked[:1]
+    try:
+        with _handled(stopped_by, say):
+            yield
+    finally:
+        _trained[:] = [other for other in _trained if other is not stopped_by]
+
+
+@contextmanager
+def _handled(stopped_by: list[int], say: Callable[[str], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # no signals to handle
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
 
     def put_back() -> None:
         for number, handler in before.items():

@@ -12,7 +12,11 @@ import csv
 import io
 import math
 import multiprocessing
+import os
 import re
+import signal
+import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -24,9 +28,10 @@ from melpy.distribution import DataParallel, set_distribution
 from melpy.errors import ArgumentError, MelpyError
 from melpy.experiments.journal import as_json
 from melpy.experiments.opened import run_of
-from melpy.experiments.run import train
+from melpy.experiments.run import require_writable, train
 from melpy.experiments.searches import WHO, Row, Search, Values
 from melpy.experiments.settings import Settings
+from melpy.experiments.stopping import StoppedError, raise_at_sigterm, stop_all
 from melpy.experiments.task import Task
 from melpy.saving.files import alone_in, reading, write_atomically
 
@@ -34,6 +39,9 @@ __all__ = ["TABLE", "columns_of", "sweep"]
 
 TABLE, KEPT = "sweep.csv", "sweep.json"
 Say = Callable[[str], None]
+LOOK_S = 0.5  # between two looks whether the sweep of this process still runs
+
+_is_at_work: list[bool] = []  # whether this process runs a trial
 
 
 def sweep(
@@ -55,10 +63,10 @@ def sweep(
     a row for each trial, the best one first, and whether this process has them: under ``mpiexec``
     the first one
     """
-    with _workers(jobs) as (pool, count):
+    with raise_at_sigterm(), _workers(jobs) as (pool, count):
         if pool is None:  # one that has done what it was handed
             return [], False
-        folder.mkdir(parents=True, exist_ok=True)
+        require_writable(folder, WHO)
         with alone_in(folder, WHO):
             before = _begun(folder, fixed)
             rows = list(_in_turns(pool, count, fixed, search, folder, say, before))
@@ -134,6 +142,14 @@ def _in_turns(
 
 def _trial(settings: Values, folder: Path) -> tuple[Row, bool]:
     """Run a trial in its folder; return its row, and whether it tells classes."""
+    _is_at_work.append(True)
+    try:
+        return _tried(settings, folder)
+    finally:
+        _is_at_work.clear()
+
+
+def _tried(settings: Values, folder: Path) -> tuple[Row, bool]:
     report, goes_on = None, False
     try:
         asked = Settings(**settings | {"out": str(folder)}).complete().rooted()
@@ -146,7 +162,7 @@ def _trial(settings: Values, folder: Path) -> tuple[Row, bool]:
             with contextlib.redirect_stdout(io.StringIO()):
                 report = train(asked, _nothing, goes_on)
             if report["signal"]:
-                raise KeyboardInterrupt
+                raise StoppedError(report["signal"])
     except MelpyError as error:
         return {"error": str(error), "folder": folder.name}, True
     try:
@@ -211,13 +227,36 @@ def _workers(jobs: int) -> Iterator[tuple[Executor | None, int]]:
         with MPICommExecutor() as pool:
             yield pool, job.size - 1
     elif jobs > 1:
-        share = max(1, config.threads() // jobs)
+        processes = multiprocessing.get_context("spawn")
+        share, ends = max(1, config.threads() // jobs), processes.Event()
         with concurrent.futures.ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), config.set_threads, (share,)
+            jobs, processes, _begin_worker, (share, ends)
         ) as pool:
-            yield pool, jobs
+            try:
+                yield pool, jobs
+            except BaseException:
+                ends.set()
+                raise
     else:
         yield Here(), 1
+
+
+def _begin_worker(threads: int, ends: Any) -> None:
+    """Let a process of `sweep`'s stop with it, in whatever way that one ends."""
+    config.set_threads(threads)
+    threading.Thread(target=_end_with_parent, args=(ends,), daemon=True).start()
+
+
+def _end_with_parent(ends: Any) -> None:
+    parent = multiprocessing.parent_process()
+    while not ends.wait(LOOK_S) and parent is not None and parent.is_alive():
+        pass
+    stop_all(signal.SIGTERM)
+    while parent is not None and parent.is_alive():
+        time.sleep(LOOK_S)
+    while _is_at_work:
+        time.sleep(LOOK_S)
+    os._exit(128 + signal.SIGTERM)  # nobody is there to hand out more, or to end this process
 
 
 def _name(values: Values, running: Any, rows: Sequence[Row]) -> str:
