@@ -381,3 +381,17 @@ class TestFiles:
                 file.writestr(name, content)
         again = melpy.models.load_model(tmp_path / "old.keras")
         assert again.layers[1].seed_generator.state.value.tolist() == [7, 5]
+
+
+def test_layers_of_a_sequential_that_is_not_called_yet_have_the_numbers_they_will_have():
+    """Files of earlier versions number them from 0; an input that is still to come is 0 now."""
+    net = melpy.Sequential([layers.Dropout(0.5), layers.Dropout(0.5)])
+    early = standing(net)
+    paths = [*early["by path"]]
+    net(np.ones((1, 2), np.float32))
+    assert [*standing(net)["by path"]] == paths
+    other = melpy.Sequential([layers.Dropout(0.5), layers.Dropout(0.5)])
+    zero_based = {path.replace("[1]", "[0]").replace("[2]", "[1]"): state
+                  for path, state in early["by path"].items()}  # fmt: skip
+    stand(other, {"by path": zero_based}, "test")
+    assert standing(other) == early
