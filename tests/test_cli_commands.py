@@ -16,7 +16,7 @@ import pytest
 
 import melpy
 from melpy import datasets, layers
-from melpy.cli import completion, doctor
+from melpy.cli import completion, convert, doctor
 from melpy.cli.main import COMMANDS, main, parser
 from melpy.cli.train import DATASETS, MODELS
 from melpy.errors import ArgumentError, FileError
@@ -66,6 +66,7 @@ class TestHelp:
         text = capsys.readouterr().out
         assert "examples:" in text
         assert "exit codes: 0 " in text
+        assert "130 after Ctrl-C, 143 after SIGTERM" in " ".join(text.split())
         assert "--json" in text
         assert "--quiet" in text
         examples = commands()[name].get_default("examples")
@@ -211,6 +212,32 @@ class TestConvert:
         out, _ = melpy_does(capsys, "predict", path, tmp_path / "x.npy", "--top", "1")
         assert out.splitlines()[1].split()[1] == "class"
 
+    @pytest.mark.parametrize(
+        ("name", "mend"),
+        [
+            ("m.pt", "without weights."),
+            ("w.weights.json", "save_weights writes weights in several files"),
+            ("w.NPZ", "small letters."),
+            ("m.KERAS", "small letters."),
+        ],
+    )
+    def test_only_kinds_that_it_writes_are_named(self, model, tmp_path, name, mend, capsys):
+        sentence = refusal(capsys, "convert", model[0], tmp_path / name)
+        assert sentence.startswith("melpy: convert: ")
+        assert mend in sentence
+        kinds = re.findall(r" (\.[\w.]+\w)", sentence.split("Expected")[1])
+        assert kinds == [*convert.WHOLE, *convert.WEIGHTS, ".json"]
+        for kind in kinds:
+            if kind != ".onnx":  # which needs a package
+                melpy_does(capsys, "convert", model[0], tmp_path / f"a{kind}")
+
+    def test_weights_in_several_files_are_read(self, model, tmp_path, capsys):
+        index, back = tmp_path / "w.weights.json", tmp_path / "back.keras"
+        model[1].save_weights(index, max_shard_size=1e-6)
+        assert "--like MODEL" in refusal(capsys, "convert", index, back)
+        melpy_does(capsys, "convert", index, back, "--like", model[0])
+        np.testing.assert_array_equal(self.predictions(model[0]), self.predictions(back))
+
     def test_refusals(self, model, tmp_path, capsys):
         assert "of no known kind" in refusal(capsys, "convert", model[0], tmp_path / "m.pt")
         assert "is there already" in refusal(capsys, "convert", model[0], model[0])
@@ -295,7 +322,38 @@ class TestOtherModels:
         ] * 2
 
     def test_a_run_of_a_data_set(self, model, capsys):
-        assert "other images than digits" in refusal(capsys, "evaluate", model[0], "digits")
+        sentence = refusal(capsys, "evaluate", model[0], "digits")
+        assert "other images than digits. Expected shape (6, 6, 1); " in sentence
+        assert "received shape=(8, 8, 1)" in sentence
+
+    def test_of_images_of_any_size_on_a_data_set(self, tmp_path, capsys):
+        made = melpy.Sequential([
+            melpy.Input((None, None, 1)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D(),
+            layers.Dense(10, "softmax"),
+        ])  # fmt: skip
+        made.save(tmp_path / "m.keras")
+        out, _ = melpy_does(capsys, "evaluate", tmp_path / "m.keras", "digits", "--json")
+        assert "accuracy" in json.loads(out)
+
+    def test_values_that_no_model_takes(self, tmp_path, capsys):
+        """They are named by file and place; the other inputs are answered."""
+        made = melpy.Sequential([melpy.Input((2,)), layers.Dense(1)])
+        made.save(tmp_path / "m.keras")
+        names = [tmp_path / name for name in ("good.npy", "nan.npy", "big.npy", "t.csv", "u.csv")]
+        for path, value in zip(names, (0, np.nan, 1e39), strict=False):
+            np.save(path, [[0, 0], [0, 0], [0, value]])
+        names[3].write_text("a,b\n1,2\n3,\n")
+        names[4].write_text("a,b\n1,1e39\n3,4\n")
+        out, err = melpy_does(capsys, "predict", tmp_path / "m.keras", *names, code=2)
+        assert len(out.splitlines()) == 4
+        lines = err.splitlines()
+        assert f"predict: sample 2 of {names[1]} holds nan. " in lines[0]
+        assert f"predict: sample 2 of {names[2]} holds 1e+39. " in lines[1]
+        assert f"predict: row 2 of {names[3]} has nothing in the column 'b'" in lines[2]
+        assert f"predict: row 1 of {names[4]} has nothing in the column 'b'" in lines[3]
+        assert len(lines) == 4
+        assert "np." not in err
+        assert "config." not in err
 
 
 class TestBench:

@@ -12,7 +12,7 @@ from PIL import Image
 import melpy
 from melpy import saving
 from melpy.cli import main
-from melpy.errors import FileError
+from melpy.errors import DataError, FileError
 from melpy.experiments import run as training
 from melpy.experiments.columns import Column, gaps_allowed
 from melpy.experiments.from_table import of_table
@@ -500,6 +500,14 @@ def houses(path, rows=60, seed=0):
     return path
 
 
+def slips(folder, cells):
+    """Write a column of 300 numbers, 89 of which differ, and of other cells in some places."""
+    column = [cells.get(n, f"{n * 7 % 89}") for n in range(300)]
+    rows = [f"{cell},{n % 5 / 7},{n % 3}" for n, cell in enumerate(column)]
+    (folder / "t.csv").write_text("\n".join(["a b,b,c", *rows]))
+    return str(folder / "t.csv")
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     return houses(tmp_path_factory.mktemp("tables") / "houses.csv")
@@ -537,7 +545,7 @@ class TestTables:
     def test_says_what_it_found(self, table, tmp_path, capsys):
         out, _ = melpy_does(capsys, "train", table, "--epochs", "1", "--model", "linear", "--out",
                             tmp_path / "run")  # fmt: skip
-        assert "Left out 1 rows without a price." in out
+        assert "Left out 1 row without a price." in out
         assert "The target is 'price', a regression" in out
         assert (
             "Left out, since they tell nothing: id (a text of its own in most rows), empty" in out
@@ -563,6 +571,44 @@ class TestTables:
         again, _ = melpy_does(capsys, "predict", prices, tmp_path / "new.csv", "--format", "csv")
         told = [row["price"] for row in csv.DictReader(io.StringIO(again))]
         assert told == [row["price"] for row in rows]
+
+    @pytest.mark.parametrize(
+        ("cells", "told"),
+        [
+            ({7: "abc"}, "299 of 300 cells are numbers, and row 8 holds 'abc'. "),
+            ({7: "abc", 9: "NA"}, "298 of 299 cells are numbers, and row 8 holds 'abc'. "),
+            ({7: "x" * 50, 30: "y", 31: "y"}, "297 of 300 cells are numbers, and row 8, the first "
+             f"of the others, holds '{'x' * 40}...'. "),
+            (dict.fromkeys(range(30), "abc"), ""),  # so many are meant
+            ({n: f"{n % 19}" for n in range(300)} | {7: "abc"}, ""),  # few numbers: codes
+            ({7: "NA"}, ""),
+        ],
+    )  # fmt: skip
+    def test_few_cells_that_make_words_of_numbers(self, tmp_path, cells, told):
+        text, said = slips(tmp_path, cells), []
+        of_table(Settings(text, target="b").complete(), None, said.append)
+        column = [line for line in said if "taken for" in line]
+        mend = "If numbers are meant, mend such cells, or empty them where the value is missing; "
+        mend += "--ignore 'a b' leaves the column out."
+        assert column == ([f"Column a b is taken for words: {told}{mend}"] if told else [])
+        said.clear()
+        of_table(Settings(text, target="b", ignore="a b").complete(), None, said.append)
+        assert "taken for" not in "".join(said)
+        of_table(Settings(text, target="a b").complete(), None, said.append)
+        assert f"The target a b is taken for classes: {told}" * bool(told) in "".join(said)
+        assert ("taken for" in "".join(said)) == bool(told)
+
+    def test_a_column_of_numbers_is_left_out_for_one_cell(self, tmp_path):
+        cells, said = {n: f"{n}.5" for n in range(300)} | {7: "abc"}, []
+        of_table(Settings(slips(tmp_path, cells), target="b").complete(), None, said.append)
+        assert "Left out, since they tell nothing: a b (a text of its own in most rows)." in said
+        assert any("Column a b is taken for words: 299 of 300 cells" in line for line in said)
+
+    def test_rows_are_counted_in_the_file(self, tmp_path):
+        (tmp_path / "t.csv").write_text("a,b\n1,\n2,3\nabc,4\n")
+        table = read_table(tmp_path / "t.csv", "test").with_known("b", "test").take([1])
+        with pytest.raises(DataError, match=r"^test: row 3 of .* has no number in the column 'a'"):
+            table.numbers("a", "test")
 
     def test_columns_that_are_not_there(self, prices, tmp_path, capsys):
         path = tmp_path / "new.csv"

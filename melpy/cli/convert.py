@@ -18,7 +18,9 @@ __all__ = ["parser", "run"]
 
 WHOLE = (".keras", ".h5", ".hdf5", ".onnx")
 WITH_NOTES = (".keras", ".onnx")
-WEIGHTS = (".weights.h5", ".weights.json", ".safetensors", ".npz")
+WEIGHTS = (".weights.h5", ".safetensors", ".npz")
+IN_PARTS = ".weights.json"  # read, not written
+READ = (*WEIGHTS, IN_PARTS)
 
 EXAMPLES = (
     ("melpy convert model.h5 model.keras", "Keras 2's kind of file to Keras 3's"),
@@ -53,11 +55,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
     path, who = Path(arguments.out), "convert"
     ending = ending_of(path)
-    if ending not in (*WHOLE, *WEIGHTS, ".json"):
-        raise ArgumentError(
-            who, f"{path} is of no known kind",
-            expected=f"a name that ends in {', '.join((*WHOLE, *WEIGHTS, '.json'))}",
-        )  # fmt: skip
+    _require_known(path, ending, who)
     require_new(path, arguments.force, who)
     found = _model(Path(arguments.source), arguments.like)
     model = found.model
@@ -82,15 +80,32 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _require_known(path: Path, ending: str, who: str) -> None:
+    """Refuse a file's name that does not say which of the kinds it is."""
+    mend = ""
+    if ending == IN_PARTS:
+        mend = "model.save_weights writes weights in several files, with max_shard_size."
+    elif ending in (*WHOLE, *WEIGHTS) and not path.name.endswith(ending):
+        mend = "Write the ending in small letters."
+    elif ending in (*WHOLE, *WEIGHTS, ".json"):
+        return
+    raise ArgumentError(
+        who, f"{path} is of no {'kind that convert writes' if mend else 'known kind'}",
+        expected=f"a name that ends in {', '.join((*WHOLE, *WEIGHTS))}, or in .json for a "
+        "description without weights",
+        mend=mend,
+    )  # fmt: skip
+
+
 def _model(source: Path, like: str | None) -> Opened:
     """Return the model of a file; of weights alone, with the layers of another."""
     from melpy.experiments.opened import opened
 
-    if ending_of(source) not in WEIGHTS:
+    if ending_of(source) not in READ:
         if like is not None:
             raise ArgumentError(
                 "convert", "--like is for weights, which are no model alone",
-                expected=f"a file that ends in {', '.join(WEIGHTS)}",
+                expected=f"a file that ends in {', '.join(READ)}",
                 received={"FROM": str(source)},
             )  # fmt: skip
         return opened(source, "convert")

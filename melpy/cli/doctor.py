@@ -11,7 +11,7 @@ from typing import Any
 
 from melpy import config
 from melpy.cli.output import Output, table
-from melpy.cli.parsing import add_command
+from melpy.cli.parsing import STOPPED, add_command
 from melpy.errors import MelpyError
 
 __all__ = ["Finding", "examined", "parser", "run"]
@@ -61,7 +61,7 @@ def parser(commands: Any) -> None:
         description="Look at versions, the processor, threads, kernels and their cache, data sets "
         "and settings, and say what is to be mended.",
         examples=EXAMPLES,
-        codes="0 where all is well, 1 where something is to be mended, 130 after Ctrl-C",
+        codes=f"0 where all is well, 1 where something is to be mended, {STOPPED}",
     )  # fmt: skip
 
 

@@ -7,10 +7,11 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["BAD_INPUT", "add_command", "hinted", "model_argument"]
+__all__ = ["BAD_INPUT", "STOPPED", "add_command", "hinted", "model_argument"]
 
 WIDTH = 88
-BAD_INPUT = "0 at the end, 2 after bad input, 130 after Ctrl-C"
+STOPPED = "130 after Ctrl-C, 143 after SIGTERM"  # of every command
+BAD_INPUT = f"0 at the end, 2 after bad input, {STOPPED}"
 Example = tuple[str, str]  # a command as it is typed, and what it does
 
 

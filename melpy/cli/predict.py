@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from melpy.cli.output import FORMATS, Output
-from melpy.cli.parsing import add_command, model_argument
+from melpy.cli.parsing import STOPPED, add_command, model_argument
 from melpy.errors import ArgumentError, MelpyError
 
 __all__ = ["parser", "run"]
@@ -32,7 +32,7 @@ def parser(commands: Any) -> None:
         "the model's size unless it was trained on images of one size; grey and colours, 16 bits, "
         "palettes, CMYK and transparency are brought to what it takes.",
         examples=EXAMPLES,
-        codes="0 at the end, 2 after bad input (other inputs are answered), 130 after Ctrl-C",
+        codes=f"0 at the end, 2 after bad input (other inputs are answered), {STOPPED}",
     )  # fmt: skip
     model_argument(made)
     made.add_argument("inputs", metavar="INPUT", nargs="+", help="files and folders")

@@ -42,7 +42,6 @@ def parser(commands: Any) -> None:
         "stops after the batch at hand and keeps everything; --resume goes on from there, to the "
         "same bits. As mpiexec -n 4 melpy train ..., four processes share each batch.",
         examples=EXAMPLES,
-        codes="0 at the end, 2 after bad input, 130 after Ctrl-C, 143 after SIGTERM",
     )  # fmt: skip
     add = made.add_argument
     hinted(add(

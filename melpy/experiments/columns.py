@@ -7,6 +7,7 @@ model, so that its file takes the table's own columns.
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,12 +91,21 @@ class Column:
 
 
 def learned(
-    table: Table, names: Sequence[str], say: Callable[[str], None], who: str
+    table: Table, names: Sequence[str], say: Callable[[str], None], who: str, whole: Table
 ) -> list[Column]:
     """Return what the columns of a training part are; say which of them tell nothing.
 
     A column is of numbers if all its cells are, but for missing ones. Left out are columns of one
-    value, and those of words in which nearly each row has a word of its own: a name, a key.
+    value, and those of words in which nearly each row has a word of its own: a name, a key. Where
+    few cells make words of numbers, that is said: these may be slips, or the numbers codes.
+
+    Parameters
+    ----------
+    table : the training part
+    names : of the columns
+    say : function of one line of text
+    who : str, in messages
+    whole : the table that the training part is of, in which such cells are counted
 
     Raises
     ------
@@ -111,16 +121,19 @@ def learned(
         counts = Counter(cells)
         if len(counts) < 2:
             left_out.append(f"{name} (one value)" if counts else f"{name} (empty)")
-        elif not np.isnan(values).any():
+            continue
+        if not np.isnan(values).any():
             mean, variance = _moments(values, name, table, who)
             made.append(Column(name, _key(name, taken), NUMBER, mean, variance))
-        elif len(counts) > max(20, len(cells) // 2):
+            continue
+        _tell_of_slips(whole, name, say, who)
+        if len(counts) > max(20, len(cells) // 2):
             left_out.append(f"{name} (a text of its own in most rows)")
-        else:
-            if len(cells) < len(table):
-                counts[NO_WORD] = len(table) - len(cells)
-            words = sorted(counts, key=lambda word: (-counts[word], word))[:MOST_WORDS]
-            made.append(Column(name, _key(name, taken), WORDS, words=tuple(words)))
+            continue
+        if len(cells) < len(table):
+            counts[NO_WORD] = len(table) - len(cells)
+        words = sorted(counts, key=lambda word: (-counts[word], word))[:MOST_WORDS]
+        made.append(Column(name, _key(name, taken), WORDS, words=tuple(words)))
     if left_out:
         say(f"Left out, since they tell nothing: {', '.join(left_out)}.")
     if not made:
@@ -128,6 +141,17 @@ def learned(
             who, f"no column of {table.path} tells anything", expected="columns of several values"
         )
     return made
+
+
+def _tell_of_slips(whole: Table, name: str, say: Callable[[str], None], who: str) -> None:
+    """Say of a column that is nearly one of numbers what makes words of it, and how to mend it."""
+    why = whole.nearly_numbers(name, who)
+    if why:
+        say(
+            f"Column {name} is taken for words: {why}. If numbers are meant, mend such cells, or "
+            f"empty them where the value is missing; --ignore {shlex.quote(name)} leaves the "
+            "column out."
+        )
 
 
 def _moments(values: np.ndarray, name: str, table: Table, who: str) -> tuple[float, float]:

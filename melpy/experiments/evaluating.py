@@ -111,10 +111,13 @@ def _named(task: Task, names: Sequence[str], is_guessed: bool) -> Task:
 def _test_part(name: str, reader: Reader) -> tuple[np.ndarray, np.ndarray]:
     _, (x, y) = datasets.load(name)
     x, y = with_channels(x), y.reshape(-1)
-    if reader.shape != x.shape[1:]:
+    shape, image = reader.shape, x.shape[1:]
+    fits = zip(image, shape or (), strict=False)
+    if shape is None or len(shape) != len(image) or any(b not in (None, a) for a, b in fits):
         raise ShapeError(
             WHO, f"the model takes other images than {name}",
-            expected=f"shape {x.shape[1:]}", received={"shape": reader.shape},
+            expected=f"shape {shape}" if shape else "a model of one input, of a known shape",
+            received={"shape": image},
         )  # fmt: skip
     return x.astype(np.float32) * np.float32(reader.scale), y
 

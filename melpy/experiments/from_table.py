@@ -41,8 +41,9 @@ def of_table(settings: Settings, base: Opened | None, say: Say) -> Prepared:
     table = read_table(settings.dataset, WHO)
     target = settings.target or table.names[-1]
     whole, table = table, table.with_known(target, WHO)
-    if len(table) < len(whole):
-        say(f"Left out {len(whole) - len(table):,} rows without a {target}.")
+    left = len(whole) - len(table)
+    if left:
+        say(f"Left out {left:,} {'row' if left == 1 else 'rows'} without a {target}.")
     ignored = [name.strip() for name in (settings.ignore or "").split(",") if name.strip()]
     for name in ignored:
         table.column(name, WHO)  # refuses one that is not there
@@ -57,7 +58,7 @@ def of_table(settings: Settings, base: Opened | None, say: Say) -> Prepared:
         say(f"Holding back {len(held):,} of {len(table):,} rows to measure on.")
     used = [name for name in table.names if name != target and name not in ignored]
     if base is None:
-        columns = learned(train, used, say, WHO)
+        columns = learned(train, used, say, WHO, table)
         begin = encoder(columns)
     else:
         columns = _columns_of(base, target)
@@ -103,6 +104,11 @@ def _kind(table: Table, target: str, asked: str | None, say: Say) -> str:
         kind, why = lookup("task", asked, TASKS, WHO), "as --task has it"
     elif np.isnan(values := table.values(target, WHO)).any():
         kind, why = CLASSIFICATION, f"its cells are {count} words"
+        if slips := table.nearly_numbers(target, WHO):
+            say(
+                f"The target {target} is taken for classes: {slips}. If numbers are meant, mend "
+                "such cells, or empty them: rows without a target are left out."
+            )
     elif (values == np.rint(values)).all() and count <= min(MOST_CLASSES, max(2, len(cells) // 5)):
         kind, why = CLASSIFICATION, f"its cells are {count} whole numbers"
     else:
@@ -149,7 +155,7 @@ def targets(table: Table, task: Task, who: str) -> np.ndarray:
     strange = next((row for row, cell in enumerate(cells) if cell not in places), None)
     if strange is not None:
         raise DataError(
-            who, f"row {strange + 1} of {table.path} is of a class that is not known",
+            who, f"row {table.place(strange)} of {table.path} is of a class that is not known",
             expected=f"one of {', '.join(task.class_names)}",
             received={task.target: cells[strange]},
         )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from melpy import config
+from melpy.data.finite import first_beyond, first_not_finite
 from melpy.errors import (
     ArgumentError,
     DataError,
@@ -179,7 +180,25 @@ class Reader:
                 expected=f"inputs {self._inputs}",
                 received={"columns": list(table.names)},
             )
-        return np.stack([table.numbers(n, self.who) for n in table.names], 1).astype(np.float32)
+        made = np.stack([table.numbers(n, self.who) for n in table.names], 1)
+        place = self._unfit(made, "float32")
+        if place is not None:
+            row, name = place[0], table.names[place[1]]
+            raise DataError(
+                self.who,
+                f"row {table.place(row)} of {table.path} has nothing in the column {name!r} that "
+                "the model can take",
+                expected="a number in each cell, and one that float32 has room for",
+                received={"cell": table.column(name, self.who)[row]},
+                mend="Mend or fill in the cell, or leave the row out.",
+            )
+        return made.astype(np.float32)
+
+    def _unfit(self, x: np.ndarray, kind: Any) -> tuple[int, ...] | None:
+        """Return where the first value stands that is not finite, or has no room in a type."""
+        if config.assume_finite():
+            return None
+        return first_not_finite(x) or first_beyond(x, kind)
 
     def _arrays(self, path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
         if self.opened.columns:
@@ -191,6 +210,15 @@ class Reader:
         x = self._samples(x, path)
         for start in range(0, len(x), ROWS):
             part = np.asarray(x[start : start + ROWS])
+            kind = self.opened.model.compute_dtype
+            place = self._unfit(part, kind)
+            if place is not None:
+                raise DataError(
+                    self.who,
+                    f"sample {start + place[0]} of {path} holds {part[place]}",
+                    expected=f"finite numbers that {kind} has room for",
+                    mend="Mend the sample in the file, or leave it out.",
+                )
             yield [f"{path}[{start + n}]" for n in range(len(part))], part
 
     def _samples(self, x: np.ndarray, path: Path) -> np.ndarray:

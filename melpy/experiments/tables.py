@@ -21,6 +21,10 @@ __all__ = ["Table", "read_table"]
 SEPARATORS = ",;\t|"
 LOOKED_AT = 20  # lines, to find out what separates cells
 LONGEST_CELL = 2**24  # letters
+LONGEST_SHOWN = 40  # of a cell's letters
+# A column of words that was meant for one of numbers has more than this share of them, and so many
+# different ones that they are hardly codes.
+MOSTLY, LEAST_DIFFERENT = 0.9, 20
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,21 @@ class Table:
     names : of the columns
     rows : lists of as many cells as there are names, as they stand in the file
     decimal : "," where a comma stands for the decimal point too
+    places : of the rows in the file, from 1, for messages; empty where all rows of it are here
     """
 
     path: str
     names: tuple[str, ...]
     rows: list[list[str]]
     decimal: str = "."
+    places: Sequence[int] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def place(self, row: int) -> int:
+        """Return which row of the file a row is, from 1: others may have been left out."""
+        return self.places[row] if self.places else row + 1
 
     def column(self, name: str, who: str) -> list[str]:
         """Return the cells of a column."""
@@ -82,15 +92,36 @@ class Table:
     def numbers(self, name: str, who: str) -> np.ndarray:
         """Return a column as float64, NaN where a value is missing."""
         cells, made = self.column(name, who), self.values(name, who)
-        for row in np.flatnonzero(np.isnan(made)):
+        for row in np.flatnonzero(np.isnan(made)).tolist():
             if not is_missing(cells[row]):
                 raise DataError(
                     who,
-                    f"row {row + 1} of {self.path} has no number in the column {name!r}",
+                    f"row {self.place(row)} of {self.path} has no number in the column {name!r}",
                     expected="a number, or an empty cell where it is missing",
                     received={"cell": cells[row]},
                 )
         return made
+
+    def nearly_numbers(self, name: str, who: str) -> str:
+        """Return how many cells of a column are numbers, and which is none; "" if words are meant.
+
+        Words are, or codes, where a tenth of the known cells is no number, or few numbers differ.
+        """
+        cells, values = self.column(name, who), self.values(name, who)
+        is_number = ~np.isnan(values)
+        others = [int(n) for n in np.flatnonzero(~is_number) if not is_missing(cells[n])]
+        numbers = values[is_number]
+        count = len(numbers) + len(others)
+        is_near = len(numbers) > MOSTLY * count and len(np.unique(numbers)) >= LEAST_DIFFERENT
+        if not others or not is_near:
+            return ""
+        cell = cells[others[0]]
+        shown = cell if len(cell) <= LONGEST_SHOWN else f"{cell[:LONGEST_SHOWN]}..."
+        more = ", the first of the others," if len(others) > 1 else ""
+        return (
+            f"{len(numbers):,} of {count:,} cells are numbers, and row {self.place(others[0])}"
+            f"{more} holds {shown!r}"
+        )
 
     def with_known(self, name: str, who: str) -> Table:
         """Return the table of the rows that have a value in a column."""
@@ -113,7 +144,8 @@ class Table:
 
     def take(self, rows: Sequence[int]) -> Table:
         """Return the table of some rows."""
-        return replace(self, rows=[self.rows[row] for row in rows])
+        places = [self.place(row) for row in rows]
+        return replace(self, rows=[self.rows[row] for row in rows], places=places)
 
 
 def read_table(path: str | Path, who: str) -> Table:

@@ -74,6 +74,19 @@ def test_pictures_are_there(path):
         assert (path.parent / target).exists(), f"{path.name} shows {target}"
 
 
+@pytest.mark.parametrize("path", sorted((DOCS / "doors").glob("*.md")), ids=lambda path: path.stem)
+def test_a_door_says_how_to_get_onnx_runtime(path):
+    """No extra for users brings it."""
+    if any("import onnxruntime" in block for block in blocks(path, "python")):
+        assert "pip install onnxruntime" in path.read_text(encoding="utf-8")
+
+
+def test_what_a_build_of_the_site_leaves_is_ignored():
+    """Of `python -m sphinx docs site`; MyST-NB puts notebooks beside the site."""
+    ignored = (DOCS.parent / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"/site/", "/jupyter_execute/"} <= set(ignored)
+
+
 FETCHED = r"<(?:script|img|iframe|source)[^>]*>|<link[^>]*stylesheet[^>]*>"
 
 
