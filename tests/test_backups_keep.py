@@ -84,7 +84,7 @@ class TestWhatIsRemembered:
     @pytest.mark.parametrize(
         ("kept", "named"),
         [
-            (defaultdict(int), "defaultdict"),
+            (defaultdict(lambda: 1), "defaultdict"),
             (namedtuple("Point", "x")(1), "Point"),
             (np.array([None, 1], dtype=object), "array of object"),
             (np.zeros(2, "i4,f4"), "array of"),

@@ -265,6 +265,63 @@ class Exchanged(Own):
         return 1 / (self.settings.beta + self.seen.batches + self.seen._norms[0])
 
 
+Cut = collections.namedtuple("Cut", "at")
+
+
+class Doubled:
+    def __get__(self, thing, kind):
+        return thing.__dict__["factor"]
+
+    def __set__(self, thing, value):
+        thing.__dict__["factor"] = 2 * value
+
+
+class Scaled:
+    factor = Doubled()
+
+
+class Sharing(Own):
+    """One object in several places; members of enumerations; what goes, and what converts."""
+
+    def setup(self):
+        self.past, self.also, self.phase, self.first = [], None, None, True
+        self.phases = [Seen(), Seen(5)]
+        self.now, self.counted = self.phases[0], collections.defaultdict(int)
+        self.mask, self.scaled = 1 << 20_000, Scaled()
+        self.scaled.factor = 0.1
+
+    def factor(self, loss):
+        self.past.append(1.0)
+        self.also = self.past if self.also is None else self.also
+        self.counted["steps"] += 1
+        if len(self.past) == 6:
+            self.phase, self.now = Phase.MAIN, self.phases[1]
+            self.scaled.factor = self.scaled.factor * 0.6
+        if len(self.past) == 2:
+            del self.first
+        self.now.batches += 1
+        size = sum(self.also) + sum(seen.batches for seen in self.phases) + self.counted["steps"]
+        size += hasattr(self, "first") + (self.phase is Phase.MAIN)
+        return self.scaled.factor / size
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slots:
+    beta: float = 0.0
+
+
+class Unkept(Own):
+    """Objects that come to be in ways that no backup can follow."""
+
+    def setup(self):
+        self.cut, self.slots, self.memory = Cut(0), Slots(), []
+
+    def factor(self, loss):
+        self.cut, self.slots = self.cut._replace(at=self.cut.at + 1), Slots(1.0)
+        self.memory.append(Cut(1))
+        return 1.0
+
+
 class AttributeDict(dict):
     """As many scripts have one: it raises another error than Python's for what is not there."""
 
@@ -333,7 +390,7 @@ class Scheduled(Own):
 
 
 OWN = [
-    Aside, Rebound, Many, Frozen, Exchanged, MaskedMean, Annealing, LateWeights, Scheduled,
+    Aside, Rebound, Many, Frozen, Exchanged, Sharing, MaskedMean, Annealing, LateWeights, Scheduled,
 ]  # fmt: skip
 for one in OWN:
     KINDS[one.__name__] = (lambda one=one: _compiled(one()), {})
@@ -377,7 +434,10 @@ class Features(Own):
         return self.dense(ops.cos(x @ self.drawn))
 
 
-@pytest.mark.parametrize(("kind", "what"), [(Remembering, "model.seen"), (Features, "model.drawn")])
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [(Remembering, "model.seen"), (Features, "model.drawn"), (Unkept, "model.(slots|cut|memory)")],
+)
 def test_what_cannot_come_back_is_said(tmp_path, kind, what):
     KINDS["unknown"] = lambda: _compiled(kind()), {}
     with pytest.raises(StopError):

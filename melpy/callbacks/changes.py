@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import enum
 import inspect
+import sys
 import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from types import FunctionType
 from typing import Any
@@ -21,6 +23,7 @@ import numpy as np
 from melpy.callbacks.plain import as_plain, can_be_plain
 from melpy.configurable import is_ours
 from melpy.errors import warn
+from melpy.layers.drawing import SOURCES
 from melpy.layers.inside import attributes_of, is_the_users, things
 from melpy.layers.parts import kept_in
 from melpy.layers.variable import Variable
@@ -33,10 +36,19 @@ Place = tuple[str, str]  # a path and an attribute
 MOST_BYTES = 2**26  # of an array: what is larger are samples
 SIMPLE = bool, int, float, str, type(None)
 # How a value came there: into the object that was there before, as a new one, as the same one that
-# another attribute has, as a member of an enumeration, as an object of the user's; or it is what it
-# was at first, of which arrays are told by a digest.
-INTO, NEW, ALSO, MEMBER, OBJECT = "into", "new", "also", "member", "object"
-STOOD, LIKE = "stood", "like"
+# another attribute has, as a member of an enumeration, as an object of the user's, a new one or one
+# that is known by its path. It is gone; it is what no file keeps; or it is what it was at first, of
+# which arrays are told by a digest.
+INTO, NEW, ALSO, MEMBER, OBJECT, KNOWN = "into", "new", "also", "member", "object", "known"
+GONE, LOST, STOOD, LIKE = "gone", "lost", "stood", "like"
+OF_ARRAYS = (
+    "Set a seed before arrays are drawn, or make weights of them: add_weight(..., trainable=False)."
+)
+OF_OBJECTS = (
+    "A backup keeps objects that are made before fit begins, and what they hold of numbers, texts, "
+    "arrays, lists and dicts."
+)
+GATHERED = list, tuple, set, frozenset, dict, deque
 
 
 class Noted:
@@ -45,7 +57,7 @@ class Noted:
     def __init__(self, thing: Any) -> None:
         self.thing = thing
         self.first = {name: (value, _digest(value)) for name, value in values_of(thing).items()}
-        self.objects = objects_of(thing)
+        self.objects, self.others = objects_of(thing), others_of(thing)
         self.names = {*attributes_of(thing)}
         self.always: set[str] = set()  # what another process had changed
 
@@ -86,10 +98,17 @@ class Changes:
     def made(self) -> dict[str, Any]:
         """Return what has changed, by path: the parts it needs, and values by attribute."""
         made: dict[str, Any] = {}
-        seen: dict[int, Place] = {}
+        known = {id(noted.thing): path for path, noted in self._noted.items()}
+        seen: dict[int, Place] = {}  # where an object is that several attributes may have
         for path, noted in self._noted.items():
-            values: dict[str, Any] = {}
-            for name, value in values_of(noted.thing).items():
+            for name, (value, _) in noted.first.items():
+                if type(value) not in SIMPLE and attributes_of(noted.thing).get(name) is value:
+                    seen.setdefault(id(value), (path, name))
+        for path, noted in self._noted.items():
+            now = values_of(noted.thing)
+            gone = {*noted.first} - {*attributes_of(noted.thing), ""}
+            values: dict[str, Any] = dict.fromkeys(gone, (GONE, None))
+            for name, value in now.items():
                 if noted.has_changed(name, value):
                     values[name] = _entry(value, noted.first.get(name), seen, (path, name))
                 elif type(value) in SIMPLE:
@@ -97,10 +116,16 @@ class Changes:
                 elif isinstance(value, np.ndarray):
                     values[name] = LIKE, _digest(value)
             for name, value in objects_of(noted.thing).items():
-                if noted.objects.get(name) is not value:
-                    held = values_of(value).items()
-                    plain = {key: x for key, x in held if can_be_plain(x, MOST_BYTES)}
-                    values[name] = OBJECT, [type(value).__qualname__, plain]
+                if noted.objects.get(name) is value:
+                    continue
+                held = values_of(value).items()
+                plain = {key: x for key, x in held if can_be_plain(x, MOST_BYTES)}
+                values[name] = OBJECT, [type(value).__qualname__, plain]
+                if id(value) in known:
+                    values[name] = KNOWN, known[id(value)]
+            for name, told in others_of(noted.thing).items():
+                if noted.others.get(name) != told and name not in values:
+                    values[name] = LOST, None
             if values:
                 made[path] = {"needs": noted.parts_since(), "values": values}
         return made
@@ -115,31 +140,37 @@ class Changes:
         is_same_process : bool, whether that one was cut in this process: what it has changed since
             is undone. In another process, what had not changed is what the script says.
         """
-        lost = []
+        drawn, lost = [], []
         for path, told in made.items():
             noted = self._noted.get(path)
-            if noted is None or not attributes_of(noted.thing).keys() >= {*told["needs"]}:
+            if noted is None:
+                continue
+            if not attributes_of(noted.thing).keys() >= {*told["needs"]}:
+                # A metric makes its variables, and begins, again.
+                lost += [path] * (not hasattr(type(noted.thing), "update_state"))
                 continue
             for name, (way, value) in told["values"].items():
-                if way in (STOOD, LIKE):
-                    is_lost = way == LIKE and _digest(values_of(noted.thing).get(name)) != value
-                    lost += [f"{path}.{name}"] * is_lost
-                    if way == LIKE or not is_same_process:
-                        continue
-                else:
+                if way == LIKE:
+                    is_another = _digest(values_of(noted.thing).get(name)) != value
+                    drawn += [f"{path}.{name}"] * is_another
+                    continue
+                if way == STOOD and not is_same_process:
+                    continue
+                if way != STOOD:
                     noted.always.add(name)
-                if way == ALSO:
-                    other, attribute = value
-                    if other in self._noted:
-                        value = attributes_of(self._noted[other].thing).get(attribute)
+                if way == ALSO and value[0] in self._noted:
+                    value = attributes_of(self._noted[value[0]].thing).get(value[1])
+                elif way == KNOWN and value in self._noted:
+                    value = self._noted[value].thing
+                elif way in (LOST, ALSO, KNOWN):
+                    way = LOST
                 lost += [f"{path}.{name}"] * (not _put(noted.thing, name, way, value))
-        if lost:
-            warn(
-                f"{who}: {lost[0].rstrip('.')} is not what it was where the training was stopped, "
-                "which goes on with what is there now. Set a seed before arrays are drawn, or make "
-                "weights of them, by add_weight(..., trainable=False); make objects before fit "
-                "begins."
-            )
+        for names, mend in ((drawn, OF_ARRAYS), (lost, OF_OBJECTS)):
+            if names:
+                warn(
+                    f"{who}: {names[0].rstrip('.')} is not what it was where the training was "
+                    f"stopped, which goes on with what is there now. {mend}"
+                )
 
     def undo(self) -> Callable[[], None]:
         """Return a function that puts everything back as it is now, for what is tried.
@@ -188,6 +219,21 @@ def objects_of(thing: Any) -> dict[str, Any]:
     if is_ours(type(thing)):
         return {}
     return {name: x for name, x in attributes_of(thing).items() if _is_the_users_own(x)}
+
+
+def others_of(thing: Any) -> dict[str, Any]:
+    """Return which attributes gather what is not kept, and how much: to say that it is lost."""
+    if is_ours(type(thing)) or isinstance(thing, Variable):
+        return {}
+    own = attributes_of(thing).items()
+    return {name: (type(x).__qualname__, len(x)) for name, x in own if _gathers_others(name, x)}
+
+
+def _gathers_others(name: str, value: Any) -> bool:
+    if not isinstance(value, GATHERED) or name[0] == "_" or _can_be_kept(value):
+        return False
+    entries = value.values() if isinstance(value, dict) else value
+    return not (_holds_state(value) or any(isinstance(x, SOURCES) for x in list(entries)))
 
 
 def _is_the_users_own(thing: Any) -> bool:
@@ -246,7 +292,7 @@ def _digest(value: Any) -> Any:
 def _entry(value: Any, first: Any, seen: dict[int, Place], place: Place) -> tuple[str, Any]:
     """Return how a value came there, and what has to be kept of it."""
     if isinstance(value, enum.Enum):
-        return MEMBER, value.name
+        return MEMBER, [type(value).__qualname__, value.name]
     if first is not None and first[0] is value:
         return INTO, value
     if type(value) not in SIMPLE and seen.setdefault(id(value), place) != place:
@@ -254,35 +300,62 @@ def _entry(value: Any, first: Any, seen: dict[int, Place], place: Place) -> tupl
     return NEW, value
 
 
+def _member(thing: Any, own: Any, kind: str, name: str | None) -> Any:
+    """Return a member of an enumeration: the attribute's, or one beside the object's class."""
+    room = sys.modules.get(type(thing).__module__)
+    for found in (type(own), getattr(room, kind, None)):
+        if isinstance(found, enum.EnumMeta) and found.__qualname__ == kind:
+            return found.__members__.get(name or "")
+    return None
+
+
 def _put(thing: Any, name: str, way: str, value: Any) -> bool:
     """Let an attribute be what it was in another process; return whether it could."""
     own = attributes_of(thing).get(name)
     if isinstance(thing, Variable):
         thing.assign(value)
+    elif way == LOST:
+        return False
+    elif way == GONE:
+        attributes_of(thing).pop(name, None)
     elif way == MEMBER:
-        if not (isinstance(own, enum.Enum) and value in type(own).__members__):
+        member = _member(thing, own, *value)
+        if member is None:
             return False
-        _set(thing, name, type(own)[value])
+        _set(thing, name, member)
     elif way == OBJECT:
-        kind, values = value
-        if type(own).__qualname__ != kind or attributes_of(own).keys() != values.keys():
+        made = _like(own, *value)
+        if made is None:
             return False
-        made = object.__new__(type(own))  # as it is unpickled: of a class that the script has
-        attributes_of(made).update(values)
         _set(thing, name, made)
     elif way != INTO or not _fill(own, value):
         _set(thing, name, value)
     return True
 
 
+def _like(own: Any, kind: str, values: dict[str, Any]) -> Any:
+    """Return a new object of a class that the script has, as unpickling makes it; or None."""
+    cls = type(own)
+    has_slots = any(vars(base).get("__slots__") for base in cls.__mro__)
+    if cls.__qualname__ != kind or has_slots or not attributes_of(own).keys() <= values.keys():
+        return None
+    try:
+        made = object.__new__(cls)
+    except TypeError:  # a tuple, or a number: of a class that makes its objects in its own way
+        return None
+    attributes_of(made).update(values)
+    return made
+
+
 def _set(thing: Any, name: str, value: Any) -> None:
-    """Set an attribute, past a class that does not let it be set."""
+    """Set an attribute; of the library's objects as the user does, who are told of it so."""
     own = attributes_of(thing)
     if isinstance(thing, Variable) or own.get(name, own) is value:
         return
-    try:
-        setattr(thing, name, value)
-    except Exception:  # its own reasons: frozen, or a property that cannot be set
+    if any(map(is_ours, type(thing).__mro__)):
+        with suppress(Exception):  # a property that cannot be set
+            setattr(thing, name, value)
+    if own.get(name) is not value:
         own[name] = value
 
 

@@ -5,7 +5,7 @@ What is taken comes back as it was, type and bits; anything else is refused befo
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +21,8 @@ __all__ = ["as_plain", "can_be_plain", "from_plain"]
 
 Arrays = dict[str, np.ndarray]
 PLAIN = (type(None), bool, int, float, str)
+MOST_BITS = 2**12  # of a whole number: Python writes no more digits than so
+FACTORIES = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set)}
 NUMBERS, OTHERS = "fiub", "cmMSU"  # kinds of arrays: for a file of numbers, and those as bits
 
 
@@ -34,7 +36,7 @@ def _of_bits(parts: list[Any]) -> np.ndarray:
 
 
 def _pairs(value: Any) -> list[list[Any]]:
-    return [[key, held] for key, held in value.items()]
+    return [[key, held] for key, held in list(value.items())]  # at once: a thread may fill it
 
 
 # What JSON does not know is a dict of one key: what it is, and what it is made from.
@@ -44,6 +46,11 @@ MADE: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "frozenset": (frozenset, list, frozenset),
     "dict": (dict, _pairs, dict),
     "OrderedDict": (OrderedDict, _pairs, OrderedDict),
+    "defaultdict": (
+        defaultdict,
+        lambda d: [d.default_factory.__name__, _pairs(d)],
+        lambda parts: defaultdict(FACTORIES[parts[0]], parts[1]),
+    ),
     "Counter": (Counter, _pairs, lambda pairs: Counter(dict(pairs))),
     "deque": (deque, lambda d: [list(d), d.maxlen], lambda parts: deque(*parts)),
     "bytes": (bytes, bytes.hex, bytes.fromhex),
@@ -54,7 +61,7 @@ MADE: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "tensor": (Tensor, np.asarray, Tensor),
     **{kind.__name__: (kind, random.state_of, source_at) for kind in SOURCES},
 }
-ENTRIES = list, tuple, set, frozenset, dict, OrderedDict, Counter, deque
+ENTRIES = list, tuple, set, frozenset, dict, OrderedDict, Counter, defaultdict, deque
 KINDS = {kind: name for name, (kind, _, _) in MADE.items()}
 
 
@@ -62,15 +69,17 @@ def can_be_plain(value: Any, most_bytes: int, around: tuple[int, ...] = ()) -> b
     """Return whether `as_plain` takes a value, of arrays no larger than so, and no generators."""
     kind = type(value)
     if kind in PLAIN or kind in (bytes, complex, Number):
-        return True
+        return kind is not int or value.bit_length() < MOST_BITS
     if kind is Tensor:
         value = value.array
     if isinstance(value, np.generic) or type(value) is np.ndarray:
         return value.dtype.kind in NUMBERS + OTHERS and value.nbytes <= most_bytes
     if kind not in ENTRIES or id(value) in around:
         return False
-    entries = [*value, *value.values()] if issubclass(kind, dict) else value
-    if set(map(type, entries)) <= set(PLAIN):
+    if kind is defaultdict and value.default_factory not in FACTORIES.values():
+        return False
+    entries = [*value, *value.values()] if issubclass(kind, dict) else list(value)
+    if set(map(type, entries)) <= set(PLAIN) - {int}:
         return True
     return all(can_be_plain(entry, most_bytes, (*around, id(value))) for entry in entries)
 
@@ -99,7 +108,8 @@ def as_plain(value: Any, name: str, arrays: Arrays) -> Any:
     if kind is np.ndarray and value.dtype.kind in NUMBERS:
         arrays[name] = value
         return {"array": name}
-    if kind not in KINDS or (is_array and value.dtype.kind not in NUMBERS + OTHERS):
+    is_unknown = kind is defaultdict and value.default_factory not in FACTORIES.values()
+    if kind not in KINDS or is_unknown or (is_array and value.dtype.kind not in NUMBERS + OTHERS):
         raise DataError(
             "BackupAndRestore",
             f"{name} is what a backup cannot keep",
