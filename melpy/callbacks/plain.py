@@ -17,7 +17,7 @@ from melpy.layers.drawing import SOURCES, source_at
 from melpy.metrics.base import Number
 from melpy.tensor import Tensor
 
-__all__ = ["as_plain", "can_be_plain", "from_plain"]
+__all__ = ["PLAIN", "as_plain", "can_be_plain", "from_plain"]
 
 Arrays = dict[str, np.ndarray]
 PLAIN = (type(None), bool, int, float, str)
