@@ -112,6 +112,7 @@ def counts(thing: Any) -> bool:
 
 
 def holds_state(value: Any) -> bool:
+    """Return whether a value is, or holds, a variable, a part, a seed generator or a metric."""
     is_variable = isinstance(value, Tensor) and type(value) is not Tensor
     return is_variable or bool([*kept_in(value)])
 
