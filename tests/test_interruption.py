@@ -8,18 +8,21 @@ import pytest
 
 from melpy.cli import main
 from melpy.cli.interruption import never_lost
-from melpy.experiments.stopping import stop_at_signals
+from melpy.experiments.stopping import StoppedError, raise_at_sigterm, stop_at_signals
 
 
 class Interrupting:
-    """What a Ctrl-C comes upon as it goes."""
+    """What a signal comes upon as it goes."""
+
+    def __init__(self, number):
+        self.number = number
 
     def __del__(self):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(self.number)
 
 
-def interrupted():
-    Interrupting()
+def interrupted(number=signal.SIGINT):
+    Interrupting(number)
     for _ in range(200):
         time.sleep(0.01)
 
@@ -27,6 +30,24 @@ def interrupted():
 def test_is_not_lost():
     with pytest.raises(KeyboardInterrupt), never_lost():
         interrupted()
+
+
+def test_sigterm_is_not_lost_where_it_raises():
+    with pytest.raises(StoppedError) as raised, raise_at_sigterm(), never_lost():
+        interrupted(signal.SIGTERM)
+    assert raised.value.args == (signal.SIGTERM,)
+
+
+@pytest.mark.parametrize("held", [raise_at_sigterm, lambda: stop_at_signals([], print)])
+def test_an_ignored_signal_stays_ignored(held):
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with held():
+            signal.raise_signal(signal.SIGTERM)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_in_a_command(monkeypatch, capsys):

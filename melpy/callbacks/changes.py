@@ -77,6 +77,38 @@ class Noted:
         new = attributes_of(self.thing).items()
         return [name for name, x in new if name not in self.names and holds_state(x)]
 
+    def values_since(
+        self, path: str, known: Mapping[int, str], seen: dict[int, Place]
+    ) -> dict[str, tuple[str, Any]]:
+        """Return by attribute how what it is now came there, and what has to be kept of it.
+
+        Parameters
+        ----------
+        path : its own
+        known : paths of noted objects, by identity
+        seen : where values are that several attributes may have, by identity; it is added to
+        """
+        gone = {*self.first} - {*attributes_of(self.thing), ""}
+        values: dict[str, tuple[str, Any]] = dict.fromkeys(gone, (GONE, None))
+        for name, value in values_of(self.thing).items():
+            if self.has_changed(name, value):
+                values[name] = _entry(value, self.first.get(name), seen, (path, name))
+            elif type(value) in PLAIN:
+                values[name] = STOOD, value
+            elif isinstance(value, np.ndarray):
+                values[name] = LIKE, digest(value)
+        for name, value in objects_of(self.thing).items():
+            if self.objects.get(name) is value:
+                continue
+            if id(value) in known:
+                values[name] = KNOWN, known[id(value)]
+            else:
+                values[name] = OBJECT, [type(value).__qualname__, plain_values_of(value)]
+        for name, told in others_of(self.thing).items():
+            if self.others.get(name) != told and name not in values:
+                values[name] = LOST, None
+        return values
+
 
 class Changes:
     """What has changed since now of a thing, and of all that is inside.
@@ -98,37 +130,18 @@ class Changes:
 
     def made(self) -> dict[str, Any]:
         """Return what has changed, by path: the parts it needs, and values by attribute."""
-        made: dict[str, Any] = {}
         known = {id(noted.thing): path for path, noted in self._noted.items()}
         seen: dict[int, Place] = {}  # where an object is that several attributes may have
         for path, noted in self._noted.items():
             for name, (value, _) in noted.first.items():
                 if type(value) not in PLAIN and attributes_of(noted.thing).get(name) is value:
                     seen.setdefault(id(value), (path, name))
-        for path, noted in self._noted.items():
-            now = values_of(noted.thing)
-            gone = {*noted.first} - {*attributes_of(noted.thing), ""}
-            values: dict[str, Any] = dict.fromkeys(gone, (GONE, None))
-            for name, value in now.items():
-                if noted.has_changed(name, value):
-                    values[name] = _entry(value, noted.first.get(name), seen, (path, name))
-                elif type(value) in PLAIN:
-                    values[name] = STOOD, value
-                elif isinstance(value, np.ndarray):
-                    values[name] = LIKE, digest(value)
-            for name, value in objects_of(noted.thing).items():
-                if noted.objects.get(name) is value:
-                    continue
-                if id(value) in known:
-                    values[name] = KNOWN, known[id(value)]
-                else:
-                    values[name] = OBJECT, [type(value).__qualname__, plain_values_of(value)]
-            for name, told in others_of(noted.thing).items():
-                if noted.others.get(name) != told and name not in values:
-                    values[name] = LOST, None
-            if values:
-                made[path] = {"needs": noted.parts_since(), "values": values}
-        return made
+        made = {path: noted.values_since(path, known, seen) for path, noted in self._noted.items()}
+        return {
+            path: {"needs": self._noted[path].parts_since(), "values": values}
+            for path, values in made.items()
+            if values
+        }
 
     def make(self, made: Mapping[str, Any], who: str, is_same_process: bool = False) -> None:
         """Change what `made` says of another training.

@@ -1,17 +1,23 @@
-"""Ctrl-C that is never lost."""
+"""Ctrl-C, and SIGTERM where it raises as Ctrl-C does, that is never lost."""
 
 from __future__ import annotations
 
 import _thread
+import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["never_lost"]
+__all__ = ["never_lost", "number_of"]
 
 LATER_S = 0.01
+
+
+def number_of(error: BaseException | None) -> int:
+    """Return the signal that a `KeyboardInterrupt` came by."""
+    return int(error.args[0]) if error is not None and error.args else int(signal.SIGINT)
 
 
 @contextmanager
@@ -24,10 +30,10 @@ def never_lost() -> Iterator[None]:
     before = sys.unraisablehook
 
     def again(ignored: Any) -> None:
-        if ignored.exc_type is not KeyboardInterrupt:
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
             before(ignored)
             return
-        timer = threading.Timer(LATER_S, _thread.interrupt_main)
+        timer = threading.Timer(LATER_S, _thread.interrupt_main, [number_of(ignored.exc_value)])
         timer.daemon = True
         timer.start()
 

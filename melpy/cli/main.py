@@ -6,12 +6,11 @@ import argparse
 import contextlib
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 from melpy import __version__, job
-from melpy.cli.interruption import never_lost
+from melpy.cli.interruption import never_lost, number_of
 from melpy.cli.output import speaking
 from melpy.errors import DependencyError, MelpyError
 
@@ -56,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"melpy: {sentence(error)}", file=sys.stderr)
     except KeyboardInterrupt as error:
         print("\nmelpy: stopped.", file=sys.stderr)
-        by = error.args[0] if error.args else signal.SIGINT  # what stopped a sweep; or Ctrl-C
-        return 128 + int(by)  # as shells count it
+        return 128 + number_of(error)  # as shells count it
     return 2
 
 

@@ -26,6 +26,7 @@ from melpy.experiments.architectures import ARCHITECTURES
 from melpy.experiments.causes import CAUSES
 from melpy.experiments.machine import machine
 from melpy.experiments.results import read
+from melpy.experiments.run import require_writable
 from melpy.experiments.search import QUESTIONS, answers, wider
 from melpy.experiments.training import Training, keep
 from melpy.saving.files import write_atomically
@@ -146,15 +147,9 @@ def _open_folder(plan: Plan) -> Path:
             f"--out {folder} holds something else",
             expected="a new folder, or one that melpy reproduce left",
         )
-    try:
-        (folder / "results").mkdir(parents=True, exist_ok=True)
-        write_atomically(kept, json.dumps(settings).encode() + b"\n")
-    except OSError as error:
-        raise ArgumentError(
-            "reproduce",
-            f"--out {folder} cannot be written ({error.strerror})",
-            expected="a folder that can be made or written",
-        ) from error
+    require_writable(folder, "reproduce")
+    (folder / "results").mkdir(exist_ok=True)
+    write_atomically(kept, json.dumps(settings).encode() + b"\n")
     return folder
 
 

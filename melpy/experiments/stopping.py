@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -85,18 +85,12 @@ def telling(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 @contextmanager
 def raise_at_sigterm() -> Iterator[None]:
     """Let SIGTERM raise, as Ctrl-C does, so that what is held is let go of."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def stop(number: int, frame: Any) -> None:
+    def stop(number: int, put_back: Callable[[], None]) -> None:
         raise StoppedError(number)
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
+    with _handled((signal.SIGTERM,), stop):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def stop_all(number: int) -> None:
@@ -110,36 +104,45 @@ def stop_all(number: int) -> None:
 @contextmanager
 def stop_at_signals(stopped_by: list[int], say: Callable[[str], None]) -> Iterator[None]:
     """Let the first Ctrl-C or SIGTERM end training after the batch at hand, another at once."""
-    _trained.append(stopped_by)
-    stopped_by += _asked[:1]
-    try:
-        with _handled(stopped_by, say):
-            yield
-    finally:
-        _trained[:] = [other for other in _trained if other is not stopped_by]
 
-
-@contextmanager
-def _handled(stopped_by: list[int], say: Callable[[str], None]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # no signals to handle
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    numbers = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-
-    def put_back() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(number: int, frame: Any) -> None:
+    def stop(number: int, put_back: Callable[[], None]) -> None:
         stopped_by.append(number)
         put_back()
         with suppress(RuntimeError):  # it came amidst a line that is being written
             say("\nStopping after this batch; weights, history and a backup are kept. Again to end "
                 "at once.")  # fmt: skip
 
-    for number in numbers:
-        signal.signal(number, stop)
+    _trained.append(stopped_by)
+    stopped_by += _asked[:1]
+    try:
+        with _handled((signal.SIGINT, signal.SIGTERM), stop):
+            yield
+    finally:
+        _trained[:] = [other for other in _trained if other is not stopped_by]
+
+
+@contextmanager
+def _handled(
+    numbers: Iterable[int], handle: Callable[[int, Callable[[], None]], None]
+) -> Iterator[None]:
+    """Let signals that are not ignored call a function, inside the ``with`` block.
+
+    It is given the signal, and a function that lets go of all of them. Only a process's main thread
+    has signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in numbers}
+    # None is a handler that was not set from Python, and cannot be set again from there.
+    taken = {n: handler for n, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+
+    def put_back() -> None:
+        for number, handler in taken.items():
+            signal.signal(number, handler)
+
+    for number in taken:
+        signal.signal(number, lambda number, frame: handle(number, put_back))
     try:
         yield
     finally:
