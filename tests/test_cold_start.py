@@ -13,6 +13,7 @@ pytest.importorskip("numba")
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.long
 def test_the_first_training_says_that_it_compiles(tmp_path):
     cache = tmp_path / "cache"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
@@ -53,6 +54,7 @@ def test_fit_says_once_that_it_compiles_and_only_where_it_does(tmp_path, first):
     assert said() == 0
 
 
+@pytest.mark.long
 def test_after_a_warm_up_training_compiles_nothing(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     warm = subprocess.run(

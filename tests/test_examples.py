@@ -30,6 +30,7 @@ BARS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BARS)
 def test_an_example_finds_what_it_says(name, tmp_path, monkeypatch, capsys):
     holds, needs = BARS[name]

@@ -1,8 +1,11 @@
 """Pictures of training runs: what their axes and marks say."""
 
+import itertools
+
 import numpy as np
 import pytest
 
+import melpy
 from melpy import viz
 
 pytest.importorskip("matplotlib")
@@ -35,7 +38,7 @@ def test_a_confusion_matrix_shows_all_of_its_title_and_a_scale(names):
     axes, scale = figure.axes
     assert scale.get_ylabel() == "share of the true class"
     assert axes.get_title() == "2,400 of 2,400 test images right\n(100.00%)"
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     box, whole = axes.title.get_window_extent(), figure.bbox
     assert whole.x0 <= box.x0
     assert box.x1 <= whole.x1
@@ -46,7 +49,9 @@ def test_mistakes_are_told_without_red_and_green():
     """Orange and blue are two to readers who do not tell red from green, and a sign says it too."""
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2]])
     figure = viz.samples(np.zeros((2, 4, 4)), np.array([0, 1]), probabilities, ["cat", "a" * 20])
-    right, wrong = (axes.title for axes in figure.axes[:2])
+    (axes,) = figure.axes
+    right, wrong = axes.texts
+    assert len(axes.images) == 2
     assert right.get_text() == "cat\n90%"
     assert wrong.get_text() == f"✗ cat 80%\n({'a' * 12}…)"
     for text in (right, wrong):
@@ -65,3 +70,31 @@ def test_large_numbers_are_written_short():
     numbers = {"mae": [3e5, 2e5], "val_mae": [3e5, 123456.7]}
     (axes,) = viz.curves(numbers, [0, 1], "a run", "validation").axes
     assert axes.get_legend().get_texts()[-1].get_text() == "best validation 1.235e+05"
+
+
+def test_images_keep_their_shape_and_their_names_apart():
+    """A name of any length stays over its own image."""
+    names = ["automobile and truck", "mashed potatoes"]
+    figure = viz.samples(np.zeros((12, 20, 60, 3)), np.arange(12) % 2, np.eye(2)[[0] * 12], names)
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    boxes = [image.get_window_extent() for image in axes.images]
+    assert all(box.width == pytest.approx(3 * box.height, rel=0.05) for box in boxes)
+    rights = [text.get_window_extent() for text in axes.texts]
+    first_row = sorted((box.x0, box.x1) for box in rights if box.y0 > boxes[0].y1 - 1)
+    assert len(first_row) == 10
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(first_row))
+
+
+def test_feature_maps_stand_beside_their_images_by_one_scale_a_filter():
+    model = melpy.Sequential([melpy.Input((6, 6, 1)), melpy.layers.Conv2D(3, 3)])
+    x = np.random.default_rng(0).random((2, 6, 6, 1)).astype("float32")
+    (axes,) = viz.feature_maps(model, x, x).axes
+    assert [text.get_text() for text in axes.texts] == ["image", "1", "2", "3"]
+    made = model.predict(x, verbose=0)
+    shown = [image for image in axes.images if image.get_cmap().name == "magma"]
+    assert len(shown) == 6
+    for place, image in enumerate(shown):
+        c, n = divmod(place, 2)
+        np.testing.assert_array_equal(image.get_array(), made[n, :, :, c])
+        assert image.get_clim() == (made[..., c].min(), made[..., c].max())
