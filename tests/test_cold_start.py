@@ -37,6 +37,7 @@ fit(2)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", [0, 2])
 def test_fit_says_once_that_it_compiles_and_only_where_it_does(tmp_path, first):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}

@@ -196,7 +196,7 @@ def samples(
     first = np.arange(min(len(images), columns * rows - len(wrong)))
     shown = np.concatenate([np.setdiff1d(first, wrong), wrong])
     used = -(-len(shown) // columns)
-    row = 0.4 + images.shape[1] / max(images.shape[1:3])
+    row = 0.4 + np.shape(images)[1] / max(np.shape(images)[1:3])
     figure = new_figure(1.05 * columns, row * used + 0.5)
     figure.suptitle(
         f"{what.capitalize()} and what the network takes them for; mistakes are orange, with ✗ and "

@@ -28,6 +28,7 @@ print("fma" in product.get_asm_str())  # without the instruction, each would cal
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="x86's CPUs")
 @pytest.mark.parametrize("name", KINDS)
 def test_kernels_agree_with_their_specification(tmp_path, name):
